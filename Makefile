@@ -1,0 +1,44 @@
+# Everything a user or a contributor runs. Each target installs what it needs into .venv; nothing else is touched.
+PYTHON ?= python3.11
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench lock clean
+
+help:            ## list the targets
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+$(INSTALLED): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(INSTALLED)   ## run the main job on generated receipts, on an embedded PostgreSQL
+	$(BIN)/interlock demo
+
+test: check          ## all checks and all tests
+	$(BIN)/pytest -n 2 --dist worksteal
+
+check: $(INSTALLED)  ## style, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/basedpyright
+
+format: $(INSTALLED) ## put the code into the house style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(addprefix bench-,$(basename $(notdir $(wildcard bench/*.py)))) ## every benchmark
+
+bench-%: $(INSTALLED)
+	$(BIN)/python bench/$*.py
+
+lock:                ## write requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --upgrade --extra dev pyproject.toml --output-file requirements.lock
+
+clean:               ## remove what the targets made; the data in .interlock stay
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist

@@ -1,0 +1,66 @@
+"""Time and ids. Time is UTC; ids are UUIDv7; both come from a clock that is corrected by the database's."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from interlock.errors import ClockSkewed
+
+LARGEST_SKEW = timedelta(minutes=5)
+_COUNTER_BITS = 12
+
+
+class Clock:
+    """This machine's clock, moved by the offset that the database's showed.
+
+    One per process. ``now`` and ``new_id`` never go back within a process, whatever the machine's clock does.
+    """
+
+    def __init__(self) -> None:
+        self._offset_ns = 0
+        self._last_tick = 0
+
+    def correct(self, database: datetime) -> None:
+        """Take the database's time as the true one.
+
+        Raises:
+            ClockSkewed: this machine's clock is more than five minutes off, so its ids would sort into the wrong
+                partition and its deadlines would lie.
+        """
+        local_ns = time.time_ns()
+        offset_ns = int(database.timestamp() * 1e9) - local_ns
+        if abs(offset_ns) > LARGEST_SKEW.total_seconds() * 1e9:
+            local = datetime.fromtimestamp(local_ns / 1e9, UTC)
+            raise ClockSkewed(
+                f"this machine's clock says {local:%Y-%m-%d %H:%M:%S} UTC, the database's {database:%Y-%m-%d %H:%M:%S}",
+                todo="set this machine's clock (it may be at most five minutes off) and start again",
+            )
+        self._offset_ns = offset_ns
+
+    def now(self) -> datetime:
+        """The time in UTC, as the database would say."""
+        return datetime.fromtimestamp((time.time_ns() + self._offset_ns) / 1e9, UTC)
+
+    def new_id(self) -> UUID:
+        """A UUIDv7 (RFC 9562, section 5.7) that sorts after every earlier one of this process.
+
+        The 12 bits of ``rand_a`` hold the part of the millisecond and count on when two ids fall into the same part
+        (section 6.2, methods 1 and 3); the other 62 bits are random.
+        """
+        tick = ((time.time_ns() + self._offset_ns) << _COUNTER_BITS) // 1_000_000
+        self._last_tick = tick = max(tick, self._last_tick + 1)
+        milliseconds, fraction = tick >> _COUNTER_BITS, tick & ((1 << _COUNTER_BITS) - 1)
+        return UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | secrets.randbits(62))
+
+
+def id_time(identifier: UUID) -> datetime:
+    """The time in a UUIDv7, to the millisecond."""
+    return datetime.fromtimestamp((identifier.int >> 80) / 1000, UTC)
+
+
+def first_id(moment: datetime) -> UUID:
+    """The smallest UUID of a moment: a bound for queries by time over tables that are partitioned by id."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)

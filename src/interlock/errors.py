@@ -1,0 +1,279 @@
+"""One tree of errors. Each says what is wrong, where, and what to do next.
+
+    InterlockError
+    ├── Refused                      the caller's to mend; nothing was changed
+    │   ├── ConfigInvalid            a setting that is unknown or malformed
+    │   ├── DeclarationInvalid       a workflow's file: file, line, key
+    │   ├── DossierIncomplete        a live connector without a complete dossier
+    │   ├── MalformedJson            bytes that are not the JSON that we accept
+    │   ├── ContractInvalid          a contract's file
+    │   ├── ContractViolated         data against its contract: every violation
+    │   ├── RulesInvalid             a decision table: every cell that is wrong
+    │   ├── MoneyInvalid             an amount that is not exact or not possible
+    │   ├── KeyReused                the same idempotency key with another payload
+    │   ├── NotFound                 nothing of that id here
+    │   ├── StateConflict            not possible in the state that it is in
+    │   ├── Unauthenticated          no valid key
+    │   ├── Forbidden                a valid key without the right
+    │   └── LimitReached             a guard or a stop said no
+    ├── ComponentFailed              a component gave no usable answer
+    │   └── ComponentLate            not within its part of the budget
+    ├── DecisionRejected             a workflow used the output of a decision that was rejected
+    ├── ActionFailed                 an action ended without effect
+    ├── Fenced                       the case belongs to another worker now
+    ├── WorkflowMisuse               workflow code did what cannot be replayed
+    │   └── StepLimitReached         more steps than one run may have
+    ├── DatabaseUnavailable          the database cannot be reached
+    │   ├── PostgresNotStarted       the embedded server did not come up
+    │   ├── ClockSkewed              this machine's clock is too far from the database's
+    │   └── SchemaOutdated           the database's schema is not the one that this code needs
+    └── WorkFailed                   one unit of work was refused by the database
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+
+class Violation(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is wrong, so that a caller can point at it.
+
+    Attributes:
+        where: A JSON Pointer (RFC 6901) into the data, or ``file:line`` for a file.
+        what: What is wrong, with the value that was found.
+        rule: The name of the rule that it breaks, stable enough to count by.
+        todo: What would make it right.
+    """
+
+    where: str
+    what: str
+    rule: str
+    todo: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.where or '/'}: {self.what}"
+        return f"{text} ({self.todo})" if self.todo else text
+
+
+class InterlockError(Exception):
+    """The root: ``code`` names the fact for programs, ``status`` is its HTTP status, ``exit_code`` the command's.
+
+    Args:
+        what: One sentence that names what is wrong.
+        where: The place: a pointer, a file and line, an id.
+        todo: What to do next.
+    """
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, where: str = "", todo: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.todo = todo
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text}\n  to do: {self.todo}" if self.todo else text
+
+
+class Refused(InterlockError):
+    """The caller's to mend; nothing was changed."""
+
+    code = "refused"
+    status = 400
+    exit_code = 2
+
+
+class ManyRefused(Refused):
+    """A refusal that names every violation at once, so that nobody mends them one by one."""
+
+    def __init__(self, what: str, violations: tuple[Violation, ...], *, where: str = "", todo: str = "") -> None:
+        super().__init__(what, where=where, todo=todo)
+        self.violations = violations
+
+    def __str__(self) -> str:
+        return "\n".join([super().__str__(), *(f"  {violation}" for violation in self.violations)])
+
+
+class ConfigInvalid(Refused):
+    """A setting that is unknown or malformed."""
+
+    code = "config-invalid"
+
+
+class DeclarationInvalid(ManyRefused):
+    """A workflow's file is not a declaration; each violation's ``where`` is ``file:line`` and names the key."""
+
+    code = "declaration-invalid"
+
+
+class DossierIncomplete(ManyRefused):
+    """A workflow would act on a live connector without a complete dossier."""
+
+    code = "dossier-incomplete"
+    status = 409
+
+
+class MalformedJson(Refused):
+    """Bytes that are not the JSON that we accept: see ``interlock.contracts.door``."""
+
+    code = "malformed-json"
+
+
+class ContractInvalid(ManyRefused):
+    """A contract's file is not a contract that we can hold data to."""
+
+    code = "contract-invalid"
+
+
+class ContractViolated(ManyRefused):
+    """Data against its contract: every violation is named; ``quarantine`` is where the data wait, if they do."""
+
+    code = "contract-violated"
+    status = 422
+
+    def __init__(
+        self, what: str, violations: tuple[Violation, ...], *, where: str = "", todo: str = "", quarantine: str = ""
+    ) -> None:
+        super().__init__(what, violations, where=where, todo=todo)
+        self.quarantine = quarantine
+
+
+class RulesInvalid(ManyRefused):
+    """A decision table with cells that would never fire or never end; each violation names row and column."""
+
+    code = "rules-invalid"
+
+
+class MoneyInvalid(Refused):
+    """An amount that is not exact, not finite, out of range, or of no known currency."""
+
+    code = "money-invalid"
+
+
+class KeyReused(Refused):
+    """The same idempotency key came with another payload; ``holder`` is the id that the key belongs to."""
+
+    code = "key-reused"
+    status = 409
+
+    def __init__(self, what: str, *, holder: str, where: str = "", todo: str = "") -> None:
+        super().__init__(what, where=where, todo=todo or "use a new key for a new payload, or send the first one again")
+        self.holder = holder
+
+
+class NotFound(Refused):
+    """Nothing of that id in this tenant."""
+
+    code = "not-found"
+    status = 404
+    exit_code = 4
+
+
+class StateConflict(Refused):
+    """What was asked is not possible in the state that the thing is in."""
+
+    code = "state-conflict"
+    status = 409
+    exit_code = 5
+
+
+class Unauthenticated(Refused):
+    """No key, or one that is unknown or revoked."""
+
+    code = "unauthenticated"
+    status = 401
+
+
+class Forbidden(Refused):
+    """A valid key without the right that this needs."""
+
+    code = "forbidden"
+    status = 403
+
+
+class LimitReached(Refused):
+    """A guard or a stop said no; ``until`` is when to ask again, if that is known."""
+
+    code = "limit-reached"
+    status = 429
+    exit_code = 6
+
+
+class ComponentFailed(InterlockError):
+    """A component gave no usable answer; the declared fallback answers instead."""
+
+    code = "component-failed"
+
+
+class ComponentLate(ComponentFailed):
+    """A component did not answer within its part of the latency budget."""
+
+    code = "component-late"
+
+
+class DecisionRejected(InterlockError):
+    """A workflow used the output of a decision that was rejected; uncaught, it ends the case as rejected."""
+
+    code = "decision-rejected"
+
+
+class ActionFailed(InterlockError):
+    """An action ended without effect; uncaught, the case becomes an exception that somebody owns."""
+
+    code = "action-failed"
+
+
+class Fenced(InterlockError):
+    """The case belongs to another worker now; what this one was about to write was not written."""
+
+    code = "fenced"
+
+
+class WorkflowMisuse(InterlockError):
+    """Workflow code did what cannot be replayed: threads, tasks, files, clocks or awaits that are not the case's."""
+
+    code = "workflow-misuse"
+
+
+class StepLimitReached(WorkflowMisuse):
+    """More steps than one run may have; ``case.continue_as`` starts a fresh one."""
+
+    code = "step-limit-reached"
+
+
+class DatabaseUnavailable(InterlockError):
+    """The database cannot be reached or does not answer."""
+
+    code = "database-unavailable"
+    status = 503
+    exit_code = 7
+
+
+class PostgresNotStarted(DatabaseUnavailable):
+    """The embedded server did not come up; the end of its log is in the message."""
+
+    code = "postgres-not-started"
+
+
+class ClockSkewed(DatabaseUnavailable):
+    """This machine's clock is more than five minutes from the database's."""
+
+    code = "clock-skewed"
+
+
+class SchemaOutdated(DatabaseUnavailable):
+    """The database's schema is not the one that this code needs."""
+
+    code = "schema-outdated"
+
+
+class WorkFailed(InterlockError):
+    """One unit of work was refused by the database, alone; the others of its batch went on."""
+
+    code = "work-failed"

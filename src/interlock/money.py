@@ -1,0 +1,125 @@
+"""Exact money: an amount in a currency, held as whole minor units. Never a float."""
+
+from __future__ import annotations
+
+import functools
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Self
+
+import iso4217
+import msgspec
+
+from interlock.errors import MoneyInvalid
+
+LARGEST_MINOR = 2**63 - 1
+"""What a bigint column holds: 92,233,720,368,547,758.07 in a currency with two decimals."""
+
+_PLAIN = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,12})?\Z")
+
+
+@functools.lru_cache(maxsize=256)
+def exponent(currency: str) -> int:
+    """How many decimals a currency has (ISO 4217): MYR 2, JPY 0, KWD 3.
+
+    Raises:
+        MoneyInvalid: no such currency, or one without minor units (gold, test codes).
+    """
+    try:
+        digits = iso4217.Currency(currency).exponent
+    except ValueError:
+        digits = None
+    if digits is None:
+        raise MoneyInvalid(f"{currency!r} is no currency with minor units", todo="use an ISO 4217 code, such as MYR")
+    return digits
+
+
+class Money(msgspec.Struct, frozen=True, order=False):
+    """An exact amount: ``Money("12.30", "MYR")``. Adds and compares only within one currency.
+
+    Attributes:
+        amount: A decimal with exactly the currency's decimals. Given as str, int or Decimal; a float is refused.
+        currency: An ISO 4217 code.
+
+    Raises:
+        MoneyInvalid: not a finite decimal, more decimals than the currency has (it is never rounded in silence), more
+            than 64 bits of minor units, or an unknown currency.
+    """
+
+    amount: Decimal
+    currency: str
+
+    def __init__(self, amount: str | int | Decimal, currency: str) -> None:
+        msgspec.structs.force_setattr(self, "amount", _exact(amount, currency))
+        msgspec.structs.force_setattr(self, "currency", currency)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``"12.30 MYR"``."""
+        amount, _, currency = text.strip().partition(" ")
+        if not currency:
+            raise MoneyInvalid(f"{text!r} is no amount of money", todo='write amount and currency, as in "12.30 MYR"')
+        return cls(amount, currency.strip())
+
+    @classmethod
+    def of_minor(cls, minor: int, currency: str) -> Self:
+        """From minor units: ``Money.of_minor(1230, "MYR")`` is 12.30 MYR."""
+        return cls(Decimal(minor).scaleb(-exponent(currency)), currency)
+
+    @property
+    def minor(self) -> int:
+        """The amount in whole minor units, as it is stored."""
+        return int(self.amount.scaleb(exponent(self.currency)))
+
+    def __str__(self) -> str:
+        return f"{self.amount:f} {self.currency}"
+
+    def __add__(self, other: Money) -> Money:
+        return Money(self.amount + self._same(other).amount, self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(self.amount - self._same(other).amount, self.currency)
+
+    def __lt__(self, other: Money) -> bool:
+        return self.amount < self._same(other).amount
+
+    def __le__(self, other: Money) -> bool:
+        return self.amount <= self._same(other).amount
+
+    def __gt__(self, other: Money) -> bool:
+        return self.amount > self._same(other).amount
+
+    def __ge__(self, other: Money) -> bool:
+        return self.amount >= self._same(other).amount
+
+    def _same(self, other: Money) -> Money:
+        if other.currency != self.currency:
+            raise MoneyInvalid(
+                f"{self} and {other} are of two currencies", todo="convert one, with the rate on record, before"
+            )
+        return other
+
+
+def _exact(amount: str | int | Decimal, currency: str) -> Decimal:
+    if isinstance(amount, (float, bool)):
+        raise MoneyInvalid(f"{amount!r} is no exact amount", todo="pass a string or a Decimal")
+    if isinstance(amount, str) and not _PLAIN.match(amount):
+        raise MoneyInvalid(f"{amount[:60]!r} is no amount", todo='write plain digits with a point, as in "12.30"')
+    try:
+        value = Decimal(amount)
+    except (InvalidOperation, TypeError, ValueError) as cause:
+        raise MoneyInvalid(f"{amount!r} is no amount", todo="pass a string or a Decimal") from cause
+    digits = exponent(currency)
+    if not value.is_finite():
+        raise MoneyInvalid(f"{amount!r} is no finite amount", todo="pass digits")
+    if abs(value.adjusted()) > 30:  # noqa: PLR2004 - far above any bigint, and keeps a huge exponent from costing time
+        raise MoneyInvalid(f"{amount!s:.60} is more than can be held", todo="check where the amount came from")
+    minor = value.scaleb(digits)
+    if minor != minor.to_integral_value():
+        raise MoneyInvalid(
+            f"{value:f} has more decimals than {currency} has ({digits})",
+            todo="round it where the rule for rounding is known",
+        )
+    if abs(minor) > LARGEST_MINOR:
+        raise MoneyInvalid(f"{value:f} {currency} is more than can be held", todo="check where the amount came from")
+    return value.quantize(Decimal(1).scaleb(-digits))
