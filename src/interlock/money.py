@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import re
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Self
 
 import iso4217
-import msgspec
 
 from interlock.errors import MoneyInvalid
 
@@ -34,7 +34,8 @@ def exponent(currency: str) -> int:
     return digits
 
 
-class Money(msgspec.Struct, frozen=True, order=False):
+@dataclass(frozen=True, slots=True, init=False)
+class Money:
     """An exact amount: ``Money("12.30", "MYR")``. Adds and compares only within one currency.
 
     Attributes:
@@ -50,8 +51,8 @@ class Money(msgspec.Struct, frozen=True, order=False):
     currency: str
 
     def __init__(self, amount: str | int | Decimal, currency: str) -> None:
-        msgspec.structs.force_setattr(self, "amount", _exact(amount, currency))
-        msgspec.structs.force_setattr(self, "currency", currency)
+        object.__setattr__(self, "amount", _exact(amount, currency))
+        object.__setattr__(self, "currency", currency)
 
     @classmethod
     def parse(cls, text: str) -> Self:
