@@ -1,0 +1,4 @@
+"""Connectors: what can act on an outside system. One folder each, with its README; found through entry points.
+
+A connector says what it can do (honour keys, look up, void) and how long a request can live; the rest follows from that.
+"""

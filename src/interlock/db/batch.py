@@ -1,0 +1,135 @@
+"""One batch of units on its way through one transaction, and the gates that it passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row, tuple_row
+
+from interlock.db.database import READ_CLOCK, SET_TENANT
+from interlock.db.queries import Bulk, Parameters, Rows, encode_rows
+from interlock.db.work import Condition, Refusal, Unit
+
+Row = TypeVar("Row")
+Kind = TypeVar("Kind", bound=Condition)
+
+
+class Batch:
+    """The units of one transaction. Lives as long as the transaction does.
+
+    Attributes:
+        connection: Inside the transaction.
+        units: All of them, in order of arrival.
+        refused: Why a unit will not be written.
+        found: Units that an earlier run of this batch wrote, though its answer was lost.
+        again: Whether this batch ran before and its answer was lost.
+        now: The database's time; set by ``begin`` and taken anew by ``look_at_clock`` once locks are held.
+    """
+
+    def __init__(self, connection: AsyncConnection[Any], units: Sequence[Unit], *, again: bool) -> None:
+        self.connection = connection
+        self.units = tuple(units)
+        self.refused: dict[UUID, Refusal] = {}
+        self.found: set[UUID] = set()
+        self.again = again
+        self.now = datetime.min.replace(tzinfo=UTC)
+        self._tenant: UUID | None = None
+
+    @property
+    def admitted(self) -> list[Unit]:
+        """The units that no gate has refused and that are not yet written, in order."""
+        return [unit for unit in self.units if unit.id not in self.refused and unit.id not in self.found]
+
+    def refuse(self, unit: Unit, refusal: Refusal) -> None:
+        """Leave a unit out; its caller learns why."""
+        self.refused.setdefault(unit.id, refusal)
+
+    def conditions(self, kind: type[Kind]) -> dict[UUID, list[tuple[Unit, Kind]]]:
+        """The admitted units' conditions of one kind, by tenant; tenants in order, units in order of arrival."""
+        found: dict[UUID, list[tuple[Unit, Kind]]] = {}
+        for unit in self.admitted:
+            for condition in unit.conditions:
+                if isinstance(condition, kind):
+                    found.setdefault(unit.tenant, []).append((unit, condition))
+        return dict(sorted(found.items()))
+
+    async def find(self, statement: Rows[UUID]) -> None:
+        """Mark the units that are written already.
+
+        Valid for a unit once its locks are held: then the earlier run, whose answer was lost, has ended one way or the
+        other. A refusal of such a unit is the echo of its own success.
+        """
+        ids: dict[UUID, list[UUID]] = {}
+        for unit in self.units:
+            ids.setdefault(unit.tenant, []).append(unit.id)
+        found = await self.ask(
+            statement,
+            {tenant: {"ids": mine, "least": min(mine), "greatest": max(mine)} for tenant, mine in ids.items()},
+        )
+        self.found |= {unit for units in found.values() for unit in units}
+        self.refused = {unit: why for unit, why in self.refused.items() if unit not in self.found}
+
+    async def begin(self) -> None:
+        """Open the transaction and take the database's time."""
+        async with self.connection.pipeline():
+            await self.connection.execute("begin")
+            clock = await self.connection.execute(READ_CLOCK.text)
+            row = await clock.fetchone()
+            self.now = row[0] if row else self.now
+
+    async def look_at_clock(self) -> datetime:
+        """The database's time now: for rates and limits it is taken after the lock, and never goes back."""
+        read = await READ_CLOCK.one(self.connection)
+        self.now = max(self.now, read) if read else self.now
+        return self.now
+
+    async def use(self, tenant: UUID) -> None:
+        """Name the tenant of the statements that follow."""
+        if tenant != self._tenant:
+            await self.connection.execute(SET_TENANT.text, {"tenant": str(tenant)})
+            self._tenant = tenant
+
+    async def ask(self, statement: Rows[Row], parameters: Mapping[UUID, Parameters]) -> dict[UUID, list[Row]]:
+        """Run one statement for each tenant in one flush; the rows by tenant."""
+        cursors: dict[UUID, Any] = {}
+        async with self.connection.pipeline():
+            for tenant in sorted(parameters):
+                await self.use(tenant)
+                cursor = self.connection.cursor(row_factory=tuple_row if statement.single else dict_row)
+                await cursor.execute(statement.text, parameters[tenant])
+                cursors[tenant] = cursor
+        return {tenant: [statement.read(row) for row in await cursor.fetchall()] for tenant, cursor in cursors.items()}
+
+    async def write(self, units: Sequence[Unit]) -> None:
+        """Send every write of these units and the commit in one flush: a statement a tenant and table, no more."""
+        rows: dict[tuple[UUID, int], tuple[Bulk[Any], list[Any]]] = {}
+        places: dict[str, int] = {}
+        for unit in units:
+            for write in unit.writes:
+                place = places.setdefault(write.statement.name, len(places))
+                rows.setdefault((unit.tenant, place), (write.statement, []))[1].append(write.row)
+        async with self.connection.pipeline():
+            for (tenant, _), (statement, sent) in sorted(rows.items(), key=lambda item: item[0]):
+                await self.use(tenant)
+                await self.connection.execute(statement.text, {"rows": encode_rows(sent)})
+            await self.connection.execute("commit")
+
+
+class Gate(Protocol):
+    """What checks one kind of condition.
+
+    A batch passes the gates in one global order, so that locks never cross: stops, then cases, then what belongs to
+    cases, then keys, guards last.
+    """
+
+    async def admit(self, batch: Batch) -> None:
+        """Lock what the conditions name, in order of ids, and refuse the units whose condition does not hold."""
+        ...
+
+    async def retract(self, batch: Batch) -> None:
+        """Take back what this gate wrote for units that a later gate refused."""
+        ...

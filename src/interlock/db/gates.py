@@ -1,0 +1,244 @@
+"""The gates that belong to the database: who holds a case, which state a thing is in, who holds a key."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from interlock.db.batch import Batch
+from interlock.db.queries import Rows, encode_rows, load_queries
+from interlock.db.work import Condition, Refusal, Unit
+
+_SQL = load_queries(__file__)
+DIGEST_BYTES = 16
+
+
+def short_digest(*parts: bytes) -> UUID:
+    """16 bytes of BLAKE2b (RFC 7693) over parts that cannot run into one another, as a UUID's bytes."""
+    state = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    for part in parts:
+        state.update(len(part).to_bytes(8, "big"))
+        state.update(part)
+    return UUID(bytes=state.digest())
+
+
+############################################################################## cases
+
+
+class HeldCase(msgspec.Struct, frozen=True):
+    """A case's row under its lock."""
+
+    id: UUID
+    state: str
+    fence: int
+    signals: int
+    run: int
+
+
+HOLD_CASES = _SQL.rows("hold_cases", HeldCase)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldsCase(Condition):
+    """The case is locked for this unit, and, with a fence, still this worker's.
+
+    Attributes:
+        case_id: The case. Its row's lock covers everything that belongs to it: journal, actions, reviews, exceptions.
+        fence: The fence under which the worker claimed it; None where an outside party acts (a reviewer).
+        states: The states that it may be in; empty: any.
+    """
+
+    case_id: UUID
+    fence: int | None
+    states: tuple[str, ...] = ()
+
+
+class CaseGate:
+    """Refuses units of a worker that lost its case: it can finish nothing any more."""
+
+    async def admit(self, batch: Batch) -> None:
+        """Lock the cases by tenant and id."""
+        wanted = batch.conditions(HoldsCase)
+        if not wanted:
+            return
+        ids = {tenant: {"ids": sorted({c.case_id for _, c in pairs})} for tenant, pairs in wanted.items()}
+        held = await batch.ask(HOLD_CASES, ids)
+        for tenant, pairs in wanted.items():
+            cases = {case.id: case for case in held[tenant]}
+            for unit, condition in pairs:
+                refusal = _why_not(condition, cases.get(condition.case_id))
+                if refusal:
+                    batch.refuse(unit, refusal)
+
+    async def retract(self, batch: Batch) -> None:
+        """Locks end with the transaction."""
+
+
+def _why_not(condition: HoldsCase, case: HeldCase | None) -> Refusal | None:
+    if case is None:
+        return Refusal("not-found", f"there is no case {condition.case_id}", holder=condition.case_id)
+    if condition.fence is not None and (case.fence != condition.fence or case.state != "running"):
+        return Refusal("fenced", f"case {case.id} belongs to another worker now", holder=case.id)
+    if condition.states and case.state not in condition.states:
+        return Refusal("state", f"case {case.id} is {case.state}", holder=case.id)
+    return None
+
+
+############################################################################# states
+
+
+class StateRow(msgspec.Struct, frozen=True):
+    """A thing's state under its lock."""
+
+    id: UUID
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class IsInState(Condition):
+    """A thing is in one of these states. Two units of one batch never change the same thing: the first wins.
+
+    Attributes:
+        kind: The kind of thing, as its gate names it: ``review``, ``action``.
+        id: The thing.
+        states: The states that it may be in.
+    """
+
+    kind: str
+    id: UUID
+    states: tuple[str, ...]
+
+
+Locked = TypeVar("Locked", bound=StateRow)
+
+
+class StateGate(Generic[Locked]):
+    """Locks the things of one room and compares their states.
+
+    Args:
+        kind: The kind of thing.
+        lock: The room's statement: takes ``ids``, gives ``id`` and ``state``, ordered by id, for no key update.
+    """
+
+    def __init__(self, kind: str, lock: Rows[Locked]) -> None:
+        self.kind = kind
+        self._lock = lock
+
+    async def admit(self, batch: Batch) -> None:
+        """Lock the things by tenant and id."""
+        wanted = {
+            tenant: mine
+            for tenant, pairs in batch.conditions(IsInState).items()
+            if (mine := [(unit, condition) for unit, condition in pairs if condition.kind == self.kind])
+        }
+        if not wanted:
+            return
+        ids = {tenant: {"ids": sorted({c.id for _, c in pairs})} for tenant, pairs in wanted.items()}
+        locked = await batch.ask(self._lock, ids)
+        for tenant, pairs in wanted.items():
+            states = {row.id: row.state for row in locked[tenant]}
+            taken: set[UUID] = set()
+            for unit, condition in pairs:
+                state = states.get(condition.id)
+                if state is None:
+                    batch.refuse(unit, Refusal("not-found", f"there is no {self.kind} {condition.id}"))
+                elif state not in condition.states or condition.id in taken:
+                    batch.refuse(unit, Refusal("state", f"{self.kind} {condition.id} is {state}", holder=condition.id))
+                else:
+                    taken.add(condition.id)
+
+    async def retract(self, batch: Batch) -> None:
+        """Locks end with the transaction."""
+
+
+############################################################################### keys
+
+
+class KeyRow(msgspec.Struct, frozen=True):
+    """An idempotency key on its way in."""
+
+    digest: UUID
+    tenant: UUID
+    holder: UUID
+    payload: UUID
+
+
+class HeldKey(msgspec.Struct, frozen=True):
+    """Who holds a key."""
+
+    digest: UUID
+    holder: UUID
+    payload: UUID
+
+
+TAKE_KEYS = _SQL.bulk("take_keys", KeyRow, distinct=("digest",))
+FIND_KEYS = _SQL.rows("find_keys", HeldKey)
+GIVE_KEYS_BACK = _SQL.command("give_keys_back")
+
+
+@dataclass(frozen=True, slots=True)
+class TakesKey(Condition):
+    """An idempotency key becomes this unit's; the unit's own id is the holder.
+
+    Attributes:
+        digest: 16 bytes over tenant, purpose and key: see ``key_digest``.
+        payload: 16 bytes over the payload.
+    """
+
+    digest: UUID
+    payload: UUID
+
+
+def key_digest(tenant: UUID, purpose: str, key: str) -> UUID:
+    """The digest of an idempotency key; ``purpose`` keeps keys of cases, decisions and actions apart."""
+    return short_digest(tenant.bytes, purpose.encode(), key.encode("utf-8", "surrogatepass"))
+
+
+class KeyGate:
+    """Gives each key to one unit for good; the others learn who holds it and whether the payload is the same."""
+
+    async def admit(self, batch: Batch) -> None:
+        """Insert in order of the digests, then read who holds them."""
+        wanted = batch.conditions(TakesKey)
+        if not wanted:
+            return
+        async with batch.connection.pipeline():
+            for tenant, pairs in wanted.items():
+                await batch.use(tenant)
+                rows = [KeyRow(c.digest, tenant, unit.id, c.payload) for unit, c in _first_of_each(pairs)]
+                await batch.connection.execute(TAKE_KEYS.text, {"rows": encode_rows(rows)})
+        digests = {tenant: {"digests": sorted({c.digest for _, c in pairs})} for tenant, pairs in wanted.items()}
+        held = await batch.ask(FIND_KEYS, digests)
+        for tenant, pairs in wanted.items():
+            holders = {key.digest: key for key in held[tenant]}
+            for unit, condition in pairs:
+                key = holders[condition.digest]
+                if key.holder != unit.id:
+                    same = key.payload == condition.payload
+                    batch.refuse(unit, Refusal("key-held", "the key is taken", holder=key.holder, same=same))
+
+    async def retract(self, batch: Batch) -> None:
+        """Give back the keys of units that a later gate refused: a denied unit uses nothing up."""
+        lost: dict[UUID, list[UUID]] = {}
+        for unit in batch.units:
+            if unit.id in batch.refused and batch.refused[unit.id].code != "key-held":
+                lost.setdefault(unit.tenant, []).extend(c.digest for c in unit.conditions if isinstance(c, TakesKey))
+        for tenant, digests in sorted(lost.items()):
+            if digests:
+                await batch.use(tenant)
+                await GIVE_KEYS_BACK.run(
+                    batch.connection,
+                    {"digests": digests, "holders": [u.id for u in batch.units if u.id in batch.refused]},
+                )
+
+
+def _first_of_each(pairs: Collection[tuple[Unit, TakesKey]]) -> list[tuple[Unit, TakesKey]]:
+    seen: dict[UUID, tuple[Unit, TakesKey]] = {}
+    for unit, condition in pairs:
+        seen.setdefault(condition.digest, (unit, condition))
+    return list(seen.values())

@@ -1,0 +1,107 @@
+"""A unit of work: what one caller wants written, whole or not at all, and on which conditions. Pure.
+
+Units of many callers share one durable commit (see ``writer``). A unit says its conditions (a fence, a key, a limit),
+and its writes; the writer says whether it was written or which condition refused it. One unit's refusal or error never
+touches another's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from interlock.clock import Clock
+from interlock.db.queries import Bulk
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """The time and the ids of one unit, taken when its batch is flushed, so that ids sort as commits do.
+
+    Attributes:
+        now: The database's time, UTC.
+        entry: The unit's own id: that of its first ledger entry.
+    """
+
+    now: datetime
+    entry: UUID
+    clock: Clock
+
+    def new_id(self) -> UUID:
+        """Another id of this flush."""
+        return self.clock.new_id()
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One row for one bulk statement."""
+
+    statement: Bulk[Any]
+    row: msgspec.Struct
+
+
+class Condition:
+    """What must hold for a unit to be written; each kind is checked by the gate that names it."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a unit was not written: a value, since callers expect it.
+
+    Attributes:
+        code: The kind of refusal: ``fenced``, ``key-held``, ``state``, ``stopped``, ``limit``, ``expired``, ...
+        what: One sentence.
+        holder: The id of what stands in the way, if there is one.
+        same: For a held key: whether the payload is the same, so that the holder is the answer.
+        until: When to ask again, if that is known.
+    """
+
+    code: str
+    what: str
+    holder: UUID | None = None
+    same: bool = False
+    until: datetime | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Unit:
+    """One caller's work.
+
+    Attributes:
+        tenant: Whose it is.
+        build: Gives the writes from the stamp; called once, at the flush. INVARIANT: they contain a ledger entry whose
+            id is the stamp's ``entry``: by it the unit is found again when the answer to a commit was lost.
+        conditions: All must hold.
+        wakes: Channels to wake after the commit; hints only.
+    """
+
+    tenant: UUID
+    build: Callable[[Stamp], Sequence[Write]]
+    conditions: tuple[Condition, ...] = ()
+    wakes: tuple[str, ...] = ()
+    stamp: Stamp | None = field(default=None, init=False)
+    writes: tuple[Write, ...] = field(default=(), init=False)
+
+    def prepare(self, clock: Clock) -> None:
+        """Take the stamp and build the writes, once: a second run of the batch uses the same ids."""
+        if self.stamp is None:
+            self.stamp = Stamp(clock.now(), clock.new_id(), clock)
+            self.writes = tuple(self.build(self.stamp))
+
+    @property
+    def id(self) -> UUID:
+        """The unit's id, once it has been prepared."""
+        if self.stamp is None:
+            raise AssertionError("a unit has an id from its first flush on")
+        return self.stamp.entry
+
+    def targets(self) -> set[tuple[Any, ...]]:
+        """The rows that the unit changes."""
+        return {(write.statement.name, *write.statement.target(write.row)) for write in self.writes}

@@ -1,0 +1,91 @@
+"""Entries of the ledger: every change of state is one, written in the commit that makes the change.
+
+A body holds ids, versions, amounts and times, never a personal value: those stay in the tables that it points to.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from interlock.db.queries import load_queries
+from interlock.db.work import Stamp, Write
+
+_canonical = msgspec.json.Encoder(order="sorted", decimal_format="string")
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry on its way in.
+
+    Attributes:
+        id: A UUIDv7; the first entry of a unit of work bears the unit's id.
+        tenant: Whose it is.
+        kind: What happened: ``case.received``, ``decision.taken``, ``action.done``, ...
+        subject: What it happened to.
+        case_id: The case that it belongs to, if any.
+        at: When, UTC.
+        body: The facts, as canonical JSON.
+    """
+
+    id: UUID
+    tenant: UUID
+    kind: str
+    subject: UUID
+    case_id: UUID | None
+    at: datetime
+    body: bytes
+
+
+class ReadEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry as it is read: the fields of ``Entry``."""
+
+    id: UUID
+    kind: str
+    subject: UUID
+    case_id: UUID | None
+    at: datetime
+    body: bytes
+
+
+_SQL = load_queries(__file__)
+ADD_ENTRIES = _SQL.bulk("add_entries", Entry, distinct=("id",))
+ENTRIES_OF_CASE = _SQL.rows("entries_of_case", ReadEntry)
+
+
+def first_entry(
+    stamp: Stamp, tenant: UUID, kind: str, *, subject: UUID, case_id: UUID | None = None, **facts: Any
+) -> Write:
+    """The entry that a unit of work is found by."""
+    return Write(
+        ADD_ENTRIES,
+        Entry(
+            id=stamp.entry,
+            tenant=tenant,
+            kind=kind,
+            subject=subject,
+            case_id=case_id,
+            at=stamp.now,
+            body=_canonical.encode(facts),
+        ),
+    )
+
+
+def further_entry(
+    stamp: Stamp, tenant: UUID, kind: str, *, subject: UUID, case_id: UUID | None = None, **facts: Any
+) -> Write:
+    """Another entry of the same unit of work."""
+    return Write(
+        ADD_ENTRIES,
+        Entry(
+            id=stamp.new_id(),
+            tenant=tenant,
+            kind=kind,
+            subject=subject,
+            case_id=case_id,
+            at=stamp.now,
+            body=_canonical.encode(facts),
+        ),
+    )

@@ -1,0 +1,100 @@
+"""The real database, cloned from a template for each test.
+
+The server is the embedded one, or any PostgreSQL 15 or newer that INTERLOCK_DATABASE_URL names (its user must be able to
+make databases and roles).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import conninfo, sql
+
+from interlock.db.database import Database
+from interlock.db.embedded import EmbeddedPostgres
+from interlock.db.migrate import migrate, migrations
+from interlock.db.signals import Notifier
+
+_TEMPLATE_LOCK = 0x74657374
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server on which databases can be made; one for all test processes of a run."""
+    given = os.environ.get("INTERLOCK_DATABASE_URL", "")
+    if given:
+        yield given
+        return
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", secrets.token_hex(4))
+    with EmbeddedPostgres(Path(tempfile.gettempdir()) / f"interlock-tests-{os.getuid()}-{run[:12]}") as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str) -> str:
+    """The name of a database with the schema, made once per text of the migrations."""
+    digest = hashlib.sha256("".join(m.text for m in migrations()).encode()).hexdigest()[:12]
+    name = f"interlock_template_{digest}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute("select pg_advisory_lock(%s)", (_TEMPLATE_LOCK,))
+        if not connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone():
+            making = f"{name}_making"
+            connection.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(making)))
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(making)))
+            asyncio.run(migrate(conninfo.make_conninfo(server_url, dbname=making)))
+            connection.execute(
+                sql.SQL("alter database {} rename to {}").format(sql.Identifier(making), sql.Identifier(name))
+            )
+    return name
+
+
+@pytest.fixture
+def database_url(server_url: str, template: str) -> Iterator[str]:
+    """A fresh database with the schema; the URL is an administrator's."""
+    name = f"interlock_test_{secrets.token_hex(6)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+        yield conninfo.make_conninfo(server_url, dbname=name)
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The service's connections."""
+    async with Database(database_url) as database:
+        yield database
+
+
+@pytest.fixture
+async def tenant(database: Database) -> UUID:
+    """A tenant."""
+    return await database.ensure_tenant("default")
+
+
+@pytest.fixture
+async def notifier(database_url: str) -> AsyncIterator[Notifier]:
+    """The notifier of this process."""
+    async with Notifier(database_url) as notifier:
+        yield notifier
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data, or a skip that says so."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("INTERLOCK_SHARED_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip(f"the real data are not here: {folder} (set INTERLOCK_SHARED_DATA)")
+    return folder
