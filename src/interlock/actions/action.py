@@ -1,0 +1,166 @@
+"""Actions: the record of an intended effect, and the rules of its states. Pure."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+from interlock.actions.connector import Abilities
+from interlock.money import Money
+
+
+class ActionState(StrEnum):
+    """See the diagram in the room's docstring."""
+
+    INTENDED = "intended"
+    AWAITING_APPROVAL = "awaiting_approval"
+    READY = "ready"
+    DISPATCHING = "dispatching"
+    DONE = "done"
+    FAILED = "failed"
+    IN_DOUBT = "in_doubt"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+    EXCEPTION = "exception"
+
+
+SENDABLE = (ActionState.READY,)
+UNCERTAIN = (ActionState.DISPATCHING, ActionState.IN_DOUBT)
+ENDED = (ActionState.DONE, ActionState.FAILED, ActionState.UNDONE, ActionState.EXCEPTION)
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """One intended effect, as it is stored.
+
+    Attributes:
+        id: Its id; also that of the ledger entry that intended it.
+        case_id: The case that intends it.
+        decision_id: The decision that it rests on, if one is named.
+        workflow: The workflow of the case.
+        name: The action's name in the workflow's file.
+        connector: Which connector carries it out.
+        domain: What it does, in words that stops and certificates use.
+        key: The idempotency key that the other side sees.
+        payload: What is asked, as canonical JSON.
+        exposure_minor: The money that it moves, in minor units.
+        currency: Of the exposure.
+        state: Where it is.
+        fence: The case's fence under which it was last changed.
+        attempt: How many times it was sent.
+        not_before: When it may be sent again.
+        valid_until: Until when the decision that it rests on holds.
+        deadline: When it is given up, if it has not begun.
+        first_sent_at: When it was first sent; the other side's memory of the key counts from here.
+        sent_at: When it was last sent.
+        send_deadline: When the last request is dead on our side.
+        response: What the other side answered, as JSON.
+        error: What went wrong, in a sentence.
+        created_at: When it was intended.
+        ended_at: When it ended.
+    """
+
+    id: UUID
+    case_id: UUID
+    decision_id: UUID | None
+    workflow: str
+    name: str
+    connector: str
+    domain: str
+    key: str
+    payload: bytes
+    exposure_minor: int | None
+    currency: str | None
+    state: ActionState
+    fence: int
+    attempt: int
+    not_before: datetime | None
+    valid_until: datetime | None
+    deadline: datetime
+    first_sent_at: datetime | None
+    sent_at: datetime | None
+    send_deadline: datetime | None
+    response: bytes | None
+    error: str | None
+    created_at: datetime
+    ended_at: datetime | None
+
+    @property
+    def exposure(self) -> Money | None:
+        """The money that it moves."""
+        if self.exposure_minor is None or self.currency is None:
+            return None
+        return Money.of_minor(self.exposure_minor, self.currency)
+
+
+FIRST_PAUSE = timedelta(milliseconds=500)
+LONGEST_PAUSE = timedelta(minutes=5)
+SAFETY = timedelta(minutes=5)
+"""How much earlier than the other side says we take a key for forgotten: clocks differ."""
+
+
+def pause_after(attempt: int, chance: random.Random, *, retry_after: timedelta | None = None) -> timedelta:
+    """How long to wait before the next attempt: exponential back-off with full jitter, and never before Retry-After.
+
+    Source: Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
+
+    Args:
+        attempt: How many attempts were made, at least 1.
+        chance: The source of the jitter.
+        retry_after: What the other side asked for (RFC 9110, section 10.2.3).
+    """
+    most = min(FIRST_PAUSE * 2 ** min(attempt - 1, 20), LONGEST_PAUSE)
+    return max(chance.random() * most, retry_after or timedelta(0))
+
+
+class NextMove(StrEnum):
+    """What to do about an action whose answer was lost."""
+
+    LOOK_UP = "look_up"
+    SEND_AGAIN = "send_again"
+    WAIT = "wait"
+    ASK_PERSON = "ask_person"
+
+
+class Move(msgspec.Struct, frozen=True):
+    """What to do about an action whose answer was lost, and why.
+
+    Attributes:
+        move: What.
+        why: In a sentence.
+        at: For a wait: until when.
+    """
+
+    move: NextMove
+    why: str
+    at: datetime | None = None
+
+
+def settle_doubt(action: Action, abilities: Abilities, now: datetime, *, absent: bool = False) -> Move:
+    """What may be done about an action whose answer was lost.
+
+    INVARIANT: it says SEND_AGAIN only if a second effect is impossible: under the same key while the other side
+    remembers it, or when a look-up found nothing and the request that is under way is dead for sure.
+
+    Args:
+        action: In doubt, or dispatching under a worker that lost its case.
+        abilities: What its connector can do.
+        now: The database's time.
+        absent: Whether a look-up, just made, found nothing.
+    """
+    remembered = action.first_sent_at is None or now < action.first_sent_at + abilities.key_retention - SAFETY
+    if abilities.honours_keys and remembered and not (abilities.can_look_up and not absent):
+        return Move(NextMove.SEND_AGAIN, "the other side honours the key: sent again, it takes effect once")
+    if abilities.can_look_up and not absent:
+        return Move(NextMove.LOOK_UP, "the other side can be asked by key")
+    if abilities.max_request_life is None:
+        return Move(NextMove.ASK_PERSON, "how long a request can live at the other side is not declared")
+    dead_at = (action.send_deadline or now) + abilities.max_request_life
+    if now < dead_at:
+        return Move(NextMove.WAIT, "a request that is under way may still take effect", dead_at)
+    if absent:
+        return Move(NextMove.SEND_AGAIN, "it is not there, and no request can be under way any more")
+    return Move(NextMove.ASK_PERSON, "the other side cannot be asked")

@@ -1,0 +1,455 @@
+"""Carrying an action out, once.
+
+The order is what makes it safe: the dispatch is committed, under the case's fence, with limits reserved and stops and
+time limits checked in that very commit; then the outside call is made; then its end is recorded. A crash between any
+two of these leaves a state from which ``settle_doubt`` knows what may be done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from interlock.actions.action import Action, ActionState, Move, NextMove, pause_after, settle_doubt
+from interlock.actions.connector import (
+    Absent,
+    Connector,
+    Done,
+    Found,
+    InDoubt,
+    Pending,
+    Permanent,
+    Request,
+    Sent,
+    Transient,
+)
+from interlock.actions.store import (
+    ADD_ATTEMPTS,
+    DISPATCH_ACTIONS,
+    END_ACTIONS,
+    END_ATTEMPTS,
+    FIND_ACTION,
+    Dispatched,
+    Ended,
+    EndedAttempt,
+    NewAttempt,
+)
+from interlock.actions.terms import ActionTerms
+from interlock.db.database import Database
+from interlock.db.gates import HoldsCase, IsInState
+from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
+from interlock.db.writer import Writer
+from interlock.errors import Fenced, NotFound
+from interlock.guards.bucket import draws_of, pace_of, refused_outright
+from interlock.guards.gate import GivesBack, NotAfter, NotStopped, Spends, release, settle
+from interlock.ledger.ledger import first_entry
+
+_LOOK_AGAIN = timedelta(seconds=5)
+_STOPPED_PAUSE = timedelta(seconds=5)
+_ROOM_TO_ANSWER = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who carries the action out: the worker that holds its case.
+
+    Attributes:
+        tenant: Whose case it is.
+        worker: The worker's number.
+        fence: The fence under which it claimed the case.
+    """
+
+    tenant: UUID
+    worker: int
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The action is not finished; the case waits.
+
+    Attributes:
+        at: When to go on; None: when a person has decided.
+        why: What is waited for, in words.
+    """
+
+    at: datetime | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The action has ended; the writes that record it are still to be committed, with the case's step.
+
+    Attributes:
+        state: ``done``, ``failed`` or ``exception``.
+        response: What the other side answered, for a done one.
+        error: What went wrong, for the others.
+        writes: Builds the rows that end action, attempt and reservation.
+        conditions: What must hold in that commit.
+    """
+
+    state: ActionState
+    response: dict[str, Any]
+    error: str
+    conditions: tuple[Condition, ...]
+    ended: Ended
+    attempt: EndedAttempt | None
+
+    def writes(self, stamp: Stamp) -> list[Write]:
+        """The rows that end the action, its attempt and its reservations."""
+        ended = msgspec.structs.replace(self.ended, ended_at=self.ended.ended_at or stamp.now)
+        rows = [Write(END_ACTIONS, ended)]
+        if self.attempt:
+            rows.append(Write(END_ATTEMPTS, msgspec.structs.replace(self.attempt, ended_at=stamp.now)))
+        if self.state is ActionState.DONE:
+            rows.append(settle(self.ended.id))
+        elif self.state is ActionState.FAILED:
+            rows.append(release(self.ended.id))
+        return rows
+
+
+class Dispatcher:
+    """Carries out the actions of the cases that this process holds.
+
+    Args:
+        database: To read actions.
+        writer: For every write.
+        chance: The source of jitter.
+    """
+
+    def __init__(self, database: Database, writer: Writer, *, chance: random.Random | None = None) -> None:
+        self._database = database
+        self._writer = writer
+        self._chance = chance or random.SystemRandom()
+
+    async def carry_out(
+        self, action_id: UUID, connector: Connector, terms: ActionTerms, holder: Holder
+    ) -> Finished | Later:
+        """Take an action as far as it goes now.
+
+        Raises:
+            Fenced: the case belongs to another worker now.
+        """
+        action = await self._find(action_id, holder.tenant)
+        while True:
+            if action.state is ActionState.READY:
+                outcome = await self._send(action, connector, terms, holder)
+            elif action.state in (ActionState.DISPATCHING, ActionState.IN_DOUBT):
+                outcome = await self._settle(action, connector, terms, holder)
+            else:
+                return _as_it_ended(action)
+            if not isinstance(outcome, Action):
+                return outcome
+            action = outcome
+
+    async def _find(self, action_id: UUID, tenant: UUID) -> Action:
+        async with self._database.tenant(tenant) as connection:
+            action = await FIND_ACTION.one(connection, {"id": action_id})
+        if action is None:
+            raise NotFound(f"there is no action {action_id}")
+        return action
+
+    # ------------------------------------------------------------------- sending
+
+    async def _send(
+        self, action: Action, connector: Connector, terms: ActionTerms, holder: Holder
+    ) -> Finished | Later | Action:
+        now = self._database.clock.now()
+        if action.not_before and action.not_before > now:
+            return Later(
+                action.not_before, f"attempt {action.attempt + 1} of {action.name}: {action.error or 'paused'}"
+            )
+        never = refused_outright(terms.limits, action.exposure)
+        if never:
+            return _finish(action, holder, ActionState.FAILED, error=f"refused by its limits: {never}")
+        refusal = await self._commit_dispatch(action, terms, holder)
+        if refusal:
+            return await self._not_sent(action, holder, refusal)
+        action = await self._find(action.id, holder.tenant)
+        sent = await self._ask(action, connector)
+        return await self._after(action, terms, holder, sent)
+
+    async def _commit_dispatch(self, action: Action, terms: ActionTerms, holder: Holder) -> Refusal | None:
+        guard = f"{action.workflow}.{action.name}"
+        now = self._database.clock.now()
+        conditions: list[Condition] = [
+            NotStopped(
+                ("everything", f"workflow:{action.workflow}", f"connector:{action.connector}", f"action:{guard}")
+            ),
+            HoldsCase(action.case_id, holder.fence),
+            IsInState("action", action.id, (ActionState.READY,)),
+            Spends(
+                action.id,
+                draws_of(terms.limits, guard=guard, case_id=str(action.case_id), amount=action.exposure, now=now),
+                pace_of(terms.limits, guard=guard),
+            ),
+        ]
+        if action.attempt == 0:
+            conditions.append(NotAfter(action.deadline, f"the time in which {action.name} may begin"))
+            if action.valid_until:
+                conditions.append(NotAfter(action.valid_until, "the decision's validity"))
+
+        def build(stamp: Stamp) -> Sequence[Write]:
+            deadline = stamp.now + terms.timeout
+            return [
+                Write(
+                    DISPATCH_ACTIONS,
+                    Dispatched(
+                        id=action.id,
+                        fence=holder.fence,
+                        attempt=action.attempt + 1,
+                        sent_at=stamp.now,
+                        send_deadline=deadline,
+                    ),
+                ),
+                Write(
+                    ADD_ATTEMPTS,
+                    NewAttempt(
+                        action_id=action.id,
+                        tenant=holder.tenant,
+                        number=action.attempt + 1,
+                        worker=holder.worker,
+                        sent_at=stamp.now,
+                    ),
+                ),
+                first_entry(
+                    stamp,
+                    holder.tenant,
+                    "action.dispatched",
+                    subject=action.id,
+                    case_id=action.case_id,
+                    attempt=action.attempt + 1,
+                    key=action.key,
+                    amount=str(action.exposure) if action.exposure else None,
+                ),
+            ]
+
+        return await self._writer.write(Unit(holder.tenant, build, tuple(conditions)))
+
+    async def _not_sent(self, action: Action, holder: Holder, refusal: Refusal) -> Finished | Later | Action:
+        now = self._database.clock.now()
+        match refusal.code:
+            case "fenced":
+                raise Fenced(refusal.what, where=str(action.id))
+            case "stopped":
+                return Later(min(refusal.until or now + _STOPPED_PAUSE, now + _STOPPED_PAUSE), refusal.what)
+            case "rate":
+                return Later(refusal.until, refusal.what)
+            case "limit" | "expired":
+                return _finish(action, holder, ActionState.FAILED, error=refusal.what)
+            case _:
+                return await self._find(action.id, holder.tenant)
+
+    async def _ask(self, action: Action, connector: Connector) -> Sent:
+        """Make the outside call. Whatever the connector does, the answer is one of four."""
+        request = _request(action)
+        left = request.deadline - self._database.clock.now()
+        if left <= timedelta(0):
+            return Transient("it was held up before it was sent")
+        try:
+            async with asyncio.timeout(left.total_seconds() + _ROOM_TO_ANSWER.total_seconds()):
+                return await connector.send(request)
+        except TimeoutError:
+            return InDoubt("no answer within its deadline")
+        except Exception as cause:  # noqa: BLE001 - a connector's own failure says nothing about the effect
+            return InDoubt(f"the connector failed: {type(cause).__name__}: {cause}")
+
+    async def _after(self, action: Action, terms: ActionTerms, holder: Holder, sent: Sent) -> Finished | Later | Action:
+        match sent:
+            case Done(response):
+                return _finish(action, holder, ActionState.DONE, response=response, outcome="done")
+            case Permanent(what):
+                return _finish(action, holder, ActionState.FAILED, error=what, outcome="permanent")
+            case Transient(what, retry_after):
+                if self._no_more(action, terms):
+                    return _finish(
+                        action, holder, ActionState.FAILED, outcome="transient",
+                        error=f"given up after {action.attempt} attempts: {what}",
+                    )  # fmt: skip
+                return await self._pause(action, holder, ActionState.READY, "transient", what, retry_after)
+            case InDoubt(what, retry_after):
+                return await self._pause(action, holder, ActionState.IN_DOUBT, "in_doubt", what, retry_after)
+
+    def _no_more(self, action: Action, terms: ActionTerms) -> bool:
+        return action.attempt >= terms.attempts or self._database.clock.now() > action.deadline
+
+    async def _pause(
+        self,
+        action: Action,
+        holder: Holder,
+        state: ActionState,
+        outcome: str,
+        what: str,
+        retry_after: timedelta | None,
+    ) -> Action:
+        """Record how the attempt ended and when the next may begin."""
+        pause = pause_after(max(action.attempt, 1), self._chance, retry_after=retry_after)
+
+        def build(stamp: Stamp) -> Sequence[Write]:
+            again = stamp.now + pause
+            return [
+                Write(
+                    END_ACTIONS,
+                    Ended(id=action.id, state=state, fence=holder.fence, not_before=again, error=what[:2000]),
+                ),
+                Write(END_ATTEMPTS, _ended_attempt(action, stamp.now, outcome, what)),
+                first_entry(
+                    stamp,
+                    holder.tenant,
+                    f"action.{outcome}",
+                    subject=action.id,
+                    case_id=action.case_id,
+                    attempt=action.attempt,
+                    not_before=again,
+                ),
+            ]
+
+        await self._write(action, holder, build)
+        return await self._find(action.id, holder.tenant)
+
+    async def _write(self, action: Action, holder: Holder, build: Any) -> None:
+        conditions = (
+            HoldsCase(action.case_id, holder.fence),
+            IsInState("action", action.id, (action.state,)),
+        )
+        refusal = await self._writer.write(Unit(holder.tenant, build, conditions))
+        if refusal:
+            raise Fenced(refusal.what, where=str(action.id))
+
+    # ------------------------------------------------------------------ in doubt
+
+    async def _settle(
+        self, action: Action, connector: Connector, terms: ActionTerms, holder: Holder
+    ) -> Finished | Later | Action:
+        """Settle an action whose answer was lost, as far as its connector's abilities allow."""
+        now = self._database.clock.now()
+        move = settle_doubt(action, connector.abilities, now)
+        if move.move is NextMove.LOOK_UP:
+            found = await self._look_up(action, connector)
+            match found:
+                case Found(response, matches=True):
+                    return _finish(action, holder, ActionState.DONE, response=response, outcome="found")
+                case Found(response):
+                    what = f"the other side holds another payment under this key: {response}"
+                    return _finish(action, holder, ActionState.EXCEPTION, error=what, outcome="found")
+                case Pending():
+                    return Later(now + _LOOK_AGAIN, f"{action.name} is accepted at the other side and pending")
+                case Absent():
+                    move = settle_doubt(action, connector.abilities, now, absent=True)
+                case _:
+                    return Later(
+                        now + _LOOK_AGAIN, f"{action.name} is in doubt and cannot be looked up now: {found.what}"
+                    )
+        return await self._make(move, action, terms, holder)
+
+    async def _look_up(self, action: Action, connector: Connector) -> Any:
+        now = self._database.clock.now()
+        request = msgspec.structs.replace(_request(action), deadline=now + _LOOK_AGAIN)
+        try:
+            async with asyncio.timeout(_LOOK_AGAIN.total_seconds()):
+                return await connector.look_up(request)
+        except Exception as cause:  # noqa: BLE001 - a look-up that fails is asked again
+            return InDoubt(f"{type(cause).__name__}: {cause}")
+
+    async def _make(self, move: Move, action: Action, terms: ActionTerms, holder: Holder) -> Finished | Later | Action:
+        match move.move:
+            case NextMove.SEND_AGAIN if action.attempt >= terms.attempts:
+                what = f"in doubt after {action.attempt} attempts: {action.error or 'the answer was lost'}"
+                return _finish(action, holder, ActionState.EXCEPTION, error=what, outcome="in_doubt")
+            case NextMove.SEND_AGAIN:
+                return await self._ready_again(action, holder, move.why)
+            case NextMove.WAIT:
+                return Later(move.at, f"{action.name} is in doubt: {move.why}")
+            case _:
+                return _finish(action, holder, ActionState.EXCEPTION, error=f"in doubt: {move.why}", outcome="in_doubt")
+
+    async def _ready_again(self, action: Action, holder: Holder, why: str) -> Action:
+        def build(stamp: Stamp) -> Sequence[Write]:
+            not_before = action.not_before if action.state is ActionState.IN_DOUBT else None
+            return [
+                Write(
+                    END_ACTIONS,
+                    Ended(
+                        id=action.id,
+                        state=ActionState.READY,
+                        fence=holder.fence,
+                        not_before=not_before,
+                        error=action.error,
+                    ),
+                ),
+                first_entry(
+                    stamp, holder.tenant, "action.ready_again", subject=action.id, case_id=action.case_id, why=why
+                ),
+            ]
+
+        await self._write(action, holder, build)
+        return await self._find(action.id, holder.tenant)
+
+
+def _request(action: Action) -> Request:
+    return Request(
+        operation=action.name,
+        key=action.key,
+        payload=msgspec.json.decode(action.payload),
+        deadline=action.send_deadline or action.deadline,
+    )
+
+
+def _ended_attempt(action: Action, now: datetime, outcome: str, what: str | None) -> EndedAttempt:
+    return EndedAttempt(
+        action_id=action.id, number=action.attempt, ended_at=now, outcome=outcome, detail=what[:2000] if what else None
+    )
+
+
+def _finish(
+    action: Action,
+    holder: Holder,
+    state: ActionState,
+    *,
+    response: dict[str, Any] | None = None,
+    error: str = "",
+    outcome: str = "",
+) -> Finished:
+    conditions: list[Condition] = [
+        HoldsCase(action.case_id, holder.fence),
+        IsInState("action", action.id, (action.state,)),
+    ]
+    if state is ActionState.FAILED:
+        conditions.append(GivesBack(action.id))
+    return Finished(
+        state=state,
+        response=response or {},
+        error=error,
+        conditions=tuple(conditions),
+        ended=Ended(
+            id=action.id,
+            state=state,
+            fence=holder.fence,
+            response=msgspec.json.encode(response) if response is not None else None,
+            error=error[:2000] or None,
+        ),
+        attempt=_ended_attempt(action, action.created_at, outcome, error or None)
+        if outcome and action.attempt
+        else None,
+    )
+
+
+def _as_it_ended(action: Action) -> Finished:
+    """An action that had ended before: only the case's step is still to be recorded."""
+    response: dict[str, Any] = msgspec.json.decode(action.response) if action.response else {}
+    return Finished(
+        state=action.state,
+        response=response,
+        error=action.error or "",
+        conditions=(),
+        ended=Ended(id=action.id, state=action.state, fence=action.fence, response=action.response, error=action.error),
+        attempt=None,
+    )

@@ -1,0 +1,52 @@
+-- name: lock_actions
+select id, state::text as state from action where id = any(%(ids)s) order by id for no key update
+
+-- name: find_action
+select id, case_id, decision_id, workflow, name, connector, domain, key, payload, exposure_minor, currency, state::text as state,
+       fence, attempt, not_before, valid_until, deadline, first_sent_at, sent_at, send_deadline, response, error,
+       created_at, ended_at
+from action where id = %(id)s
+
+-- name: actions_of_case
+select id, case_id, decision_id, workflow, name, connector, domain, key, payload, exposure_minor, currency, state::text as state,
+       fence, attempt, not_before, valid_until, deadline, first_sent_at, sent_at, send_deadline, response, error,
+       created_at, ended_at
+from action where case_id = %(case_id)s order by id
+
+-- name: attempts_of_action
+select number, worker, sent_at, ended_at, outcome, detail from attempt where action_id = %(action_id)s order by number
+
+-- name: add_actions
+insert into action (id, tenant, case_id, decision_id, workflow, name, connector, domain, key, payload, exposure_minor,
+                    currency, state, fence, valid_until, deadline, created_at)
+select id, tenant, case_id, decision_id, workflow, name, connector, domain, key, decode(payload, 'base64'), exposure_minor,
+       currency, 'ready', fence, valid_until, deadline, created_at
+from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, case_id uuid, decision_id uuid, workflow text, name text,
+  connector text, domain text, key text, payload text, exposure_minor bigint, currency text, fence bigint,
+  valid_until timestamptz, deadline timestamptz, created_at timestamptz)
+
+-- name: dispatch_actions
+-- Committed before the outside call is made: whatever happens next, the attempt is on record.
+update action a
+set state = 'dispatching', fence = r.fence, attempt = r.attempt, sent_at = r.sent_at, send_deadline = r.send_deadline,
+    first_sent_at = coalesce(a.first_sent_at, r.sent_at), not_before = null, error = null
+from json_to_recordset(%(rows)s::json) as r (id uuid, fence bigint, attempt int, sent_at timestamptz, send_deadline timestamptz)
+where a.id = r.id
+
+-- name: end_actions
+update action a
+set state = r.state, fence = r.fence, not_before = r.not_before, response = coalesce(decode(r.response, 'base64'), a.response),
+    error = r.error, ended_at = r.ended_at
+from json_to_recordset(%(rows)s::json) as r (id uuid, state action_state, fence bigint, not_before timestamptz, response text,
+  error text, ended_at timestamptz)
+where a.id = r.id
+
+-- name: add_attempts
+insert into attempt (action_id, tenant, number, worker, sent_at)
+select action_id, tenant, number, worker, sent_at
+from json_to_recordset(%(rows)s::json) as r (action_id uuid, tenant uuid, number int, worker bigint, sent_at timestamptz)
+
+-- name: end_attempts
+update attempt a set ended_at = r.ended_at, outcome = r.outcome, detail = r.detail
+from json_to_recordset(%(rows)s::json) as r (action_id uuid, number int, ended_at timestamptz, outcome text, detail text)
+where a.action_id = r.action_id and a.number = r.number

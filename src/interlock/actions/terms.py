@@ -1,0 +1,35 @@
+"""The terms on which a workflow may act: where to, up to what, for how long, and how to take it back. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+
+from interlock.guards.limits import Limits
+
+
+class ActionTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What a workflow's file says about one action.
+
+    Attributes:
+        name: Its name in the file, by which the workflow's code asks for it.
+        connector: The name of the connector in the settings that carries it out.
+        domain: What it does, as stops and certificates name it: ``payments.reimburse``.
+        limits: How much and how often; at least one limit is set.
+        timeout: How long one attempt may take, from connecting to the last byte of the answer.
+        attempts: How many attempts are made, the first included, while failures are transient.
+        deadline: How long after it was intended the action may still begin.
+        undo: The name of the action that takes this one back; empty if there is none.
+        no_undo: Why there is none; empty if ``undo`` is set or if this action is itself the undoing of another.
+    """
+
+    name: str
+    connector: str
+    domain: str
+    limits: Limits
+    timeout: timedelta = timedelta(seconds=10)
+    attempts: int = 8
+    deadline: timedelta = timedelta(hours=24)
+    undo: str = ""
+    no_undo: str = ""

@@ -1,0 +1,83 @@
+-- name: lock_reviews
+-- A claim that has run out is no claim; a live one is named, so that the refusal can say whose it is.
+select id, case when state = 'claimed' and claimed_until > clock_timestamp() then 'claimed by ' || claimed_by
+                when state = 'claimed' then 'open' else state::text end as state
+from review where id = any(%(ids)s) order by id for no key update
+
+-- name: find_review
+select id, case_id, decision_id, workflow, point, queue, state::text as state, question, proposal, exposure_minor, currency,
+       urgency, due_at, claimed_by, claimed_until, resolution::text as resolution, output, reason_code, note, resolved_by, created_at, resolved_at
+from review where id = %(id)s
+
+-- name: reviews_of_case
+select id, case_id, decision_id, workflow, point, queue, state::text as state, question, proposal, exposure_minor, currency,
+       urgency, due_at, claimed_by, claimed_until, resolution::text as resolution, output, reason_code, note, resolved_by, created_at, resolved_at
+from review where case_id = %(case_id)s order by id
+
+-- name: list_queue
+-- The most expected loss first, then the oldest.
+select id, case_id, decision_id, workflow, point, queue, state::text as state, question, proposal, exposure_minor, currency,
+       urgency, due_at, claimed_by, claimed_until, resolution::text as resolution, output, reason_code, note, resolved_by, created_at, resolved_at
+from review
+where state in ('open', 'claimed') and (%(queue)s::text is null or queue = %(queue)s)
+order by urgency desc, id
+limit %(most)s offset %(skip)s
+
+-- name: count_waiting
+select count(*) from review where queue = %(queue)s and state in ('open', 'claimed')
+
+-- name: add_reviews
+insert into review (id, tenant, case_id, decision_id, workflow, point, queue, state, question, proposal, exposure_minor,
+                    currency, urgency, due_at, created_at)
+select id, tenant, case_id, decision_id, workflow, point, queue, 'open', decode(question, 'base64'), decode(proposal, 'base64'),
+       exposure_minor, currency, urgency, due_at, created_at
+from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, case_id uuid, decision_id uuid, workflow text, point text,
+  queue text, question text, proposal text, exposure_minor bigint, currency text, urgency bigint, due_at timestamptz, created_at timestamptz)
+
+-- name: claim_reviews
+update review v set state = 'claimed', claimed_by = r.claimed_by, claimed_until = r.claimed_until
+from json_to_recordset(%(rows)s::json) as r (id uuid, claimed_by text, claimed_until timestamptz)
+where v.id = r.id
+
+-- name: release_reviews
+update review v set state = 'open', claimed_by = null, claimed_until = null
+from json_to_recordset(%(rows)s::json) as r (id uuid)
+where v.id = r.id
+
+-- name: resolve_reviews
+update review v set state = 'resolved', resolution = r.resolution, output = decode(r.output, 'base64'),
+       reason_code = r.reason_code, note = r.note, resolved_by = r.resolved_by, resolved_at = r.resolved_at
+from json_to_recordset(%(rows)s::json) as r (id uuid, resolution resolution, output text, reason_code text, note text,
+  resolved_by text, resolved_at timestamptz)
+where v.id = r.id
+
+-- name: add_exceptions
+insert into exception (id, tenant, case_id, workflow, kind, fingerprint, state, priority, what, detail, owner,
+                       exposure_minor, currency, created_at)
+select id, tenant, case_id, workflow, kind, fingerprint, 'open', priority, what, decode(detail, 'base64'), owner,
+       exposure_minor, currency, created_at
+from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, case_id uuid, workflow text, kind text, fingerprint uuid,
+  priority int, what text, detail text, owner text, exposure_minor bigint, currency text, created_at timestamptz)
+
+-- name: lock_exceptions
+select id, state::text as state from exception where id = any(%(ids)s) order by id for no key update
+
+-- name: find_exception
+select id, case_id, workflow, kind, fingerprint, state::text as state, priority, what, detail, owner, exposure_minor, currency,
+       created_at, resolved_at, resolved_by, resolution
+from exception where id = %(id)s
+
+-- name: exceptions_of_case
+select id, case_id, workflow, kind, fingerprint, state::text as state, priority, what, detail, owner, exposure_minor, currency,
+       created_at, resolved_at, resolved_by, resolution
+from exception where case_id = %(case_id)s order by id
+
+-- name: list_exceptions
+select id, case_id, workflow, kind, fingerprint, state::text as state, priority, what, detail, owner, exposure_minor, currency,
+       created_at, resolved_at, resolved_by, resolution
+from exception where state = 'open' order by priority, id limit %(most)s
+
+-- name: end_exceptions
+update exception e set state = r.state, resolved_at = r.resolved_at, resolved_by = r.resolved_by, resolution = r.resolution
+from json_to_recordset(%(rows)s::json) as r (id uuid, state exception_state, resolved_at timestamptz, resolved_by text, resolution text)
+where e.id = r.id

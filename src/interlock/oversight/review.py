@@ -1,0 +1,133 @@
+"""Reviews: a person's task on a decision. Types and pure rules."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from interlock.money import Money
+
+
+class ReviewState(StrEnum):
+    """open <-> claimed -> resolved; an open one is withdrawn when its case no longer needs it."""
+
+    OPEN = "open"
+    CLAIMED = "claimed"
+    RESOLVED = "resolved"
+    WITHDRAWN = "withdrawn"
+
+
+class Resolution(StrEnum):
+    """What a person decides: the proposal as it is, another output, or no."""
+
+    APPROVE = "approve"
+    CHANGE = "change"
+    REJECT = "reject"
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What the reviewer sees.
+
+    Attributes:
+        why: Why the case came here: a sentence for each reason.
+        input: What was to be decided on.
+        proposal: What the last component proposed; None if none answered.
+        proposed_by: Which component that was.
+        confidence: How sure it was.
+        confidence_needed: How sure it had to be; None: a person decides, however sure it is.
+        evidence: What the proposal rests on.
+        findings: What the checks found, each with its code.
+        output_contract: What a changed output must satisfy.
+        choices: What will happen on each choice, in a sentence.
+    """
+
+    why: tuple[str, ...]
+    input: dict[str, Any]
+    proposal: dict[str, Any] | None
+    proposed_by: str
+    confidence: float | None
+    confidence_needed: float | None
+    evidence: dict[str, Any]
+    findings: tuple[dict[str, Any], ...]
+    output_contract: str
+    choices: dict[str, str]
+
+
+class Review(msgspec.Struct, frozen=True, kw_only=True):
+    """One review, as it is stored.
+
+    Attributes:
+        id: Its id.
+        case_id: The case that waits for it, if one does.
+        decision_id: The decision that it is about, if there is one.
+        workflow: Of the case.
+        point: The decision point, or the name of the question.
+        queue: Where it waits.
+        state: See ``ReviewState``.
+        question: A ``Question`` as canonical JSON.
+        proposal: The output proposed, as canonical JSON.
+        exposure_minor: The money at stake, in minor units.
+        currency: Of the exposure.
+        urgency: The expected loss in minor units; the queue's first order.
+        due_at: When it should be resolved.
+        claimed_by: Who works on it.
+        claimed_until: Until when the claim holds.
+        resolution: What was decided.
+        output: What holds since, as canonical JSON.
+        reason_code: Why, for counting.
+        note: Why, in words.
+        resolved_by: Who decided.
+        created_at: When it was opened.
+        resolved_at: When it was resolved.
+    """
+
+    id: UUID
+    case_id: UUID | None
+    decision_id: UUID | None
+    workflow: str
+    point: str
+    queue: str
+    state: ReviewState
+    question: bytes
+    proposal: bytes | None
+    exposure_minor: int | None
+    currency: str | None
+    urgency: int
+    due_at: datetime | None
+    claimed_by: str | None
+    claimed_until: datetime | None
+    resolution: Resolution | None
+    output: bytes | None
+    reason_code: str | None
+    note: str | None
+    resolved_by: str | None
+    created_at: datetime
+    resolved_at: datetime | None
+
+    @property
+    def asked(self) -> Question:
+        """The question, read."""
+        return msgspec.json.decode(self.question, type=Question)
+
+    @property
+    def exposure(self) -> Money | None:
+        """The money at stake."""
+        if self.exposure_minor is None or self.currency is None:
+            return None
+        return Money.of_minor(self.exposure_minor, self.currency)
+
+
+def urgency_of(exposure: Money | None, confidence: float | None) -> int:
+    """The expected loss in minor units: what is at stake times the chance that the proposal is wrong.
+
+    Without a proposal the whole exposure counts. Amounts of different currencies are compared by their minor units
+    until exchange rates are declared.
+    """
+    if exposure is None:
+        return 0
+    doubt = 1_000_000 - round((confidence or 0.0) * 1_000_000)
+    return exposure.minor * doubt // 1_000_000
