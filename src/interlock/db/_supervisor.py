@@ -82,6 +82,11 @@ class Orders:
         """As one argument of a command line."""
         return json.dumps(asdict(self))
 
+    @classmethod
+    def load(cls, text: str) -> Orders:
+        """From that argument."""
+        return cls(**json.loads(text))
+
 
 def server_environment() -> dict[str, str]:
     """What the server and initdb see of the environment: nothing of the caller's, so no PG* variable leads astray."""
@@ -331,7 +336,7 @@ def remove_socket_folder(run: Path) -> None:
 
 def main() -> int:
     """Leave the caller's session, then supervise."""
-    orders = Orders(**json.loads(sys.argv[1]))
+    orders = Orders.load(sys.argv[1])
     if os.fork():
         os._exit(0)  # the caller waits for this one; init inherits the other
     os.setsid()
