@@ -30,6 +30,8 @@ from interlock.errors import PostgresNotStarted
 # The smallest sun_path of our systems (macOS: 104 with the closing NUL; Linux: 108), less "/.s.PGSQL.5432".
 LONGEST_SOCKET_FOLDER = 103 - len("/" + _supervisor.SOCKET)
 _HERE = "/proc/self/cwd"
+# Not XDG_RUNTIME_DIR, which vanishes when the user logs out while the server goes on.
+_SHORT = "/tmp"  # noqa: S108 - mkdtemp makes a folder of mode 0700 with a name that nobody can guess
 
 SETTINGS = """\
 # Written by Interlock at each start. ALTER SYSTEM overrides it.
@@ -110,7 +112,9 @@ def open_folder(folder: Path) -> Layout:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         state = folder.stat()
-        if state.st_uid == os.geteuid() and not layout.users_lock.exists() and any(folder.iterdir()):
+        # One look: another process may be making its first file, users.lock, at this moment.
+        names = os.listdir(folder) if state.st_uid == os.geteuid() else []  # noqa: PTH208 - names are what is asked
+        if names and layout.users_lock.name not in names:
             raise PostgresNotStarted(
                 "the folder is not empty, and its content is not an embedded PostgreSQL of Interlock",
                 where=str(folder),
@@ -253,7 +257,7 @@ def _make_socket_folder(layout: Layout, account: Account) -> None:
         run.mkdir(mode=0o700, exist_ok=True)
     elif not (run.is_symlink() and is_private(run.readlink(), account)):
         run.unlink(missing_ok=True)
-        run.symlink_to(tempfile.mkdtemp(prefix="interlock-", dir=_short_folder(account)))
+        run.symlink_to(tempfile.mkdtemp(prefix="interlock-", dir=_SHORT))
     place = layout.socket_folder()
     if account.switch:
         os.chown(place, account.uid, account.gid)
@@ -267,16 +271,6 @@ def is_private(place: Path, account: Account) -> bool:
     except OSError:
         return False
     return place.is_dir() and not place.is_symlink() and state.st_uid == account.uid and not state.st_mode & 0o077
-
-
-def _short_folder(account: Account) -> str:
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if not account.switch and runtime and len(runtime) < LONGEST_SOCKET_FOLDER // 2:
-        with suppress(OSError):
-            state = Path(runtime).stat()
-            if state.st_uid == account.uid and not state.st_mode & 0o077:
-                return runtime
-    return "/tmp"  # noqa: S108 - mkdtemp makes a folder of mode 0700 with a name that nobody can guess
 
 
 def _write(pgdata: Path, name: str, text: str, account: Account) -> None:

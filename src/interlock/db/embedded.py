@@ -30,6 +30,7 @@ from psycopg import sql
 from interlock.db import _supervisor
 from interlock.db._account import Account, server_account
 from interlock.db._cluster import Layout, is_private, marker, open_folder, prepare, server_command
+from interlock.db._locks import Lock, has_users
 from interlock.db._programs import find_programs
 from interlock.errors import InterlockError, PostgresNotStarted
 
@@ -109,7 +110,8 @@ class EmbeddedPostgres:
     def start(self) -> None:
         """Start the server, or join the one that runs, and return when it answers. Twice is as good as once.
 
-        There is no time limit while the server works: recovery after a crash takes as long as it takes.
+        There is no time limit while the server works: recovery after a crash takes as long as it takes. The calling
+        thread waits; in a coroutine use ``asyncio.to_thread``.
 
         Raises:
             PostgresNotStarted: it did not come up; the end of its log is in the message.
@@ -136,7 +138,8 @@ class EmbeddedPostgres:
         """End this process's use. The server stops by itself when nobody else uses it. Twice is as good as once.
 
         Args:
-            wait: Seconds to wait for the server's end, if nobody else uses it.
+            wait: Seconds to wait for the server's end, if nobody else uses it. The main process of a container wants
+                this, since its own end kills the rest.
 
         Returns:
             Whether the server is known to have ended.
@@ -151,9 +154,11 @@ class EmbeddedPostgres:
         os.close(users)
         until = time.monotonic() + wait
         while wait and time.monotonic() < until:
-            with _Lock(layout.supervisor_lock) as lock:
+            with Lock(layout.supervisor_lock) as lock:
                 if lock.taken:
                     return True
+            if has_users(layout):
+                return False
             time.sleep(0.05)
         return False
 
@@ -175,33 +180,13 @@ class EmbeddedPostgres:
         while not stopping.wait(pause):
             pause = _WATCH_SECONDS
             try:
-                with _Lock(layout.supervisor_lock) as lock:
+                with Lock(layout.supervisor_lock) as lock:
                     if lock.taken and not stopping.is_set():
                         _log.warning("the supervisor of the embedded PostgreSQL is gone; starting another")
                         _launch(layout, server_account(layout.pgdata), lock.descriptor, self._linger)
             except (InterlockError, OSError, psutil.Error):
                 _log.exception("the embedded PostgreSQL could not be started again; trying on")
                 pause = 20 * _WATCH_SECONDS
-
-
-class _Lock:
-    """An attempt to take a lock file exclusively; ``taken`` says whether it succeeded. Closing frees it."""
-
-    def __init__(self, path: Path) -> None:
-        self.descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        self.taken = False
-
-    def __enter__(self) -> Self:
-        with suppress(BlockingIOError):
-            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.taken = True
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # Never LOCK_UN: it would unlock for the supervisor too, which inherited this open file.
-        os.close(self.descriptor)
 
 
 class _Patience:
@@ -215,6 +200,7 @@ class _Patience:
         self._log_start = _size(layout.log)
         self._signs: tuple[int, float] = (0, 0.0)
         self._moved = self._told = time.monotonic()
+        self._unseen = 0
 
     def wait(self) -> None:
         """One short pause.
@@ -227,6 +213,9 @@ class _Patience:
         if now - self._told < min(2.0, self._stall / 2):
             return
         self._told = now
+        self._unseen = self._unseen + 1 if self._is_out_of_sight() else 0
+        if self._unseen > 1:
+            raise self.failure(f"PostgreSQL runs, but its socket is not in {self._layout.socket_folder()}")
         signs = (_size(self._layout.log), self._work())
         if signs != self._signs:
             self._signs, self._moved = signs, now
@@ -234,6 +223,11 @@ class _Patience:
             raise self.failure(f"PostgreSQL shows no sign of work for {self._stall:.0f} s")
         last = self.lines()[-1:]
         self._progress(f"waiting for the embedded PostgreSQL: {last[0] if last else 'no word yet'}")
+
+    def _is_out_of_sight(self) -> bool:
+        """Whether the server is ready behind a socket that was removed, or lies in a /tmp that is not ours."""
+        ready = any(line.startswith("ready") for line in _pid_file(self._layout))
+        return ready and not (self._layout.socket_folder() / _supervisor.SOCKET).exists()
 
     def lines(self) -> list[str]:
         """The last lines of the log that were written since this start."""
@@ -280,7 +274,7 @@ def _bring_up(layout: Layout, account: Account, linger: float, patience: _Patien
     """Until the server answers: start a supervisor whenever there is none, once, and knock."""
     launched = False
     while True:
-        with _Lock(layout.supervisor_lock) as lock:
+        with Lock(layout.supervisor_lock) as lock:
             if lock.taken and launched:
                 raise patience.failure("PostgreSQL did not come up")
             if lock.taken:
