@@ -27,7 +27,8 @@
     │   ├── PostgresNotStarted       the embedded server did not come up
     │   ├── ClockSkewed              this machine's clock is too far from the database's
     │   └── SchemaOutdated           the database's schema is not the one that this code needs
-    └── WorkFailed                   one unit of work was refused by the database
+    ├── WorkFailed                   one unit of work was refused by the database
+    └── SimulationFailed             a simulated outside system cannot start, or its book is damaged
 """
 
 from __future__ import annotations
@@ -277,3 +278,9 @@ class WorkFailed(InterlockError):
     """One unit of work was refused by the database, alone; the others of its batch went on."""
 
     code = "work-failed"
+
+
+class SimulationFailed(InterlockError):
+    """A simulated outside system did not start, does not answer, or its book is damaged."""
+
+    code = "simulation-failed"
