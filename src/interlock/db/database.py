@@ -39,7 +39,12 @@ FIND_TENANT = _SQL.rows("find_tenant", MaybeId)
 ENSURE_TENANT = _SQL.rows("ensure_tenant", UUID)
 
 OLDEST_SERVER = 150000
-SERVICE_OPTIONS = "-c role=interlock_service -c search_path=interlock -c timezone=UTC -c synchronous_commit=on"
+# Stated here, since a role's or a database's defaults may be others: what is answered is durable, and the second
+# statement of a transaction sees who has taken a key since the first.
+SERVICE_OPTIONS = (
+    "-c role=interlock_service -c search_path=interlock -c timezone=UTC -c synchronous_commit=on"
+    r" -c default_transaction_isolation=read\ committed -c default_transaction_read_only=off"
+)
 _CONNECT_TIMEOUT = 5
 
 

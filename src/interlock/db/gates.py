@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from uuid import UUID
@@ -12,7 +11,8 @@ import msgspec
 
 from interlock.db.batch import Batch
 from interlock.db.queries import Rows, encode_rows, load_queries
-from interlock.db.work import Condition, Refusal, Unit
+from interlock.db.work import Condition, Refusal
+from interlock.errors import WorkFailed
 
 _SQL = load_queries(__file__)
 DIGEST_BYTES = 16
@@ -101,7 +101,7 @@ class StateRow(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class IsInState(Condition):
-    """A thing is in one of these states. Two units of one batch never change the same thing: the first wins.
+    """A thing is in one of these states. Two units of one batch never change the same thing: the second waits.
 
     Attributes:
         kind: The kind of thing, as its gate names it: ``review``, ``action``.
@@ -112,6 +112,10 @@ class IsInState(Condition):
     kind: str
     id: UUID
     states: tuple[str, ...]
+
+    def claim(self) -> tuple[str, str, UUID]:
+        """The thing itself."""
+        return ("state", self.kind, self.id)
 
 
 Locked = TypeVar("Locked", bound=StateRow)
@@ -142,15 +146,12 @@ class StateGate(Generic[Locked]):
         locked = await batch.ask(self._lock, ids)
         for tenant, pairs in wanted.items():
             states = {row.id: row.state for row in locked[tenant]}
-            taken: set[UUID] = set()
             for unit, condition in pairs:
                 state = states.get(condition.id)
                 if state is None:
                     batch.refuse(unit, Refusal("not-found", f"there is no {self.kind} {condition.id}"))
-                elif state not in condition.states or condition.id in taken:
+                elif state not in condition.states:
                     batch.refuse(unit, Refusal("state", f"{self.kind} {condition.id} is {state}", holder=condition.id))
-                else:
-                    taken.add(condition.id)
 
     async def retract(self, batch: Batch) -> None:
         """Locks end with the transaction."""
@@ -193,6 +194,10 @@ class TakesKey(Condition):
     digest: UUID
     payload: UUID
 
+    def claim(self) -> tuple[str, UUID]:
+        """The key itself."""
+        return ("key", self.digest)
+
 
 def key_digest(tenant: UUID, purpose: str, key: str) -> UUID:
     """The digest of an idempotency key; ``purpose`` keeps keys of cases, decisions and actions apart."""
@@ -210,14 +215,16 @@ class KeyGate:
         async with batch.connection.pipeline():
             for tenant, pairs in wanted.items():
                 await batch.use(tenant)
-                rows = [KeyRow(c.digest, tenant, unit.id, c.payload) for unit, c in _first_of_each(pairs)]
+                rows = [KeyRow(c.digest, tenant, unit.id, c.payload) for unit, c in pairs]
                 await batch.connection.execute(TAKE_KEYS.text, {"rows": encode_rows(rows)})
         digests = {tenant: {"digests": sorted({c.digest for _, c in pairs})} for tenant, pairs in wanted.items()}
         held = await batch.ask(FIND_KEYS, digests)
         for tenant, pairs in wanted.items():
             holders = {key.digest: key for key in held[tenant]}
             for unit, condition in pairs:
-                key = holders[condition.digest]
+                key = holders.get(condition.digest)
+                if key is None:  # the unit fails alone; when it was being removed just then, the retry takes it
+                    raise WorkFailed(f"key {condition.digest} is taken, but not by anything of this tenant")
                 if key.holder != unit.id:
                     same = key.payload == condition.payload
                     batch.refuse(unit, Refusal("key-held", "the key is taken", holder=key.holder, same=same))
@@ -226,8 +233,10 @@ class KeyGate:
         """Give back the keys of units that a later gate refused: a denied unit uses nothing up."""
         lost: dict[UUID, list[UUID]] = {}
         for unit in batch.units:
-            if unit.id in batch.refused and batch.refused[unit.id].code != "key-held":
-                lost.setdefault(unit.tenant, []).extend(c.digest for c in unit.conditions if isinstance(c, TakesKey))
+            keys = [c.digest for c in unit.conditions if isinstance(c, TakesKey)]
+            # a unit that lost its only key holds none
+            if unit.id in batch.refused and (len(keys) > 1 or batch.refused[unit.id].code != "key-held"):
+                lost.setdefault(unit.tenant, []).extend(keys)
         for tenant, digests in sorted(lost.items()):
             if digests:
                 await batch.use(tenant)
@@ -235,10 +244,3 @@ class KeyGate:
                     batch.connection,
                     {"digests": digests, "holders": [u.id for u in batch.units if u.id in batch.refused]},
                 )
-
-
-def _first_of_each(pairs: Collection[tuple[Unit, TakesKey]]) -> list[tuple[Unit, TakesKey]]:
-    seen: dict[UUID, tuple[Unit, TakesKey]] = {}
-    for unit, condition in pairs:
-        seen.setdefault(condition.digest, (unit, condition))
-    return list(seen.values())

@@ -75,13 +75,7 @@ async def migrate(url: str, *, halves: tuple[Half, ...] = ("before", "after")) -
         DatabaseUnavailable: nothing answers.
         SchemaOutdated: a recorded migration is not the one that this code has, or the server is too old.
     """
-    try:
-        connection = await AsyncConnection.connect(url, autocommit=True, options="-c timezone=UTC")
-    except psycopg.OperationalError as cause:
-        raise DatabaseUnavailable(
-            f"the database does not answer: {str(cause).strip()}", todo="see that it runs and that the URL is right"
-        ) from cause
-    async with connection:
+    async with await _connect(url) as connection:
         await connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
         await ENSURE_RECORD.run(connection)
         applied = dict(entry.split(" ", 1) for entry in await FIND_APPLIED.all(connection))
@@ -93,6 +87,15 @@ async def migrate(url: str, *, halves: tuple[Half, ...] = ("before", "after")) -
                 await _run(connection, migration)
                 ran.append(migration.name)
         return tuple(ran)
+
+
+async def _connect(url: str) -> AsyncConnection[Any]:
+    try:
+        return await AsyncConnection.connect(url, autocommit=True, options="-c timezone=UTC")
+    except psycopg.OperationalError as cause:
+        raise DatabaseUnavailable(
+            f"the database does not answer: {str(cause).strip()}", todo="see that it runs and that the URL is right"
+        ) from cause
 
 
 def _same(migration: Migration, digest: str) -> None:
@@ -114,9 +117,10 @@ async def check_schema(url: str) -> None:
     """See that every migration that this code needs before a deploy has run.
 
     Raises:
+        DatabaseUnavailable: nothing answers.
         SchemaOutdated: one is missing.
     """
-    async with await AsyncConnection.connect(url, autocommit=True) as connection:
+    async with await _connect(url) as connection:
         try:
             applied = {entry.split(" ", 1)[0] for entry in await FIND_APPLIED.all(connection)}
         except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):

@@ -42,15 +42,20 @@ delete from idempotency_key where digest = any(%(digests)s) and holder = any(%(h
 select id, state, fence, signals, run from cases where id = any(%(ids)s) order by id for no key update
 
 -- name: wake_cases
--- Counts the signal even while the case runs: whoever parks it compares the count and sees that news came.
+-- Counts the signal even while the case runs: whoever parks it compares the count and sees that news came. Locks in
+-- order, as every statement does that changes several cases.
 update cases c
 set signals = c.signals + 1,
     state = case when c.state = 'waiting' then 'ready' else c.state end,
     waiting_for = case when c.state = 'waiting' then null else c.waiting_for end,
     wake_at = case when c.state in ('waiting', 'ready') then clock_timestamp() else c.wake_at end,
     changed_at = case when c.state = 'waiting' then clock_timestamp() else c.changed_at end
-from json_to_recordset(%(rows)s::json) as r (case_id uuid)
-where c.id = r.case_id
+from (
+  select d.id from cases d
+  where d.id in (select r.case_id from json_to_recordset(%(rows)s::json) as r (case_id uuid))
+  order by d.id for no key update
+) held
+where c.id = held.id
 
 -- name: notify
 select pg_notify(%(channel)s, %(names)s)

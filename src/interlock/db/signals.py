@@ -9,21 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
 import msgspec
 import psycopg
-from psycopg import AsyncConnection
 
 from interlock.db.database import connect_service
 from interlock.db.queries import load_queries
-from interlock.db.work import Write
+from interlock.db.work import Write, check_wake
 from interlock.errors import DatabaseUnavailable
 
 CHANNEL = "interlock"
 PAUSE_S = 0.02
 _RECONNECT_S = 0.5
+_MOST_PAYLOAD = 7900  # bytes; PostgreSQL refuses 8,000 and more
 
 
 class CaseToWake(msgspec.Struct, frozen=True):
@@ -38,7 +38,11 @@ NOTIFY = _SQL.command("notify")
 
 
 def wake_case(case_id: UUID) -> Write:
-    """The write that makes a waiting case ready, and that tells a running one's parking that news came."""
+    """The write that makes a waiting case ready, and that tells a running one's parking that news came.
+
+    Its unit states ``HoldsCase(case_id, None)``: a case that is locked only here is locked after the keys, out of the
+    global order.
+    """
     return Write(WAKE_CASES, CaseToWake(case_id))
 
 
@@ -50,7 +54,7 @@ class Notifier:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._pending: set[str] = set()
+        self._pending: dict[str, None] = {}
         self._news = asyncio.Event()
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -72,30 +76,48 @@ class Notifier:
         self._listeners.setdefault(name, []).append(heard)
 
     def wake(self, *names: str) -> None:
-        """Wake all who wait for these names, here at once and elsewhere within some milliseconds."""
+        """Wake all who wait for these names, here at once and elsewhere within some milliseconds.
+
+        Raises:
+            ValueError: see ``check_wake``.
+        """
         for name in names:
+            check_wake(name)
             self._hear(name)
-            self._pending.add(name)
+            self._pending[name] = None
         if names:
             self._news.set()
 
     def _hear(self, name: str) -> None:
+        # not called from here: a listener's error is its own, and ends neither the writer nor the listening
         for heard in self._listeners.get(name, ()):
-            heard()
+            asyncio.get_running_loop().call_soon(heard)
 
     async def _send(self) -> None:
-        connection: AsyncConnection[Any] | None = None
         while True:
-            await self._news.wait()
+            # a lost connection loses a hint; polling finds what it was about
+            with contextlib.suppress(psycopg.Error, DatabaseUnavailable):
+                async with await connect_service(self._url) as connection:
+                    while True:
+                        await self._news.wait()
+                        await NOTIFY.run(connection, {"channel": CHANNEL, "names": self._next_payload()})
+                        await asyncio.sleep(PAUSE_S)
+            await asyncio.sleep(_RECONNECT_S)
+
+    def _next_payload(self) -> str:
+        """As many pending names as one notification holds; the others go with the next."""
+        names: list[str] = []
+        room = _MOST_PAYLOAD
+        for name in self._pending:  # a dict: in order of the first wake
+            room -= len(name.encode()) + 1
+            if room < 0:
+                break
+            names.append(name)
+        for name in names:
+            del self._pending[name]
+        if not self._pending:
             self._news.clear()
-            names, self._pending = sorted(self._pending), set()
-            try:
-                connection = connection or await connect_service(self._url)
-                await NOTIFY.run(connection, {"channel": CHANNEL, "names": " ".join(names)})
-            except (psycopg.Error, DatabaseUnavailable):
-                connection = None  # the hint is lost; polling finds what it was about
-                await asyncio.sleep(_RECONNECT_S)
-            await asyncio.sleep(PAUSE_S)
+        return " ".join(names)
 
     async def _listen(self) -> None:
         while True:

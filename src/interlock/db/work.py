@@ -50,6 +50,14 @@ class Condition:
 
     __slots__ = ()
 
+    def claim(self) -> tuple[Any, ...] | None:
+        """What only one unit of a batch may claim, or None.
+
+        Another unit that claims the same waits for the next batch: were it refused because of the first, and the first
+        then refused by a later gate, it would have lost to nobody.
+        """
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -70,6 +78,19 @@ class Refusal:
     until: datetime | None = None
 
 
+LONGEST_WAKE = 200
+
+
+def check_wake(name: str) -> None:
+    """See that a wake can travel.
+
+    Raises:
+        ValueError: the name is empty, longer than 200 bytes, or has a space or what UTF-8 cannot hold in it.
+    """
+    if not name or name.split() != [name] or "\0" in name or len(name.encode()) > LONGEST_WAKE:
+        raise ValueError(f"{name[:80]!r} is no name of a wake: one word of at most {LONGEST_WAKE} bytes")
+
+
 @dataclass(slots=True, eq=False)
 class Unit:
     """One caller's work.
@@ -80,6 +101,7 @@ class Unit:
             id is the stamp's ``entry``: by it the unit is found again when the answer to a commit was lost.
         conditions: All must hold.
         wakes: Channels to wake after the commit; hints only.
+        doubtful: Whether the answer to a commit of it was lost, so that it may be written already.
     """
 
     tenant: UUID
@@ -88,12 +110,24 @@ class Unit:
     wakes: tuple[str, ...] = ()
     stamp: Stamp | None = field(default=None, init=False)
     writes: tuple[Write, ...] = field(default=(), init=False)
+    doubtful: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        for name in self.wakes:
+            check_wake(name)
 
     def prepare(self, clock: Clock) -> None:
-        """Take the stamp and build the writes, once: a second run of the batch uses the same ids."""
+        """Take the stamp and build the writes, once: a second run of the batch uses the same ids.
+
+        Raises:
+            ValueError: no entry bears the unit's id, so it could not be found again.
+        """
         if self.stamp is None:
-            self.stamp = Stamp(clock.now(), clock.new_id(), clock)
-            self.writes = tuple(self.build(self.stamp))
+            stamp = Stamp(clock.now(), clock.new_id(), clock)
+            writes = tuple(self.build(stamp))
+            if not any(getattr(write.row, "id", None) == stamp.entry for write in writes):
+                raise ValueError("a unit of work writes a ledger entry that bears the id of its stamp: see first_entry")
+            self.stamp, self.writes = stamp, writes
 
     @property
     def id(self) -> UUID:
@@ -103,5 +137,7 @@ class Unit:
         return self.stamp.entry
 
     def targets(self) -> set[tuple[Any, ...]]:
-        """The rows that the unit changes."""
-        return {(write.statement.name, *write.statement.target(write.row)) for write in self.writes}
+        """The rows that the unit changes, and what its conditions claim."""
+        rows = {(write.statement.name, *write.statement.target(write.row)) for write in self.writes}
+        claims = (condition.claim() for condition in self.conditions)
+        return rows | {claim for claim in claims if claim is not None}

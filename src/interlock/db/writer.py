@@ -100,14 +100,16 @@ class Writer:
     # ------------------------------------------------------------------ the loop
 
     async def _run(self) -> None:
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            if not self._queue and self._closing:
-                return
-            while self._queue:
-                await self._linger()
-                await self._flush(self._take())
+        try:
+            while not self._closing:
+                await self._news.wait()
+                self._news.clear()
+                while self._queue:
+                    await self._linger()
+                    await self._flush(self._take())
+        finally:  # nobody is left waiting, whatever ended the loop
+            for _, future in self._queue:
+                _fail(future, DatabaseUnavailable("the writer has stopped", todo="start the process again"))
 
     async def _linger(self) -> None:
         """Let callers that are about to write join, for a millisecond at most."""
@@ -146,17 +148,18 @@ class Writer:
         units = [unit for unit, _ in batch]
         try:
             refused = await self._commit_surely(units)
-        except psycopg.Error:
+        except DatabaseUnavailable as cause:
+            for _, future in batch:
+                _fail(future, cause)
+        except Exception:  # noqa: BLE001 - the database's, or that of a value that JSON cannot hold: one unit's own
             for waiting in batch:
                 await self._alone(waiting)
-            return
         except BaseException as cause:
             for _, future in batch:
                 _fail(future, cause)
-            if not isinstance(cause, Exception):
-                raise
-            return
-        self._answer(batch, refused)
+            raise
+        else:
+            self._answer(batch, refused)
 
     async def _alone(self, waiting: _Waiting) -> None:
         """One unit by itself, after its batch failed: the error is its own, or it was another's."""
@@ -177,35 +180,46 @@ class Writer:
             except InterlockError as cause:
                 _fail(future, cause)
                 return
+            except Exception as cause:  # noqa: BLE001 - whatever it is, it is this unit's and stops nobody else
+                error = WorkFailed(f"it cannot be sent to the database: {cause}")
+                error.__cause__ = cause
+                _fail(future, error)
+                return
             else:
                 self._answer([waiting], refused)
                 return
 
     def _answer(self, batch: Iterable[_Waiting], refused: dict[UUID, Refusal]) -> None:
+        wakes: list[str] = []
         for unit, future in batch:
             refusal = refused.get(unit.id)
             if not future.done():
                 future.set_result(refusal)
             if refusal is None:
-                self._notifier.wake(*unit.wakes)
+                wakes.extend(unit.wakes)
+        self._notifier.wake(*wakes)
 
     # ------------------------------------------------------------ the transaction
 
     async def _commit_surely(self, units: Sequence[Unit]) -> dict[UUID, Refusal]:
-        """Commit, through lost connections and lost answers."""
-        again = False
+        """Commit, through lost connections and lost answers.
+
+        A unit whose answer was lost stays doubtful: should the next run fail for another reason and the units go on
+        alone, each must still be looked for.
+        """
         give_up = time.monotonic() + self._patience_s
         while True:
             connection = await self._connected(give_up)
             try:
-                return await self._commit(connection, units, again=again)
+                return await self._commit(connection, units, again=any(unit.doubtful for unit in units))
             except psycopg.Error as cause:
                 if not (connection.closed or connection.broken or _is_a_shutdown(cause)):
                     await _roll_back(connection)
                     raise
                 await connection.close()
                 self._connection = None
-                again = True
+                for unit in units:
+                    unit.doubtful = True
             except BaseException:
                 await connection.close()
                 self._connection = None
@@ -235,6 +249,8 @@ class Writer:
         batch = Batch(connection, units, again=again)
         await batch.begin()
         self._clock.correct(batch.now)
+        if again:
+            await batch.find(FIND_UNITS)
         for gate in self._gates:
             await gate.admit(batch)
             if again:  # before the next gate, since the last ones spend

@@ -89,6 +89,9 @@ begin
   for i in 0..7 loop
     execute format('create table interlock.idempotency_key_%s partition of interlock.idempotency_key
                     for values with (modulus 8, remainder %s)', i, i);
+    execute format('alter table interlock.idempotency_key_%s enable row level security', i);
+    execute format('alter table interlock.idempotency_key_%s force row level security', i);
+    execute format('alter table interlock.idempotency_key_%s owner to interlock_owner', i);
   end loop;
 end $$;
 
@@ -157,6 +160,7 @@ create table worker (
   code         uuid[] not null,               -- the workflow versions that it carries
   lease_until  timestamptz not null,
   started_at   timestamptz not null default clock_timestamp(),
+  suspect_at   timestamptz,                   -- since when its lock was seen to be free
   ended_at     timestamptz
 );
 alter table worker enable row level security;
@@ -489,7 +493,8 @@ create function claim_cases(claimant bigint, carried uuid[], most int)
       changed_at = clock_timestamp()
   from (
     select d.id from cases d
-    where d.state in ('ready', 'waiting') and d.wake_at <= clock_timestamp() and d.code = any (carried)
+    -- the statement's time: by clock_timestamp(), which is volatile, every timer that is not due would be read too
+    where d.state in ('ready', 'waiting') and d.wake_at <= statement_timestamp() and d.code = any (carried)
       -- a worker whose lease is over may take nothing: its peers may already be taking its cases over
       and exists (select from worker w where w.number = claimant and w.ended_at is null
                   and w.lease_until > clock_timestamp())
@@ -503,25 +508,38 @@ $$;
 grant select, update on cases to interlock_finder;
 
 -- Gives back the cases of workers that are dead: the advisory lock of a killed one is free, the lease of a paused or
--- cut-off one is over. The fence is raised when the next worker claims, and from then on the old one can finish nothing.
-create function take_over_cases() returns table (worker bigint, cases bigint)
+-- cut-off one is over. A free lock must be seen twice, a fifth of a second apart: after a restart of the server every
+-- lock is free until its owner has connected again. The fence is raised when the next worker claims, and from then on
+-- the old one can finish nothing. `suspects` counts those that the caller should look at again soon.
+create function take_over_cases() returns table (worker bigint, cases bigint, suspects bigint)
   language plpgsql security definer set search_path = interlock, pg_catalog as $$
 declare
-  dead record;
+  seen record;
 begin
-  for dead in
-    select w.number from worker w
-    where w.ended_at is null
-      and (w.lease_until < clock_timestamp() or pg_try_advisory_xact_lock(1229999948, w.number::int))
+  for seen in
+    select w.number, w.suspect_at, w.lease_until < clock_timestamp() as lapsed
+    from worker w where w.ended_at is null
     order by w.number
-    for no key update skip locked
+    for no key update skip locked  -- another worker that looks at this moment sees for both
   loop
-    update worker w set ended_at = clock_timestamp() where w.number = dead.number;
+    if not seen.lapsed and not pg_try_advisory_xact_lock(1229999948, seen.number::int) then
+      if seen.suspect_at is not null then
+        update worker w set suspect_at = null where w.number = seen.number;
+      end if;
+      continue;
+    end if;
+    if not seen.lapsed and (seen.suspect_at is null or seen.suspect_at > clock_timestamp() - interval '200 ms') then
+      update worker w set suspect_at = coalesce(w.suspect_at, clock_timestamp()) where w.number = seen.number;
+      select seen.number, 0, 1 into worker, cases, suspects;
+      return next;
+      continue;
+    end if;
+    update worker w set ended_at = clock_timestamp() where w.number = seen.number;
     with given as (
       update cases c set state = 'ready', worker = null, wake_at = clock_timestamp(), changed_at = clock_timestamp()
-      where c.worker = dead.number and c.state = 'running' returning 1
+      where c.worker = seen.number and c.state = 'running' returning 1
     )
-    select dead.number, count(*) into worker, cases from given;
+    select seen.number, count(*), 0 from given into worker, cases, suspects;
     return next;
   end loop;
 end $$;
