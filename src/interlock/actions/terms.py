@@ -8,6 +8,13 @@ import msgspec
 
 from interlock.guards.limits import Limits
 
+TIMEOUT = timedelta(seconds=10)
+"""How long one attempt may take where the file does not say."""
+ATTEMPTS = 8
+"""How many attempts are made where the file does not say."""
+DEADLINE = timedelta(hours=24)
+"""How long after it was intended an action may still begin where the file does not say."""
+
 
 class ActionTerms(msgspec.Struct, frozen=True, kw_only=True):
     """What a workflow's file says about one action.
@@ -28,8 +35,8 @@ class ActionTerms(msgspec.Struct, frozen=True, kw_only=True):
     connector: str
     domain: str
     limits: Limits
-    timeout: timedelta = timedelta(seconds=10)
-    attempts: int = 8
-    deadline: timedelta = timedelta(hours=24)
+    timeout: timedelta = TIMEOUT
+    attempts: int = ATTEMPTS
+    deadline: timedelta = DEADLINE
     undo: str = ""
     no_undo: str = ""

@@ -1,0 +1,178 @@
+"""The workflow's declaration: one readable file beside the workflow's code, checked as a whole when it is loaded.
+
+The keys are in docs/reference/workflow-file.md. Whether what it refers to exists (contracts, components, checks,
+connectors) is for those to say who load these; here every reference has its form.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import msgspec
+
+from interlock.actions.terms import ActionTerms
+from interlock.cases.action_entry import ACTION_KEYS, LIMIT_KEYS, UNDO_KEYS, check_undo, read_action
+from interlock.cases.dossier import Dossier
+from interlock.cases.dossier_entry import BASELINE_KEYS, DOSSIER_KEYS, SUCCESS_KEYS, WRONG_KEYS, read_dossier
+from interlock.cases.forms import CONTRACT, NAME, NAME_PATTERN, TIME_ZONE
+from interlock.cases.point_entry import BAND_KEYS, BUDGET_KEYS, POINT_KEYS, QUEUE_KEYS, read_point
+from interlock.cases.sections import Findings, Form, Place, Section
+from interlock.decisions.point import DecisionPoint, QueueTerms
+from interlock.errors import DeclarationInvalid, Violation
+from interlock.plain_yaml import LARGEST_FILE, parse_yaml
+
+TOP_KEYS = ("workflow", "contract", "time_zone", "decisions", "actions", *DOSSIER_KEYS)
+
+KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "": TOP_KEYS,
+        "success": SUCCESS_KEYS,
+        "success.baseline": BASELINE_KEYS,
+        "wrong": WRONG_KEYS,
+        "decisions.NAME": POINT_KEYS,
+        "decisions.NAME.sure_from": BAND_KEYS,
+        "decisions.NAME.budget": BUDGET_KEYS,
+        "decisions.NAME.queue": QUEUE_KEYS,
+        "actions.NAME": ACTION_KEYS,
+        "actions.NAME.limits": LIMIT_KEYS,
+        "actions.NAME.undo": UNDO_KEYS,
+    }
+)
+"""Every key that a workflow's file may have, by the section that it stands in."""
+
+
+class Declaration(msgspec.Struct, frozen=True, kw_only=True):
+    """What a workflow's file says.
+
+    Attributes:
+        workflow: The workflow's name.
+        contract: The contract of a case's input: ``name@version``.
+        dossier: Who answers for it, what it is to improve, what being wrong costs; it may have gaps.
+        time_zone: Where calendar limits begin and end their day.
+        decisions: The decision points by name, in the order of the file.
+        actions: The terms of the actions by name, in the order of the file.
+        content: The file's bytes.
+        digest: SHA-256 over these bytes: 32 bytes.
+    """
+
+    workflow: str
+    contract: str
+    dossier: Dossier
+    time_zone: str
+    decisions: Mapping[str, DecisionPoint]
+    actions: Mapping[str, ActionTerms]
+    content: bytes
+    digest: bytes
+
+    @property
+    def queues(self) -> Mapping[str, QueueTerms]:
+        """The queues that the decision points name, by name; points that share one agree on its terms."""
+        return {point.queue.name: point.queue for point in self.decisions.values()}
+
+
+def load_declaration(path: Path) -> Declaration:
+    """Load a workflow's file.
+
+    Raises:
+        DeclarationInvalid: it cannot be read, or anything in it is wrong; every violation is named at once, each with
+            file and line, dotted key and what to do.
+    """
+    try:
+        with path.open("rb") as opened:
+            data = opened.read(LARGEST_FILE + 1)
+    except OSError as cause:
+        todo = "put the workflow's file beside its code, as NAME.workflow.yaml"
+        wrong = Violation(where=str(path), what=cause.strerror or str(cause), rule="file", todo=todo)
+        raise DeclarationInvalid("the workflow's file cannot be read", (wrong,), where=str(path)) from cause
+    return read_declaration(data, str(path))
+
+
+def read_declaration(data: bytes, file: str) -> Declaration:
+    """Read the bytes of a workflow's file.
+
+    Args:
+        data: The bytes.
+        file: The file's name, for the places of what is wrong.
+
+    Raises:
+        DeclarationInvalid: as for ``load_declaration``.
+    """
+    root, unreadable = parse_yaml(data, file)
+    if unreadable:
+        raise _invalid(file, unreadable)
+    findings = Findings(file)
+    section = Section(Place(findings, root, ""), TOP_KEYS, gaps=True)
+    workflow = section.need("workflow", NAME, "name the workflow, as in workflow: receipts")
+    time_zone = section.may("time_zone", TIME_ZONE, "")
+    declaration = Declaration(
+        workflow=workflow,
+        contract=section.need("contract", CONTRACT, "name the contract of a case's input, as in receipt@1"),
+        dossier=read_dossier(section),
+        time_zone=time_zone or "UTC",
+        decisions=MappingProxyType(_points(section, QueueTerms(name=workflow))),
+        actions=MappingProxyType(_actions(section, time_zone)),
+        content=data,
+        digest=hashlib.sha256(data).digest(),
+    )
+    if findings.all():
+        raise _invalid(file, findings.all())
+    return declaration
+
+
+def _invalid(file: str, violations: tuple[Violation, ...]) -> DeclarationInvalid:
+    count = "1 thing is" if len(violations) == 1 else f"{len(violations)} things are"
+    return DeclarationInvalid(f"{count} wrong in the workflow's file", violations, where=file)
+
+
+def _points(section: Section, queue: QueueTerms) -> dict[str, DecisionPoint]:
+    places = section.need("decisions", _NAMED, "declare at least one decision point")
+    if section.at("decisions") is not None and not places:
+        section.place.refuse("decisions: none is declared", "no-decision", "declare at least one decision point")
+    points: dict[str, DecisionPoint] = {}
+    for name, place in places.items():
+        form = Form[DecisionPoint | None]("decision", lambda at, name=name: read_point(name, at, queue), None)
+        point = place.take(form)
+        if point is not None:
+            points[name] = point
+    _check_queues(places, points)
+    return points
+
+
+def _check_queues(places: dict[str, Place], points: dict[str, DecisionPoint]) -> None:
+    first: dict[str, DecisionPoint] = {}
+    for name, point in points.items():
+        earlier = first.setdefault(point.queue.name, point)
+        if earlier.queue != point.queue:
+            what = f"queue: {point.queue.name} has other terms than at {earlier.name}"
+            places[name].refuse(what, "queue", "state the same capacity and due, or name another queue")
+
+
+def _actions(section: Section, time_zone: str) -> dict[str, ActionTerms]:
+    places = section.may("actions", _NAMED, {})
+    actions: dict[str, ActionTerms] = {}
+    for name, place in places.items():
+        form = Form[ActionTerms | None]("action", lambda at, name=name: read_action(name, at, time_zone), None)
+        terms = place.take(form)
+        if terms is not None:
+            actions[name] = terms
+    check_undo(places, actions)
+    return actions
+
+
+def _named(place: Place) -> dict[str, Place]:
+    """The entries of a mapping whose keys the file makes up."""
+    places: dict[str, Place] = {}
+    for name, at in place.entries():
+        if NAME_PATTERN.match(name):
+            places[name] = at
+        else:
+            at.refuse(
+                f"{name[:60]!r} is no name", "name", "start with a small letter; then small letters, digits, -, _"
+            )
+    return places
+
+
+_NAMED = Form[dict[str, Place]]("entries", _named, {})

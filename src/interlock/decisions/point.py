@@ -1,0 +1,188 @@
+"""A decision point: who answers in what order, how sure they must be, and when a person looks. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from decimal import Context, Decimal
+from fractions import Fraction
+from typing import Literal
+
+import msgspec
+
+from interlock.components.component import ComponentRef, Kind
+from interlock.decisions.condition import Condition
+from interlock.money import Money
+
+SURE_FROM = 1.0
+"""How sure an answer must be where the file does not say: rules are, a model is not."""
+VALID_FOR = timedelta(hours=24)
+"""How long a decision stands where the file does not say."""
+
+
+class Share(msgspec.Struct, frozen=True):
+    """One component and the part of the keys that it answers.
+
+    Attributes:
+        component: Who answers.
+        share: The part, exact, above 0 and at most 1.
+    """
+
+    component: ComponentRef
+    share: Fraction
+
+
+class ComponentChoice(msgspec.Struct, frozen=True):
+    """One step of a point's answer: a single component, or several among which the keys are split.
+
+    Attributes:
+        shares: In the order of the file; the shares add to exactly 1 and no component stands twice.
+    """
+
+    shares: tuple[Share, ...]
+
+    @property
+    def is_person(self) -> bool:
+        """Whether this step is the person."""
+        return self.shares[0].component.kind is Kind.PERSON
+
+
+class Band(msgspec.Struct, frozen=True):
+    """How sure an answer must be while less than an amount is at stake.
+
+    Attributes:
+        below: The first amount that is no longer in the band.
+        confidence: The least confidence, from 0 to 1.
+    """
+
+    below: Money
+    confidence: float
+
+
+class ExposureSource(msgspec.Struct, frozen=True):
+    """Where the money at stake stands, if the workflow passes none: ``output.total MYR``.
+
+    Attributes:
+        root: Whether it stands in the point's input or in its output.
+        path: The keys from there to the amount, outermost first.
+        currency: What the amount is in.
+    """
+
+    root: Literal["input", "output"]
+    path: tuple[str, ...]
+    currency: str
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """What one decision may use up before a person takes over.
+
+    Attributes:
+        time: From the question to the route, over all components in turn.
+        cost: In USD beside compute (tokens, calls), exact below the cent; 0 lets only components answer that cost none.
+    """
+
+    time: timedelta = timedelta(seconds=1)
+    cost: Decimal = Decimal(0)
+
+
+class QueueTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a point's reviews wait.
+
+    Attributes:
+        name: The queue's name; points may share one.
+        capacity: How many reviews may wait in it before intake is held.
+        due: How long after it was opened a review should be resolved.
+    """
+
+    name: str
+    capacity: int = 500
+    due: timedelta = timedelta(hours=24)
+
+
+class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """What a workflow's file says about one decision.
+
+    Attributes:
+        name: Its name in the file, by which the workflow's code asks for it.
+        steps: Who answers, in order: the next one when one fails, is late or is unsure. The last is a person unless
+            ``no_person`` says why not.
+        output: The contract of the answer: ``name@version``.
+        input: The contract of the question; empty if it is the output of an earlier decision, already checked.
+        exposure: Where the money at stake stands if the workflow passes none; None if it then is unknown.
+        checks: Functions that look for what is odd about an answer, as ``module:function``, in order.
+        bands: How sure an answer must be by the money at stake: amounts ascending, in one currency, confidences never
+            falling. At and above the last amount a person decides.
+        sure_from: Without bands, how sure an answer must be, whatever is at stake. 1 lets only components through that
+            are never unsure, such as rules.
+        review: When any of these holds, a person decides.
+        reject: When any of these holds, the decision is no.
+        valid_for: How long after the decision an action may still begin on its strength.
+        budget: What one decision may use up.
+        queue: Where its reviews wait.
+        no_person: Why no person stands at the end; empty if one does.
+    """
+
+    name: str
+    steps: tuple[ComponentChoice, ...]
+    output: str
+    queue: QueueTerms
+    input: str = ""
+    exposure: ExposureSource | None = None
+    checks: tuple[str, ...] = ()
+    bands: tuple[Band, ...] = ()
+    sure_from: float = SURE_FROM
+    review: tuple[Condition, ...] = ()
+    reject: tuple[Condition, ...] = ()
+    valid_for: timedelta = VALID_FOR
+    budget: Budget = Budget()
+    no_person: str = ""
+
+
+_HASH_DOMAIN = b"interlock.decisions.choose.1\0"
+_EXACT = Context(prec=50)
+
+
+def choose(choice: ComponentChoice, key: bytes) -> tuple[ComponentRef, Fraction]:
+    """Which component of a step answers for a key, and the probability (propensity) with which it was to be that one.
+
+    Weighted rendezvous hashing: each component draws u in (0, 1) from SHA-256 over a fixed prefix, its own name, a zero
+    byte and the key (the first 16 bytes, big-endian, plus one half, over 2**128), and the least -ln(u) / share answers.
+    These are independent exponential times with rates in proportion to the shares, so each wins with exactly its share
+    (Thaler and Ravishankar, "Using name-based mappings to increase hit rates", 1998, for the unweighted form). The
+    logarithms are of 50 decimal digits and correctly rounded, so every machine chooses alike.
+
+    When one share grows and the others shrink in proportion, keys move only to the grown one; of two components that
+    is always so. The order of the file plays no part.
+
+    Args:
+        choice: The step.
+        key: What decides, such as tenant, point and the decision's key; with the same key the answer is the same.
+    """
+    if len(choice.shares) == 1:
+        return choice.shares[0].component, choice.shares[0].share
+    chosen = min(choice.shares, key=lambda option: (_arrival(option, key), str(option.component)))
+    return chosen.component, chosen.share
+
+
+def _arrival(option: Share, key: bytes) -> Decimal:
+    drawn = hashlib.sha256(_HASH_DOMAIN + str(option.component).encode() + b"\0" + key).digest()
+    doubled = 2 * int.from_bytes(drawn[:16], "big") + 1
+    waited = _EXACT.minus(_EXACT.ln(_EXACT.divide(Decimal(doubled), Decimal(2**129))))
+    return _EXACT.divide(_EXACT.multiply(waited, option.share.denominator), option.share.numerator)
+
+
+def needed_confidence(point: DecisionPoint, exposure: Money | None) -> float | None:
+    """How sure an answer must be to go through by itself; None if a person decides, however sure the answer is.
+
+    INVARIANT: with more at stake it never asks for less. An exposure that is unknown, negative or in another currency
+    than the bands' counts as more than any amount.
+
+    Args:
+        point: The decision point.
+        exposure: The money at stake; None if it is unknown.
+    """
+    if not point.bands:
+        return point.sure_from
+    if exposure is None or exposure.minor < 0 or exposure.currency != point.bands[0].below.currency:
+        return None
+    return next((band.confidence for band in point.bands if exposure < band.below), None)
