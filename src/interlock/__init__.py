@@ -1,0 +1,42 @@
+"""Interlock: the production control plane for AI decisions.
+
+The face of a workflow: ``from interlock import Case, Money, workflow``. It is loaded when it is asked for, so that
+small tools of this package start quickly.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from interlock.cases.case import Case
+    from interlock.cases.requests import Decided
+    from interlock.cases.workflow import workflow
+    from interlock.errors import ActionFailed, ContractViolated, DecisionRejected, InterlockError, StepFailed
+    from interlock.money import Money
+
+__all__ = [
+    "ActionFailed",
+    "Case",
+    "ContractViolated",
+    "Decided",
+    "DecisionRejected",
+    "InterlockError",
+    "Money",
+    "StepFailed",
+    "workflow",
+]
+
+_HOMES = {
+    "Case": "interlock.cases.case",
+    "Decided": "interlock.cases.requests",
+    "workflow": "interlock.cases.workflow",
+    "Money": "interlock.money",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'interlock' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES.get(name, "interlock.errors")), name)

@@ -457,6 +457,7 @@ create function partitions_ahead() returns int
   ) x
 $$;
 alter function partitions_ahead() owner to interlock_owner;
+revoke all on function partitions_ahead() from public;
 grant execute on function partitions_ahead() to interlock_service;
 
 -------------------------------------------------------------------------------------------------------- finders

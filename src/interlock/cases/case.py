@@ -1,0 +1,156 @@
+"""The face of a case inside a workflow: everything that workflow code may do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from interlock.cases.journal import StepKind
+from interlock.cases.requests import (
+    Act,
+    ContinueAs,
+    Decide,
+    Decided,
+    First,
+    Gather,
+    Request,
+    Review,
+    Step,
+    StepRequest,
+    Wait,
+)
+from interlock.money import Money
+
+
+class Case:
+    """One case, as its workflow sees it. Every method that is awaited is recorded, and is replayed after a crash.
+
+    Attributes:
+        id: The case's id.
+        key: The idempotency key under which it was submitted.
+        input: The input, checked against the workflow's contract.
+        workflow: The workflow's name.
+        created_at: When it was submitted, UTC.
+    """
+
+    def __init__(
+        self, *, case_id: UUID, key: str, value: Mapping[str, Any], workflow: str, created_at: datetime
+    ) -> None:
+        self.id = case_id
+        self.key = key
+        self.input = value
+        self.workflow = workflow
+        self.created_at = created_at
+
+    def decide(self, point: str, value: Mapping[str, Any], *, exposure: Money | None = None) -> Request[Decided]:
+        """Take a decision at a point that the workflow's file declares.
+
+        Args:
+            point: The point's name.
+            value: What to decide on; money as exact strings.
+            exposure: The money at stake, if the point's file does not say where it stands.
+        """
+        return Decide(StepKind.DECIDE, point, (value, exposure), value, exposure)
+
+    def act(
+        self, name: str, payload: Mapping[str, Any], *, key: str = "", because: Decided | None = None
+    ) -> Request[dict[str, Any]]:
+        """Cause an effect outside, once. Gives what the other side answered.
+
+        Args:
+            name: The action's name in the workflow's file.
+            payload: What to ask for; a ``Money`` under ``amount`` is what the limits count.
+            key: The idempotency key that the other side sees; by default the case's own, and the step's name.
+            because: The decision that it rests on; the action does not begin after that one's time limit.
+
+        Raises:
+            ActionFailed: it ended without effect.
+        """
+        amount = payload.get("amount")
+        return Act(
+            StepKind.ACT,
+            name,
+            (payload, key),
+            payload,
+            key,
+            amount if isinstance(amount, Money) else None,
+            because.id if because else None,
+        )
+
+    def review(
+        self,
+        question: str,
+        value: Mapping[str, Any],
+        *,
+        why: str,
+        proposal: Mapping[str, Any] | None = None,
+        exposure: Money | None = None,
+        queue: str = "",
+    ) -> Request[Decided]:
+        """Ask a person something that no decision point covers.
+
+        Args:
+            question: Its name, for counting.
+            value: What the person needs to see.
+            why: Why it is asked, in a sentence.
+            proposal: What would hold if the person approves.
+            exposure: The money at stake.
+            queue: Where it waits; by default the workflow's own name.
+        """
+        arguments = (value, proposal, exposure, queue, why)
+        return Review(StepKind.REVIEW, question, arguments, value, proposal, exposure, queue, why)
+
+    def wait(self, name: str, *, span: timedelta | None = None, until: datetime | None = None) -> Request[None]:
+        """Wait for a span or until a moment (UTC), holding no process.
+
+        Args:
+            name: What is waited for, in words; a person sees it.
+            span: How long.
+            until: Or until when.
+        """
+        return Wait(StepKind.WAIT, name, (span, until), span, until)
+
+    def step(self, name: str, run: Callable[..., Any | Awaitable[Any]], *values: Any) -> Request[Any]:
+        """Run a function outside the replay and keep its result.
+
+        The place for I/O that is no action: reading a table, calling a service. After a crash it may run again.
+
+        Args:
+            name: What it is called in the journal.
+            run: A function or coroutine function; its result must be JSON.
+            values: Its arguments; compared on replay.
+        """
+        return Step(StepKind.STEP, name, values, run, values)
+
+    def first(self, name: str, key: str) -> Request[UUID]:
+        """Which case of this workflow was the first to name this key: its id, which is this case's own for the first.
+
+        Atomic: of two cases at once exactly one is first.
+        """
+        return First(StepKind.STEP, f"first:{name}", key, key)
+
+    def gather(self, *branches: Coroutine[Any, Any, Any]) -> Request[list[Any]]:
+        """Run coroutines side by side; their results in order. The only concurrency inside a workflow."""
+        return Gather(branches)
+
+    def now(self) -> Request[datetime]:
+        """The time, recorded."""
+        return StepRequest(StepKind.NOW, "now")
+
+    def random(self) -> Request[float]:
+        """A random number in [0, 1), recorded."""
+        return StepRequest(StepKind.RANDOM, "random")
+
+    def new_id(self) -> Request[UUID]:
+        """A UUIDv7, recorded."""
+        return StepRequest(StepKind.ID, "id")
+
+    def patched(self, name: str) -> Request[bool]:
+        """Whether this case runs, or began, with a change: for small changes while cases are under way."""
+        return StepRequest(StepKind.PATCHED, name)
+
+    def continue_as(self, value: Mapping[str, Any]) -> Request[None]:
+        """End this run and begin the next one of the same case, with this input and an empty journal."""
+        return ContinueAs(value)

@@ -1,0 +1,215 @@
+"""Runs a workflow's coroutine: hands its requests to the steps, replays what is recorded, stops when all must wait.
+
+The coroutine is driven by hand. Between two awaits its code runs without an event loop, and whatever it awaits must be
+a request of its case; anything else is refused, since it could not be replayed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from interlock.cases.guard import inside_workflow
+from interlock.cases.journal import MOST_STEPS, Place, Recorded, StepKind, StepState, args_hash
+from interlock.cases.requests import ContinueAs, Gather, Request, StepRequest
+from interlock.errors import InterlockError, StepLimitReached, WorkflowMisuse
+
+
+class WorkflowDiverged(BaseException):
+    """The code asks for another step than the one recorded. Not an ``Exception``, so that workflow code that catches
+    everything does not catch this; the case becomes an exception.
+    """  # noqa: D205 - one thought
+
+
+class ParkedCase(BaseException):
+    """Thrown into a workflow that must wait, to end its coroutine. Nothing that it still asks for is carried out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A step's result."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Thrown:
+    """A step's error, for the workflow to handle."""
+
+    error: InterlockError
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """The step is not finished.
+
+    Attributes:
+        at: When to go on; None: when somebody wakes the case.
+        why: What is waited for, in words.
+    """
+
+    at: datetime | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """The run ended with ``continue_as``."""
+
+    value: Mapping[str, Any]
+
+
+Outcome = Value | Thrown | Park
+Ended = Value | Park | Continued
+
+
+class Steps(Protocol):
+    """What carries requests out; the one for cases is ``interlock.cases.steps``."""
+
+    async def carry_out(self, request: StepRequest[Any], place: Place, recorded: Recorded | None) -> Outcome:
+        """Carry out a step that is new, or that is recorded and pending."""
+        ...
+
+    def result_of(self, request: StepRequest[Any], recorded: Recorded) -> Value | Thrown:
+        """The result of a step that has ended."""
+        ...
+
+
+class Driver:
+    """Drives one run of one case.
+
+    Args:
+        workflow: The workflow's name, for messages.
+        steps: What carries requests out.
+        journal: What is recorded of this run.
+    """
+
+    def __init__(self, workflow: str, steps: Steps, journal: list[Recorded]) -> None:
+        self._workflow = workflow
+        self._steps = steps
+        self._journal = {recorded.place: recorded for recorded in journal}
+        self._count = 0
+
+    async def run(self, coroutine: Coroutine[Any, Any, Any], scope: str = "") -> Ended:
+        """Run the coroutine until it returns or all of it waits.
+
+        Raises:
+            WorkflowDiverged: the code asks for another step than the one recorded.
+            WorkflowMisuse: the code awaits what is not the case's.
+            Exception: whatever the workflow raises.
+        """
+        ordinal = 0
+        outcome: Outcome = Value(None)
+        try:
+            while True:
+                try:
+                    request = self._advance(coroutine, outcome)
+                except StopIteration as stop:
+                    return Value(stop.value)
+                self._count_step()
+                place = Place(scope, ordinal)
+                match request:
+                    case ContinueAs(value):
+                        if scope:
+                            raise WorkflowMisuse("continue_as inside a gather", todo="call it outside of its branches")
+                        return Continued(value)
+                    case Gather(branches):
+                        outcome = await self._gather(branches, place)
+                        ordinal += 1
+                    case StepRequest():
+                        old_case = request.kind is StepKind.PATCHED and self._is_another(request, place)
+                        outcome = Value(value=False) if old_case else await self._step(request, place)
+                        ordinal += 0 if old_case else 1
+                    case _:
+                        raise WorkflowMisuse(
+                            f"the workflow awaits {type(request).__name__}", todo="await the case's own"
+                        )
+                if isinstance(outcome, Park):
+                    return outcome
+        finally:
+            _end(coroutine)
+
+    def _advance(self, coroutine: Coroutine[Any, Any, Any], outcome: Outcome) -> Request[Any]:
+        """Run workflow code up to its next await."""
+        with inside_workflow(self._workflow):
+            if isinstance(outcome, Thrown):
+                return coroutine.throw(outcome.error)
+            return coroutine.send(outcome.value if isinstance(outcome, Value) else None)
+
+    def _count_step(self) -> None:
+        self._count += 1
+        if self._count > MOST_STEPS:
+            raise StepLimitReached(
+                f"{self._workflow} took more than {MOST_STEPS} steps in one run",
+                todo="let it end with case.continue_as from time to time",
+            )
+
+    async def _step(self, request: StepRequest[Any], place: Place) -> Outcome:
+        recorded = self._journal.get(place)
+        if recorded is None:
+            return await self._steps.carry_out(request, place, None)
+        if self._is_another(request, place):
+            raise WorkflowDiverged(
+                f"step {place} of {self._workflow}: the code asks for {request.kind} {request.name!r}, with other "
+                f"arguments or in another order than recorded ({recorded.kind} {recorded.name!r})"
+            )
+        if recorded.state is StepState.PENDING:
+            return await self._steps.carry_out(request, place, recorded)
+        return self._steps.result_of(request, recorded)
+
+    def _is_another(self, request: StepRequest[Any], place: Place) -> bool:
+        recorded = self._journal.get(place)
+        if recorded is None:
+            return False
+        mine = args_hash(request.kind, request.name, request.arguments)
+        return (recorded.kind, recorded.name, recorded.args_hash) != (request.kind, request.name, mine)
+
+    async def _gather(self, branches: tuple[Coroutine[Any, Any, Any], ...], place: Place) -> Outcome:
+        """Run branches side by side; it waits when one of them waits and none can go on."""
+        tasks = [
+            asyncio.create_task(self.run(branch, place.branch(index)), name=f"branch {place.branch(index)}")
+            for index, branch in enumerate(branches)
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks)
+        except asyncio.CancelledError:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+        errors = [error for task in tasks if task in done and (error := task.exception())]
+        for error in errors:
+            if not isinstance(error, InterlockError) or isinstance(error, WorkflowMisuse):
+                raise error
+        parked = [result for task in tasks if not task.exception() and isinstance(result := task.result(), Park)]
+        if errors and not parked:
+            return Thrown(errors[0]) if isinstance(errors[0], InterlockError) else Value(None)
+        if parked:
+            times = [park.at for park in parked if park.at]
+            return Park(min(times, default=None), "; ".join(dict.fromkeys(park.why for park in parked)))
+        return Value([result.value for task in tasks if isinstance(result := task.result(), Value)])
+
+
+def _end(coroutine: Coroutine[Any, Any, Any]) -> None:
+    """End a coroutine that will not be resumed; what it asks for while ending is not carried out."""
+    try:
+        with inside_workflow("(ending)"):
+            coroutine.throw(ParkedCase())
+    except (StopIteration, ParkedCase):
+        pass
+    except RuntimeError:
+        pass  # it had ended, or it awaited again while ending
+    except Exception:  # noqa: BLE001, S110 - the code's own clean-up failed; its case's state is already decided
+        pass
+    finally:
+        coroutine.close()
+
+
+def decode(data: bytes | None) -> Any:
+    """A step's result, read."""
+    return msgspec.json.decode(data) if data is not None else None

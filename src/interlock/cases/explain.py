@@ -1,0 +1,192 @@
+"""From input to payment in words that an auditor follows. Pure.
+
+Versions, confidence, thresholds, the rule that fired, who decided, when, and amounts. Every sentence comes from a record; nothing is computed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from interlock.actions.action import Action
+from interlock.actions.store import Attempt
+from interlock.cases.record import CaseRecord
+from interlock.cases.store import CaseState, Quarantined
+from interlock.components.component import FiredRule
+from interlock.decisions.decision import Became, ComponentAsked, Decision
+from interlock.oversight.exception import CaseException
+from interlock.oversight.review import Review
+
+
+class Passage(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of the story.
+
+    Attributes:
+        at: When it happened, UTC.
+        title: What it is about, with the id under which the record is found.
+        lines: What happened, a sentence a line.
+    """
+
+    at: datetime
+    title: str
+    lines: tuple[str, ...]
+
+
+def explain(record: CaseRecord) -> tuple[Passage, ...]:
+    """The story of a case, in order of time."""
+    case = record.case
+    reviews = {review.id: review for review in record.reviews}
+    told = [Passage(at=case.created_at, title=f"Case {case.id} was received", lines=tuple(_received(record)))]
+    told += [_quarantine(quarantined) for quarantined in record.quarantines]
+    told += [
+        Passage(
+            at=decision.decided_at,
+            title=f"Decision {decision.workflow}.{decision.point} ({decision.id})",
+            lines=tuple(_decision(decision)),
+        )
+        for decision in record.decisions
+    ]
+    told += [_review(review) for review in reviews.values()]
+    told += [
+        Passage(
+            at=action.created_at,
+            title=f"Action {action.workflow}.{action.name} ({action.id})",
+            lines=tuple(_action(action, record.attempts[action.id])),
+        )
+        for action in record.actions
+    ]
+    told += [_exception(exception) for exception in record.exceptions]
+    return (*sorted(told, key=lambda passage: passage.at), _where_it_is(record))
+
+
+def as_text(passages: tuple[Passage, ...]) -> str:
+    """The story as plain text."""
+    return "\n\n".join(
+        "\n".join([f"{when(passage.at)}  {passage.title}", *(f"    {line}" for line in passage.lines)])
+        for passage in passages
+    )
+
+
+def when(moment: datetime) -> str:
+    """A time in UTC, to the millisecond."""
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d} UTC"
+
+
+def _received(record: CaseRecord) -> Iterator[str]:
+    case = record.case
+    yield f"Workflow {case.workflow} {case.version}, key {case.key!r}, {len(case.input)} bytes of input."
+    yield f"It finishes on the code with the content hash {case.code.hex}."
+
+
+def _quarantine(quarantined: Quarantined) -> Passage:
+    lines = [f"The data broke the contract {quarantined.contract} and were kept whole:"]
+    lines += [f"- {violation}" for violation in quarantined.broken]
+    if quarantined.resolved_by and quarantined.resolved_at:
+        lines.append(f"{quarantined.state} by {quarantined.resolved_by} at {when(quarantined.resolved_at)}.")
+    return Passage(at=quarantined.created_at, title=f"Quarantine ({quarantined.id})", lines=tuple(lines))
+
+
+def _decision(decision: Decision) -> Iterator[str]:
+    contract = f", contract {decision.input_contract}" if decision.input_contract else ""
+    yield f"Input: SHA-256 {decision.input_hash.hex()}{contract}."
+    for asked in decision.asked:
+        yield _asked(asked)
+    if decision.answer is not None:
+        yield f"Answer of {decision.component}: {_short(decision.answer)} (contract {decision.output_contract})."
+    for fired in _fired(decision):
+        cells = "; ".join(f"{title}: {text}" for title, text in fired.cells.items() if text.strip())
+        note = f" - {fired.note}" if fired.note else ""
+        yield f"Rule that fired: table {fired.table}, row {fired.row}{note} [{cells}]."
+    if decision.exposure is not None:
+        yield f"At stake: {decision.exposure}."
+    for finding in msgspec.json.decode(decision.findings):
+        yield f"Check {finding['code']} ({finding['severity']}): {finding['what']}"
+    why = "; ".join(reason.what for reason in decision.why)
+    yield f"Route: {decision.route}, because {why}."
+    if decision.valid_until:
+        yield f"An action may begin on its strength until {when(decision.valid_until)}."
+    cost = f"Cost beside compute: {decision.cost:f} USD. " if decision.cost else ""
+    yield f"{cost}The workflow's file in force had the SHA-256 {decision.declaration.hex()}."
+
+
+def _asked(asked: ComponentAsked) -> str:
+    name = f"{asked.component} (SHA-256 {asked.digest[:16]}…)" if asked.digest else asked.component
+    match asked.became:
+        case Became.ANSWERED | Became.UNSURE:
+            needed = "a person was needed, however sure" if asked.needed is None else f"{asked.needed:g} was needed"
+            enough = "sure enough" if asked.became is Became.ANSWERED else "not sure enough"
+            return f"Asked {name}: confidence {asked.confidence or 0:.4f}, {needed}: {enough}."
+        case Became.ASKED:
+            return "A person was next in the declared order."
+        case _:
+            return f"Asked {name}: {asked.became}: {asked.why}."
+
+
+def _fired(decision: Decision) -> list[FiredRule]:
+    evidence: dict[str, Any] = msgspec.json.decode(decision.evidence)
+    return msgspec.convert(evidence.get("fired", []), list[FiredRule])
+
+
+def _review(review: Review) -> Passage:
+    lines = [f"Queue {review.queue}, asked because: {'; '.join(review.asked.why)}."]
+    if review.resolution and review.resolved_at:
+        note = f" - {review.note}" if review.note else ""
+        how = f"{review.resolution} ({review.reason_code}{note})"
+        lines.append(f"{review.resolved_by} decided {how} at {when(review.resolved_at)}.")
+        if review.output is not None and review.output != review.proposal:
+            lines.append(f"What holds instead: {_short(msgspec.json.decode(review.output))}.")
+    elif review.claimed_by:
+        lines.append(f"{review.claimed_by} works on it.")
+    else:
+        lines.append("It waits for a person.")
+    return Passage(at=review.created_at, title=f"Review of {review.point} ({review.id})", lines=tuple(lines))
+
+
+def _action(action: Action, attempts: tuple[Attempt, ...]) -> Iterator[str]:
+    amount = f"{action.exposure} " if action.exposure is not None else ""
+    yield f"{amount}through the connector {action.connector}, domain {action.domain}, key {action.key!r}."
+    yield f"Asked for: {_short(msgspec.json.decode(action.payload))}."
+    if action.decision_id:
+        yield f"It rests on the decision {action.decision_id}."
+    for attempt in attempts:
+        detail = f": {attempt.detail}" if attempt.detail else ""
+        ended = attempt.outcome or "no answer was recorded: its worker ended before"
+        yield f"Attempt {attempt.number} at {when(attempt.sent_at)}: {ended}{detail}."
+    if action.response is not None:
+        yield f"The other side answered: {_short(msgspec.json.decode(action.response))}."
+    if action.error and action.ended_at:
+        yield f"{action.error}."
+    ended = f" at {when(action.ended_at)}" if action.ended_at else ""
+    yield f"State: {action.state}{ended}."
+
+
+def _exception(exception: CaseException) -> Passage:
+    lines = [f"{exception.kind}: {exception.what}", f"Owner: {exception.owner or 'nobody is declared'}."]
+    if exception.resolved_at:
+        lines.append(
+            f"{exception.state} by {exception.resolved_by} at {when(exception.resolved_at)}: {exception.resolution}."
+        )
+    return Passage(at=exception.created_at, title=f"Exception ({exception.id})", lines=tuple(lines))
+
+
+def _where_it_is(record: CaseRecord) -> Passage:
+    case = record.case
+    match case.state:
+        case CaseState.DONE:
+            line = f"The case is done: {case.conclusion}."
+        case CaseState.WAITING:
+            until = f", until {when(case.wake_at)}" if case.wake_at else ""
+            line = f"The case waits for {case.waiting_for}{until}."
+        case CaseState.EXCEPTION:
+            line = f"The case cannot go on: {case.waiting_for}."
+        case _:
+            line = f"The case is {case.state}."
+    return Passage(at=case.changed_at, title="Where it is", lines=(line,))
+
+
+def _short(value: Any, most: int = 400) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"

@@ -1,0 +1,97 @@
+"""Keeps workflow code replayable while it runs: no threads, no tasks, no files, no sockets, no sleeping.
+
+Workflow code runs between two awaits without a running event loop, so ``asyncio.gather``, ``create_task`` and
+``to_thread`` raise by themselves; a hook on Python's audit events (PEP 578) refuses the rest. What looks at time,
+randomness or the environment is refused when the workflow is declared, by reading its code.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import sys
+import textwrap
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
+from interlock.errors import WorkflowMisuse
+
+_TODO = "do it in a case.step, or ask the case: case.now(), case.random(), case.new_id(), case.wait(), case.gather()"
+
+_REFUSED = {
+    "_thread.start_new_thread": "started a thread",
+    "open": "opened a file",
+    "socket.__new__": "opened a socket",
+    "socket.connect": "connected a socket",
+    "subprocess.Popen": "started a process",
+    "os.system": "started a process",
+    "os.fork": "forked",
+    "time.sleep": "slept",
+}
+
+_UNREPLAYABLE = {
+    "time": None,
+    "random": None,
+    "secrets": None,
+    "threading": None,
+    "asyncio": None,
+    "datetime": {"now", "utcnow", "today"},
+    "date": {"today"},
+    "uuid": {"uuid1", "uuid4", "uuid6", "uuid7"},
+    "os": None,
+}
+_BARE = {"open", "input", "uuid4", "time_ns", "perf_counter", "monotonic", "token_hex", "getenv"}
+
+_here = threading.local()
+
+
+def _audit(event: str, _: tuple[Any, ...]) -> None:
+    if getattr(_here, "workflow", "") and event in _REFUSED:
+        raise WorkflowMisuse(f"the workflow {_here.workflow} {_REFUSED[event]}", todo=_TODO)
+
+
+sys.addaudithook(_audit)
+
+
+@contextmanager
+def inside_workflow(name: str) -> Generator[None]:
+    """While workflow code runs: no event loop, and the audit hook refuses."""
+    loop = asyncio._get_running_loop()  # noqa: SLF001 - made for those who drive coroutines themselves
+    asyncio._set_running_loop(None)  # noqa: SLF001 - the same
+    _here.workflow = name
+    try:
+        yield
+    finally:
+        _here.workflow = ""
+        asyncio._set_running_loop(loop)  # noqa: SLF001 - the same
+
+
+def check_code(function: Callable[..., Any]) -> None:
+    """See that a workflow's own body asks no clock, no dice and no environment.
+
+    Raises:
+        WorkflowMisuse: it does; names file, line and what was called.
+    """
+    source, first = inspect.getsourcelines(function)
+    file = inspect.getsourcefile(function) or "?"
+    for node in ast.walk(ast.parse(textwrap.dedent("".join(source)))):
+        called = _unreplayable(node)
+        if called:
+            raise WorkflowMisuse(
+                f"the workflow {function.__name__} uses {called}, which another run would answer otherwise",
+                where=f"{file}:{first + getattr(node, 'lineno', 1) - 1}",
+                todo=_TODO,
+            )
+
+
+def _unreplayable(node: ast.AST) -> str:
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in _UNREPLAYABLE:
+        names = _UNREPLAYABLE[node.value.id]
+        if names is None or node.attr in names:
+            return f"{node.value.id}.{node.attr}"
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _BARE:
+        return f"{node.func.id}()"
+    return ""

@@ -1,0 +1,151 @@
+-- name: add_cases
+insert into cases (id, tenant, workflow, version, code, key, input, state, wake_at, created_at, changed_at)
+select id, tenant, workflow, version, code, key, decode(input, 'base64'), state,
+       case when state = 'ready' then created_at end, created_at, created_at
+from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, workflow text, version text, code uuid, key text,
+  input text, state case_state, created_at timestamptz)
+
+-- name: add_quarantines
+insert into quarantine (id, tenant, case_id, workflow, point, contract, data, violations, state, created_at)
+select id, tenant, case_id, workflow, point, contract, decode(data, 'base64'), decode(violations, 'base64'), 'held', created_at
+from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, case_id uuid, workflow text, point text, contract text,
+  data text, violations text, created_at timestamptz)
+
+-- name: end_quarantines
+update quarantine q set state = r.state, resolved_at = r.resolved_at, resolved_by = r.resolved_by
+from json_to_recordset(%(rows)s::json) as r (id uuid, state quarantine_state, resolved_at timestamptz, resolved_by text)
+where q.id = r.id
+
+-- name: release_cases
+update cases c set state = 'ready', input = decode(r.input, 'base64'), wake_at = r.at, changed_at = r.at
+from json_to_recordset(%(rows)s::json) as r (case_id uuid, input text, at timestamptz)
+where c.id = r.case_id
+
+-- name: lock_quarantines
+select id, state::text as state from quarantine where id = any(%(ids)s) order by id for no key update
+
+-- name: find_quarantine
+select id, case_id, workflow, point, contract, data, violations, state::text as state, created_at, resolved_at, resolved_by
+from quarantine where id = %(id)s
+
+-- name: quarantines_of_case
+select id, case_id, workflow, point, contract, data, violations, state::text as state, created_at, resolved_at, resolved_by
+from quarantine where case_id = %(case_id)s order by id
+
+-- name: list_quarantined
+select id, case_id, workflow, point, contract, data, violations, state::text as state, created_at, resolved_at, resolved_by
+from quarantine where state = 'held' order by id limit %(most)s
+
+-- name: find_case
+select id, workflow, version, code, key, input, run, state::text as state, conclusion, waiting_for, wake_at, worker, fence,
+       exposure_minor, currency, created_at, changed_at
+from cases where id = %(id)s
+
+-- name: list_cases
+select id, workflow, version, code, key, input, run, state::text as state, conclusion, waiting_for, wake_at, worker, fence,
+       exposure_minor, currency, created_at, changed_at
+from cases
+where (%(state)s::text is null or state = %(state)s::case_state) and (%(workflow)s::text is null or workflow = %(workflow)s)
+  and (%(before)s::uuid is null or id < %(before)s)
+order by id desc limit %(most)s
+
+-- name: count_cases
+select workflow, state::text as state, conclusion, currency, count(*) as cases, coalesce(sum(exposure_minor), 0)::bigint as exposure_minor
+from cases where (%(workflow)s::text is null or workflow = %(workflow)s)
+group by 1, 2, 3, 4 order by 1, 2, 3
+
+-- name: journal_of_case
+select case_id, scope, ordinal, kind::text as kind, name, args_hash, state::text as state, ref, result, due, started_at, finished_at
+from journal where case_id = %(case_id)s and run = %(run)s
+
+-- name: record_steps
+-- A step is recorded once; only a pending one may still change.
+insert into journal (case_id, tenant, run, scope, ordinal, kind, name, args_hash, state, ref, result, due, fence, started_at, finished_at)
+select case_id, tenant, run, scope, ordinal, kind, name, args_hash, state, ref, decode(result, 'base64'), due, fence, at,
+       case when state <> 'pending' then at end
+from json_to_recordset(%(rows)s::json) as r (case_id uuid, tenant uuid, run int, scope text, ordinal int, kind step_kind,
+  name text, args_hash uuid, state step_state, ref uuid, result text, due timestamptz, fence bigint, at timestamptz)
+on conflict (case_id, run, scope, ordinal) do update
+  set state = excluded.state, ref = coalesce(excluded.ref, journal.ref), result = excluded.result, due = excluded.due,
+      fence = excluded.fence, finished_at = excluded.finished_at
+  where journal.state = 'pending'
+
+-- name: park_cases
+-- Waiting only if nobody woke the case since it was claimed; else it is ready again at once.
+update cases c
+set state = case when c.signals = r.signals then 'waiting' else 'ready' end::case_state,
+    wake_at = case when c.signals = r.signals then r.wake_at else r.at end,
+    waiting_for = r.waiting_for, worker = null, changed_at = r.at,
+    exposure_minor = coalesce(r.exposure_minor, c.exposure_minor), currency = coalesce(r.currency, c.currency)
+from json_to_recordset(%(rows)s::json) as r (case_id uuid, signals bigint, wake_at timestamptz, waiting_for text, at timestamptz,
+  exposure_minor bigint, currency text)
+where c.id = r.case_id
+
+-- name: finish_cases
+update cases c
+set state = r.state, conclusion = r.conclusion, waiting_for = r.waiting_for, wake_at = null, worker = null, changed_at = r.at,
+    exposure_minor = coalesce(r.exposure_minor, c.exposure_minor), currency = coalesce(r.currency, c.currency)
+from json_to_recordset(%(rows)s::json) as r (case_id uuid, state case_state, conclusion text, waiting_for text, at timestamptz,
+  exposure_minor bigint, currency text)
+where c.id = r.case_id
+
+-- name: begin_next_runs
+update cases c set run = c.run + 1, input = decode(r.input, 'base64'), state = 'ready', wake_at = r.at, worker = null, changed_at = r.at
+from json_to_recordset(%(rows)s::json) as r (case_id uuid, input text, at timestamptz)
+where c.id = r.case_id
+
+-- name: retry_cases
+update cases c set state = 'ready', wake_at = r.at, waiting_for = null, changed_at = r.at
+from json_to_recordset(%(rows)s::json) as r (case_id uuid, at timestamptz)
+where c.id = r.case_id
+
+-- name: reopen_steps
+-- What failed and stopped the case is tried again; what failed and was handled by the workflow stays as it is.
+update journal j set state = 'pending', result = null, finished_at = null
+from json_to_recordset(%(rows)s::json) as r (case_id uuid, run int, at timestamptz)
+where j.case_id = r.case_id and j.run = r.run and j.state = 'failed'
+  and (j.scope, j.ordinal) = (select l.scope, l.ordinal from journal l where l.case_id = r.case_id and l.run = r.run
+                              order by coalesce(l.finished_at, l.started_at) desc, l.ordinal desc limit 1)
+
+-- name: reopen_actions
+update action a set state = 'ready', ended_at = null, not_before = null, deadline = greatest(a.deadline, r.at + interval '24 hours')
+from json_to_recordset(%(rows)s::json) as r (case_id uuid, at timestamptz)
+where a.case_id = r.case_id and a.state = 'failed'
+  and exists (select from journal j where j.case_id = a.case_id and j.ref = a.id and j.state = 'pending')
+
+-- name: decide_actions
+-- A person's word on an action in doubt.
+update action a set state = r.state, error = r.error, ended_at = r.at
+from json_to_recordset(%(rows)s::json) as r (id uuid, state action_state, error text, at timestamptz)
+where a.id = r.id
+
+-- name: actions_in_exception
+select id from action where case_id = %(case_id)s and state = 'exception'
+
+-- name: case_of_unit
+select case_id from ledger_entry where id = %(id)s
+
+-- name: claim_cases
+select id, tenant, workflow, version, code, key, input, run, signals, fence, exposure_minor, currency, created_at
+from claim_cases(%(worker)s, %(carried)s, %(most)s)
+
+-- name: take_over_cases
+select worker, cases, suspects from take_over_cases()
+
+-- name: stranded_cases
+select tenant, workflow, version, code, cases from stranded_cases()
+
+-- name: begin_worker
+insert into worker (name, code, lease_until)
+values (%(name)s, %(code)s, clock_timestamp() + make_interval(secs => %(lease)s)) returning number
+
+-- name: hold_worker_lock
+-- Session-level: free within milliseconds of the death of its process. Taken before the worker's row is committed.
+select pg_advisory_lock(1229999948, %(number)s::int)::text
+
+-- name: renew_lease
+update worker set lease_until = clock_timestamp() + make_interval(secs => %(lease)s), suspect_at = null
+where number = %(number)s and ended_at is null returning number
+
+-- name: end_lease
+update worker set lease_until = clock_timestamp() where number = %(number)s and ended_at is null

@@ -1,0 +1,604 @@
+"""Carries out what workflow code asks for. Each step is recorded in the commit that made its decision or action."""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from interlock.actions.action import ActionState
+from interlock.actions.connector import Connector
+from interlock.actions.dispatch import Dispatcher, Finished, Holder, Later
+from interlock.actions.store import ADD_ACTIONS, NewAction
+from interlock.cases.declaration import Declaration
+from interlock.cases.driver import Outcome, Park, Thrown, Value, decode
+from interlock.cases.journal import Place, Recorded, StepKind, StepState, args_hash, encode
+from interlock.cases.requests import Act, Decide, Decided, First, Review, Step, StepRequest, Wait
+from interlock.cases.store import ADD_QUARANTINES, CASE_OF_UNIT, RECORD_STEPS, ClaimedCase, NewQuarantine, StepRow
+from interlock.components.finding import Severity
+from interlock.db.database import Database
+from interlock.db.gates import HoldsCase, TakesKey, key_digest, short_digest
+from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
+from interlock.db.writer import Writer
+from interlock.decisions.decide import Asked, Decider, Deferred, find_decision
+from interlock.decisions.decision import Decision, Route
+from interlock.decisions.library import Library
+from interlock.errors import (
+    ActionFailed,
+    ComponentFailed,
+    ContractViolated,
+    DossierIncomplete,
+    Fenced,
+    InterlockError,
+    KeyReused,
+    StepFailed,
+    Violation,
+    WorkflowMisuse,
+)
+from interlock.ledger.ledger import first_entry, further_entry
+from interlock.money import Money
+from interlock.oversight.queue import find_review
+from interlock.oversight.review import Question, Resolution, urgency_of
+from interlock.oversight.review import Review as StoredReview
+from interlock.oversight.store import ADD_REVIEWS, NewReview
+
+FirstWrites = Callable[[Stamp], Sequence[Write]]
+
+
+class CaseStuck(InterlockError):
+    """The case cannot go on by itself: it becomes an exception, with these writes in the same commit."""
+
+    def __init__(
+        self, kind: str, what: str, *, writes: FirstWrites | None = None, conditions: tuple[Condition, ...] = ()
+    ) -> None:
+        super().__init__(what)
+        self.kind = kind
+        self.writes = writes
+        self.conditions = conditions
+
+
+@dataclass(slots=True)
+class Held:
+    """A case that this worker holds, with all that its steps need.
+
+    Attributes:
+        case: As it was claimed.
+        declaration: The workflow's file in force.
+        library: What the file refers to.
+        holder: Tenant, worker and fence.
+        exposure: The money in the case, as its decisions make it known.
+    """
+
+    case: ClaimedCase
+    declaration: Declaration
+    library: Library
+    holder: Holder
+    exposure: Money | None = None
+
+    @property
+    def condition(self) -> HoldsCase:
+        """INVARIANT: every write for the case is conditional on its fence."""
+        return HoldsCase(self.case.id, self.holder.fence)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the steps of every case of this process share."""
+
+    database: Database
+    writer: Writer
+    decider: Decider
+    dispatcher: Dispatcher
+    connectors: dict[str, Connector] = field(default_factory=dict[str, Connector])
+
+
+class CaseSteps:
+    """Carries out the requests of one held case."""
+
+    def __init__(self, held: Held, tools: Tools) -> None:
+        self._held = held
+        self._tools = tools
+
+    # ------------------------------------------------------------------ the face
+
+    async def carry_out(  # noqa: PLR0911 - one case for each kind of request
+        self, request: StepRequest[Any], place: Place, recorded: Recorded | None
+    ) -> Outcome:
+        """Carry out a step that is new, or that is recorded and pending."""
+        match request:
+            case Decide():
+                return await self._decide(request, place, recorded)
+            case Act():
+                return await self._act(request, place, recorded)
+            case Review():
+                return await self._review(request, place, recorded)
+            case Wait():
+                return await self._wait(request, place, recorded)
+            case First():
+                return await self._first(request, place)
+            case Step():
+                return await self._run(request, place)
+            case _:
+                return await self._plain(request, place)
+
+    def result_of(self, request: StepRequest[Any], recorded: Recorded) -> Value | Thrown:
+        """The result of a step that has ended."""
+        value = decode(recorded.result)
+        if recorded.state is StepState.FAILED:
+            return Thrown(_error(value))
+        match request:
+            case Decide() | Review():
+                decided = msgspec.convert(value, _Answered).decided()
+                self._note_exposure(decided.exposure)
+                return Value(decided)
+            case First():
+                return Value(UUID(value))
+            case _ if request.kind is StepKind.NOW:
+                return Value(datetime.fromisoformat(value))
+            case _ if request.kind is StepKind.ID:
+                return Value(UUID(value))
+            case _:
+                return Value(value)
+
+    def _note_exposure(self, exposure: Money | None) -> None:
+        self._held.exposure = exposure or self._held.exposure
+
+    # ----------------------------------------------------------------- recording
+
+    def _row(
+        self,
+        request: StepRequest[Any],
+        place: Place,
+        stamp: Stamp,
+        state: StepState,
+        *,
+        result: Any = None,
+        ref: UUID | None = None,
+        due: datetime | None = None,
+    ) -> Write:
+        case = self._held.case
+        row = StepRow(
+            case_id=case.id,
+            tenant=case.tenant,
+            run=case.run,
+            scope=place.scope,
+            ordinal=place.ordinal,
+            kind=request.kind,
+            name=request.name,
+            args_hash=args_hash(request.kind, request.name, request.arguments),
+            state=state,
+            ref=ref,
+            result=encode(result) if state is not StepState.PENDING else None,
+            due=due,
+            fence=self._held.holder.fence,
+            at=stamp.now,
+        )
+        return Write(RECORD_STEPS, row)
+
+    def _entry(self, stamp: Stamp, kind: str, place: Place, **facts: Any) -> Write:
+        case = self._held.case
+        return first_entry(stamp, case.tenant, kind, subject=case.id, case_id=case.id, step=str(place), **facts)
+
+    async def _write(self, build: FirstWrites, *conditions: Condition) -> Refusal | None:
+        unit = Unit(self._held.case.tenant, build, (self._held.condition, *conditions))
+        refusal = await self._tools.writer.write(unit)
+        if refusal and refusal.code != "key-held":
+            raise Fenced(refusal.what, where=str(self._held.case.id))
+        return refusal
+
+    async def _record(
+        self, request: StepRequest[Any], place: Place, result: Any, *, state: StepState = StepState.DONE
+    ) -> None:
+        kind = f"step.{state}"
+        encode(result)  # before the commit: what cannot be recorded is the workflow's error
+        await self._write(
+            lambda stamp: [
+                self._row(request, place, stamp, state, result=result),
+                self._entry(stamp, kind, place, name=request.name),
+            ]
+        )
+
+    # ----------------------------------------------------------------- decisions
+
+    async def _decide(self, request: Decide, place: Place, recorded: Recorded | None) -> Outcome:
+        if recorded and recorded.ref:
+            decision = await find_decision(self._tools.database, self._held.case.tenant, recorded.ref)
+            return await self._after_review(request, place, decision.review, decision)
+        point = self._held.declaration.decisions.get(request.name)
+        if point is None:
+            known = ", ".join(sorted(self._held.declaration.decisions))
+            raise WorkflowMisuse(
+                f"the workflow's file declares no decision {request.name!r}", todo=f"it declares {known}"
+            )
+        case = self._held.case
+        asked = Asked(
+            tenant=case.tenant,
+            workflow=case.workflow,
+            point=point,
+            declaration=self._held.declaration.digest,
+            library=self._held.library,
+            key=f"{case.id}/{case.run}/{place}",
+            value=request.value,
+            exposure=request.exposure,
+            case_id=case.id,
+            conditions=(self._held.condition,),
+            attach=lambda stamp, decision: [self._step_of(request, place, stamp, decision)],
+        )
+        try:
+            decision = await self._tools.decider.decide(asked)
+        except ContractViolated as cause:
+            return await self._quarantine(request, place, point.input, cause)
+        if isinstance(decision, Deferred):
+            return Park(self._tools.database.clock.now() + decision.pause, decision.why)
+        self._note_exposure(decision.exposure)
+        if decision.route is Route.REVIEW:
+            return Park(None, f"a person in the queue {point.queue.name}: {decision.why[0].what}")
+        return Value(_answered(decision).decided())
+
+    def _step_of(self, request: Decide, place: Place, stamp: Stamp, decision: Decision) -> Write:
+        if decision.route is Route.REVIEW:
+            return self._row(request, place, stamp, StepState.PENDING, ref=decision.id)
+        return self._row(request, place, stamp, StepState.DONE, result=_answered(decision), ref=decision.id)
+
+    async def _after_review(
+        self, request: StepRequest[Any], place: Place, review_id: UUID | None, decision: Decision | None
+    ) -> Outcome:
+        """A pending decision or question: the person's word, if it has been given."""
+        if review_id is None:
+            raise AssertionError("a pending decision has a review")
+        review = await find_review(self._tools.database, self._held.case.tenant, review_id)
+        self._note_exposure(review.exposure)
+        if review.resolution is None:
+            return Park(None, f"a person in the queue {review.queue}: {'; '.join(review.asked.why[:1])}")
+        answered = _answered_by_person(review, decision)
+        await self._record(request, place, answered)
+        return Value(answered.decided())
+
+    async def _quarantine(self, request: Decide, place: Place, contract: str, cause: ContractViolated) -> Outcome:
+        case = self._held.case
+
+        def build(stamp: Stamp) -> Sequence[Write]:
+            row = NewQuarantine(
+                id=stamp.new_id(),
+                tenant=case.tenant,
+                case_id=case.id,
+                workflow=case.workflow,
+                point=request.name,
+                contract=contract,
+                data=encode(request.value),
+                violations=encode(cause.violations),
+                created_at=stamp.now,
+            )
+            return [
+                Write(ADD_QUARANTINES, row),
+                self._row(request, place, stamp, StepState.FAILED, result=_failure(cause)),
+                self._entry(stamp, "decision.quarantined", place, point=request.name, contract=contract),
+            ]
+
+        await self._write(build)
+        return Thrown(cause)
+
+    # ------------------------------------------------------------------- reviews
+
+    async def _review(self, request: Review, place: Place, recorded: Recorded | None) -> Outcome:
+        if recorded:
+            return await self._after_review(request, place, recorded.ref, None)
+        case = self._held.case
+        queue = request.queue or case.workflow
+
+        def build(stamp: Stamp) -> Sequence[Write]:
+            review = _asked_review(request, self._held, queue, stamp)
+            opened = further_entry(stamp, case.tenant, "review.opened", subject=review.id, case_id=case.id)
+            return [
+                Write(ADD_REVIEWS, review),
+                self._row(request, place, stamp, StepState.PENDING, ref=review.id),
+                self._entry(stamp, "step.pending", place, name=request.name),
+                opened,
+            ]
+
+        await self._write(build)
+        self._note_exposure(request.exposure)
+        return Park(None, f"a person in the queue {queue}: {request.why}")
+
+    # ------------------------------------------------------------------- actions
+
+    async def _act(self, request: Act, place: Place, recorded: Recorded | None) -> Outcome:
+        terms = self._held.declaration.actions.get(request.name)
+        if terms is None:
+            known = ", ".join(sorted(self._held.declaration.actions))
+            raise WorkflowMisuse(
+                f"the workflow's file declares no action {request.name!r}", todo=f"it declares {known}"
+            )
+        connector = self._tools.connectors.get(terms.connector)
+        if connector is None:
+            raise CaseStuck(
+                "connector-missing", f"the settings have no connector {terms.connector!r}, which {request.name} needs"
+            )
+        missing = self._held.declaration.dossier.missing()
+        if missing and not connector.abilities.simulated:
+            violations = tuple(Violation(where=part, what="is missing", rule="dossier") for part in missing)
+            problem = DossierIncomplete(
+                f"{self._held.case.workflow} may act on simulated connectors only: it lacks {', '.join(missing)}",
+                violations,
+            )
+            raise CaseStuck(problem.code, problem.what)
+        action_id = recorded.ref if recorded and recorded.ref else await self._intend(request, place)
+        if isinstance(action_id, Thrown):
+            return action_id
+        outcome = await self._tools.dispatcher.carry_out(action_id, connector, terms, self._held.holder)
+        if isinstance(outcome, Later):
+            return Park(outcome.at, outcome.why)
+        return await self._after_action(request, place, action_id, outcome)
+
+    async def _intend(self, request: Act, place: Place) -> UUID | Thrown:
+        """Record the action and its step in one commit; the action's id is that of the unit."""
+        case = self._held.case
+        terms = self._held.declaration.actions[request.name]
+        key = f"{case.workflow}/{request.name}/{request.key or f'{case.key}/{case.run}/{place}'}"
+        payload = encode(request.payload)
+        valid_until = await self._valid_until(request.decision)
+
+        def build(stamp: Stamp) -> Sequence[Write]:
+            action = NewAction(
+                id=stamp.entry,
+                tenant=case.tenant,
+                case_id=case.id,
+                decision_id=request.decision,
+                workflow=case.workflow,
+                name=request.name,
+                connector=terms.connector,
+                domain=terms.domain,
+                key=key,
+                payload=payload,
+                exposure_minor=request.amount.minor if request.amount else None,
+                currency=request.amount.currency if request.amount else None,
+                fence=self._held.holder.fence,
+                valid_until=valid_until,
+                deadline=stamp.now + terms.deadline,
+                created_at=stamp.now,
+            )
+            entry = first_entry(
+                stamp, case.tenant, "action.intended", subject=stamp.entry, case_id=case.id, key=key,
+                connector=terms.connector, domain=terms.domain, amount=str(request.amount) if request.amount else None,
+                decision=request.decision,
+            )  # fmt: skip
+            return [
+                Write(ADD_ACTIONS, action),
+                self._row(request, place, stamp, StepState.PENDING, ref=stamp.entry),
+                entry,
+            ]
+
+        taken = TakesKey(key_digest(case.tenant, "action", key), short_digest(payload))
+        unit = Unit(case.tenant, build, (self._held.condition, taken))
+        refusal = await self._tools.writer.write(unit)
+        if refusal is None:
+            return unit.id
+        if refusal.code == "key-held":
+            reused = KeyReused(
+                f"the action key {key!r} belongs to another action already",
+                holder=str(refusal.holder),
+                where=str(case.id),
+            )
+            await self._record(request, place, _failure(reused), state=StepState.FAILED)
+            return Thrown(reused)
+        raise Fenced(refusal.what, where=str(case.id))
+
+    async def _valid_until(self, decision_id: UUID | None) -> datetime | None:
+        """Until when an action may begin: counted from the decision, or from the person's word on it."""
+        if decision_id is None:
+            return None
+        tenant = self._held.case.tenant
+        decision = await find_decision(self._tools.database, tenant, decision_id)
+        if decision.review is None or decision.valid_until is None:
+            return decision.valid_until
+        review = await find_review(self._tools.database, tenant, decision.review)
+        return (review.resolved_at or decision.decided_at) + (decision.valid_until - decision.decided_at)
+
+    async def _after_action(self, request: Act, place: Place, action_id: UUID, finished: Finished) -> Outcome:
+        """Record in one commit how the action ended and that the step has."""
+
+        def build(state: StepState, result: Any) -> FirstWrites:
+            return lambda stamp: [
+                *finished.writes(stamp),
+                *([] if state is StepState.PENDING else [self._row(request, place, stamp, state, result=result)]),
+                first_entry(
+                    stamp, self._held.case.tenant, f"action.{finished.state}", subject=action_id,
+                    case_id=self._held.case.id, error=finished.error or None,
+                ),
+            ]  # fmt: skip
+
+        if finished.state is ActionState.DONE:
+            await self._write(build(StepState.DONE, finished.response), *_not_the_case(finished.conditions))
+            return Value(finished.response)
+        if finished.state is ActionState.EXCEPTION:
+            raise CaseStuck(
+                "action-in-doubt",
+                f"{request.name}: {finished.error}",
+                writes=build(StepState.PENDING, None),
+                conditions=_not_the_case(finished.conditions),
+            )
+        error = ActionFailed(f"{request.name} had no effect: {finished.error}", where=str(action_id))
+        await self._write(build(StepState.FAILED, _failure(error)), *_not_the_case(finished.conditions))
+        return Thrown(error)
+
+    # -------------------------------------------------------------- other steps
+
+    async def _wait(self, request: Wait, place: Place, recorded: Recorded | None) -> Outcome:
+        now = self._tools.database.clock.now()
+        if recorded and recorded.due and recorded.due <= now:
+            await self._record(request, place, None)
+            return Value(None)
+        if recorded and recorded.due:
+            return Park(recorded.due, request.name)
+        due = request.until or now + (request.span or timedelta(0))
+        await self._write(
+            lambda stamp: [
+                self._row(request, place, stamp, StepState.PENDING, due=due),
+                self._entry(stamp, "step.pending", place, name=request.name, due=due),
+            ]
+        )
+        return Park(due, request.name)
+
+    async def _run(self, request: Step, place: Place) -> Outcome:
+        try:
+            result = request.run(*request.values)
+            if inspect.isawaitable(result):
+                result = await result
+        except Exception as cause:  # noqa: BLE001 - whatever the function raises is the step's failure
+            error = StepFailed(f"the step {request.name} failed: {type(cause).__name__}: {cause}")
+            error.__cause__ = cause
+            await self._record(request, place, _failure(error), state=StepState.FAILED)
+            return Thrown(error)
+        await self._record(request, place, result)
+        return Value(decode(encode(result)))
+
+    async def _first(self, request: First, place: Place) -> Outcome:
+        case = self._held.case
+        digest = key_digest(case.tenant, f"{request.name}:{case.workflow}", request.key)
+
+        def build(first: UUID) -> FirstWrites:
+            return lambda stamp: [
+                self._row(request, place, stamp, StepState.DONE, result=first),
+                self._entry(stamp, "step.done", place, name=request.name, first=first),
+            ]
+
+        refusal = await self._write(build(case.id), TakesKey(digest, digest))
+        if refusal is None:
+            return Value(case.id)
+        async with self._tools.database.tenant(case.tenant) as connection:
+            holder = await CASE_OF_UNIT.one(connection, {"id": refusal.holder})
+        first = holder.case_id if holder and holder.case_id else case.id
+        await self._write(build(first))
+        return Value(first)
+
+    async def _plain(self, request: StepRequest[Any], place: Place) -> Outcome:
+        clock = self._tools.database.clock
+        value: Any
+        match request.kind:
+            case StepKind.NOW:
+                value = clock.now()
+            case StepKind.RANDOM:
+                value = random.random()  # noqa: S311 - no secret
+            case StepKind.ID:
+                value = clock.new_id()
+            case _:
+                value = True
+        await self._record(request, place, value)
+        return Value(value)
+
+
+class _Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision's answer as the journal keeps it: fields as in ``Decided``."""
+
+    id: UUID
+    rejected: bool
+    amount: str | None
+    confidence: float | None
+    by: str
+    findings: tuple[str, ...]
+    answer: dict[str, Any] | None
+
+    def decided(self) -> Decided:
+        """As the workflow sees it."""
+        return Decided(
+            id=self.id,
+            rejected=self.rejected,
+            exposure=Money.parse(self.amount) if self.amount else None,
+            confidence=self.confidence,
+            by=self.by,
+            findings=self.findings,
+            answer=self.answer,
+        )
+
+
+def _answered(decision: Decision) -> _Answered:
+    rejected = decision.route is Route.REJECT
+    return _Answered(
+        id=decision.id,
+        rejected=rejected,
+        amount=str(decision.exposure) if decision.exposure else None,
+        confidence=decision.confidence,
+        by=decision.component,
+        findings=_codes(decision),
+        answer=None if rejected else decision.answer,
+    )
+
+
+def _answered_by_person(review: StoredReview, decision: Decision | None) -> _Answered:
+    return _Answered(
+        id=decision.id if decision else review.id,
+        rejected=review.resolution is Resolution.REJECT,
+        amount=str(review.exposure) if review.exposure else None,
+        confidence=decision.confidence if decision else None,
+        by=f"person:{review.resolved_by}",
+        findings=_codes(decision) if decision else (),
+        answer=decode(review.output),
+    )
+
+
+def _codes(decision: Decision) -> tuple[str, ...]:
+    """The findings that demand something; what is only said is in the record."""
+    return tuple(finding["code"] for finding in decode(decision.findings) if finding["severity"] != Severity.INFO)
+
+
+def _asked_review(request: Review, held: Held, queue: str, stamp: Stamp) -> NewReview:
+    question = Question(
+        why=(request.why,),
+        input=dict(request.value),
+        proposal=dict(request.proposal) if request.proposal is not None else None,
+        proposed_by=held.case.workflow,
+        confidence=None,
+        confidence_needed=None,
+        evidence={},
+        findings=(),
+        output_contract="",
+        choices={"approve": "the proposal holds", "change": "your output holds instead", "reject": "no"},
+    )
+    exposure = request.exposure
+    return NewReview(
+        id=stamp.new_id(),
+        tenant=held.case.tenant,
+        case_id=held.case.id,
+        decision_id=None,
+        workflow=held.case.workflow,
+        point=request.name,
+        queue=queue,
+        question=encode(question),
+        proposal=encode(request.proposal) if request.proposal is not None else None,
+        exposure_minor=exposure.minor if exposure else None,
+        currency=exposure.currency if exposure else None,
+        urgency=urgency_of(exposure, None),
+        due_at=None,
+        created_at=stamp.now,
+    )
+
+
+def _not_the_case(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """The conditions beside the case's own fence, which every write of this file has already."""
+    return tuple(condition for condition in conditions if not isinstance(condition, HoldsCase))
+
+
+def _failure(error: InterlockError) -> dict[str, str]:
+    return {"code": error.code, "what": error.what, "where": error.where}
+
+
+def _error(stored: dict[str, str]) -> InterlockError:
+    """An error as it was recorded, for a workflow that handles it on replay as it did at first."""
+    what, where = stored["what"], stored["where"]
+    match stored["code"]:
+        case ActionFailed.code:
+            return ActionFailed(what, where=where)
+        case ContractViolated.code:
+            return ContractViolated(what, (), where=where)
+        case KeyReused.code:
+            return KeyReused(what, holder=where)
+        case ComponentFailed.code:
+            return ComponentFailed(what, where=where)
+        case _:
+            return StepFailed(what, where=where)

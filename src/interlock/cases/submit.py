@@ -1,0 +1,177 @@
+"""Taking cases in: once by key, checked at the door, quarantined whole when they break their contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from interlock.cases.journal import encode
+from interlock.cases.registry import Registered
+from interlock.cases.store import (
+    ADD_CASES,
+    ADD_QUARANTINES,
+    END_QUARANTINES,
+    FIND_QUARANTINE,
+    RELEASE_CASES,
+    CaseState,
+    EndedQuarantine,
+    NewCase,
+    NewQuarantine,
+    ReleasedCase,
+)
+from interlock.contracts import read_json
+from interlock.db.database import Database
+from interlock.db.gates import HoldsCase, IsInState, TakesKey, key_digest, short_digest
+from interlock.db.work import Stamp, Unit, Write
+from interlock.db.writer import Writer
+from interlock.errors import ContractViolated, KeyReused, MalformedJson, NotFound, Refused, StateConflict, Violation
+from interlock.ledger.ledger import first_entry, further_entry
+
+LONGEST_KEY = 200
+LARGEST_INPUT = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What became of a submission.
+
+    Attributes:
+        case_id: The case; the first one of its key.
+        new: Whether this submission made it.
+        violations: Why it is in quarantine; empty for a case that goes on.
+    """
+
+    case_id: UUID
+    new: bool
+    violations: tuple[Violation, ...] = ()
+
+
+async def submit(writer: Writer, tenant: UUID, registered: Registered, *, key: str, data: bytes) -> Submitted:
+    """Take a case in, durably.
+
+    Args:
+        writer: For the commit.
+        tenant: Whose case.
+        registered: Its workflow.
+        key: The idempotency key: the same key and input give the same case.
+        data: The input as it came: the bytes of a JSON document.
+
+    Raises:
+        Refused: no usable key, or more bytes than a case may have.
+        KeyReused: the key came before, with another input.
+    """
+    _check_key(key)
+    if len(data) > LARGEST_INPUT:
+        raise Refused(f"the input has {len(data)} bytes", where="/input", todo=f"send at most {LARGEST_INPUT}")
+    violations, kept = _inspect(registered, data)
+    workflow, contract = registered.workflow, registered.declaration.contract
+
+    def build(stamp: Stamp) -> Sequence[Write]:
+        case = NewCase(
+            id=stamp.entry,
+            tenant=tenant,
+            workflow=workflow.name,
+            version=workflow.version,
+            code=workflow.code,
+            key=key,
+            input=kept,
+            state=CaseState.QUARANTINED if violations else CaseState.READY,
+            created_at=stamp.now,
+        )
+        received = first_entry(
+            stamp, tenant, "case.received", subject=stamp.entry, case_id=stamp.entry,
+            workflow=workflow.name, version=workflow.version, code=workflow.code, contract=contract,
+            input_digest=short_digest(kept),
+        )  # fmt: skip
+        if not violations:
+            return [Write(ADD_CASES, case), received]
+        quarantine = NewQuarantine(
+            id=stamp.new_id(),
+            tenant=tenant,
+            case_id=stamp.entry,
+            workflow=workflow.name,
+            point="",
+            contract=contract,
+            data=data,
+            violations=encode(violations),
+            created_at=stamp.now,
+        )
+        entry = further_entry(
+            stamp, tenant, "case.quarantined", subject=stamp.entry, case_id=stamp.entry,
+            rules=sorted({violation.rule for violation in violations}),
+        )  # fmt: skip
+        return [Write(ADD_CASES, case), Write(ADD_QUARANTINES, quarantine), received, entry]
+
+    taken = TakesKey(key_digest(tenant, f"case:{workflow.name}", key), short_digest(kept))
+    unit = Unit(tenant, build, (taken,), wakes=("cases",))
+    refusal = await writer.write(unit)
+    if refusal is None:
+        return Submitted(unit.id, new=True, violations=violations)
+    if refusal.same and refusal.holder:
+        return Submitted(refusal.holder, new=False, violations=violations)
+    raise KeyReused(f"the key {key!r} came before, with another input", holder=str(refusal.holder), where="/key")
+
+
+def _check_key(key: str) -> None:
+    if not key or len(key) > LONGEST_KEY or not key.isprintable():
+        raise Refused(
+            f"{key[:60]!r} is no usable key", where="/key", todo=f"use 1 to {LONGEST_KEY} printable characters"
+        )
+
+
+def _inspect(registered: Registered, data: bytes) -> tuple[tuple[Violation, ...], bytes]:
+    """The violations, and the input as it is kept: canonical when it is JSON, else as it came."""
+    try:
+        value = read_json(data)
+    except MalformedJson as cause:
+        wrong = Violation(where=cause.where, what=cause.what, rule="json", todo=cause.todo)
+        return (wrong,), data
+    return registered.library.violations(registered.declaration.contract, value), encode(value)
+
+
+async def release_quarantined(
+    database: Database,
+    writer: Writer,
+    tenant: UUID,
+    registered: Registered,
+    quarantine_id: UUID,
+    *,
+    data: bytes,
+    who: str,
+) -> UUID:
+    """Let a quarantined case go on with mended input. The case's id.
+
+    Raises:
+        NotFound: this tenant has none of that id.
+        ContractViolated: the input still breaks the contract; every violation is named, nothing was changed.
+        StateConflict: it was released before.
+    """
+    async with database.tenant(tenant) as connection:
+        held = await FIND_QUARANTINE.one(connection, {"id": quarantine_id})
+    if held is None or held.case_id is None:
+        raise NotFound(f"there is no quarantined case {quarantine_id}")
+    case_id = held.case_id
+    violations, kept = _inspect(registered, data)
+    if violations:
+        raise ContractViolated("the input still breaks its contract", violations, quarantine=str(quarantine_id))
+
+    def build(stamp: Stamp) -> Sequence[Write]:
+        ended = EndedQuarantine(id=quarantine_id, state="released", resolved_at=stamp.now, resolved_by=who)
+        entry = first_entry(
+            stamp, tenant, "case.released", subject=case_id, case_id=case_id, who=who, input_digest=short_digest(kept)
+        )
+        return [
+            Write(END_QUARANTINES, ended),
+            Write(RELEASE_CASES, ReleasedCase(case_id=case_id, input=kept, at=stamp.now)),
+            entry,
+        ]
+
+    conditions = (
+        HoldsCase(case_id, None, (CaseState.QUARANTINED,)),
+        IsInState("quarantine", quarantine_id, ("held",)),
+    )
+    refusal = await writer.write(Unit(tenant, build, conditions, wakes=("cases",)))
+    if refusal:
+        raise StateConflict(refusal.what, todo="look at it again: somebody was faster")
+    return case_id

@@ -1,0 +1,391 @@
+"""A worker: claims ready cases, runs each on its workflow's code, and takes over those of dead peers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Self
+
+import psycopg
+
+from interlock.actions.dispatch import Holder
+from interlock.cases import heartbeat
+from interlock.cases.case import Case
+from interlock.cases.driver import Continued, Driver, Ended, Park, Value, WorkflowDiverged, decode
+from interlock.cases.journal import encode
+from interlock.cases.registry import Registered, Registry
+from interlock.cases.steps import CaseSteps, CaseStuck, FirstWrites, Held, Tools
+from interlock.cases.store import (
+    BEGIN_NEXT_RUNS,
+    CLAIM_CASES,
+    FINISH_CASES,
+    JOURNAL_OF_CASE,
+    PARK_CASES,
+    TAKE_OVER_CASES,
+    CaseState,
+    ClaimedCase,
+    FinishedCase,
+    NextRun,
+    ParkedCase,
+    TakenOver,
+)
+from interlock.db.gates import short_digest
+from interlock.db.signals import Notifier
+from interlock.db.work import Condition, Stamp, Unit, Write
+from interlock.errors import DatabaseUnavailable, DecisionRejected, Fenced, InterlockError
+from interlock.ledger.ledger import first_entry, further_entry
+from interlock.oversight.store import ADD_EXCEPTIONS, NewException
+
+log = logging.getLogger("interlock.worker")
+
+_RETRY_S = 0.5
+_LOOK_AGAIN_S = 0.25
+_URL_VARIABLE = "INTERLOCK_HEARTBEAT_URL"
+
+
+class Worker:
+    """One worker of this process.
+
+    Args:
+        url: The database; the heartbeat process connects on its own.
+        tools: What steps need.
+        registry: The workflows that it carries.
+        notifier: Wakes it.
+        concurrency: How many cases it runs at once.
+        lease_s: For pauses and cut networks.
+        probe_s: How often it looks for dead peers.
+        poll_s: How often it looks for due cases when no wake comes.
+        progress_s: How long its event loop may stand still before it gives its lease up.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        tools: Tools,
+        registry: Registry,
+        notifier: Notifier,
+        *,
+        concurrency: int = 32,
+        lease_s: float = 15.0,
+        probe_s: float = 0.5,
+        poll_s: float = 0.25,
+        progress_s: float = 60.0,
+    ) -> None:
+        self._url = url
+        self._tools = tools
+        self._registry = registry
+        self._notifier = notifier
+        self._concurrency = concurrency
+        self._lease_s = lease_s
+        self._probe_s = probe_s
+        self._poll_s = poll_s
+        self._progress_s = progress_s
+        self._news = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+        self._loops: list[asyncio.Task[None]] = []
+        self._heart: asyncio.subprocess.Process | None = None
+        self.number = 0
+
+    async def __aenter__(self) -> Self:
+        await self._begin_heart()
+        self._notifier.listen("cases", self._news.set)
+        self._loops = [
+            asyncio.create_task(self._claim_forever(), name="interlock-claim"),
+            asyncio.create_task(self._probe_forever(), name="interlock-probe"),
+            asyncio.create_task(self._beat_forever(), name="interlock-progress"),
+            asyncio.create_task(self._watch_heart(), name="interlock-heart"),
+        ]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop claiming, cut the cases off between two of their writes, and give them back at once."""
+        for task in [*self._loops, *self._running]:
+            task.cancel()
+        await asyncio.gather(*self._loops, *self._running, return_exceptions=True)
+        if self._heart and self._heart.stdin and self._heart.returncode is None:
+            self._heart.stdin.close()
+            await self._heart.wait()
+        with suppress(InterlockError, psycopg.Error):
+            await self._take_over()
+
+    # ---------------------------------------------------------------- liveness
+
+    async def _begin_heart(self) -> None:
+        command = [sys.executable, "-m", heartbeat.__name__, "--url-from", _URL_VARIABLE]
+        command += ["--name", f"{socket.gethostname()}:{os.getpid()}", "--lease", str(self._lease_s)]
+        command += ["--progress", str(self._progress_s)]
+        command += [part for code in self._registry.codes for part in ("--code", str(code))]
+        self._heart = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, _URL_VARIABLE: self._url},
+        )
+        line = await self._heart.stdout.readline() if self._heart.stdout else b""
+        if not line:
+            raise DatabaseUnavailable("the worker's heartbeat did not start", todo="see what it wrote above")
+        self.number = int(line)
+
+    async def _beat_forever(self) -> None:
+        """Show the heartbeat process that this event loop turns."""
+        while self._heart and self._heart.stdin:
+            with suppress(ConnectionError):
+                self._heart.stdin.write(b".")
+                await self._heart.stdin.drain()
+            await asyncio.sleep(min(self._lease_s, self._progress_s) / 5)
+
+    async def _watch_heart(self) -> None:
+        """When the lease is lost, cut every case off and begin again under a new number."""
+        while self._heart:
+            await self._heart.wait()
+            log.error("worker %s lost its lease: its cases are its peers' now; it begins anew", self.number)
+            self.number = 0
+            for task in self._running:
+                task.cancel()
+            while self.number == 0:
+                try:
+                    await self._begin_heart()
+                except DatabaseUnavailable:
+                    await asyncio.sleep(_RETRY_S)
+            self._news.set()
+
+    async def _probe_forever(self) -> None:
+        while True:
+            pause = self._probe_s
+            try:
+                for seen in await self._take_over():
+                    if seen.suspects:
+                        pause = min(pause, _LOOK_AGAIN_S)
+                    else:
+                        log.warning("worker %s is dead; %s of its cases are ready again", seen.worker, seen.cases)
+                        self._news.set()
+            except (DatabaseUnavailable, psycopg.Error):
+                log.warning("the database does not answer; looking again")
+            await asyncio.sleep(pause)
+
+    async def _take_over(self) -> list[TakenOver]:
+        async with self._tools.database.installation() as connection:
+            return await TAKE_OVER_CASES.all(connection)
+
+    # ------------------------------------------------------------------ claiming
+
+    async def _claim_forever(self) -> None:
+        while True:
+            try:
+                free = self._concurrency - len(self._running) if self.number else 0
+                claimed = await self._claim(free) if free > 0 else []
+            except (DatabaseUnavailable, psycopg.Error):
+                await asyncio.sleep(_RETRY_S)
+                continue
+            for case in claimed:
+                task = asyncio.create_task(self._hold(case), name=f"case {case.id}")
+                self._running.add(task)
+                task.add_done_callback(self._let_go)
+            if free and len(claimed) == free:
+                await asyncio.sleep(0)  # as many as it could take: there may be more when one of them ends
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), self._poll_s)
+            self._news.clear()
+
+    def _let_go(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._news.set()
+
+    async def _claim(self, most: int) -> list[ClaimedCase]:
+        carried = list(self._registry.codes)
+        async with self._tools.database.installation() as connection:
+            return await CLAIM_CASES.all(connection, {"worker": self.number, "carried": carried, "most": most})
+
+    # ------------------------------------------------------------------- running
+
+    async def _hold(self, case: ClaimedCase) -> None:
+        """Run a case until it ends, waits, or belongs to somebody else; through lost databases."""
+        registered = self._registry.carrying(case.code)
+        while True:
+            held = Held(
+                case=case,
+                declaration=registered.declaration,
+                library=registered.library,
+                holder=Holder(case.tenant, self.number, case.fence),
+            )
+            try:
+                await self._run(held, registered)
+            except (Fenced, asyncio.CancelledError):
+                return
+            except (DatabaseUnavailable, psycopg.OperationalError):
+                await asyncio.sleep(_RETRY_S)
+            except Exception:
+                log.exception("case %s could not be recorded; running it again", case.id)
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return
+
+    async def _run(self, held: Held, registered: Registered) -> None:
+        case = held.case
+        journal = await self._journal(case)
+        face = Case(
+            case_id=case.id,
+            key=case.key,
+            value=decode(case.input),
+            workflow=case.workflow,
+            created_at=case.created_at,
+        )
+        driver = Driver(case.workflow, CaseSteps(held, self._tools), journal)
+        try:
+            ended: Ended = await driver.run(registered.workflow.start(face))
+        except (Fenced, DatabaseUnavailable, psycopg.OperationalError, asyncio.CancelledError):
+            raise
+        except DecisionRejected:
+            ended = Value("rejected")
+        except WorkflowDiverged as cause:
+            await self._stick(held, registered, "workflow-diverged", str(cause))
+            return
+        except CaseStuck as cause:
+            await self._stick(held, registered, cause.kind, cause.what, stuck=cause)
+            return
+        except InterlockError as cause:
+            await self._stick(held, registered, cause.code, str(cause.what), trace=_trace(cause))
+            return
+        except Exception as cause:  # noqa: BLE001 - whatever workflow code raises, the case and its state are kept
+            what = f"{type(cause).__name__}: {cause}"
+            await self._stick(held, registered, "workflow-error", what, trace=_trace(cause))
+            return
+        await self._end(held, ended)
+
+    async def _end(self, held: Held, ended: Ended) -> None:
+        match ended:
+            case Park(at, why):
+                await self._park(held, at, why)
+            case Continued(value):
+                await self._continue(held, encode(value))
+            case Value(value):
+                await self._finish(held, str(value) if value is not None else "done")
+
+    async def _journal(self, case: ClaimedCase) -> list[Any]:
+        if case.fence == 1:
+            return []  # never claimed before: nothing can be recorded
+        async with self._tools.database.tenant(case.tenant) as connection:
+            return await JOURNAL_OF_CASE.all(connection, {"case_id": case.id, "run": case.run})
+
+    # -------------------------------------------------------------------- ending
+
+    async def _write(
+        self, held: Held, build: FirstWrites, *, conditions: tuple[Condition, ...] = (), wakes: tuple[str, ...] = ()
+    ) -> None:
+        unit = Unit(held.case.tenant, build, (held.condition, *conditions), wakes=wakes)
+        refusal = await self._tools.writer.write(unit)
+        if refusal:
+            raise Fenced(refusal.what, where=str(held.case.id))
+
+    async def _park(self, held: Held, at: datetime | None, why: str) -> None:
+        def build(stamp: Stamp) -> Sequence[Write]:
+            row = ParkedCase(
+                case_id=held.case.id,
+                signals=held.case.signals,
+                wake_at=at,
+                waiting_for=why[:500],
+                at=stamp.now,
+                **_money(held),
+            )
+            return [Write(PARK_CASES, row), self._entry(stamp, held, "case.waiting", why=why[:500], wake_at=at)]
+
+        await self._write(held, build)
+        if at:
+            delay = (at - self._tools.database.clock.now()).total_seconds()
+            asyncio.get_running_loop().call_later(max(delay, 0) + 0.001, self._news.set)
+        self._news.set()
+
+    async def _finish(self, held: Held, conclusion: str) -> None:
+        def build(stamp: Stamp) -> Sequence[Write]:
+            row = FinishedCase(
+                case_id=held.case.id,
+                state=CaseState.DONE,
+                conclusion=conclusion[:200],
+                waiting_for=None,
+                at=stamp.now,
+                **_money(held),
+            )
+            return [Write(FINISH_CASES, row), self._entry(stamp, held, "case.done", conclusion=conclusion[:200])]
+
+        await self._write(held, build, wakes=("done",))
+
+    async def _continue(self, held: Held, value: bytes) -> None:
+        def build(stamp: Stamp) -> Sequence[Write]:
+            return [
+                Write(BEGIN_NEXT_RUNS, NextRun(case_id=held.case.id, input=value, at=stamp.now)),
+                self._entry(stamp, held, "case.continued", run=held.case.run + 1),
+            ]
+
+        await self._write(held, build, wakes=("cases",))
+
+    async def _stick(
+        self,
+        held: Held,
+        registered: Registered,
+        kind: str,
+        what: str,
+        *,
+        trace: str = "",
+        stuck: CaseStuck | None = None,
+    ) -> None:
+        """Make the case an exception that somebody owns, with its state, in one commit."""
+        case = held.case
+
+        def build(stamp: Stamp) -> Sequence[Write]:
+            row = NewException(
+                id=stamp.new_id(),
+                tenant=case.tenant,
+                case_id=case.id,
+                workflow=case.workflow,
+                kind=kind,
+                fingerprint=short_digest(case.workflow.encode(), kind.encode(), _shape(what).encode()),
+                priority=1,
+                what=what[:2000],
+                detail=encode({"version": case.version, "run": case.run, "trace": trace[-8000:]}),
+                owner=registered.declaration.dossier.owner or "",
+                created_at=stamp.now,
+                **_money(held),
+            )
+            finished = FinishedCase(
+                case_id=case.id,
+                state=CaseState.EXCEPTION,
+                conclusion=None,
+                waiting_for=f"{kind}: {what}"[:500],
+                at=stamp.now,
+                **_money(held),
+            )
+            first = list(stuck.writes(stamp)) if stuck and stuck.writes else []
+            entry = further_entry if first else first_entry
+            opened = entry(stamp, case.tenant, "exception.opened", subject=row.id, case_id=case.id, exception_kind=kind)
+            return [*first, Write(ADD_EXCEPTIONS, row), Write(FINISH_CASES, finished), opened]
+
+        log.warning("case %s is an exception: %s: %s", case.id, kind, what)
+        await self._write(held, build, conditions=stuck.conditions if stuck else (), wakes=("reviews",))
+
+    def _entry(self, stamp: Stamp, held: Held, kind: str, **facts: Any) -> Write:
+        case = held.case
+        return first_entry(stamp, case.tenant, kind, subject=case.id, case_id=case.id, fence=case.fence, **facts)
+
+
+def _money(held: Held) -> dict[str, Any]:
+    exposure = held.exposure
+    return {
+        "exposure_minor": exposure.minor if exposure else None,
+        "currency": exposure.currency if exposure else None,
+    }
+
+
+def _trace(cause: BaseException) -> str:
+    return "".join(traceback.format_exception(cause))
+
+
+def _shape(what: str) -> str:
+    """A message without its numbers and ids, so that exceptions of one cause share a fingerprint."""
+    return "".join("#" if character.isdigit() else character for character in what)[:200]

@@ -1,0 +1,214 @@
+"""Asking a point's components in their declared order, until one is sure enough or a person is next."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from interlock.components.component import Answer, Component, ComponentRef, Kind, Question
+from interlock.components.finding import Finding, Severity
+from interlock.decisions.decision import Became, ComponentAsked, Reason
+from interlock.decisions.library import Library
+from interlock.decisions.point import DecisionPoint, ExposureSource, choose, needed_confidence
+from interlock.decisions.route import exposure_value
+from interlock.errors import ComponentFailed, ComponentLate, InterlockError
+from interlock.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An answer that satisfies its contract.
+
+    Attributes:
+        component: Who gave it.
+        digest: SHA-256 of all that made it.
+        propensity: With which probability it was to be this component.
+        answer: The answer.
+        exposure: The money at stake.
+        needed: How sure it had to be; None: a person, whatever the confidence.
+        findings: What the checks found.
+        sure: Whether it is sure enough.
+    """
+
+    component: ComponentRef
+    digest: bytes
+    propensity: Fraction
+    answer: Answer
+    exposure: Money | None
+    needed: float | None
+    findings: tuple[Finding, ...]
+    sure: bool
+
+
+@dataclass(slots=True)
+class Asking:
+    """The course of one asking.
+
+    Attributes:
+        attempts: Every component asked, in order.
+        shortfall: Why none was sure enough.
+        best: The sure answer, or the surest of the others.
+        person: Whether a person stands at the end.
+        cost: What the answers cost together, in USD.
+    """
+
+    attempts: list[ComponentAsked] = field(default_factory=list[ComponentAsked])
+    shortfall: list[Reason] = field(default_factory=list[Reason])
+    best: Proposal | None = None
+    person: bool = False
+    cost: Decimal = Decimal(0)
+
+
+async def ask_components(
+    point: DecisionPoint,
+    library: Library,
+    *,
+    value: Mapping[str, Any],
+    key: bytes,
+    exposure: Money | None,
+    now: datetime,
+) -> Asking:
+    """Ask the point's components in order; the next one when one fails, is late or is unsure.
+
+    Args:
+        point: The decision point.
+        library: Where its components, contracts and checks are.
+        value: The input, checked.
+        key: What decides between versions that share a step.
+        exposure: The money at stake, if the caller knows it.
+        now: The time of the decision.
+    """
+    asking = Asking()
+    give_up = time.perf_counter() + point.budget.time.total_seconds()
+    for choice in point.steps:
+        reference, propensity = choose(choice, key)
+        if reference.kind is Kind.PERSON:
+            asking.person = True
+            asking.attempts.append(
+                ComponentAsked(component=str(reference), digest="", propensity="1", became=Became.ASKED)
+            )
+            break
+        if asking.cost > point.budget.cost:
+            _skip(asking, reference, f"the answers before cost {asking.cost} USD of {point.budget.cost}")
+            continue
+        started = time.perf_counter()
+        component: Component | None = None
+        try:
+            component = library.component(reference)
+            answer = await _within(component, Question(input=value, now=now), give_up - started)
+            asking.cost += answer.cost
+            proposal = _weigh(point, library, component, propensity, answer, value, exposure, now)
+        except InterlockError as cause:
+            became = Became.LATE if isinstance(cause, ComponentLate) else Became.FAILED
+            _note(asking, reference, component, propensity, became, started, why=cause.what)
+            asking.shortfall.append(Reason(code=f"component_{became}", what=f"{reference} {became}: {cause.what}"))
+            continue
+        became = Became.ANSWERED if proposal.sure else Became.UNSURE
+        _note(asking, reference, component, propensity, became, started, proposal=proposal)
+        if proposal.sure:
+            asking.best = proposal
+            break
+        asking.shortfall.append(_unsure(proposal))
+        if asking.best is None or proposal.answer.confidence > asking.best.answer.confidence:
+            asking.best = proposal
+    asking.person = asking.person or any(choice.is_person for choice in point.steps)
+    return asking
+
+
+async def _within(component: Component, question: Question, left_s: float) -> Answer:
+    """The component's answer, within what is left of the budget."""
+    if left_s <= 0:
+        raise ComponentLate("the time was used up before it was asked")
+    if component.ref.kind is Kind.RULES:  # bounded by its table, and quicker than a change of threads
+        return component.answer(question)
+    try:
+        return await asyncio.wait_for(asyncio.to_thread(component.answer, question), left_s)
+    except TimeoutError:
+        raise ComponentLate(f"no answer within {left_s * 1000:.0f} ms") from None
+
+
+def _weigh(
+    point: DecisionPoint,
+    library: Library,
+    component: Component,
+    propensity: Fraction,
+    answer: Answer,
+    value: Mapping[str, Any],
+    exposure: Money | None,
+    now: datetime,
+) -> Proposal:
+    """Hold an answer against its contract, the checks and the confidence that is needed."""
+    violations = library.violations(point.output, answer.output)
+    if violations:
+        raise ComponentFailed(f"its output breaks {point.output}: {'; '.join(map(str, violations[:5]))}")
+    at_stake = exposure if exposure is not None else _exposure(point.exposure, value, answer.output)
+    needed = needed_confidence(point, at_stake)
+    findings = tuple(finding for name in point.checks for finding in _run_check(library, name, value, answer, now))
+    sure = needed is not None and answer.confidence >= needed
+    return Proposal(component.ref, component.digest, propensity, answer, at_stake, needed, findings, sure)
+
+
+def _exposure(source: ExposureSource | None, value: Mapping[str, Any], output: dict[str, Any]) -> Money | None:
+    if source is None:
+        return None
+    amount = exposure_value(source.path, output if source.root == "output" else dict(value))
+    return Money(amount, source.currency) if amount is not None else None
+
+
+def _run_check(
+    library: Library, name: str, value: Mapping[str, Any], answer: Answer, now: datetime
+) -> tuple[Finding, ...]:
+    """A check's findings. A check that fails is a finding itself: a person looks, nothing is skipped."""
+    try:
+        return tuple(library.check(name)(value, answer, now))
+    except Exception as cause:  # noqa: BLE001 - whatever a check of a pack raises, the decision goes to a person
+        what = f"the check {name} failed: {type(cause).__name__}: {cause}"
+        return (Finding(code="check_failed", what=what, severity=Severity.REVIEW),)
+
+
+def _unsure(proposal: Proposal) -> Reason:
+    at_stake = str(proposal.exposure) if proposal.exposure is not None else "an unknown amount"
+    who, confidence = proposal.component, proposal.answer.confidence
+    if proposal.needed is None:
+        what = f"{at_stake} is at stake, which the bands leave to a person, however sure {who} is ({confidence:.3f})"
+        return Reason(code="above_bands", what=what)
+    what = f"{who} is {confidence:.3f} sure; with {at_stake} at stake {proposal.needed:g} is needed"
+    return Reason(code="unsure", what=what)
+
+
+def _skip(asking: Asking, reference: ComponentRef, why: str) -> None:
+    asking.attempts.append(
+        ComponentAsked(component=str(reference), digest="", propensity="1", became=Became.SKIPPED, why=why)
+    )
+    asking.shortfall.append(Reason(code="over_budget", what=f"{reference} was not asked: {why}"))
+
+
+def _note(
+    asking: Asking,
+    reference: ComponentRef,
+    component: Component | None,
+    propensity: Fraction,
+    became: Became,
+    started: float,
+    *,
+    why: str = "",
+    proposal: Proposal | None = None,
+) -> None:
+    asking.attempts.append(
+        ComponentAsked(
+            component=str(reference),
+            digest=component.digest.hex() if component else "",
+            propensity=str(propensity),
+            became=became,
+            why=why,
+            confidence=proposal.answer.confidence if proposal else None,
+            needed=proposal.needed if proposal else None,
+            took_us=round((time.perf_counter() - started) * 1e6),
+        )
+    )

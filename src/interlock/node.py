@@ -1,0 +1,127 @@
+"""A node: one process of Interlock with its database, writer, workflows and connectors, put together in one place."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from interlock.actions.connector import Connector
+from interlock.actions.dispatch import Dispatcher
+from interlock.actions.store import action_gate
+from interlock.cases.registry import Registry, load_registry
+from interlock.cases.steps import Tools
+from interlock.cases.store import quarantine_gate
+from interlock.cases.worker import Worker
+from interlock.config import Settings
+from interlock.connectors.registry import make_connector
+from interlock.db.batch import Gate
+from interlock.db.database import Database
+from interlock.db.embedded import EmbeddedPostgres
+from interlock.db.gates import CaseGate, KeyGate
+from interlock.db.migrate import check_schema, migrate
+from interlock.db.signals import Notifier
+from interlock.db.writer import Writer
+from interlock.decisions.decide import Decider
+from interlock.guards.gate import GuardGate, StopGate
+from interlock.guards.stops import stop_state_gate
+from interlock.oversight.store import exception_gate, review_gate
+
+LEAST_PARTITIONS = 3
+
+
+def gates() -> tuple[Gate, ...]:
+    """Every gate, in the one global order of locks: stops, cases, what belongs to cases, keys, guards last."""
+    return (
+        StopGate(),
+        stop_state_gate,
+        CaseGate(),
+        action_gate,
+        review_gate,
+        exception_gate,
+        quarantine_gate,
+        KeyGate(),
+        GuardGate(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One process.
+
+    Attributes:
+        settings: What it was told.
+        url: The database that it uses.
+        tenant: The tenant of the command line, and of keys made by it.
+        database: Connections for reading.
+        writer: The writer.
+        notifier: Wakes.
+        registry: The workflows that it carries.
+        tools: What steps need.
+    """
+
+    settings: Settings
+    url: str
+    tenant: UUID
+    database: Database
+    writer: Writer
+    notifier: Notifier
+    registry: Registry
+    tools: Tools
+
+    def worker(self) -> Worker:
+        """A worker of this process, to be entered."""
+        settings = self.settings
+        return Worker(
+            self.url,
+            self.tools,
+            self.registry,
+            self.notifier,
+            concurrency=settings.concurrency,
+            lease_s=settings.lease.total_seconds(),
+            probe_s=settings.probe.total_seconds(),
+            poll_s=settings.poll.total_seconds(),
+        )
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncGenerator[str]:
+    """The URL of the database: the one that is named, or the embedded one, which runs as long as this is open.
+
+    Raises:
+        DatabaseUnavailable: it does not answer or does not start.
+        SchemaOutdated: a database that is named lacks a migration; the embedded one is brought up to date.
+    """
+    if settings.database_url:
+        await check_schema(settings.admin_database_url or settings.database_url)
+        yield settings.database_url
+        return
+    with EmbeddedPostgres(Path(settings.data_dir) / "postgres") as server:
+        await migrate(server.url)
+        yield server.url
+
+
+@asynccontextmanager
+async def open_node(settings: Settings, *, registry: Registry | None = None) -> AsyncGenerator[Node]:
+    """Put a process together and take it apart again.
+
+    Args:
+        settings: What it is told.
+        registry: Its workflows, if they are not those of the settings.
+    """
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(open_database(settings))
+        known = registry if registry is not None else load_registry(settings.workflows)
+        database = await stack.enter_async_context(Database(url))
+        await database.ensure_partitions()
+        tenant = await database.ensure_tenant(settings.tenant)
+        notifier = await stack.enter_async_context(Notifier(url))
+        writer = await stack.enter_async_context(Writer(url, database.clock, gates(), notifier))
+        connectors: dict[str, Connector] = {}
+        for name, terms in settings.connectors.items():
+            connectors[name] = make_connector(name, terms)
+            stack.push_async_callback(connectors[name].close)
+        tools = Tools(database, writer, Decider(database, writer), Dispatcher(database, writer), connectors)
+        yield Node(settings, url, tenant, database, writer, notifier, known, tools)
