@@ -26,6 +26,8 @@ MOST_LISTED = 100
 """Violations that one check lists."""
 _MOST_VISITED = 20_000
 """Values that one walk looks at; a receipt of 2,000 words has about 12,000."""
+_LARGEST_SHOWN = 10**12
+"""Beyond it, a number is not written out again as a hint."""
 _MOST_MEANT = 10
 """Unknown fields for which the likeliest known one is looked up; comparing names is slow."""
 
@@ -106,14 +108,14 @@ def _type_fault(field: Field, value: object) -> Fault | None:
     if value is None:
         todo = f"send {noun}; this field is required"
     elif field.shape is Shape.DECIMAL and isinstance(value, (int, float)):
-        todo = f'write it as a string, as in "{value:.2f}"' if _printable(value) else "write it as a string of digits"
+        todo = (
+            f'write it as a string, as in "{value:.2f}"'
+            if abs(value) < _LARGEST_SHOWN
+            else "write it as a string of digits"
+        )
     elif field.shape is Shape.INTEGER and isinstance(value, float):
         todo = "send a whole number, without a point or an exponent"
     return Fault(f"{shown(value)} is not {noun}", "type", todo)
-
-
-def _printable(value: float) -> bool:
-    return math.isfinite(value) and abs(value) < 10**12
 
 
 _TYPES: dict[Shape, tuple[tuple[type, ...], str]] = {

@@ -17,7 +17,8 @@ from interlock.contracts.shown import shown
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
 _DECIMAL = re.compile(r"(?:decimal|numeric)(?:\s*\(\s*([0-9]{1,3})\s*(?:,\s*([0-9]{1,3})\s*)?\))?", re.IGNORECASE)
-_NOT_COMPILED = {"map": "an object whose fields are named", "vector": "an array of numbers"}
+_COMPILED = frozenset(set(Shape) - {Shape.DECIMAL})
+_INSTEAD = {"map": "an object whose fields are named", "vector": "an array of numbers"}
 
 
 def read_record(model: SchemaObject, reading: Reading) -> Field:
@@ -88,14 +89,10 @@ def _shaped(model: SchemaProperty, name: str, spot: Spot, reading: Reading, *, r
         classification=model.classification or "",
     )
     written, physical = model.logicalType, (model.physicalType or "").strip()
-    if written is None:
-        reading.refuse(
-            spot.file, f"{shown(name)} has no logicalType", "type", "say what it is; without, nothing is checked"
-        )
-        return field
-    if written in _NOT_COMPILED:
+    if written not in _COMPILED:
         what = f"a {written} is not enforced here"
-        reading.refuse(spot.key("logicalType"), what, "type", f"describe it as {_NOT_COMPILED[written]}")
+        todo = f"describe it as {_INSTEAD.get(written or '', 'one of the other types')}"
+        reading.refuse(spot.key("logicalType"), what, "type", todo)
         return field
     digits = _DECIMAL.fullmatch(physical) if written == Shape.NUMBER else None
     if digits:

@@ -22,7 +22,7 @@ from interlock.contracts.contract import NAME, Contract, Field, ServiceLevel, Sh
 from interlock.contracts.document import Document
 from interlock.contracts.exact import read_exact
 from interlock.contracts.fields import Reading, read_record
-from interlock.contracts.shown import shown
+from interlock.contracts.shown import Path, shown
 from interlock.errors import ContractInvalid
 
 API_VERSIONS = ("v3.1.0", "v3.2.0")
@@ -61,7 +61,8 @@ def parse_contract(data: bytes, file: str) -> Contract:
         file: The file's name, for messages.
 
     Raises:
-        ContractInvalid: with everything that is wrong, each with its line.
+        ContractInvalid: with everything that is wrong, each with its line: first what makes it no YAML, then what the
+            standard refuses, then what cannot be enforced.
     """
     document = Document(data, file)
     if not document.wrong:
@@ -70,7 +71,8 @@ def parse_contract(data: bytes, file: str) -> Contract:
     contract = _contract(document, model, data) if model is not None and not document.wrong else None
     if contract is None or document.wrong:
         count = "1 thing is" if len(document.wrong) == 1 else f"{len(document.wrong)} things are"
-        raise ContractInvalid(f"{count} wrong with this contract", tuple(document.wrong), where=file)
+        wrong = sorted(document.wrong, key=lambda violation: int(violation.where.rpartition(":")[2]))
+        raise ContractInvalid(f"{count} wrong with this contract", tuple(wrong), where=file)
     return contract
 
 
@@ -84,16 +86,32 @@ def _check_standard(document: Document) -> None:
     errors = list(_standard().iter_errors(document.value))
     places = [tuple(error.instance_path) for error in errors]
     for error, place in zip(errors, places, strict=True):
-        if error.kind.name in ("additionalProperties", "unevaluatedProperties"):
-            # A key whose value is wrong counts as unevaluated too; the value is what to tell.
-            if any(other[: len(place)] == place and other != place for other in places):
-                continue
-            for name in cast("list[str]", getattr(error.kind, "unexpected", [])):
-                document.refuse(
-                    (*place, name), f"{shown(name)} is no key of the standard here", "unknown-key", "remove it"
-                )
-        else:
+        untyped = _untyped(document.value, place)
+        if untyped is not None:
+            # The standard's schema takes a property without a type for one of every type, and complains about maps.
+            todo = "say what it is; without a type nothing is checked"
+            document.refuse(untyped, "this property has no logicalType", "type", todo)
+        elif error.kind.name not in ("additionalProperties", "unevaluatedProperties"):
             document.refuse(place, error.message[:_LONGEST_MESSAGE], f"odcs-{error.kind.name}", "see the ODCS standard")
+        # A key whose value is wrong counts as unevaluated too; the value is what to tell.
+        elif not any(other[: len(place)] == place and other != place for other in places):
+            for name in cast("list[str]", getattr(error.kind, "unexpected", [])):
+                what = f"{shown(name)} is no key of the standard here"
+                document.refuse((*place, name), what, "unknown-key", "remove it")
+
+
+def _untyped(value: Any, place: Path) -> Path | None:
+    """The outermost property without a logical type on the way to a place."""
+    for depth, step in enumerate(place):
+        value = value[step]
+        is_property = step == "items" or (depth and place[depth - 1] == "properties")
+        if is_property and _lacks_type(value):
+            return place[: depth + 1]
+    return None
+
+
+def _lacks_type(node: object) -> bool:
+    return isinstance(node, dict) and "logicalType" not in node
 
 
 def _model(document: Document) -> OpenDataContractStandard | None:
