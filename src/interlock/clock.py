@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -11,6 +12,10 @@ from interlock.errors import ClockSkewed
 
 LARGEST_SKEW = timedelta(minutes=5)
 _COUNTER_BITS = 12
+# Time is counted in whole numbers: in floating point a millisecond can come out as the one before.
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Clock:
@@ -21,7 +26,9 @@ class Clock:
 
     def __init__(self) -> None:
         self._offset_ns = 0
+        self._last_ns = 0
         self._last_tick = 0
+        self._lock = threading.Lock()
 
     def correct(self, database: datetime) -> None:
         """Take the database's time as the true one.
@@ -31,9 +38,9 @@ class Clock:
                 partition and its deadlines would lie.
         """
         local_ns = time.time_ns()
-        offset_ns = int(database.timestamp() * 1e9) - local_ns
-        if abs(offset_ns) > LARGEST_SKEW.total_seconds() * 1e9:
-            local = datetime.fromtimestamp(local_ns / 1e9, UTC)
+        offset_ns = (database - _EPOCH) // _MICROSECOND * 1000 - local_ns
+        if abs(offset_ns) > LARGEST_SKEW // _MICROSECOND * 1000:
+            local = _moment(local_ns)
             raise ClockSkewed(
                 f"this machine's clock says {local:%Y-%m-%d %H:%M:%S} UTC, the database's {database:%Y-%m-%d %H:%M:%S}",
                 todo="set this machine's clock (it may be at most five minutes off) and start again",
@@ -42,7 +49,9 @@ class Clock:
 
     def now(self) -> datetime:
         """The time in UTC, as the database would say."""
-        return datetime.fromtimestamp((time.time_ns() + self._offset_ns) / 1e9, UTC)
+        with self._lock:
+            self._last_ns = max(time.time_ns() + self._offset_ns, self._last_ns)
+            return _moment(self._last_ns)
 
     def new_id(self) -> UUID:
         """A UUIDv7 (RFC 9562, section 5.7) that sorts after every earlier one of this process.
@@ -50,17 +59,22 @@ class Clock:
         The 12 bits of ``rand_a`` hold the part of the millisecond and count on when two ids fall into the same part
         (section 6.2, methods 1 and 3); the other 62 bits are random.
         """
-        tick = ((time.time_ns() + self._offset_ns) << _COUNTER_BITS) // 1_000_000
-        self._last_tick = tick = max(tick, self._last_tick + 1)
+        with self._lock:
+            tick = ((time.time_ns() + self._offset_ns) << _COUNTER_BITS) // 1_000_000
+            self._last_tick = tick = max(tick, self._last_tick + 1)
         milliseconds, fraction = tick >> _COUNTER_BITS, tick & ((1 << _COUNTER_BITS) - 1)
         return UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | secrets.randbits(62))
 
 
 def id_time(identifier: UUID) -> datetime:
     """The time in a UUIDv7, to the millisecond."""
-    return datetime.fromtimestamp((identifier.int >> 80) / 1000, UTC)
+    return _EPOCH + (identifier.int >> 80) * _MILLISECOND
 
 
 def first_id(moment: datetime) -> UUID:
-    """The smallest UUID of a moment: a bound for queries by time over tables that are partitioned by id."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
+    """The smallest UUID of a moment's millisecond: a bound for queries by time over tables partitioned by id."""
+    return UUID(int=(moment - _EPOCH) // _MILLISECOND << 80)
+
+
+def _moment(nanoseconds: int) -> datetime:
+    return _EPOCH + nanoseconds // 1000 * _MICROSECOND

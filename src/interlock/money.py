@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Self
 
 import iso4217
@@ -15,6 +15,10 @@ from interlock.errors import MoneyInvalid
 LARGEST_MINOR = 2**63 - 1
 """What a bigint column holds: 92,233,720,368,547,758.07 in a currency with two decimals."""
 
+_LONGEST = 64
+_LARGEST_POWER = 30
+_EXACT = Context(prec=_LONGEST + 8, traps=[InvalidOperation, Inexact])
+"""Arithmetic that would have to round raises instead, whatever the thread's own decimal context says."""
 _PLAIN = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,12})?\Z")
 
 
@@ -65,21 +69,24 @@ class Money:
     @classmethod
     def of_minor(cls, minor: int, currency: str) -> Self:
         """From minor units: ``Money.of_minor(1230, "MYR")`` is 12.30 MYR."""
-        return cls(Decimal(minor).scaleb(-exponent(currency)), currency)
+        digits = exponent(currency)
+        if abs(minor) > LARGEST_MINOR:
+            raise MoneyInvalid(f"more {currency} than can be held", todo="check where the amount came from")
+        return cls(_EXACT.scaleb(Decimal(minor), -digits), currency)
 
     @property
     def minor(self) -> int:
         """The amount in whole minor units, as it is stored."""
-        return int(self.amount.scaleb(exponent(self.currency)))
+        return int(_EXACT.scaleb(self.amount, exponent(self.currency)))
 
     def __str__(self) -> str:
         return f"{self.amount:f} {self.currency}"
 
     def __add__(self, other: Money) -> Money:
-        return Money(self.amount + self._same(other).amount, self.currency)
+        return Money.of_minor(self.minor + self._same(other).minor, self.currency)
 
     def __sub__(self, other: Money) -> Money:
-        return Money(self.amount - self._same(other).amount, self.currency)
+        return Money.of_minor(self.minor - self._same(other).minor, self.currency)
 
     def __lt__(self, other: Money) -> bool:
         return self.amount < self._same(other).amount
@@ -113,14 +120,20 @@ def _exact(amount: str | int | Decimal, currency: str) -> Decimal:
     digits = exponent(currency)
     if not value.is_finite():
         raise MoneyInvalid(f"{amount!r} is no finite amount", todo="pass digits")
-    if abs(value.adjusted()) > 30:  # noqa: PLR2004 - far above any bigint, and keeps a huge exponent from costing time
-        raise MoneyInvalid(f"{amount!s:.60} is more than can be held", todo="check where the amount came from")
-    minor = value.scaleb(digits)
-    if minor != minor.to_integral_value():
+    # Both bounds stand before any arithmetic: a huge exponent costs time, and a long number must not be rounded unseen.
+    if not value:
+        return _EXACT.quantize(Decimal(0), Decimal(1).scaleb(-digits))
+    if value.adjusted() > _LARGEST_POWER:
+        raise MoneyInvalid("the amount is more than can be held", todo="check where it came from")
+    _, written, power = value.as_tuple()
+    if len(written) > _LONGEST or not isinstance(power, int) or power < -_LONGEST:
+        raise MoneyInvalid(f"the amount has more than {_LONGEST} digits", todo="round it where the rule is known")
+    minor = _EXACT.scaleb(value, digits)
+    if minor != _EXACT.to_integral_value(minor):
         raise MoneyInvalid(
             f"{value:f} has more decimals than {currency} has ({digits})",
             todo="round it where the rule for rounding is known",
         )
     if abs(minor) > LARGEST_MINOR:
         raise MoneyInvalid(f"{value:f} {currency} is more than can be held", todo="check where the amount came from")
-    return value.quantize(Decimal(1).scaleb(-digits))
+    return _EXACT.quantize(value, Decimal(1).scaleb(-digits))
