@@ -15,7 +15,7 @@ _UNITS: dict[str, timedelta] = {
     "h": timedelta(hours=1),
     "d": timedelta(days=1),
 }
-_WRITTEN = re.compile(r"([0-9]{1,15})(us|ms|s|m|h|d)\Z")
+_WRITTEN = re.compile(r"([0-9]{1,16})(us|ms|s|m|h|d)\Z")
 _LONGEST = timedelta(days=36_500)
 _TODO = 'write a whole number and one unit of us, ms, s, m, h, d, as in "200ms", "24h" or "7d"'
 
