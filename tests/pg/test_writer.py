@@ -337,6 +337,23 @@ async def test_a_poisoned_unit_fails_alone(
     assert keys(admin) == 8
 
 
+async def test_after_any_number_of_failures_every_statement_still_works(
+    writer: Writer, tenant: UUID, make_cases: MakeCases
+) -> None:
+    """A statement that came after the failed one was never prepared, though the driver may believe so."""
+    (case,) = make_cases(tenant)
+    for turn in range(6):
+        units = [
+            a_unit(tenant, a_key(f"{turn}"), also=lambda _: [wake_case(case)]),
+            a_unit(tenant, kind="test\0", also=lambda _: [wake_case(case)]),
+            a_unit(tenant, HoldsCase(case, None)),
+        ]
+        first, bad, last = await asyncio.gather(*(writer.write(unit) for unit in units), return_exceptions=True)
+        assert isinstance(bad, WorkFailed)
+        assert "0x00" in str(bad) or "null character" in str(bad) or "u0000" in str(bad)
+        assert first is last is None
+
+
 async def test_a_unit_that_cannot_be_built_fails_alone(writer: Writer, tenant: UUID) -> None:
     def fail(_: Stamp) -> list[Write]:
         raise LookupError("not today")

@@ -109,8 +109,8 @@ def _same(migration: Migration, digest: str) -> None:
 async def _run(connection: AsyncConnection[Any], migration: Migration) -> None:
     async with connection.transaction():
         await connection.execute(migration.text.encode())
+        await connection.execute("reset role; reset row_security")  # the migration may have become somebody else
         await RECORD.run(connection, {"name": migration.name, "digest": migration.digest})
-        await connection.execute("reset role")
 
 
 async def check_schema(url: str) -> None:

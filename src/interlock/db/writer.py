@@ -79,8 +79,7 @@ class Writer:
         self._news.set()
         if self._loop:
             await self._loop
-        if self._connection:
-            await self._connection.close()
+        await self._disconnect()
 
     async def write(self, unit: Unit) -> Refusal | None:
         """Write one unit, durably; None, or why it was refused.
@@ -213,16 +212,14 @@ class Writer:
             try:
                 return await self._commit(connection, units, again=any(unit.doubtful for unit in units))
             except psycopg.Error as cause:
-                if not (connection.closed or connection.broken or _is_a_shutdown(cause)):
-                    await _roll_back(connection)
+                lost = connection.closed or connection.broken or _is_a_shutdown(cause)
+                await self._disconnect()
+                if not lost:
                     raise
-                await connection.close()
-                self._connection = None
                 for unit in units:
                     unit.doubtful = True
             except BaseException:
-                await connection.close()
-                self._connection = None
+                await self._disconnect()
                 raise
 
     async def _connected(self, give_up: float) -> AsyncConnection[Any]:
@@ -241,6 +238,16 @@ class Writer:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 0.5)
         return self._connection
+
+    async def _disconnect(self) -> None:
+        """Leave a connection on which something failed.
+
+        Rolling back is not enough: the driver believes that the statements after the failed one were prepared too, and
+        from then on every use of them would fail.
+        """
+        if self._connection:
+            await self._connection.close()
+        self._connection = None
 
     async def _commit(
         self, connection: AsyncConnection[Any], units: Sequence[Unit], *, again: bool
@@ -277,10 +284,3 @@ def _is_a_shutdown(cause: psycopg.Error) -> bool:
         cause,
         (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown, psycopg.errors.CannotConnectNow),
     )
-
-
-async def _roll_back(connection: AsyncConnection[Any]) -> None:
-    try:
-        await connection.execute("rollback")
-    except psycopg.Error:
-        await connection.close()
