@@ -209,6 +209,9 @@ class _Builder:
                 self._refuse(event, "<< merges another mapping", "merge", "write the keys out")
             else:
                 first[key.text] = key.line
+                if isinstance(value, Scalar) and value.kind is Kind.NULL:
+                    # The parser places what is not there where it gave up looking: on a later line.
+                    value = msgspec.structs.replace(value, line=key.line)
                 yield Entry(key=key, value=value)
 
     def _refuse(self, event: Event, what: str, rule: str, todo: str) -> None:
