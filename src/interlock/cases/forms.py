@@ -28,7 +28,7 @@ LONGEST_TEXT = 300
 
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
 _DOMAIN = re.compile(r"[a-z][a-z0-9_-]{0,62}(\.[a-z][a-z0-9_-]{0,62}){0,7}\Z")
-_CONTRACT = re.compile(r"[a-z][a-z0-9_-]{0,62}@(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8}){1,2})?(\.[0-9]{1,9})?\Z")
+_CONTRACT = re.compile(r"[a-z][a-z0-9_-]{0,62}@(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8}))?\Z")
 _COMPONENT = re.compile(r"(person|[a-z]+:[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}@[a-zA-Z0-9][a-zA-Z0-9._-]{0,63})\Z")
 _FUNCTION = re.compile(r"[A-Za-z_]\w{0,99}(\.[A-Za-z_]\w{0,99}){0,15}:[A-Za-z_]\w{0,99}\Z", re.ASCII)
 _EXPOSURE = re.compile(r"(input|output)((?:\.[A-Za-z_]\w{0,99}){1,8}) ([A-Z]{3})\Z", re.ASCII)

@@ -194,6 +194,8 @@ ONE_WRONG = [
     ("    output: verdict@1\n", "", 11, "decisions.assess", '"output" is missing', "name the contract"),
     ("input: claim@1\n", "input:\n", 12, "decisions.assess.input", "nothing stands where one value", "one value"),
     ("output: verdict@1", "output: verdict@one", 13, "decisions.assess.output", "contract reference", "receipt@1"),
+    ("output: verdict@1", "output: verdict@1.2", 13, "decisions.assess.output", "contract reference", "receipt@1.2.0"),
+    ("output: verdict@1", "output: verdict@1.2.3.4", 13, "decisions.assess.output", "contract reference", ""),
     ("input.claim.total MYR", "claim.total MYR", 14, "decisions.assess.exposure", "names no amount", "output.total"),
     ("input.claim.total MYR", "input.total XYZ", 14, "decisions.assess.exposure", "'XYZ' is no currency", "ISO 4217"),
     ("input.claim.total MYR", "input.total USD", 16, "decisions.assess.sure_from[0]", "is not in USD", "one currency"),
