@@ -536,9 +536,12 @@ begin
       continue;
     end if;
     update worker w set ended_at = clock_timestamp() where w.number = seen.number;
-    with given as (
+    with held as (  -- in the one order in which cases are locked, so that no batch and no take-over wait in a circle
+      select c.id from cases c where c.worker = seen.number and c.state = 'running'
+      order by c.tenant, c.id for no key update
+    ), given as (
       update cases c set state = 'ready', worker = null, wake_at = clock_timestamp(), changed_at = clock_timestamp()
-      where c.worker = seen.number and c.state = 'running' returning 1
+      from held where c.id = held.id returning 1
     )
     select seen.number, count(*), 0 from given into worker, cases, suspects;
     return next;
