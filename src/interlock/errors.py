@@ -9,6 +9,7 @@
     │   ├── ContractInvalid          a contract's file
     │   ├── ContractViolated         data against its contract: every violation
     │   ├── RulesInvalid             a decision table: every cell that is wrong
+    │   ├── ComponentInvalid         a component's folder: manifest, models, code
     │   ├── MoneyInvalid             an amount that is not exact or not possible
     │   ├── KeyReused                the same idempotency key with another payload
     │   ├── NotFound                 nothing of that id here
@@ -20,6 +21,7 @@
     │   └── ComponentLate            not within its part of the budget
     ├── DecisionRejected             a workflow used the output of a decision that was rejected
     ├── ActionFailed                 an action ended without effect
+    ├── StepFailed                   a function that a workflow ran as a step raised
     ├── Fenced                       the case belongs to another worker now
     ├── WorkflowMisuse               workflow code did what cannot be replayed
     │   └── StepLimitReached         more steps than one run may have
@@ -151,6 +153,12 @@ class RulesInvalid(ManyRefused):
     code = "rules-invalid"
 
 
+class ComponentInvalid(ManyRefused):
+    """A component's folder cannot be loaded: its manifest, a model file or its code."""
+
+    code = "component-invalid"
+
+
 class MoneyInvalid(Refused):
     """An amount that is not exact, not finite, out of range, or of no known currency."""
 
@@ -228,6 +236,12 @@ class ActionFailed(InterlockError):
     """An action ended without effect; uncaught, the case becomes an exception that somebody owns."""
 
     code = "action-failed"
+
+
+class StepFailed(InterlockError):
+    """A function that a workflow ran as a step raised; its error is in the message."""
+
+    code = "step-failed"
 
 
 class Fenced(InterlockError):

@@ -111,7 +111,8 @@ class Checker:
                 self._expect(node.operand, FieldType.BOOLEAN, "not applies to true or false")
                 return _BOOLEAN
             case Negative():
-                self._refuse_arithmetic(node, node.operand)
+                if not isinstance(node.operand, Value):
+                    self._refuse_arithmetic(node)
                 return replace(self._number(node.operand), values=None)
             case Binary():
                 return self._binary(node)
@@ -150,8 +151,8 @@ class Checker:
             raise Misread(f"this is {shape}, not a number", node.at, "write a number or the name of one")
         return shape
 
-    def _refuse_arithmetic(self, node: Node, *operands: Node) -> None:
-        if self.total and not all(isinstance(operand, Value) for operand in operands):
+    def _refuse_arithmetic(self, node: Node) -> None:
+        if self.total:
             raise Misread(
                 "a cell computes",
                 node.at,

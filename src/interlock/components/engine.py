@@ -6,7 +6,7 @@ What the engine does in silence stands here once, each shown by ``tests/unit/com
 - A cell or output that fails while it runs makes the engine go on to the next row.
 - Input that lacks a field, or has another type, gives ``{}`` or the default row.
 - Numbers are decimals of 28 digits inside, but come out as floats; ``string()`` gives them exactly.
-- Numbers of 30 digits and more are read as floats.
+- Fractions of 30 digits and more are read as floats.
 - A division by zero is null, and ``len`` of text counts bytes.
 
 Therefore nothing reaches the engine that ``checking`` has not typed, and nothing leaves it but strings and their types.

@@ -7,7 +7,7 @@ it, with which the loader asks the engine.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from itertools import count
@@ -20,7 +20,8 @@ Cut = tuple[Decimal, int]
 
 _LOWEST: Cut = (Decimal("-Infinity"), 0)
 _HIGHEST: Cut = (Decimal("Infinity"), 1)
-_MOST_BOXES = 2_000
+_MOST_STEPS = 10_000
+"""Boxes that are cut for one row, some 20 us each; rows beyond need an example."""
 _MOST_DIGITS = 27
 
 
@@ -58,6 +59,11 @@ class Numbers:
     def union(self, other: Numbers) -> Numbers:
         """What is in either."""
         return Numbers.of((*self.pieces, *other.pieces), whole=self.whole)
+
+    def intersection(self, other: Numbers) -> Numbers:
+        """What is in both; the pieces of either lie apart, so those of the result do too."""
+        pairs = ((max(a, c), min(b, d)) for a, b in self.pieces for c, d in other.pieces if a < d and c < b)
+        return Numbers(tuple(sorted(pairs)), self.whole)
 
     def __bool__(self) -> bool:
         return bool(self.pieces)
@@ -222,34 +228,49 @@ def union(one: Values, other: Values) -> Values:
 
 def intersection(one: Values, other: Values) -> Values:
     """What is in both of two sets of one type."""
+    if isinstance(one, Numbers) and isinstance(other, Numbers):
+        return one.intersection(other)
     return union(one.complement(), other.complement()).complement()
 
 
-def left_over(box: Box, earlier: Iterable[Box], shapes: Mapping[str, Shape]) -> tuple[Box, ...] | None:
-    """What of a box no earlier box holds.
+def left_over(box: Box, earlier: Sequence[Box], shapes: Mapping[str, Shape]) -> tuple[Box, ...] | None:
+    """A part of a box that no earlier box holds, searched depth first.
 
     Returns:
-        Boxes that do not overlap; empty if nothing is left. None if there would be so many that they are not counted.
+        One such part; empty if nothing is left. None if that would take too long to find out.
     """
-    remaining: list[Box] = [box] if all(box.values()) else []
-    for taken in earlier:
-        remaining = [piece for one in remaining for piece in _without(one, taken, shapes)]
-        if len(remaining) > _MOST_BOXES:
-            return None
-    return tuple(remaining)
+    waiting: list[tuple[Box, int]] = [(box, 0)] if all(box.values()) else []
+    steps = 0
+    while waiting:
+        part, place = waiting.pop()
+        while place < len(earlier):
+            steps += 1
+            if steps > _MOST_STEPS:
+                return None
+            pieces = tuple(_without(part, earlier[place], shapes))
+            place += 1
+            if not pieces:
+                break
+            part, *others = pieces
+            waiting += [(other, place) for other in reversed(others)]
+        else:
+            return (part,)
+    return ()
 
 
 def _without(box: Box, taken: Box, shapes: Mapping[str, Shape]) -> Iterable[Box]:
     """A box without another: for each variable in turn the part outside, the variables before it being inside."""
     inside: dict[str, Values] = dict(box)
+    if any(name in inside and not intersection(inside[name], values) for name, values in taken.items()):
+        # Nothing is taken away, however many variables there are.
+        yield box
+        return
     for name, values in taken.items():
         here = inside.get(name, full(shapes[name]))
         outside = intersection(here, values.complement())
         if outside:
             yield {**inside, name: outside}
         inside[name] = intersection(here, values)
-        if not inside[name]:
-            return
 
 
 def example(box: Box, shapes: Mapping[str, Shape]) -> dict[str, Decimal | str | bool] | None:

@@ -12,7 +12,7 @@ from interlock.money import Money
 Operator = Literal["or", "and", "==", "!=", "<", "<=", ">", ">=", "in", "not in", "+", "-", "*", "/"]
 
 
-class Misread(Exception):  # noqa: N818 - a fact about a text, turned into a Violation by whoever knows the file
+class Misread(Exception):
     """A text is no expression, or not one that could ever hold.
 
     Attributes:

@@ -1,0 +1,274 @@
+"""Models that decide: a folder of ONNX files, and the function that reads an input with them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import math
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from interlock.components.component import Answer, ComponentRef, Kind, Question
+from interlock.components.onnx_model import Model
+from interlock.components.source import sources
+from interlock.errors import ComponentFailed, ComponentInvalid, Violation
+from interlock.plain_yaml import Mapping as YamlMapping
+from interlock.plain_yaml import Node, Scalar, describe, parse_yaml
+from interlock.spelling import meant
+
+Run = Callable[[str, NDArray[np.float32]], NDArray[np.float32]]
+"""A model's name and a float32 matrix ``[n, features]`` to the probability of each row, float32 ``[n]``."""
+Read = Callable[[Mapping[str, Any], Run], Answer]
+"""What a component's own code does: an input, and a way to run its models, to an answer."""
+
+MANIFEST = "component.yaml"
+_KEYS = ("kind", "name", "version", "models", "read", "card")
+_REQUIRED: tuple[str, ...] = ("kind", "name", "version", "models", "read")
+_FUNCTION = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)\Z", re.ASCII)
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+_DEEPEST = 32
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """A component's ``component.yaml``.
+
+    Attributes:
+        name: Its name.
+        version: Its version.
+        models: The file of each model by the name under which the code runs it.
+        module: The module of its code.
+        function: The function in it: ``read(input, run) -> Answer``.
+        card: The file of its model card; empty if it has none.
+        digest: SHA-256 over the manifest, the model files, the code's module and what that imports of its own package.
+            The card is not part of it: it changes no answer.
+    """
+
+    name: str
+    version: str
+    models: dict[str, str]
+    module: str
+    function: str
+    card: str
+    digest: bytes
+
+    @property
+    def ref(self) -> ComponentRef:
+        """``onnx:NAME@VERSION``."""
+        return ComponentRef(Kind.ONNX, self.name, self.version)
+
+
+class Onnx:
+    """A loaded folder: a component. ``load_onnx`` makes one.
+
+    Attributes:
+        manifest: What the folder says of itself.
+    """
+
+    def __init__(self, manifest: Manifest, models: Mapping[str, Model], read: Read) -> None:
+        self.manifest = manifest
+        self._models = dict(models)
+        self._read = read
+
+    @property
+    def ref(self) -> ComponentRef:
+        """``onnx:NAME@VERSION``."""
+        return self.manifest.ref
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 over everything that makes the answer."""
+        return self.manifest.digest
+
+    def answer(self, question: Question) -> Answer:
+        """Read the input.
+
+        Raises:
+            ComponentFailed: the code raised anything at all, or what it gave is no answer.
+        """
+        try:
+            answer = cast("object", self._read(question.input, self._run))
+        except ComponentFailed:
+            raise
+        except Exception as cause:
+            raise ComponentFailed(
+                f"{self.ref} raised {type(cause).__name__}: {str(cause)[:300]}", todo="look at its code with this input"
+            ) from cause
+        return _usable(answer, self.ref)
+
+    def _run(self, model: str, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        if model not in self._models:
+            raise ComponentFailed(f"{self.ref} has no model {model!r}", todo=meant(model, self._models))
+        return self._models[model].run(matrix)
+
+
+def load_onnx(folder: Path, manifest: Manifest | None = None) -> Onnx:
+    """Load a component's folder.
+
+    Args:
+        folder: ``NAME@VERSION/`` with ``component.yaml`` and the model files.
+        manifest: Its manifest, if it was read already.
+
+    Raises:
+        ComponentInvalid: everything that is wrong with the folder.
+    """
+    read = manifest if manifest is not None else read_manifest(folder)
+    wrong: list[Violation] = []
+    models: dict[str, Model] = {}
+    for name, file in read.models.items():
+        try:
+            models[name] = Model((folder / file).read_bytes())
+        except (OSError, ComponentFailed) as cause:
+            what = cause.what if isinstance(cause, ComponentFailed) else str(cause)
+            todo = cause.todo if isinstance(cause, ComponentFailed) else "restore the file"
+            wrong.append(Violation(where=f"{folder.name}/{file}", what=what, rule="model", todo=todo))
+    try:
+        function = cast("object", getattr(importlib.import_module(read.module), read.function))
+    except Exception as cause:  # noqa: BLE001 - importing runs the component's code, which may raise anything
+        wrong.append(_wrong_code(folder, f"{type(cause).__name__}: {str(cause)[:300]}"))
+        function = None
+    if function is not None and not callable(function):
+        wrong.append(_wrong_code(folder, f"{read.module}:{read.function} is no function"))
+    if wrong:
+        raise _invalid(folder, wrong)
+    return Onnx(read, models, cast("Read", function))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read a folder's manifest and compute the component's digest, without running anything of it.
+
+    Raises:
+        ComponentInvalid: the manifest says what cannot be, or a file or module that it names is not there.
+    """
+    try:
+        data = (folder / MANIFEST).read_bytes()
+    except OSError as cause:
+        raise _invalid(
+            folder, [Violation(where=MANIFEST, what=str(cause), rule="manifest", todo="write one")]
+        ) from cause
+    root, found = parse_yaml(data, f"{folder.name}/{MANIFEST}")
+    reader = _Reader(f"{folder.name}/{MANIFEST}", list(found))
+    values = reader.values(root)
+    models = reader.models(root, folder)
+    code = _FUNCTION.match(values["read"])
+    if not reader.wrong and code is None:
+        reader.add(root.get("read") or root, f"{values['read']!r} names no function", "write package.module:function")
+    if reader.wrong or code is None:
+        raise _invalid(folder, reader.wrong)
+    return Manifest(
+        name=values["name"],
+        version=values["version"],
+        models=models,
+        module=code[1],
+        function=code[2],
+        card=values.get("card", ""),
+        digest=_digest(data, folder, models, code[1]),
+    )
+
+
+class _Reader:
+    """Takes the manifest's values, noting each that is wrong with its line."""
+
+    def __init__(self, file: str, wrong: list[Violation]) -> None:
+        self.file = file
+        self.wrong = wrong
+
+    def add(self, node: Node, what: str, todo: str) -> None:
+        self.wrong.append(Violation(where=f"{self.file}:{node.line}", what=what, rule="manifest", todo=todo))
+
+    def values(self, root: YamlMapping) -> dict[str, str]:
+        for entry in root.entries:
+            if entry.key.text not in _KEYS:
+                self.add(entry.key, f"the key {entry.key.text!r} is unknown", meant(entry.key.text, _KEYS))
+        found: dict[str, str] = dict.fromkeys(_REQUIRED, "")
+        for key in _REQUIRED:
+            if root.get(key) is None:
+                self.add(root, f"the key {key!r} is missing", "add it")
+        for entry in root.entries:
+            if isinstance(entry.value, Scalar) and entry.key.text != "models":
+                found[entry.key.text] = entry.value.text
+            elif entry.key.text != "models":
+                self.add(entry.value, f"{entry.key.text} is {describe(entry.value)}", "write a word")
+        if found["kind"] not in ("", Kind.ONNX):
+            self.add(root.get("kind") or root, f"the kind is {found['kind']!r}", "write onnx")
+        return found
+
+    def models(self, root: YamlMapping, folder: Path) -> dict[str, str]:
+        node = root.get("models")
+        if not isinstance(node, YamlMapping) or not node.entries:
+            self.add(node or root, "models is no mapping of names to files", "write models: {total: total.onnx}")
+            return {}
+        found: dict[str, str] = {}
+        for entry in node.entries:
+            file = entry.value.text if isinstance(entry.value, Scalar) else ""
+            if not _FILE.match(file):
+                self.add(
+                    entry.value, f"{describe(entry.value)} is no file of this folder", "name a file beside this one"
+                )
+            elif not (folder / file).is_file():
+                self.add(entry.value, f"there is no file {file!r}", "restore it, or train the model")
+            found[entry.key.text] = file
+        return found
+
+
+def _digest(manifest: bytes, folder: Path, models: Mapping[str, str], module: str) -> bytes:
+    try:
+        parts = {
+            **{f"module {name}": source for name, source in sources(module).items()},
+            **{f"model {file}": (folder / file).read_bytes() for file in models.values()},
+            "manifest": manifest,
+        }
+    except Exception as cause:
+        # Finding a module imports the packages that it lies in, and they may raise anything.
+        raise _invalid(folder, [_wrong_code(folder, f"{type(cause).__name__}: {cause}")]) from cause
+    digest = hashlib.sha256(b"interlock.components.onnx.1\0")
+    for name, part in sorted(parts.items()):
+        # Each part is preceded by its name and length, so that no two sets of parts give the same bytes.
+        digest.update(f"{len(name.encode())} {name} {len(part)} ".encode())
+        digest.update(part)
+    return digest.digest()
+
+
+def _wrong_code(folder: Path, what: str) -> Violation:
+    return Violation(where=f"{folder.name}/{MANIFEST}, read", what=what, rule="code", todo="install or mend the module")
+
+
+def _invalid(folder: Path, wrong: list[Violation]) -> ComponentInvalid:
+    return ComponentInvalid(f"the component {folder.name} cannot be loaded", tuple(wrong), where=str(folder))
+
+
+def _usable(answer: object, ref: ComponentRef) -> Answer:
+    """Hold what a component's code gave against what an answer is."""
+    if not isinstance(answer, Answer):
+        raise ComponentFailed(f"{ref} gave {type(answer).__name__}, not an Answer")
+    confidence = cast("object", answer.confidence)
+    if isinstance(confidence, bool) or not isinstance(confidence, (int, float)) or not 0 <= confidence <= 1:
+        raise ComponentFailed(f"{ref} is {confidence!r} sure, not from 0 to 1", where="/confidence")
+    for name, value in (("output", answer.output), ("evidence", answer.evidence)):
+        if not isinstance(cast("object", value), dict):
+            raise ComponentFailed(f"{ref} gave {type(value).__name__} as {name}, not an object", where=f"/{name}")
+        _hold_to_json(value, f"/{name}", ref)
+    return answer
+
+
+def _hold_to_json(value: object, where: str, ref: ComponentRef) -> None:
+    """Raise where a value could not be stored as JSON: NaN would become null there without a word."""
+    if where.count("/") > _DEEPEST:
+        raise ComponentFailed(f"{ref} gave values nested more than {_DEEPEST} deep", where=where)
+    if isinstance(value, dict):
+        for key, item in cast("dict[object, object]", value).items():
+            if not isinstance(key, str):
+                raise ComponentFailed(f"{ref} gave the key {key!r}, which is no text", where=where)
+            _hold_to_json(item, f"{where}/{key.replace('/', '~1')}", ref)
+    elif isinstance(value, (list, tuple)):
+        for place, item in enumerate(cast("list[object]", value)):
+            _hold_to_json(item, f"{where}/{place}", ref)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ComponentFailed(f"{ref} gave {value}", where=where)
+    elif value is not None and not isinstance(value, (str, int, float)):
+        raise ComponentFailed(f"{ref} gave {type(value).__name__}, which is no JSON", where=where)

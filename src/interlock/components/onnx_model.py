@@ -1,0 +1,99 @@
+"""The one place that talks to onnxruntime: a model's bytes in, probabilities out, the same on every run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from interlock.errors import ComponentFailed
+
+INPUT = "x"
+OUTPUT = "probabilities"
+_CLASSES = 2
+_ERRORS_ONLY = 3
+
+
+class _Argument(Protocol):
+    """What a session says of one input or output."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+
+
+class _Session(Protocol):
+    """What of onnxruntime's session is used; it has no types of its own."""
+
+    def get_inputs(self) -> Sequence[_Argument]: ...
+    def get_outputs(self) -> Sequence[_Argument]: ...
+    def run(self, outputs: Sequence[str], inputs: Mapping[str, NDArray[np.float32]], /) -> Sequence[object]: ...
+
+
+class Model:
+    """A classifier of two classes: input ``x`` float32 ``[n, features]``, output ``probabilities`` float32 ``[n, 2]``.
+
+    It runs on the CPU in one thread, so that the same input gives the same bits and the threads of a worker do not
+    fight for cores; threads may share it.
+
+    Args:
+        data: The model file's bytes.
+
+    Raises:
+        ComponentFailed: they are no such model.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        library = cast("Any", onnxruntime)
+        options = library.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.execution_mode = library.ExecutionMode.ORT_SEQUENTIAL
+        options.use_deterministic_compute = True
+        options.log_severity_level = _ERRORS_ONLY
+        try:
+            session = library.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        except Exception as cause:
+            raise ComponentFailed(f"it is no model that can be run: {str(cause)[:300]}") from cause
+        self._session = cast("_Session", session)
+        inputs = [(argument.name, argument.type) for argument in self._session.get_inputs()]
+        outputs = {argument.name: argument.type for argument in self._session.get_outputs()}
+        if inputs != [(INPUT, "tensor(float)")] or outputs.get(OUTPUT) != "tensor(float)":
+            raise ComponentFailed(
+                f"it takes {inputs} and gives {outputs}",
+                todo=f"export it with one float32 input {INPUT!r} and a float32 output {OUTPUT!r} (zipmap off)",
+            )
+
+    def run(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The probability of the second class for each row.
+
+        Args:
+            matrix: float32 ``[n, features]``, finite.
+
+        Returns:
+            float32 ``[n]``, each from 0 to 1.
+
+        Raises:
+            ComponentFailed: the matrix is not of that form, or the model gives no probabilities.
+        """
+        if matrix.dtype != np.float32 or matrix.ndim != 2:  # noqa: PLR2004 - rows and columns
+            raise ComponentFailed(f"a matrix is {matrix.dtype} {list(matrix.shape)}, not float32 [n, features]")
+        if not np.isfinite(matrix).all():
+            raise ComponentFailed("a matrix holds what is no finite number")
+        if matrix.shape[0] == 0:
+            return np.zeros(0, dtype=np.float32)
+        try:
+            given = self._session.run([OUTPUT], {INPUT: np.ascontiguousarray(matrix)})[0]
+        except Exception as cause:
+            raise ComponentFailed(f"the model failed: {str(cause)[:300]}") from cause
+        both = np.asarray(given)
+        if both.shape != (matrix.shape[0], _CLASSES):
+            raise ComponentFailed(f"the model gave {list(both.shape)}, not [{matrix.shape[0]}, {_CLASSES}]")
+        column = both[:, 1].astype(np.float32)
+        if not bool(np.all((column >= 0) & (column <= 1))):
+            raise ComponentFailed("the model gave what is no probability")
+        return column
