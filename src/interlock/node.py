@@ -71,8 +71,8 @@ class Node:
     registry: Registry
     tools: Tools
 
-    def worker(self) -> Worker:
-        """A worker of this process, to be entered."""
+    def worker(self, *, serves: UUID | None = None) -> Worker:
+        """A worker of this process, to be entered; it takes every tenant's cases, or those of one."""
         settings = self.settings
         return Worker(
             self.url,
@@ -83,6 +83,7 @@ class Node:
             lease_s=settings.lease.total_seconds(),
             probe_s=settings.probe.total_seconds(),
             poll_s=settings.poll.total_seconds(),
+            serves=serves,
         )
 
 
@@ -121,7 +122,7 @@ async def open_node(settings: Settings, *, registry: Registry | None = None) -> 
         writer = await stack.enter_async_context(Writer(url, database.clock, gates(), notifier))
         connectors: dict[str, Connector] = {}
         for name, terms in settings.connectors.items():
-            connectors[name] = make_connector(name, terms)
+            connectors[name] = make_connector(name, terms, now=database.clock.now)
             stack.push_async_callback(connectors[name].close)
         tools = Tools(database, writer, Decider(database, writer), Dispatcher(database, writer), connectors)
         yield Node(settings, url, tenant, database, writer, notifier, known, tools)

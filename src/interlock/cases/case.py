@@ -124,12 +124,12 @@ class Case:
         """
         return Step(StepKind.STEP, name, values, run, values)
 
-    def first(self, name: str, key: str) -> Request[UUID]:
-        """Which case of this workflow was the first to name this key: its id, which is this case's own for the first.
+    def first(self, name: str, *keys: str) -> Request[UUID]:
+        """Which case of this workflow was the first to name one of these keys: this case's own id if none was earlier.
 
-        Atomic: of two cases at once exactly one is first.
+        Atomic: of two cases at once exactly one is first. The keys that are free become this case's.
         """
-        return First(StepKind.STEP, f"first:{name}", key, key)
+        return First(StepKind.STEP, f"first:{name}", keys, tuple(dict.fromkeys(keys)))
 
     def gather(self, *branches: Coroutine[Any, Any, Any]) -> Request[list[Any]]:
         """Run coroutines side by side; their results in order. The only concurrency inside a workflow."""

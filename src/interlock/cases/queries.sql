@@ -127,7 +127,7 @@ select case_id from ledger_entry where id = %(id)s
 
 -- name: claim_cases
 select id, tenant, workflow, version, code, key, input, run, signals, fence, exposure_minor, currency, created_at
-from claim_cases(%(worker)s, %(carried)s, %(most)s)
+from claim_cases(%(worker)s, %(carried)s, %(most)s, %(serves)s)
 
 -- name: take_over_cases
 select worker, cases, suspects from take_over_cases()

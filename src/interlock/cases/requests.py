@@ -85,9 +85,9 @@ class Step(StepRequest[Any]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class First(StepRequest["UUID"]):
-    """Be the first case of this workflow to name a key, or learn which one was."""
+    """Be the first case of this workflow to name keys, or learn which one was."""
 
-    key: str = ""
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

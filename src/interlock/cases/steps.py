@@ -282,7 +282,7 @@ class CaseSteps:
             ]
 
         await self._write(build)
-        return Thrown(cause)
+        return Thrown(_error(_failure(cause)))
 
     # ------------------------------------------------------------------- reviews
 
@@ -386,7 +386,7 @@ class CaseSteps:
                 where=str(case.id),
             )
             await self._record(request, place, _failure(reused), state=StepState.FAILED)
-            return Thrown(reused)
+            return Thrown(_error(_failure(reused)))
         raise Fenced(refusal.what, where=str(case.id))
 
     async def _valid_until(self, decision_id: UUID | None) -> datetime | None:
@@ -459,8 +459,10 @@ class CaseSteps:
         return Value(decode(encode(result)))
 
     async def _first(self, request: First, place: Place) -> Outcome:
+        """Take all keys in one commit; where one is held already, take the free ones and name the earliest holder."""
         case = self._held.case
-        digest = key_digest(case.tenant, f"{request.name}:{case.workflow}", request.key)
+        purpose = f"{request.name}:{case.workflow}"
+        digests = [key_digest(case.tenant, purpose, key) for key in request.keys]
 
         def build(first: UUID) -> FirstWrites:
             return lambda stamp: [
@@ -468,14 +470,24 @@ class CaseSteps:
                 self._entry(stamp, "step.done", place, name=request.name, first=first),
             ]
 
-        refusal = await self._write(build(case.id), TakesKey(digest, digest))
+        refusal = await self._write(build(case.id), *(TakesKey(digest, digest) for digest in digests))
         if refusal is None:
             return Value(case.id)
-        async with self._tools.database.tenant(case.tenant) as connection:
-            holder = await CASE_OF_UNIT.one(connection, {"id": refusal.holder})
-        first = holder.case_id if holder and holder.case_id else case.id
+        units = [refusal.holder]
+        for digest in digests:
+            refusal = await self._write(
+                lambda stamp: [self._entry(stamp, "key.taken", place, name=request.name)], TakesKey(digest, digest)
+            )
+            units.append(refusal.holder if refusal else None)
+        first = await self._earliest([unit for unit in units if unit])
         await self._write(build(first))
         return Value(first)
+
+    async def _earliest(self, units: Sequence[UUID]) -> UUID:
+        """The oldest case among those that these units of work belong to."""
+        async with self._tools.database.tenant(self._held.case.tenant) as connection:
+            found = [await CASE_OF_UNIT.one(connection, {"id": unit}) for unit in units]
+        return min([holder.case_id for holder in found if holder and holder.case_id], default=self._held.case.id)
 
     async def _plain(self, request: StepRequest[Any], place: Place) -> Outcome:
         clock = self._tools.database.clock
@@ -584,20 +596,28 @@ def _not_the_case(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
     return tuple(condition for condition in conditions if not isinstance(condition, HoldsCase))
 
 
-def _failure(error: InterlockError) -> dict[str, str]:
-    return {"code": error.code, "what": error.what, "where": error.where}
+def _failure(error: InterlockError) -> dict[str, Any]:
+    violations = error.violations if isinstance(error, ContractViolated) else ()
+    holder = error.holder if isinstance(error, KeyReused) else ""
+    return {
+        "code": error.code,
+        "what": error.what,
+        "where": error.where,
+        "holder": holder,
+        "violations": msgspec.to_builtins(violations),
+    }
 
 
-def _error(stored: dict[str, str]) -> InterlockError:
-    """An error as it was recorded, for a workflow that handles it on replay as it did at first."""
+def _error(stored: dict[str, Any]) -> InterlockError:
+    """An error as it was recorded. INVARIANT: a workflow sees the same one at first and on replay."""
     what, where = stored["what"], stored["where"]
     match stored["code"]:
         case ActionFailed.code:
             return ActionFailed(what, where=where)
         case ContractViolated.code:
-            return ContractViolated(what, (), where=where)
+            return ContractViolated(what, msgspec.convert(stored["violations"], tuple[Violation, ...]), where=where)
         case KeyReused.code:
-            return KeyReused(what, holder=where)
+            return KeyReused(what, holder=stored["holder"], where=where)
         case ComponentFailed.code:
             return ComponentFailed(what, where=where)
         case _:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Self
+from uuid import UUID
 
 import psycopg
 
@@ -62,6 +63,7 @@ class Worker:
         lease_s: For pauses and cut networks.
         probe_s: How often it looks for dead peers.
         poll_s: How often it looks for due cases when no wake comes.
+        serves: The one tenant whose cases it takes; None: every tenant's.
         progress_s: How long its event loop may stand still before it gives its lease up.
     """
 
@@ -76,6 +78,7 @@ class Worker:
         lease_s: float = 15.0,
         probe_s: float = 0.5,
         poll_s: float = 0.25,
+        serves: UUID | None = None,
         progress_s: float = 60.0,
     ) -> None:
         self._url = url
@@ -86,6 +89,7 @@ class Worker:
         self._lease_s = lease_s
         self._probe_s = probe_s
         self._poll_s = poll_s
+        self._serves = serves
         self._progress_s = progress_s
         self._news = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
@@ -201,13 +205,16 @@ class Worker:
     async def _claim(self, most: int) -> list[ClaimedCase]:
         carried = list(self._registry.codes)
         async with self._tools.database.installation() as connection:
-            return await CLAIM_CASES.all(connection, {"worker": self.number, "carried": carried, "most": most})
+            return await CLAIM_CASES.all(
+                connection, {"worker": self.number, "carried": carried, "most": most, "serves": self._serves}
+            )
 
     # ------------------------------------------------------------------- running
 
     async def _hold(self, case: ClaimedCase) -> None:
         """Run a case until it ends, waits, or belongs to somebody else; through lost databases."""
         registered = self._registry.carrying(case.code)
+        fresh = case.fence == 1  # never claimed before: nothing can be recorded
         while True:
             held = Held(
                 case=case,
@@ -216,7 +223,7 @@ class Worker:
                 holder=Holder(case.tenant, self.number, case.fence),
             )
             try:
-                await self._run(held, registered)
+                await self._run(held, registered, fresh=fresh)
             except (Fenced, asyncio.CancelledError):
                 return
             except (DatabaseUnavailable, psycopg.OperationalError):
@@ -226,10 +233,11 @@ class Worker:
                 await asyncio.sleep(_RETRY_S)
             else:
                 return
+            fresh = False
 
-    async def _run(self, held: Held, registered: Registered) -> None:
+    async def _run(self, held: Held, registered: Registered, *, fresh: bool) -> None:
         case = held.case
-        journal = await self._journal(case)
+        journal = [] if fresh else await self._journal(case)
         face = Case(
             case_id=case.id,
             key=case.key,
@@ -269,8 +277,6 @@ class Worker:
                 await self._finish(held, str(value) if value is not None else "done")
 
     async def _journal(self, case: ClaimedCase) -> list[Any]:
-        if case.fence == 1:
-            return []  # never claimed before: nothing can be recorded
         async with self._tools.database.tenant(case.tenant) as connection:
             return await JOURNAL_OF_CASE.all(connection, {"case_id": case.id, "run": case.run})
 

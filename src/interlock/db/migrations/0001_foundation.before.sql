@@ -485,7 +485,7 @@ grant insert on tenant to interlock_finder;
 
 -- Takes up to `most` due cases for a worker, each with the next fence. Older ones first; SKIP LOCKED, so that
 -- workers pass each other.
-create function claim_cases(claimant bigint, carried uuid[], most int)
+create function claim_cases(claimant bigint, carried uuid[], most int, serves uuid default null)
   returns table (id uuid, tenant uuid, workflow text, version text, code uuid, key text, input bytea, run int,
                  signals bigint, fence bigint, exposure_minor bigint, currency text, created_at timestamptz)
   language sql security definer set search_path = interlock, pg_catalog as $$
@@ -496,6 +496,7 @@ create function claim_cases(claimant bigint, carried uuid[], most int)
     select d.id from cases d
     -- the statement's time: by clock_timestamp(), which is volatile, every timer that is not due would be read too
     where d.state in ('ready', 'waiting') and d.wake_at <= statement_timestamp() and d.code = any (carried)
+      and (serves is null or d.tenant = serves)
       -- a worker whose lease is over may take nothing: its peers may already be taking its cases over
       and exists (select from worker w where w.number = claimant and w.ended_at is null
                   and w.lease_until > clock_timestamp())
@@ -566,7 +567,7 @@ declare
   finder text;
 begin
   foreach finder in array array[
-    'find_api_key(bytea)', 'find_tenant(text)', 'ensure_tenant(text, uuid)', 'claim_cases(bigint, uuid[], int)',
+    'find_api_key(bytea)', 'find_tenant(text)', 'ensure_tenant(text, uuid)', 'claim_cases(bigint, uuid[], int, uuid)',
     'take_over_cases()', 'stranded_cases()'
   ] loop
     execute format('alter function interlock.%s owner to interlock_finder', finder);
