@@ -1,0 +1,295 @@
+"""Reads the tables ``[connectors.NAME.operations.OPERATION]`` and names everything that is wrong in them. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeVar, cast
+
+from interlock.connectors.http.operation import KEY_HEADER, LookUp, Match, Operation, StateRule
+from interlock.connectors.http.template import Body, Template, plain
+from interlock.errors import Refused
+from interlock.setting_forms import Problems
+from interlock.spelling import meant
+
+T = TypeVar("T")
+
+METHODS = ("POST", "PUT", "PATCH", "DELETE")
+OPERATION_KEYS = (
+    "method", "path", "body", "success", "not_executed", "refused", "pending", "done", "look_up", "key_header",
+    "key_bare",
+)  # fmt: skip
+LOOK_UP_KEYS = ("method", "path", "found", "absent", "pending", "done", "match", "amounts")
+STATE_KEYS = ("field", "is")
+
+_ACTION = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,64}\Z")
+_DOTTED = re.compile(r"[^.\s{}]{1,64}(\.[^.\s{}]{1,64}){0,7}\Z")
+_PATH = re.compile(r"/[\x21\x24-\x7e]*\Z")
+"""Visible ASCII without the quote and without ``#``: anything after that is never sent."""
+_OTHERS_HEADERS = frozenset(
+    {"accept", "accept-encoding", "authorization", "connection", "content-length", "content-type", "cookie", "host",
+     "transfer-encoding", "user-agent", "x-request-deadline"}
+)  # fmt: skip
+_DEEPEST = 8
+_NO_BODY = frozenset({204, 205})
+
+
+def read_operations(tables: Mapping[str, object], where: str, *, can_look_up: bool) -> dict[str, Operation]:
+    """Read all operations of a connector.
+
+    Args:
+        tables: As TOML gives them, by the operation's name.
+        where: The connector's place in the settings, for messages.
+        can_look_up: Whether the connector says that effects can be found by key.
+
+    Raises:
+        ConfigInvalid: anything is unknown, missing or malformed; all of it is named, with what to do.
+    """
+    problems = Problems()
+    if not tables:
+        problems.add(where, "there are no operations", f"write a table [{where}.operations.NAME] for each action")
+    read: dict[str, Operation] = {}
+    for name, value in tables.items():
+        place = f"{where}.operations.{name}"
+        if not _ACTION.match(name):
+            problems.add(place, f"{name[:60]!r} is no name of an action", "use letters, digits, _ and -")
+        table = _Table.of(value, place, OPERATION_KEYS, problems)
+        if table is not None:
+            read[name] = _operation(name, table, can_look_up=can_look_up)
+    problems.raise_any()
+    return read
+
+
+class _Table:
+    """One table under reading; what is wrong goes to the problems, and a blank stands in for it.
+
+    Args:
+        values: The table.
+        where: Its place.
+        problems: Gathers.
+    """
+
+    def __init__(self, values: Mapping[str, object], where: str, problems: Problems) -> None:
+        self.values = values
+        self.where = where
+        self.problems = problems
+
+    @classmethod
+    def of(cls, value: object, where: str, known: tuple[str, ...], problems: Problems) -> _Table | None:
+        if not isinstance(value, Mapping):
+            problems.add(where, "is no table", f"write [{where}]")
+            return None
+        values = cast("Mapping[str, object]", value)
+        for key in values:
+            if key not in known:
+                problems.add(f"{where}.{key}", "there is no such setting", meant(key, known))
+        return cls(values, where, problems)
+
+    def add(self, key: str, what: str, todo: str) -> None:
+        self.problems.add(f"{self.where}.{key}", what, todo)
+
+    def read(self, key: str, form: Callable[[object], T], default: T, *, required: str = "") -> T:
+        """A value by its form, the default where it is absent; ``required`` is what to do about that."""
+        if key not in self.values:
+            if required:
+                self.add(key, "is missing", required)
+            return default
+        try:
+            return form(self.values[key])
+        except Refused as cause:
+            self.add(key, cause.what, cause.todo)
+            return default
+
+    def inner(self, key: str, known: tuple[str, ...]) -> _Table | None:
+        if key not in self.values:
+            return None
+        return _Table.of(self.values[key], f"{self.where}.{key}", known, self.problems)
+
+
+def _operation(name: str, table: _Table, *, can_look_up: bool) -> Operation:
+    body = table.read("body", _body, None)
+    look_up_table = table.inner("look_up", LOOK_UP_KEYS)
+    if can_look_up and "look_up" not in table.values:
+        todo = "say how its effect is found by its key, or set can_look_up = false"
+        table.add("look_up", "is missing, which can_look_up needs", todo)
+    if look_up_table is not None and not can_look_up:
+        table.add("look_up", "is there without can_look_up", "set can_look_up = true, or remove it")
+    look_up = None if look_up_table is None else _look_up(look_up_table, body)
+    operation = Operation(
+        name=name,
+        method=table.read("method", lambda value: _one_of(value, METHODS), "POST", required='write "POST"'),
+        path=table.read("path", _path, Template(()), required='write the path, as in "/payments"'),
+        body=body,
+        success=table.read("success", _successes, frozenset({200, 201})),
+        not_executed=table.read("not_executed", _failures, frozenset[int]()),
+        refused=table.read("refused", _failures, frozenset[int]()),
+        pending=_state(table, "pending") or (look_up.pending if look_up else None),
+        done=_state(table, "done") or (look_up.done if look_up else None),
+        look_up=look_up,
+        key_header=table.read("key_header", _header, KEY_HEADER),
+        key_bare=table.read("key_bare", _boolean, default=False),
+    )
+    both = operation.not_executed & operation.refused
+    if both:
+        table.add("refused", f"{min(both)} is under not_executed too", "a status means one thing; remove it from one")
+    return operation
+
+
+def _look_up(table: _Table, body: Body) -> LookUp:
+    table.read("method", lambda value: _one_of(value, ("GET",)), "GET")
+    look_up = LookUp(
+        path=table.read("path", _path, Template(()), required='write the path, as in "/payments?key={key}"'),
+        found=table.read("found", _status, 200),
+        absent=table.read("absent", _status, 404),
+        pending=_state(table, "pending"),
+        done=_state(table, "done"),
+        match=_matches(table, body),
+    )
+    if look_up.found == look_up.absent:
+        table.add("absent", f"{look_up.absent} means found too", "give the two statuses that tell them apart")
+    return look_up
+
+
+def _matches(table: _Table, body: Body) -> tuple[Match, ...]:
+    given = table.values.get("match")
+    known = tuple(cast("Mapping[str, object]", given)) if isinstance(given, Mapping) else ()
+    match = table.inner("match", known)
+    if match is None or not match.values:
+        todo = 'say which fields of the answer must be as asked for: match = {to = "to", amount = "amount"}'
+        table.add("match", "is missing: what is found must be what was asked for", todo)
+        return ()
+    amounts = table.read("amounts", _names, ("amount",))
+    if "amounts" in table.values and not set(amounts) <= match.values.keys():
+        table.add("amounts", "names a field that is not in match", meant(amounts[0], match.values))
+    read: list[Match] = []
+    for found in match.values:
+        if not _DOTTED.match(found):
+            match.add(found, "is no field of an answer", "write name or name.name")
+        expected = match.read(found, lambda value: _expected(value, body), Template(()))
+        read.append(Match(found, expected, amount=found in amounts))
+    return tuple(read)
+
+
+def _expected(value: object, body: Body) -> Template:
+    """What an answer is held against: a template of its own, or the field of the body that it names."""
+    text = _text(value)
+    if "{" in text:
+        return Template.parse(text)
+    part: Body = body
+    for step in text.split("."):
+        part = part.get(step) if isinstance(part, dict) else None
+    scalar = part if isinstance(part, Template) else plain(part)
+    if scalar is None:
+        raise Refused(f"{text[:60]!r} is no field of the body", todo="name one, or write a template: {name}")
+    return scalar if isinstance(scalar, Template) else Template((scalar,))
+
+
+def _state(table: _Table, key: str) -> StateRule | None:
+    inner = table.inner(key, STATE_KEYS)
+    if inner is None:
+        return None
+    name = inner.read("field", _dotted, "", required='name the field of the answer, as in "state"')
+    values = inner.read("is", _values, frozenset[str](), required="say which values it has then")
+    return StateRule(name, values)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise Refused(f"{value!r} is no text", todo="write it in quotes")
+    return value
+
+
+def _one_of(value: object, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise Refused(f"{value!r} is none of {', '.join(known)}", todo=meant(str(value).upper(), known))
+    return str(value)
+
+
+def _path(value: object) -> Template:
+    text = _text(value)
+    if not _PATH.match(text):
+        raise Refused(f"{text[:60]!r} is no path", todo='begin with "/", and percent-encode spaces and other letters')
+    return Template.parse(text)
+
+
+def _header(value: object) -> str:
+    if not _HEADER.match(_text(value)):
+        raise Refused(f"{value!r} is no name of a header", todo="use letters, digits and -")
+    if _text(value).lower() in _OTHERS_HEADERS:
+        raise Refused(f"{value!r} carries something else", todo=f"leave it out for {KEY_HEADER}, or name another")
+    return _text(value)
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Refused(f"{value!r} is neither true nor false", todo="write true or false, without quotes")
+    return value
+
+
+def _dotted(value: object) -> str:
+    if not _DOTTED.match(_text(value)):
+        raise Refused(f"{value!r} is no field", todo="write name or name.name")
+    return _text(value)
+
+
+def _listed(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else [value]
+
+
+def _names(value: object) -> tuple[str, ...]:
+    names = tuple(_text(item) for item in _listed(value))
+    if not names:
+        raise Refused("names nothing", todo='write ["amount"], or remove it')
+    return names
+
+
+def _values(value: object) -> frozenset[str]:
+    texts = [plain(item) for item in _listed(value)]
+    if not texts or None in texts:
+        raise Refused(f"{value!r} is no value of a state", todo='write "pending" or ["pending", "queued"]')
+    return frozenset(text for text in texts if text is not None)
+
+
+def _status(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 200 <= value <= 599:  # noqa: PLR2004 - RFC 9110
+        raise Refused(f"{value!r} is no status of an answer", todo="write a whole number from 200 to 599")
+    return value
+
+
+def _statuses(value: object) -> frozenset[int]:
+    statuses = frozenset(_status(item) for item in _listed(value))
+    if not statuses:
+        raise Refused("names no status", todo="write a list, as in [200, 201], or remove it")
+    return statuses
+
+
+def _successes(value: object) -> frozenset[int]:
+    statuses = _statuses(value)
+    for status in sorted(statuses):
+        if status >= 300:  # noqa: PLR2004 - RFC 9110
+            raise Refused(f"{status} is no status of success", todo="write statuses from 200 to 299")
+        if status in _NO_BODY:
+            raise Refused(f"{status} has no body that says what was done", todo="name the statuses of answers in JSON")
+    return statuses
+
+
+def _failures(value: object) -> frozenset[int]:
+    statuses = _statuses(value)
+    if min(statuses) < 400:  # noqa: PLR2004 - RFC 9110
+        raise Refused(f"{min(statuses)} is no status of failure", todo="write statuses from 400 to 599")
+    return statuses
+
+
+def _body(value: object, depth: int = 0) -> Body:
+    if depth > _DEEPEST:
+        raise Refused(f"is more than {_DEEPEST} tables deep", todo="make it flatter")
+    if isinstance(value, str):
+        return Template.parse(value)
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, list):
+        return [_body(item, depth + 1) for item in cast("list[object]", value)]
+    if isinstance(value, dict):
+        return {key: _body(item, depth + 1) for key, item in cast("dict[str, object]", value).items()}
+    raise Refused(f"{value!r} has no exact form in JSON", todo="write it in quotes")

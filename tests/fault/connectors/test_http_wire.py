@@ -1,0 +1,213 @@
+"""The HTTP connector against servers that answer with whatever bytes a test wants."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from datetime import datetime, timedelta
+
+import pytest
+
+from interlock.actions.connector import Connector, Done, Found, InDoubt, Permanent, Request, Transient, Unknown
+from interlock.setting_forms import SecretRef
+
+Connect = Callable[..., Connector]
+Ask = Callable[..., Request]
+
+OK = b"HTTP/1.1 200 OK\r\n"
+JSON = b"Content-Type: application/json\r\n"
+
+
+Converse = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def serving(converse: Converse) -> AsyncGenerator[int]:
+    """A server on loopback, by its port; at the end every connection is cut and every conversation over."""
+    open_ones: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await converse(reader, writer)
+        writer.close()
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_ones[asyncio.ensure_future(one(reader, writer))] = writer
+
+    server = await asyncio.start_server(begin, "127.0.0.1", 0)
+    try:
+        yield int(server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+        for writer in open_ones.values():
+            writer.transport.abort()
+        async with asyncio.timeout(5):
+            await asyncio.gather(*open_ones)
+            await server.wait_closed()
+        await asyncio.sleep(0)  # lets the transports tell their sockets
+
+
+async def until_closed(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    """Say nothing, ever."""
+    while await reader.read(65_536):
+        pass
+
+
+class Wire:
+    """A server that answers each request with the same bytes and then closes, and keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.answer = b""
+        self.reset = False
+        self.requests: list[bytes] = []
+        self.url = ""
+
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take one request and answer it."""
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next((line[15:] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), b"0")
+        self.requests.append(head + await reader.readexactly(int(length)))
+        writer.write(self.answer)
+        await writer.drain()
+        if self.reset:
+            writer.transport.abort()
+
+    def says(self, body: bytes, head: bytes = OK + JSON) -> None:
+        """Answer with a body."""
+        self.answer = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[Wire]:
+    served = Wire()
+    async with serving(served.converse) as port:
+        served.url = f"http://127.0.0.1:{port}"
+        yield served
+
+
+UNREADABLE = {
+    "truncated": OK + JSON + b'Content-Length: 100\r\n\r\n{"state": "settled"',
+    "truncated-chunked": OK + JSON + b'Transfer-Encoding: chunked\r\n\r\n20\r\n{"state"',
+    "truncated-till-close": OK + JSON + b'Connection: close\r\n\r\n{"state": "settled"',
+    "truncated-refusal": b'HTTP/1.1 422 No\r\nContent-Length: 100\r\n\r\n{"title": "no"',
+    "half-a-head": b"HTTP/1.1 200 OK\r\nContent-Ty",
+    "nothing": b"",
+    "garbage": b"\x00\x01\x02 this is not HTTP at all\r\n\r\n",
+    "endless-head": OK + b"X-Padding: " + b"x" * 300_000,
+    "too-large": OK + JSON + b'Content-Length: 2000000\r\n\r\n{"state": "' + b"x" * 2_000_000,
+    "too-large-chunked": OK + b"Transfer-Encoding: chunked\r\n\r\n" + (b"10000\r\n" + b" " * 65_536 + b"\r\n") * 20,
+    "no-json": OK + b"Content-Length: 5\r\n\r\nhello",
+    "no-object": OK + b'Content-Length: 9\r\n\r\n["state"]',
+    "empty": OK + b"Content-Length: 0\r\n\r\n",
+    "twice": OK + b'Content-Length: 36\r\n\r\n{"state":"pending","state":"settled"}',
+    "nul": OK + b'Content-Length: 35\r\n\r\n{"state":"settled","note":"a\\u0000b"}',
+    "compressed": OK + b"Content-Encoding: gzip\r\nContent-Length: 39\r\n\r\n" + gzip.compress(b'{"state":"settled"}'),
+    "no-content": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "redirect": b"HTTP/1.1 307 Moved\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n",
+    "redirect-nowhere": b"HTTP/1.1 302 Moved\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n",
+    "server-error": b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n",
+    "unavailable": b"HTTP/1.1 503 Oops\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n",
+    "request-timeout": b"HTTP/1.1 408 Late\r\nContent-Length: 0\r\n\r\n",
+    "conflict": b"HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\n\r\n",
+    "unheard-of": b"HTTP/1.1 460 Gone Away\r\nContent-Length: 0\r\n\r\n",
+    "not-declared": b'HTTP/1.1 203 OK\r\nContent-Length: 19\r\n\r\n{"state":"settled"}',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", UNREADABLE.values(), ids=UNREADABLE.keys())
+@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
+async def test_what_proves_nothing_is_in_doubt(
+    wire: Wire, connect: Connect, ask: Ask, answer: bytes, *, reset: bool
+) -> None:
+    wire.answer = answer
+    wire.reset = reset
+    connector = connect(wire.url)
+    sent = await connector.send(ask("k"))
+    assert isinstance(sent, InDoubt)
+    assert len(wire.requests) == 1, "nothing is sent again by itself, and no redirect is followed"
+    assert isinstance(await connector.look_up(ask("k")), Unknown)
+
+
+async def test_a_request_carries_key_deadline_and_secret(
+    wire: Wire, connect: Connect, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAYMENTS_TOKEN", "s3cret-token")
+    wire.says(b'{"state": "settled"}')
+    connector = connect(wire.url, secret=SecretRef("env", "PAYMENTS_TOKEN"))
+    asked = ask("k-1")
+    assert isinstance(await connector.send(asked), Done)
+    head, _, body = wire.requests[0].partition(b"\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+    assert head.startswith(b"POST /payments HTTP/1.1\r\n")
+    assert headers["Idempotency-Key"] == '"k-1"'
+    assert headers["Authorization"] == "Bearer s3cret-token"
+    assert headers["X-Request-Deadline"].endswith("Z")
+    assert abs(datetime.fromisoformat(headers["X-Request-Deadline"]) - asked.deadline) < timedelta(milliseconds=1)
+    assert body == b'{"to":"ana","amount":"12.30","currency":"MYR","reference":"k-1"}'
+
+
+async def test_a_secret_that_is_said_back_is_struck_out(
+    wire: Wire, connect: Connect, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAYMENTS_TOKEN", "s3cret-token")
+    wire.says(b'{"detail": "the token s3cret-token is unknown"}', b"HTTP/1.1 401 No\r\n")
+    sent = await connect(wire.url, secret=SecretRef("env", "PAYMENTS_TOKEN")).send(ask("k"))
+    assert sent == Permanent("it answered 401 Unauthorized: the token *** is unknown")
+
+
+async def test_nothing_is_remembered_between_requests(wire: Wire, connect: Connect, ask: Ask) -> None:
+    wire.says(b'{"state": "settled"}', OK + b"Set-Cookie: session=ana; Path=/\r\n")
+    connector = connect(wire.url)
+    await connector.send(ask("one"))
+    await connector.send(ask("two"))
+    assert len(wire.requests) == 2
+    assert b"cookie" not in wire.requests[1].lower()
+
+
+async def test_numbers_of_an_answer_stay_exact(wire: Wire, connect: Connect, ask: Ask) -> None:
+    wire.says(b'{"state": "settled", "to": "ana", "amount": 12345678901234567.89, "currency": "MYR", "count": 3}')
+    connector = connect(wire.url)
+    sent = await connector.send(ask("exact"))
+    assert isinstance(sent, Done)
+    assert (sent.response["amount"], sent.response["count"]) == ("12345678901234567.89", 3)
+    for amount, matches in (("12345678901234567.89", True), ("12345678901234567.88", False)):
+        found = await connector.look_up(ask("exact", amount={"amount": amount, "currency": "MYR"}))
+        assert found == Found(sent.response, matches=matches)
+
+
+async def test_a_connection_that_is_never_taken_is_transient(connect: Connect, ask: Ask) -> None:
+    """A TLS handshake that nobody answers: connected, and still no byte of the request was sent."""
+    async with serving(until_closed) as port:
+        sent = await connect(f"https://127.0.0.1:{port}").send(ask("k", seconds=1.0))
+    assert isinstance(sent, Transient)
+    assert "no connection within 0.3 s" in sent.what
+
+
+async def test_a_server_that_speaks_no_tls_is_sent_nothing(connect: Connect, ask: Ask) -> None:
+    heard: list[bytes] = []
+
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(65_536))
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+    async with serving(plain) as port:
+        sent = await connect(f"https://127.0.0.1:{port}").send(ask("k-secret"))
+    assert isinstance(sent, Transient)
+    assert b"k-secret" not in b"".join(heard)
+
+
+async def test_a_host_that_nobody_knows_is_transient(connect: Connect, ask: Ask) -> None:
+    assert isinstance(await connect("http://payments.invalid").send(ask("k", seconds=3)), Transient)
+
+
+async def test_waiting_for_a_free_connection_is_transient(
+    connect: Connect, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlock.connectors.http.connector.MOST_CONNECTIONS", 1)
+    async with serving(until_closed) as port:
+        connector = connect(f"http://127.0.0.1:{port}")
+        sent = await asyncio.gather(*(connector.send(ask(key, seconds=1.5)) for key in ("one", "two")))
+    assert {type(one) for one in sent} == {InDoubt, Transient}
+    assert any("all 1 connections were busy" in one.what for one in sent if isinstance(one, Transient))
