@@ -176,6 +176,31 @@ async def test_its_own_success_does_not_refuse_it(
     assert admin.execute("select fence from cases").fetchall() == [(2,)]
 
 
+async def test_a_first_run_that_commits_late_is_found_behind_its_locks(
+    database_url: str, database: Database, notifier: Notifier, tenant: UUID, admin: Admin, make_cases: MakeCases
+) -> None:
+    """The wire is cut, and the server is still at work on the first run when the second one begins."""
+    (case,) = make_cases(tenant, state="running", worker=1)
+    unit = Unit(
+        tenant, lambda stamp: [first_entry(stamp, tenant, "test.done", subject=stamp.entry)], (HoldsCase(case, 1),)
+    )
+    unit.prepare(database.clock)
+    unit.doubtful = True
+    admin.execute("begin")
+    admin.execute("update cases set state = 'ready', worker = null where id = %s", (case,))
+    admin.execute(
+        "insert into ledger_entry (id, tenant, kind, subject, at, body) values (%s, %s, 'test.done', %s, now(), '')",
+        (unit.id, tenant, unit.id),
+    )
+    async with Writer(database_url, database.clock, [CaseGate(), KeyGate()], notifier) as writer:
+        writing = asyncio.create_task(writer.write(unit))
+        await asyncio.sleep(0.2)
+        assert not writing.done()
+        admin.execute("commit")
+        assert await asyncio.wait_for(writing, 5) is None
+    assert entries(admin) == [unit.id]
+
+
 async def test_doubt_outlives_an_error_of_the_second_run(
     wire: Wire, database: Database, notifier: Notifier, tenant: UUID, admin: Admin
 ) -> None:
