@@ -211,3 +211,16 @@ async def test_waiting_for_a_free_connection_is_transient(
         sent = await asyncio.gather(*(connector.send(ask(key, seconds=1.5)) for key in ("one", "two")))
     assert {type(one) for one in sent} == {InDoubt, Transient}
     assert any("all 1 connections were busy" in one.what for one in sent if isinstance(one, Transient))
+
+
+async def test_an_answer_without_end_is_left_at_its_limit(connect: Connect, ask: Ask) -> None:
+    async def endless(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(OK + JSON + b"\r\n")
+        while True:
+            writer.write(b" " * 65_536)
+            await writer.drain()
+
+    async with serving(endless) as port:
+        sent = await connect(f"http://127.0.0.1:{port}").send(ask("k", seconds=4))
+    assert isinstance(sent, InDoubt)
+    assert "the answer has more than 1,000,000 bytes" in sent.what
