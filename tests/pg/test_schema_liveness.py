@@ -181,8 +181,10 @@ def test_the_lock_of_a_session_that_ends_is_free(
 async def test_taking_over_locks_cases_in_their_one_order(
     database_url: str, tenant: UUID, make_cases: MakeCases, make_worker: MakeWorker, admin: Admin
 ) -> None:
-    low, high = make_cases(tenant, 2, state="running", worker=make_worker(-1))
-    admin.execute("update cases set currency = null where id = %s", (low,))  # now it lies behind the other
+    worker = make_worker(-1)
+    low, high = make_cases(tenant, 2, state="running", worker=worker)
+    for state, holder in (("ready", None), ("running", worker)):  # now it lies behind the other, in the index too
+        admin.execute("update cases set state = %s, worker = %s where id = %s", (state, holder, low))
     admin.execute("begin")
     admin.execute("select from cases where id = %s for no key update", (low,))
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True, options=SERVICE_OPTIONS) as peer:

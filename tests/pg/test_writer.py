@@ -41,12 +41,11 @@ class FinishedCase(msgspec.Struct, frozen=True):
     id: UUID
 
 
-CANCEL_CASES = Bulk(
-    "test.cancel_cases",
-    "update cases c set state = 'cancelled' from json_to_recordset(%(rows)s::json) as r (id uuid) where c.id = r.id",
-    FinishedCase,
-    ("id",),
+CANCEL = (
+    "update cases c set state = 'cancelled' from json_to_recordset(%(rows)s::json) as r (id uuid) where c.id = r.id"
 )
+CANCEL_CASES = Bulk("test.cancel_cases", CANCEL, FinishedCase, ("id",))
+WITHDRAW_CASES = Bulk("test.withdraw_cases", CANCEL, FinishedCase, ("id",))  # another way to the same end
 
 
 class Denied(Condition):
@@ -269,9 +268,10 @@ async def test_two_units_that_change_one_thing_are_decided_one_after_the_other(
 ) -> None:
     (case,) = make_cases(tenant)
     is_ready = IsInState("case", case, ("ready",))
-    cancel = [a_unit(tenant, is_ready, also=lambda _: [Write(CANCEL_CASES, FinishedCase(case))]) for _ in range(2)]
     denied = a_unit(tenant, is_ready, Denied())
-    answers = await asyncio.gather(*(writer.write(unit) for unit in [denied, *cancel]))
+    cancel = a_unit(tenant, is_ready, also=lambda _: [Write(CANCEL_CASES, FinishedCase(case))])
+    withdraw = a_unit(tenant, is_ready, also=lambda _: [Write(WITHDRAW_CASES, FinishedCase(case))])
+    answers = await asyncio.gather(*(writer.write(unit) for unit in [denied, cancel, withdraw]))
     assert [answer.code if answer else None for answer in answers] == ["limit", None, "state"]
     assert answers[2]
     assert answers[2].what.endswith("is cancelled")  # the true state, not that before the batch

@@ -99,6 +99,51 @@ async def test_of_two_writers_one_wins_a_key_and_the_other_learns_of_it(
     assert admin.execute("select count(*) from ledger_entry").fetchall() == [(60,)]
 
 
+async def test_cases_are_locked_by_tenant_and_id(
+    writers: tuple[Writer, Writer], database: Database, make_cases: MakeCases, admin: Admin
+) -> None:
+    """While the lowest is held by somebody, no other one is locked, so that nobody ever waits in a circle."""
+    first, second = sorted([await database.ensure_tenant("a"), await database.ensure_tenant("b")])
+    (theirs,) = make_cases(second)
+    low, high = make_cases(first, 2)
+    admin.execute("update cases set changed_at = now() where id = %s", (low,))  # now it lies behind the others
+    admin.execute("begin")
+    admin.execute("select from cases where id = %s for no key update", (low,))
+    units = [a_unit(second, theirs, []), a_unit(first, high, []), a_unit(first, low, [])]
+    writing = asyncio.gather(*(writers[0].write(unit) for unit in units))
+    await asyncio.sleep(0.3)
+    assert not writing.done()
+    admin.execute("select from cases where id in (%s, %s) for no key update nowait", (high, theirs))
+    admin.execute("commit")
+    assert await asyncio.wait_for(writing, 5) == [None] * 3
+
+
+async def test_keys_are_taken_by_tenant_and_digest(
+    writers: tuple[Writer, Writer], database: Database, admin: Admin
+) -> None:
+    first, second = sorted([await database.ensure_tenant("a"), await database.ensure_tenant("b")])
+    low, high, theirs = UUID(int=5), UUID(int=2**127), UUID(int=1)
+
+    def take(tenant: UUID, digest: UUID) -> Unit:
+        def build(stamp: Stamp) -> list[Write]:
+            return [first_entry(stamp, tenant, "test.done", subject=stamp.entry)]
+
+        return Unit(tenant, build, (TakesKey(digest, UUID(int=0)),))
+
+    insert = "insert into idempotency_key (digest, tenant, holder, payload) values (%s, %s, %s, %s)"
+    admin.execute("begin")
+    admin.execute(insert, (low, first, low, low))
+    units = [take(second, theirs), take(first, high), take(first, low)]
+    writing = asyncio.gather(*(writers[0].write(unit) for unit in units))
+    await asyncio.sleep(0.3)
+    assert not writing.done()
+    admin.execute("set local lock_timeout = '500ms'")
+    for digest, tenant in ((high, first), (theirs, second)):  # nobody has inserted these yet
+        admin.execute(insert, (digest, tenant, digest, digest))
+    admin.execute("rollback")
+    assert await asyncio.wait_for(writing, 5) == [None] * 3
+
+
 async def test_waking_locks_in_order_of_ids(
     database_url: str, tenant: UUID, make_cases: MakeCases, admin: Admin
 ) -> None:
