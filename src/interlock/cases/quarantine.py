@@ -1,0 +1,71 @@
+"""Quarantine for what was asked in line: no case waits for it, but the data are kept whole, with every violation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from interlock.cases.journal import encode
+from interlock.cases.store import ADD_QUARANTINES, NewQuarantine
+from interlock.db.gates import TakesKey, key_digest, short_digest
+from interlock.db.work import Stamp, Unit, Write
+from interlock.db.writer import Writer
+from interlock.errors import Violation, WorkFailed
+from interlock.ledger.ledger import first_entry
+
+
+async def quarantine_question(
+    writer: Writer,
+    tenant: UUID,
+    *,
+    workflow: str,
+    point: str,
+    contract: str,
+    key: str,
+    value: Mapping[str, Any],
+    violations: Sequence[Violation],
+) -> UUID:
+    """Keep the input of a decision that was asked in line and breaks its contract. The quarantine's id.
+
+    The same key with the same input is kept once, however often it is sent.
+
+    Args:
+        writer: For the commit.
+        tenant: Whose.
+        workflow: Whose decision point.
+        point: The decision point.
+        contract: What the input breaks.
+        key: The decision's idempotency key. It stays free, so that mended input may come under it.
+        value: The input.
+        violations: What of the contract it breaks.
+    """
+    data = encode(value)
+
+    def build(stamp: Stamp) -> Sequence[Write]:
+        row = NewQuarantine(
+            id=stamp.entry,
+            tenant=tenant,
+            case_id=None,
+            workflow=workflow,
+            point=point,
+            contract=contract,
+            data=data,
+            violations=encode(violations),
+            created_at=stamp.now,
+        )
+        entry = first_entry(
+            stamp, tenant, "decision.quarantined", subject=stamp.entry, point=f"{workflow}.{point}",
+            rules=sorted({violation.rule for violation in violations}), input_digest=short_digest(data),
+        )  # fmt: skip
+        return [Write(ADD_QUARANTINES, row), entry]
+
+    payload = short_digest(data)
+    taken = TakesKey(key_digest(tenant, f"quarantine:{workflow}.{point}:{payload}", key), payload)
+    unit = Unit(tenant, build, (taken,))
+    refusal = await writer.write(unit)
+    if refusal is None:
+        return unit.id
+    if refusal.holder is None:
+        raise WorkFailed(refusal.what)
+    return refusal.holder
