@@ -1,0 +1,184 @@
+"""What callers send. Unknown fields are refused; amounts of money are strings such as "12.30 MYR"."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from interlock.cases.resolve import Way
+from interlock.cases.store import CaseState
+from interlock.oversight.review import Resolution
+
+Key = Annotated[str, Meta(min_length=1, max_length=200)]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Why = Annotated[str, Meta(min_length=1, max_length=4000)]
+Limit = Annotated[int, Meta(ge=1, le=200)]
+Utc = Annotated[datetime, Meta(tz=True)]
+
+
+class NewCaseBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A case to be taken in.
+
+    Attributes:
+        workflow: The workflow that it goes through.
+        input: Its input; checked against the workflow's contract, and kept in quarantine if it breaks it.
+        key: The idempotency key: the same key and input give the same case. It may come as Idempotency-Key instead.
+    """
+
+    workflow: Name
+    input: Any
+    key: Key | None = None
+
+
+class CaseLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a batch.
+
+    Attributes:
+        key: The idempotency key.
+        input: The case's input.
+    """
+
+    key: Key
+    input: Any
+
+
+class DecideBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be decided in line.
+
+    Attributes:
+        point: The decision point, as ``workflow.point``.
+        input: What to decide on; checked against the point's contract.
+        key: The idempotency key: the same key and input give the same decision. It may come as Idempotency-Key instead.
+        exposure: The money at stake, as "12.30 MYR", if the point's file does not say where it stands.
+    """
+
+    point: Name
+    input: dict[str, Any]
+    key: Key | None = None
+    exposure: Annotated[str, Meta(max_length=60)] | None = None
+
+
+class ResolveReviewBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's word on a review; who says it is the key's own name.
+
+    Attributes:
+        resolution: approve: the proposal holds; change: ``output`` holds; reject: no.
+        reason_code: Why, for counting: a short slug.
+        output: The whole output that holds instead; for ``change`` only.
+        note: Why, in words.
+    """
+
+    resolution: Resolution
+    reason_code: Annotated[str, Meta(min_length=1, max_length=100)]
+    output: dict[str, Any] | None = None
+    note: Annotated[str, Meta(max_length=4000)] = ""
+
+
+class ResolveExceptionBody(msgspec.Struct, frozen=True, kw_only=True):
+    """How an exception is resolved.
+
+    Attributes:
+        way: retry, took_effect, no_effect (an action in doubt, after looking into the other side's book) or abandon.
+        why: For whoever reads the ledger.
+    """
+
+    way: Way
+    why: Why
+
+
+class StopBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be stopped.
+
+    Attributes:
+        scope: everything, workflow:NAME, point:WORKFLOW.POINT, component:REF, connector:NAME or action:WORKFLOW.NAME.
+        why: For whoever reads the ledger.
+        until: When it ends by itself, with a time zone; without it, somebody resumes.
+    """
+
+    scope: Name
+    why: Why
+    until: Utc | None = None
+
+
+class ResumeBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a stop is lifted.
+
+    Attributes:
+        why: For whoever reads the ledger.
+    """
+
+    why: Why
+
+
+class ReleaseBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Mended input for a case that waits in quarantine.
+
+    Attributes:
+        input: The whole input.
+    """
+
+    input: Any
+
+
+class CasesQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which cases, the newest first.
+
+    Attributes:
+        workflow: Only of this workflow.
+        state: Only in this state.
+        before: Only those that came before this case: the ``next`` of a page holds it.
+        limit: How many at most.
+    """
+
+    workflow: Name | None = None
+    state: CaseState | None = None
+    before: UUID | None = None
+    limit: Limit = 50
+
+
+class SummaryQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What is counted.
+
+    Attributes:
+        workflow: Only of this workflow.
+    """
+
+    workflow: Name | None = None
+
+
+class BatchQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a batch goes.
+
+    Attributes:
+        workflow: The workflow of every line.
+    """
+
+    workflow: Name
+
+
+class ReviewsQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which reviews, the most expected loss first.
+
+    Attributes:
+        queue: Only of this queue.
+        limit: How many at most.
+        skip: How many to pass over.
+    """
+
+    queue: Name | None = None
+    limit: Limit = 50
+    skip: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+
+
+class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a list.
+
+    Attributes:
+        limit: How many at most.
+    """
+
+    limit: Limit = 50

@@ -1,0 +1,47 @@
+"""What a route says about itself: who may ask, what it takes and gives. The guard and the OpenAPI document read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from interlock.api.keys import Scope
+
+MOST_BYTES = 2_200_000
+"""Of a request's body: the largest input of a case, and its envelope."""
+SECONDS = 35.0
+"""The longest that a request may take, reading its body too: longer than the writer waits for a lost database."""
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation of the API.
+
+    Attributes:
+        needs: One of these scopes; empty: no key is needed.
+        gives: The documents by status.
+        takes: The body; None: there is none.
+        asks: The parameters of the query; None: there are none.
+        refuses: The statuses with which it may refuse, beside those that every operation has.
+        seconds: The longest that it may take.
+        lines: Whether body and answer are NDJSON, a document a line.
+    """
+
+    needs: tuple[Scope, ...]
+    gives: dict[int, Any]
+    takes: Any = None
+    asks: Any = None
+    refuses: tuple[int, ...] = ()
+    seconds: float = SECONDS
+    lines: bool = False
+
+
+def says(endpoint: Endpoint) -> dict[str, Any]:
+    """The route's ``opt`` that holds the endpoint."""
+    return {"endpoint": endpoint}
+
+
+def endpoint_of(opt: dict[str, Any]) -> Endpoint | None:
+    """The endpoint of a route's ``opt``."""
+    found = opt.get("endpoint")
+    return found if isinstance(found, Endpoint) else None
