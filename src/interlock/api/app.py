@@ -1,0 +1,85 @@
+"""The application: every route of the API, behind its guard, with its errors as problem details."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import msgspec
+from litestar import Litestar, Response, Router, get
+from litestar.datastructures import State
+from litestar.types import ControllerRouterHandler
+
+from interlock.api.batch import submit_batch
+from interlock.api.call import Call, check_caller, limit_time
+from interlock.api.cases import list_cases, read_case, submit_case, summarise_cases
+from interlock.api.decisions import decide, read_decision
+from interlock.api.endpoint import MOST_BYTES, Endpoint, says
+from interlock.api.exceptions import list_exceptions
+from interlock.api.exceptions import resolve as resolve_exception
+from interlock.api.health import read_health
+from interlock.api.openapi import describe
+from interlock.api.problems import answer_error
+from interlock.api.quarantine import list_quarantine, read_quarantine
+from interlock.api.quarantine import release as release_quarantined
+from interlock.api.reviews import claim_review, list_reviews, read_review, release_review, resolve_review
+from interlock.api.sending import add_headers
+from interlock.api.stops import list_stops, resume_scope, stop_scope
+from interlock.node import Node
+
+ROUTES: tuple[ControllerRouterHandler, ...] = (
+    submit_case,
+    submit_batch,
+    list_cases,
+    summarise_cases,
+    read_case,
+    decide,
+    read_decision,
+    list_reviews,
+    read_review,
+    claim_review,
+    release_review,
+    resolve_review,
+    list_exceptions,
+    resolve_exception,
+    list_stops,
+    stop_scope,
+    resume_scope,
+    list_quarantine,
+    read_quarantine,
+    release_quarantined,
+    read_health,
+)
+
+
+@get("/openapi.json", opt=says(Endpoint(needs=(), gives={})))
+async def read_openapi(request: Call) -> Response[bytes]:
+    """This document; needs no key."""
+    return Response(request.app.state["openapi"], media_type="application/json")
+
+
+def create_app(node: Node, *, more: Sequence[ControllerRouterHandler] = ()) -> Litestar:
+    """The application of a node.
+
+    Args:
+        node: The process; it is not closed here.
+        more: Routes beside the API's, such as the console's; they bring their own guards and time limits.
+    """
+    api = Router(
+        path="/",
+        route_handlers=[*ROUTES, read_openapi],
+        request_class=Call,
+        request_max_body_size=MOST_BYTES,
+        guards=[check_caller],
+        middleware=[limit_time],
+    )
+    app = Litestar(
+        route_handlers=[api, *more],
+        exception_handlers={Exception: answer_error},
+        before_send=[add_headers],
+        state=State({"node": node}),
+        openapi_config=None,  # our own document is made from the same words that guard the routes
+        logging_config=None,  # failures are logged once, by answer_error, with their trace
+    )
+    app.state["openapi"] = msgspec.json.encode(describe(app, version("interlock")))
+    return app

@@ -1,0 +1,200 @@
+"""Decisions in line: asked over HTTP, answered at once, or sent to a person."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from litestar import Response, get, post
+from litestar.params import FromPath
+
+from interlock.api.bodies import DecideBody
+from interlock.api.call import Call, answer
+from interlock.api.documents import DecidedDocument, DecisionDocument, FullDecision
+from interlock.api.endpoint import Endpoint, says
+from interlock.api.keys import Scope
+from interlock.api.problems import Problem, answer_problem
+from interlock.api.stored import as_hex, as_text, embed
+from interlock.cases.quarantine import quarantine_question
+from interlock.cases.registry import Registered
+from interlock.decisions.decide import Asked, Deferred, find_decision
+from interlock.decisions.decision import Decision, Route
+from interlock.decisions.point import DecisionPoint
+from interlock.errors import ContractViolated, MoneyInvalid, NotFound
+from interlock.money import Money
+from interlock.oversight.queue import find_review
+from interlock.oversight.review import Resolution, Review
+from interlock.spelling import meant
+
+
+@post(
+    "/v1/decisions",
+    opt=says(
+        Endpoint(
+            needs=(Scope.DECIDE,),
+            takes=DecideBody,
+            gives={200: DecidedDocument, 202: DecidedDocument},
+            refuses=(404, 409, 422, 503),
+        )
+    ),
+)
+async def decide(request: Call) -> Response[bytes]:
+    """Take a decision in line.
+
+    200: it is settled. 202: a person has yet to decide. 422: the input breaks its contract and is kept in quarantine.
+    503: the queue is full, and nothing was decided. The same key and input give the same decision, whatever became of
+    it; the same key with another input is refused.
+    """
+    body = await request.read(DecideBody)
+    registered, point = _point(request, body.point)
+    asked = Asked(
+        tenant=request.tenant,
+        workflow=registered.workflow.name,
+        point=point,
+        declaration=registered.declaration.digest,
+        library=registered.library,
+        key=request.key(body.key),
+        value=body.input,
+        exposure=_money(body.exposure),
+    )
+    try:
+        decision = await request.node.tools.decider.decide(asked)
+    except ContractViolated as cause:
+        held = await quarantine_question(
+            request.node.writer,
+            request.tenant,
+            workflow=asked.workflow,
+            point=point.name,
+            contract=point.input,
+            key=asked.key,
+            value=body.input,
+            violations=cause.violations,
+        )
+        raise ContractViolated(
+            cause.what, cause.violations, where="/input", todo=cause.todo, quarantine=str(held)
+        ) from cause
+    if isinstance(decision, Deferred):
+        return _deferred(request, decision)
+    document = decided_document(decision, await _review_of(request, decision))
+    return answer(document, 200 if document.settled else 202, location=document.follow)
+
+
+@get(
+    "/v1/decisions/{decision_id:uuid}",
+    opt=says(Endpoint(needs=(Scope.READ, Scope.DECIDE), gives={200: FullDecision}, refuses=(404,))),
+)
+async def read_decision(request: Call, decision_id: FromPath[UUID]) -> Response[bytes]:
+    """One decision: who was asked, why it took its route, and what holds now."""
+    decision = await find_decision(request.node.database, request.tenant, decision_id)
+    review = await _review_of(request, decision)
+    holds = decided_document(decision, review)
+    fields = {name: getattr(told, name) for told in [decision_document(decision)] for name in told.__struct_fields__}
+    return answer(
+        FullDecision(
+            **fields,
+            settled=holds.settled,
+            output=holds.output,
+            resolution=holds.resolution,
+            resolved_by=review.resolved_by if review else None,
+        )
+    )
+
+
+def decided_document(decision: Decision, review: Review | None) -> DecidedDocument:
+    """What a caller acts on: the output only where one holds."""
+    resolution = review.resolution if review else None
+    output = None
+    if decision.route is Route.AUTOMATIC:
+        output = decision.output
+    elif review and resolution in (Resolution.APPROVE, Resolution.CHANGE):
+        output = review.output
+    return DecidedDocument(
+        id=decision.id,
+        route=decision.route,
+        settled=decision.route is not Route.REVIEW or resolution is not None,
+        output=embed(output),
+        confidence=decision.confidence,
+        reasons=embed(decision.reasons),
+        valid_until=decision.valid_until,
+        review=decision.review,
+        resolution=resolution,
+        follow=f"/v1/decisions/{decision.id}",
+    )
+
+
+def decision_document(decision: Decision) -> DecisionDocument:
+    """A stored decision as callers get it."""
+    return DecisionDocument(
+        id=decision.id,
+        case=decision.case_id,
+        workflow=decision.workflow,
+        point=decision.point,
+        key=decision.key,
+        route=decision.route,
+        proposal=embed(decision.output),
+        component=decision.component,
+        component_digest=as_hex(decision.component_digest),
+        propensity=decision.propensity,
+        attempts=embed(decision.attempts),
+        confidence=decision.confidence,
+        confidence_needed=decision.confidence_needed,
+        exposure=as_text(decision.exposure),
+        reasons=embed(decision.reasons),
+        findings=embed(decision.findings),
+        verdicts=embed(decision.verdicts),
+        evidence=embed(decision.evidence),
+        review=decision.review,
+        input=embed(decision.input),
+        input_hash=decision.input_hash.hex(),
+        input_contract=decision.input_contract,
+        output_hash=as_hex(decision.output_hash),
+        output_contract=decision.output_contract,
+        declaration=decision.declaration.hex(),
+        cost=decision.cost,
+        took_us=embed(decision.took_us),
+        decided_at=decision.decided_at,
+        valid_until=decision.valid_until,
+        supersedes=decision.supersedes,
+    )
+
+
+def _point(call: Call, name: str) -> tuple[Registered, DecisionPoint]:
+    workflow, _, point = name.rpartition(".")
+    known = {
+        f"{registered.workflow.name}.{point}": (registered, registered.declaration.decisions[point])
+        for registered in call.node.registry.all
+        for point in registered.declaration.decisions
+    }
+    if name not in known:
+        todo = meant(name, known) if workflow and point else "write workflow.point"
+        raise NotFound(f"there is no decision point {name[:100]!r}", where="/point", todo=todo)
+    return known[name]
+
+
+def _money(text: str | None) -> Money | None:
+    if text is None:
+        return None
+    try:
+        money = Money.parse(text)
+    except MoneyInvalid as cause:
+        raise MoneyInvalid(cause.what, where="/exposure", todo=cause.todo) from cause
+    if money.minor < 0:
+        raise MoneyInvalid(f"{money} is below zero", where="/exposure", todo="send what is at stake")
+    return money
+
+
+async def _review_of(call: Call, decision: Decision) -> Review | None:
+    return await find_review(call.node.database, call.tenant, decision.review) if decision.review else None
+
+
+def _deferred(call: Call, deferred: Deferred) -> Response[bytes]:
+    seconds = max(1, round(deferred.pause.total_seconds()))
+    problem = Problem(
+        type="urn:interlock:problem:queue-full",
+        title="The queue of reviews is full",
+        status=503,
+        detail=deferred.why,
+        code="queue-full",
+        todo=f"nothing was decided: ask again in {seconds} s with the same key",
+        trace=call.trace,
+    )
+    return answer_problem(problem, {"Retry-After": str(seconds)})

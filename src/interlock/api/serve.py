@@ -1,0 +1,89 @@
+"""Listening: uvicorn in the node's own event loop, so that requests and the writer share it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncGenerator, Generator
+
+import uvicorn
+from litestar import Litestar
+
+from interlock.errors import ConfigInvalid
+
+BACKLOG = 1024
+MOST_AT_ONCE = 1000
+"""Requests and connections; more are answered with 503 at once."""
+KEEP_ALIVE_S = 15
+DRAIN_S = 10
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it listens, and leaves the signals to whoever runs the process."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listens = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listens.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving(app: Litestar, host: str, port: int) -> AsyncGenerator[str]:
+    """Listen as long as this is open; gives the URL. On leaving, requests under way have ten seconds to end.
+
+    Args:
+        app: What answers.
+        host: The address to listen on.
+        port: 0 takes a free one.
+
+    Raises:
+        ConfigInvalid: the address cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as cause:
+        what = f"{host}:{port} cannot be listened on: {cause.strerror or cause}"
+        raise ConfigInvalid(
+            what, where="api_port", todo="name another port or address, or stop what listens there"
+        ) from cause
+    server = _Server(_settings(app))
+    running = asyncio.create_task(server.serve(sockets=[listening]), name="interlock-http")
+    begun = asyncio.create_task(server.listens.wait())
+    try:
+        await asyncio.wait((running, begun), return_when=asyncio.FIRST_COMPLETED)
+        if not server.listens.is_set():
+            running.result()
+            raise ConfigInvalid(f"the server on {host}:{port} ended before it listened", where="api_port")
+        name = f"[{host}]" if family == socket.AF_INET6 else host
+        yield f"http://{name}:{listening.getsockname()[1]}"
+    finally:
+        begun.cancel()
+        server.should_exit = True
+        await running  # also says why it did not begin
+        listening.close()
+
+
+def _settings(app: Litestar) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        loop="none",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        limit_concurrency=MOST_AT_ONCE,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=DRAIN_S,
+    )

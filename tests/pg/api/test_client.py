@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from interlock import client as client_module
+from interlock.api.keys import make_key
+from interlock.client import Answered, Client
+from interlock.errors import DatabaseUnavailable
+from interlock.money import Money
+from interlock.node import Node
+
+SMALL = {"who": "ana", "total": "12.30"}
+LARGE = {"who": "ana", "total": "250.00"}
+
+
+@pytest.fixture
+async def interlock(node: Node, url: str) -> Any:
+    secret = await make_key(node.database, node.writer, node.tenant, name="script", scopes=["admin"])
+    with Client(url, secret) as interlock:
+        yield interlock
+
+
+async def test_a_script_submits_and_reads(interlock: Client) -> None:
+    case = await asyncio.to_thread(interlock.submit, "claims", "k", SMALL)
+    record = await asyncio.to_thread(interlock.case, case.id)
+
+    assert isinstance(record.id, UUID)
+    assert (record.id, record.key, record.input) == (case.id, "k", SMALL)
+
+
+async def test_a_script_reviews(interlock: Client) -> None:
+    def work() -> tuple[Any, Any, Any]:
+        asked = interlock.decide("claims.approve", "k", LARGE, exposure=Money("250.00", "MYR"))
+        (review,) = interlock.reviews(queue="claims")
+        interlock.claim(review.id)
+        output = {"approved": False, "reason": "odd"}
+        interlock.resolve(review.id, "change", reason_code="odd", output=output, note="looks odd")
+        return asked, review, interlock.decide("claims.approve", "k", LARGE)
+
+    asked, review, settled = await asyncio.to_thread(work)
+    assert (asked.settled, review.decision) == (False, asked.id)
+    assert (settled.settled, settled.output, settled.id) == (True, {"approved": False, "reason": "odd"}, asked.id)
+
+
+async def test_a_refusal_says_everything(interlock: Client) -> None:
+    with pytest.raises(Answered) as refused:
+        await asyncio.to_thread(interlock.submit, "claims", "k", {"who": ""})
+
+    assert (refused.value.problem.status, refused.value.problem.code) == (422, "contract-violated")
+    assert "/total" in str(refused.value)
+
+
+async def test_a_full_queue_is_a_refusal(interlock: Client) -> None:
+    await asyncio.to_thread(interlock.decide, "claims.rare", "r-1", SMALL)
+    with pytest.raises(Answered, match="queue tiny") as refused:
+        await asyncio.to_thread(interlock.decide, "claims.rare", "r-2", SMALL)
+
+    assert refused.value.problem.code == "queue-full"
+
+
+async def test_a_server_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "_FIRST_PAUSE_S", 0.001)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with (
+        Client(f"http://127.0.0.1:{port}", "ilk_x") as interlock,
+        pytest.raises(DatabaseUnavailable, match="no answer"),
+    ):
+        interlock.reviews()
