@@ -24,6 +24,7 @@ _OTHER = re.compile(
     r"EXPIR|VALID|UNTIL|DELIVER|PRINT|SINCE|BEFORE|ACT\b|EFFECTIVE|PERIOD|PROMO|FROM|\bTO\b|DUE|BIRTH|ENTRY|REF"
 )
 _SALE = re.compile(r"INV|BILL|RECEIPT|TRANS|SALE|SLIP|DOC|ORDER|CASHIER|POS\b|TERMINAL|PAID")
+_MOST_PRINTS = 300
 _FAR_DAYS = 400
 _LONGEST_ROW = 1000
 
@@ -63,12 +64,15 @@ class DateCandidate(msgspec.Struct, frozen=True):
 def date_candidates(page: Page) -> tuple[DateCandidate, ...]:
     """Every distinct date of a page, the first printed first; linear in the page's text."""
     prints: dict[date, list[DatePrint]] = {}
-    above = ""
+    above, seen = "", 0
     for row in page.rows:
         text = " ".join(word.text for word in row)[:_LONGEST_ROW]
         taken: list[tuple[int, int]] = []
+        if seen > _MOST_PRINTS:
+            break
         for found in find_dates(text):
             better = any(found.start < end and start < found.end for start, end in taken)
+            seen += 1
             taken.append((found.start, found.end))
             if found.value in prints or len(prints) < MOST_CANDIDATES:
                 prints.setdefault(found.value, []).append(

@@ -29,7 +29,7 @@ _TOKEN = re.compile(r"[^\W_]+")
 
 
 def fingerprint(fields: Mapping[str, Any]) -> str:
-    """Vendor, date and total in one canonical form, such as ``"ABCHOTRADING|2019-01-09|31.00"``.
+    """Vendor, date and total in one canonical form, such as ``"UNICORNSHOP|2026-01-09|31.00"``.
 
     Two receipts with the same fingerprint are one purchase, however they were scanned or spelt.
 

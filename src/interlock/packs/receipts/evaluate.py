@@ -26,6 +26,8 @@ from interlock.packs.receipts.reading import Run, read
 LARGEST_AUTOMATIC = Decimal(100)
 """Totals of this and more go to a person, whatever the confidence."""
 
+_ROUNDING = Decimal("0.05")
+
 
 class Judged(msgspec.Struct, frozen=True):
     """One receipt as read, beside its truth.
@@ -67,6 +69,13 @@ class Judged(msgspec.Struct, frozen=True):
         """Whether letters and digits of the name are the labelled ones."""
         return bool(self.company) and self.company == self.truth.company
 
+    @property
+    def off(self) -> Decimal:
+        """How far the total is from the labelled one; zero where either is unknown."""
+        if self.total is None or self.truth.total is None:
+            return Decimal(0)
+        return abs(self.total - self.truth.total)
+
     def automatic(self, thresholds: Sequence[Threshold]) -> bool:
         """Whether it would be paid without a person: small, sure, and nothing speaks against it."""
         if self.total is None or self.findings:
@@ -90,6 +99,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         small: How many others there are.
         automatic: The share of the others that would be paid without a person.
         wrong_total: The share of wrong totals among these.
+        wrong_by_more: The share with a total that is off by more than five sen: not a matter of rounding.
         wrong_total_or_date: The share with a wrong total or date.
         wrong_any: The share with any wrong field.
         overpaid: What these totals exceed the true ones by, together, in ringgit.
@@ -108,6 +118,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     small: int
     automatic: float
     wrong_total: float
+    wrong_by_more: float
     wrong_total_or_date: float
     wrong_any: float
     overpaid: str
@@ -175,6 +186,7 @@ def summarise(judged: Sequence[Judged], thresholds: tuple[Threshold, ...]) -> Ev
         small=len(small),
         automatic=len(paid) / max(len(small), 1),
         wrong_total=_share(not one.total_right for one in paid),
+        wrong_by_more=_share(one.off > _ROUNDING for one in paid),
         wrong_total_or_date=_share(not (one.total_right and one.date_right) for one in paid),
         wrong_any=_share(not (one.total_right and one.date_right and one.company_right) for one in paid),
         overpaid=f"{over:f}",
@@ -211,6 +223,7 @@ def shown(result: Evaluation) -> str:
             f"to a person by size   {result.large:.2%}",
             f"others automatic      {result.automatic:.2%} of {result.small} (confidence {bounds})",
             f"  wrong total         {result.wrong_total:.2%}, overpaid {result.overpaid} MYR: {wrong}",
+            f"  by more than 5 sen  {result.wrong_by_more:.2%}",
             f"  wrong total or date {result.wrong_total_or_date:.2%}",
             f"  any field wrong     {result.wrong_any:.2%}",
             f"time to read          p50 {result.latency_p50_ms} ms, p99 {result.latency_p99_ms} ms",

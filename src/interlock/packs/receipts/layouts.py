@@ -106,7 +106,8 @@ class Sheet:
         """One word at a place; cut at the first comma, nothing where nothing is left."""
         shown = text.partition(",")[0].strip()
         if shown:
-            x0, y0 = _MARGIN + round(left) + self._random.randint(-2, 2), round(top) + self._random.randint(-1, 1)
+            x0 = max(_MARGIN + round(left) + self._random.randint(-2, 2), 0)
+            y0 = round(top) + self._random.randint(-1, 1)
             self.words.append(shown)
             self.boxes.append([x0, y0, x0 + max(round(len(text) * height * 0.52), 6), y0 + round(height)])
 

@@ -15,7 +15,7 @@ _AMOUNT = re.compile(r"(-?)\s*(?:RM|MYR|\$)?\s*(-?)\s*([0-9]{1,12})(?:\.([0-9]{1
 _NOT_LETTER = re.compile(r"[^\w]|_")
 _REGISTRATION = re.compile(
     r"[\s,.:;*-]*(?:"
-    # a registration number: (169199-V), 862725-U, 001451637-M, (8199K), (JM0761170-K), (CO. NO. 113825-W)
+    # a registration number: (900001-V), 900002-U, 009000003-M, (9004K), (JM0900005-K), (CO. NO. 900006-W)
     r"[(\[{]?\s*(?:(?:CO|COMPANY|REG|ROC|BR|BRN)\b[\s.]*)*(?:NO\b)?[\s.:#]*"
     r"(?:[A-Z]{1,3}\s?)?[0-9OIL][0-9OIL\s]{2,13}[0-9OIL]\s?[-.~_]?\s?[A-Z]?\s*[)\]}]+"
     r"|[(\[{]\s*(?:(?:CO|COMPANY|REG|ROC|BR|BRN)\b[\s.]*)*(?:NO\b)?[\s.:#]*"

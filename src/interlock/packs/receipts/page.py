@@ -17,6 +17,9 @@ from interlock.errors import ComponentFailed
 LARGEST_COORDINATE = 1e7
 """Far above any scan; what lies beyond is pulled back to it, so that no later product overflows."""
 
+LONGEST_WORD = 200
+"""Signs. Phrases on receipts have up to about 60; what a page made to cost time has beyond this is not read."""
+
 _LARGEST_WHOLE = 10**15
 _SAME_ROW = 0.55
 """Centres closer than this part of the smaller height stand in one row (print is single-spaced at about 1.2)."""
@@ -126,7 +129,7 @@ def _words(receipt: Mapping[str, Any]) -> list[Word]:
     for index, (text, box) in enumerate(zip(texts, boxes, strict=True)):
         if not isinstance(text, str):
             raise ComponentFailed("a word must be a string", where=f"/words/{index}", todo="send what the OCR gave")
-        trimmed = text.strip().upper()
+        trimmed = text[:LONGEST_WORD].strip().upper()
         if trimmed:
             words.append(Word(index, trimmed, *_edges(box, index)))
     return words

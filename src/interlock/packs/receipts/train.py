@@ -31,8 +31,10 @@ from interlock.packs.receipts.totals import total_features, total_question
 from interlock.packs.receipts.vendors import vendor_candidates, vendor_features
 
 FOLDS = 5
-LARGEST_WRONG = 0.015
-"""The share of wrong totals that thresholds may let through on the training receipts; the goal is 0.02."""
+LARGEST_WRONG = 0.02
+"""The share of wrong totals that a threshold may let through in its band."""
+LEAST_CONFIDENCE = 75
+"""In hundredths: a total that is wrong with more than one chance in four is not paid, however right the others are."""
 _BANDS = (Decimal(50), LARGEST_AUTOMATIC)
 _SAME_SCORE = 1e-5
 
@@ -158,30 +160,29 @@ def judge_held(receipts: Sequence[Labelled], held: Held, fold_of: Sequence[int])
 
 
 def thresholds_of(judged: Sequence[Judged]) -> tuple[Threshold, ...]:
-    """For each band, the least confidence from which on at most ``LARGEST_WRONG`` of the band's totals are wrong."""
+    """For each band, the least confidence, in hundredths, with at most ``LARGEST_WRONG`` of what it lets through wrong.
+
+    Never below ``LEAST_CONFIDENCE``; 1 where no confidence is enough.
+    """
     found: list[Threshold] = []
     low = Decimal(-(10**9))
     for below in _BANDS:
-        band = sorted(
-            (
-                one
-                for one in judged
-                if one.total is not None
-                and low <= one.total < below
-                and one.truth.total is not None
-                and not one.findings
-            ),
-            key=lambda one: -one.confidence,
-        )
-        wrong, least = 0, 1.0
-        for count, one in enumerate(band, start=1):
-            wrong += not one.total_right
-            if wrong <= LARGEST_WRONG * count:
-                least = one.confidence
-        # Rounded down to what a person would write, never below an even chance.
-        found.append(Threshold(str(below), max(int(least * 100) / 100, 0.5)))
+        band = [
+            one
+            for one in judged
+            if one.total is not None and low <= one.total < below and one.truth.total is not None and not one.findings
+        ]
+        found.append(Threshold(str(below), _least_confidence(band)))
         low = below
     return tuple(found)
+
+
+def _least_confidence(band: Sequence[Judged]) -> float:
+    for level in range(LEAST_CONFIDENCE, 100):
+        paid = [one for one in band if one.confidence >= level / 100]
+        if paid and sum(not one.total_right for one in paid) <= LARGEST_WRONG * len(paid):
+            return level / 100
+    return 1.0
 
 
 def nested(judged: Sequence[Judged], fold_of: Sequence[int]) -> tuple[float, float]:
