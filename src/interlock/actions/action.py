@@ -132,11 +132,28 @@ class Move(msgspec.Struct, frozen=True):
         move: What.
         why: In a sentence.
         at: For a wait: until when.
+        cleared: For another sending: whether no earlier request can take effect any more, so that the doubt is over.
     """
 
     move: NextMove
     why: str
     at: datetime | None = None
+    cleared: bool = False
+
+
+def is_remembered(action: Action, abilities: Abilities, now: datetime) -> bool:
+    """Whether a request that is sent now, and that lives as long as it can, still meets its key at the other side.
+
+    Args:
+        action: With its times of sending.
+        abilities: What its connector can do.
+        now: The database's time.
+    """
+    if not abilities.honours_keys or action.first_sent_at is None:
+        return abilities.honours_keys
+    patience = action.send_deadline - action.sent_at if action.send_deadline and action.sent_at else timedelta(0)
+    latest = now + patience + (abilities.max_request_life or timedelta(0)) + SAFETY
+    return latest < action.first_sent_at + abilities.key_retention
 
 
 def settle_doubt(action: Action, abilities: Abilities, now: datetime, *, absent: bool = False) -> Move:
@@ -151,16 +168,16 @@ def settle_doubt(action: Action, abilities: Abilities, now: datetime, *, absent:
         now: The database's time.
         absent: Whether a look-up, just made, found nothing.
     """
-    remembered = action.first_sent_at is None or now < action.first_sent_at + abilities.key_retention - SAFETY
-    if abilities.honours_keys and remembered and not (abilities.can_look_up and not absent):
-        return Move(NextMove.SEND_AGAIN, "the other side honours the key: sent again, it takes effect once")
     if abilities.can_look_up and not absent:
         return Move(NextMove.LOOK_UP, "the other side can be asked by key")
-    if abilities.max_request_life is None:
+    life = abilities.max_request_life
+    dead_at = (action.send_deadline or now) + life if life is not None else None
+    if absent and dead_at and now >= dead_at:
+        return Move(NextMove.SEND_AGAIN, "it is not there, and no request can be under way any more", cleared=True)
+    if is_remembered(action, abilities, now):
+        return Move(NextMove.SEND_AGAIN, "the other side honours the key: sent again, it takes effect once")
+    if dead_at is None:
         return Move(NextMove.ASK_PERSON, "how long a request can live at the other side is not declared")
-    dead_at = (action.send_deadline or now) + abilities.max_request_life
     if now < dead_at:
         return Move(NextMove.WAIT, "a request that is under way may still take effect", dead_at)
-    if absent:
-        return Move(NextMove.SEND_AGAIN, "it is not there, and no request can be under way any more")
     return Move(NextMove.ASK_PERSON, "the other side cannot be asked")

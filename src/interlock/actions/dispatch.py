@@ -17,7 +17,15 @@ from uuid import UUID
 
 import msgspec
 
-from interlock.actions.action import Action, ActionState, Move, NextMove, pause_after, settle_doubt
+from interlock.actions.action import (
+    Action,
+    ActionState,
+    Move,
+    NextMove,
+    is_remembered,
+    pause_after,
+    settle_doubt,
+)
 from interlock.actions.connector import (
     Absent,
     Connector,
@@ -32,10 +40,13 @@ from interlock.actions.connector import (
 )
 from interlock.actions.store import (
     ADD_ATTEMPTS,
+    CLEAR_ATTEMPTS,
+    COUNT_DOUBTFUL,
     DISPATCH_ACTIONS,
     END_ACTIONS,
     END_ATTEMPTS,
     FIND_ACTION,
+    ClearedAttempts,
     Dispatched,
     Ended,
     EndedAttempt,
@@ -167,15 +178,25 @@ class Dispatcher:
             return Later(
                 action.not_before, f"attempt {action.attempt + 1} of {action.name}: {action.error or 'paused'}"
             )
+        doubtful = await self._is_doubtful(action, holder, action.attempt)
+        if doubtful and not is_remembered(action, connector.abilities, now):
+            return await self._in_doubt_again(action, holder)
         never = refused_outright(terms.limits, action.exposure)
         if never:
-            return _finish(action, holder, ActionState.FAILED, error=f"refused by its limits: {never}")
+            return _give_up(action, holder, f"refused by its limits: {never}", doubtful=doubtful)
         refusal = await self._commit_dispatch(action, terms, holder)
         if refusal:
-            return await self._not_sent(action, holder, refusal)
+            return await self._not_sent(action, holder, refusal, doubtful=doubtful)
         action = await self._find(action.id, holder.tenant)
         sent = await self._ask(action, connector)
         return await self._after(action, terms, holder, sent)
+
+    async def _is_doubtful(self, action: Action, holder: Holder, most: int) -> bool:
+        """Whether one of the first ``most`` attempts may have taken effect, whatever was answered to the later ones."""
+        if most < 1:
+            return False
+        async with self._database.tenant(holder.tenant) as connection:
+            return bool(await COUNT_DOUBTFUL.one(connection, {"action_id": action.id, "most": most}))
 
     async def _commit_dispatch(self, action: Action, terms: ActionTerms, holder: Holder) -> Refusal | None:
         guard = f"{action.workflow}.{action.name}"
@@ -234,7 +255,9 @@ class Dispatcher:
 
         return await self._writer.write(Unit(holder.tenant, build, tuple(conditions)))
 
-    async def _not_sent(self, action: Action, holder: Holder, refusal: Refusal) -> Finished | Later | Action:
+    async def _not_sent(
+        self, action: Action, holder: Holder, refusal: Refusal, *, doubtful: bool
+    ) -> Finished | Later | Action:
         now = self._database.clock.now()
         match refusal.code:
             case "fenced":
@@ -244,7 +267,7 @@ class Dispatcher:
             case "rate":
                 return Later(refusal.until, refusal.what)
             case "limit" | "expired":
-                return _finish(action, holder, ActionState.FAILED, error=refusal.what)
+                return _give_up(action, holder, refusal.what, doubtful=doubtful)
             case _:
                 return await self._find(action.id, holder.tenant)
 
@@ -263,6 +286,14 @@ class Dispatcher:
             return InDoubt(f"the connector failed: {type(cause).__name__}: {cause}")
 
     async def _after(self, action: Action, terms: ActionTerms, holder: Holder, sent: Sent) -> Finished | Later | Action:
+        """Go on from an answer.
+
+        INVARIANT: "no effect" is said of this attempt alone. While an earlier one is in doubt, so is the action.
+        """
+        if isinstance(sent, Transient | Permanent) and await self._is_doubtful(action, holder, action.attempt - 1):
+            again = sent.retry_after if isinstance(sent, Transient) else None
+            outcome = "transient" if isinstance(sent, Transient) else "permanent"
+            return await self._pause(action, holder, ActionState.IN_DOUBT, outcome, sent.what, again)
         match sent:
             case Done(response):
                 return _finish(action, holder, ActionState.DONE, response=response, outcome="done")
@@ -340,14 +371,12 @@ class Dispatcher:
                 case Found(response):
                     what = f"the other side holds another payment under this key: {response}"
                     return _finish(action, holder, ActionState.EXCEPTION, error=what, outcome="found")
-                case Pending():
-                    return Later(now + _LOOK_AGAIN, f"{action.name} is accepted at the other side and pending")
                 case Absent():
                     move = settle_doubt(action, connector.abilities, now, absent=True)
+                case Pending():
+                    return _look_again(action, holder, now, "is accepted at the other side and pending")
                 case _:
-                    return Later(
-                        now + _LOOK_AGAIN, f"{action.name} is in doubt and cannot be looked up now: {found.what}"
-                    )
+                    return _look_again(action, holder, now, f"is in doubt and cannot be looked up now: {found.what}")
         return await self._make(move, action, terms, holder)
 
     async def _look_up(self, action: Action, connector: Connector) -> Any:
@@ -365,13 +394,29 @@ class Dispatcher:
                 what = f"in doubt after {action.attempt} attempts: {action.error or 'the answer was lost'}"
                 return _finish(action, holder, ActionState.EXCEPTION, error=what, outcome="in_doubt")
             case NextMove.SEND_AGAIN:
-                return await self._ready_again(action, holder, move.why)
+                return await self._ready_again(action, holder, move)
             case NextMove.WAIT:
                 return Later(move.at, f"{action.name} is in doubt: {move.why}")
             case _:
                 return _finish(action, holder, ActionState.EXCEPTION, error=f"in doubt: {move.why}", outcome="in_doubt")
 
-    async def _ready_again(self, action: Action, holder: Holder, why: str) -> Action:
+    async def _in_doubt_again(self, action: Action, holder: Holder) -> Action:
+        """What was ready to be sent again under its key was held up until the other side may have forgotten the key."""
+        why = "it was held up for longer than the other side remembers its key"
+
+        def build(stamp: Stamp) -> Sequence[Write]:
+            row = Ended(id=action.id, state=ActionState.IN_DOUBT, fence=holder.fence, error=action.error or why)
+            return [
+                Write(END_ACTIONS, row),
+                first_entry(
+                    stamp, holder.tenant, "action.in_doubt", subject=action.id, case_id=action.case_id, why=why
+                ),
+            ]
+
+        await self._write(action, holder, build)
+        return await self._find(action.id, holder.tenant)
+
+    async def _ready_again(self, action: Action, holder: Holder, move: Move) -> Action:
         def build(stamp: Stamp) -> Sequence[Write]:
             not_before = action.not_before if action.state is ActionState.IN_DOUBT else None
             return [
@@ -385,8 +430,9 @@ class Dispatcher:
                         error=action.error,
                     ),
                 ),
+                *([Write(CLEAR_ATTEMPTS, ClearedAttempts(action_id=action.id, at=stamp.now))] if move.cleared else []),
                 first_entry(
-                    stamp, holder.tenant, "action.ready_again", subject=action.id, case_id=action.case_id, why=why
+                    stamp, holder.tenant, "action.ready_again", subject=action.id, case_id=action.case_id, why=move.why
                 ),
             ]
 
@@ -440,6 +486,21 @@ def _finish(
         if outcome and action.attempt
         else None,
     )
+
+
+def _give_up(action: Action, holder: Holder, why: str, *, doubtful: bool) -> Finished:
+    """End an action that may not be sent: without effect, or, when an earlier attempt is in doubt, with a person."""
+    if doubtful:
+        what = f"in doubt, and it may not be sent again: {why}"
+        return _finish(action, holder, ActionState.EXCEPTION, error=what)
+    return _finish(action, holder, ActionState.FAILED, error=why)
+
+
+def _look_again(action: Action, holder: Holder, now: datetime, why: str) -> Finished | Later:
+    """Look again soon; past the action's deadline a person looks."""
+    if now > action.deadline:
+        return _finish(action, holder, ActionState.EXCEPTION, error=f"{action.name} {why}", outcome="in_doubt")
+    return Later(now + _LOOK_AGAIN, f"{action.name} {why}")
 
 
 def _as_it_ended(action: Action) -> Finished:

@@ -50,3 +50,14 @@ from json_to_recordset(%(rows)s::json) as r (action_id uuid, tenant uuid, number
 update attempt a set ended_at = r.ended_at, outcome = r.outcome, detail = r.detail
 from json_to_recordset(%(rows)s::json) as r (action_id uuid, number int, ended_at timestamptz, outcome text, detail text)
 where a.action_id = r.action_id and a.number = r.number
+
+-- name: count_doubtful
+-- Attempts up to a number whose request may have taken effect, as far as is known.
+select count(*) from attempt
+where action_id = %(action_id)s and number <= %(most)s and (outcome is null or outcome = 'in_doubt')
+
+-- name: clear_attempts
+-- It is known now that none of them took effect, and that none can any more.
+update attempt a set outcome = 'absent', ended_at = coalesce(a.ended_at, r.at)
+from json_to_recordset(%(rows)s::json) as r (action_id uuid, at timestamptz)
+where a.action_id = r.action_id and (a.outcome is null or a.outcome = 'in_doubt')

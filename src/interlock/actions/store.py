@@ -75,6 +75,13 @@ class EndedAttempt(msgspec.Struct, frozen=True, kw_only=True):
     detail: str | None
 
 
+class ClearedAttempts(msgspec.Struct, frozen=True, kw_only=True):
+    """The attempts whose answers were lost, of an action that surely had no effect."""
+
+    action_id: UUID
+    at: datetime
+
+
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt as it is read.
 
@@ -103,5 +110,7 @@ ADD_ACTIONS = _SQL.bulk("add_actions", NewAction, distinct=("id",))
 DISPATCH_ACTIONS = _SQL.bulk("dispatch_actions", Dispatched, distinct=("id",))
 END_ACTIONS = _SQL.bulk("end_actions", Ended, distinct=("id",))
 ADD_ATTEMPTS = _SQL.bulk("add_attempts", NewAttempt, distinct=("action_id", "number"))
+COUNT_DOUBTFUL = _SQL.rows("count_doubtful", int)
+CLEAR_ATTEMPTS = _SQL.bulk("clear_attempts", ClearedAttempts, distinct=("action_id",))
 END_ATTEMPTS = _SQL.bulk("end_attempts", EndedAttempt, distinct=("action_id", "number"))
 action_gate = StateGate("action", _SQL.rows("lock_actions", StateRow))

@@ -7,6 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from interlock.actions.action import ActionState
+from interlock.actions.store import CLEAR_ATTEMPTS, ClearedAttempts
 from interlock.cases.store import (
     ACTIONS_IN_EXCEPTION,
     DECIDE_ACTIONS,
@@ -117,4 +118,5 @@ def _next(stamp: Stamp, case_id: UUID, run: int, way: Way, doubtful: Sequence[UU
         for action in doubtful
     ]
     ends = [settle(action) if way is Way.TOOK_EFFECT else release(action) for action in doubtful]
-    return [*writes, *ends, again]
+    cleared = [Write(CLEAR_ATTEMPTS, ClearedAttempts(action_id=action, at=stamp.now)) for action in doubtful]
+    return [*writes, *ends, *(cleared if way is Way.NO_EFFECT else []), again]
