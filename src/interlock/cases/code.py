@@ -41,18 +41,27 @@ def _modules(first: Path) -> list[Path]:
 
 
 def _imported(path: Path, folder: Path) -> list[Path]:
-    names: list[str] = []
+    found: list[Path | None] = []
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [file for name in names if (file := _file_of(name, folder))]
+            found += [_file_of(alias.name, folder) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            package = path.parents[node.level - 1] if node.level else None
+            names = [node.module or "", *(f"{node.module or ''}.{alias.name}".lstrip(".") for alias in node.names)]
+            found += [_beside(name, package) if package else _file_of(name, folder) for name in names]
+    return [file for file in found if file and file.is_relative_to(folder)]
+
+
+def _beside(name: str, folder: Path) -> Path | None:
+    """The module or package of a name that is looked for in a folder."""
+    path = folder.joinpath(*filter(None, name.split(".")))
+    candidates = (path.with_name(f"{path.name}.py"), path / "__init__.py")
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
 def _file_of(name: str, folder: Path) -> Path | None:
-    beside = folder.joinpath(*name.split(".")).with_suffix(".py")
-    if beside.is_file():
+    beside = _beside(name, folder) if name else None
+    if beside:
         return beside
     try:
         spec = importlib.util.find_spec(name)

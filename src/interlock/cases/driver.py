@@ -17,7 +17,9 @@ import msgspec
 from interlock.cases.guard import inside_workflow
 from interlock.cases.journal import MOST_STEPS, Place, Recorded, StepKind, StepState, args_hash
 from interlock.cases.requests import ContinueAs, Gather, Request, StepRequest
-from interlock.errors import InterlockError, StepLimitReached, WorkflowMisuse
+from interlock.errors import StepLimitReached, WorkflowMisuse
+
+_NO_LOOP = ("no running event loop", "no current event loop")
 
 
 class WorkflowDiverged(BaseException):
@@ -39,9 +41,9 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Thrown:
-    """A step's error, for the workflow to handle."""
+    """An error for the workflow to handle: a step's, or that of a branch's own code."""
 
-    error: InterlockError
+    error: Exception
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,11 @@ Ended = Value | Park | Continued
 class Steps(Protocol):
     """What carries requests out; the one for cases is ``interlock.cases.steps``."""
 
-    async def carry_out(self, request: StepRequest[Any], place: Place, recorded: Recorded | None) -> Outcome:
+    async def carry_out(self, request: StepRequest[Any], place: Place, recorded: Recorded | None, /) -> Outcome:
         """Carry out a step that is new, or that is recorded and pending."""
         ...
 
-    def result_of(self, request: StepRequest[Any], recorded: Recorded) -> Value | Thrown:
+    def result_of(self, request: StepRequest[Any], recorded: Recorded, /) -> Value | Thrown:
         """The result of a step that has ended."""
         ...
 
@@ -95,7 +97,7 @@ class Driver:
         self._journal = {recorded.place: recorded for recorded in journal}
         self._count = 0
 
-    async def run(self, coroutine: Coroutine[Any, Any, Any], scope: str = "") -> Ended:
+    async def run(self, coroutine: Coroutine[Any, Any, Any]) -> Ended:
         """Run the coroutine until it returns or all of it waits.
 
         Raises:
@@ -103,6 +105,13 @@ class Driver:
             WorkflowMisuse: the code awaits what is not the case's.
             Exception: whatever the workflow raises.
         """
+        ended = await self._drive(coroutine, "")
+        if isinstance(ended, Thrown):
+            raise ended.error
+        return ended
+
+    async def _drive(self, coroutine: Coroutine[Any, Any, Any], scope: str) -> Ended | Thrown:
+        """Run one branch. What its own code raises is ``Thrown``; what the steps raise ends the whole run."""
         ordinal = 0
         outcome: Outcome = Value(None)
         try:
@@ -111,6 +120,10 @@ class Driver:
                     request = self._advance(coroutine, outcome)
                 except StopIteration as stop:
                     return Value(stop.value)
+                except WorkflowMisuse:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever workflow code raises is for the workflow around it
+                    return Thrown(error)
                 self._count_step()
                 place = Place(scope, ordinal)
                 match request:
@@ -136,10 +149,18 @@ class Driver:
 
     def _advance(self, coroutine: Coroutine[Any, Any, Any], outcome: Outcome) -> Request[Any]:
         """Run workflow code up to its next await."""
-        with inside_workflow(self._workflow):
-            if isinstance(outcome, Thrown):
-                return coroutine.throw(outcome.error)
-            return coroutine.send(outcome.value if isinstance(outcome, Value) else None)
+        try:
+            with inside_workflow(self._workflow):
+                if isinstance(outcome, Thrown):
+                    return coroutine.throw(outcome.error)
+                return coroutine.send(outcome.value if isinstance(outcome, Value) else None)
+        except RuntimeError as cause:
+            if str(cause) not in _NO_LOOP:
+                raise
+            raise WorkflowMisuse(
+                f"the workflow {self._workflow} asked for an event loop, as tasks, threads and asyncio.sleep do",
+                todo="use case.gather, case.wait or case.step instead",
+            ) from cause
 
     def _count_step(self) -> None:
         self._count += 1
@@ -172,42 +193,40 @@ class Driver:
     async def _gather(self, branches: tuple[Coroutine[Any, Any, Any], ...], place: Place) -> Outcome:
         """Run branches side by side; it waits when one of them waits and none can go on."""
         tasks = [
-            asyncio.create_task(self.run(branch, place.branch(index)), name=f"branch {place.branch(index)}")
+            asyncio.create_task(self._drive(branch, place.branch(index)), name=f"branch {place.branch(index)}")
             for index, branch in enumerate(branches)
         ]
         try:
-            done, _ = await asyncio.wait(tasks)
+            await asyncio.wait(tasks)
         except asyncio.CancelledError:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
-        errors = [error for task in tasks if task in done and (error := task.exception())]
-        for error in errors:
-            if not isinstance(error, InterlockError) or isinstance(error, WorkflowMisuse):
-                raise error
-        parked = [result for task in tasks if not task.exception() and isinstance(result := task.result(), Park)]
-        if errors and not parked:
-            return Thrown(errors[0]) if isinstance(errors[0], InterlockError) else Value(None)
+        # INVARIANT: a lost case, a lost database, a divergence is no branch's error: no workflow code can catch it.
+        for error in [error for task in tasks if (error := task.exception())]:
+            raise error
+        results = [task.result() for task in tasks]
+        parked = [result for result in results if isinstance(result, Park)]
         if parked:
             times = [park.at for park in parked if park.at]
             return Park(min(times, default=None), "; ".join(dict.fromkeys(park.why for park in parked)))
-        return Value([result.value for task in tasks if isinstance(result := task.result(), Value)])
+        thrown = next((result for result in results if isinstance(result, Thrown)), None)
+        return thrown or Value([result.value for result in results if isinstance(result, Value)])
 
 
 def _end(coroutine: Coroutine[Any, Any, Any]) -> None:
     """End a coroutine that will not be resumed; what it asks for while ending is not carried out."""
     try:
         with inside_workflow("(ending)"):
-            coroutine.throw(ParkedCase())
-    except (StopIteration, ParkedCase):
+            try:
+                coroutine.throw(ParkedCase())
+            finally:
+                coroutine.close()
+    except ParkedCase:
         pass
-    except RuntimeError:
-        pass  # it had ended, or it awaited again while ending
     except Exception:  # noqa: BLE001, S110 - the code's own clean-up failed; its case's state is already decided
-        pass
-    finally:
-        coroutine.close()
+        pass  # or it had ended, or it awaited again while ending
 
 
 def decode(data: bytes | None) -> Any:

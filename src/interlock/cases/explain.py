@@ -1,7 +1,7 @@
 """From input to payment in words that an auditor follows. Pure.
 
-Versions, confidence, thresholds, the rule that fired, who decided, when, and amounts. Every sentence comes from a record;
-nothing is computed again.
+Versions, confidence, thresholds, the rule that fired, who decided, when, and amounts. Every sentence comes from a
+record; nothing is computed again.
 """
 
 from __future__ import annotations

@@ -1,20 +1,24 @@
 """Keeps workflow code replayable while it runs: no threads, no tasks, no files, no sockets, no sleeping.
 
 Workflow code runs between two awaits without a running event loop, so ``asyncio.gather``, ``create_task`` and
-``to_thread`` raise by themselves; a hook on Python's audit events (PEP 578) refuses the rest. What looks at time,
-randomness or the environment is refused when the workflow is declared, by reading its code.
+``to_thread`` raise by themselves; a hook on Python's audit events (PEP 578) refuses the rest. Python 3.11 has no audit
+events for threads and sleeping, so there the calls themselves are watched. What looks at time, randomness or the
+environment is refused when the workflow is declared, by reading its code.
 """
 
 from __future__ import annotations
 
+import _thread
 import ast
 import asyncio
 import inspect
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Generator
+import time
+from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from interlock.errors import WorkflowMisuse
@@ -23,6 +27,7 @@ _TODO = "do it in a case.step, or ask the case: case.now(), case.random(), case.
 
 _REFUSED = {
     "_thread.start_new_thread": "started a thread",
+    "_thread.start_joinable_thread": "started a thread",
     "open": "opened a file",
     "socket.__new__": "opened a socket",
     "socket.connect": "connected a socket",
@@ -32,18 +37,21 @@ _REFUSED = {
     "time.sleep": "slept",
 }
 
-_UNREPLAYABLE = {
+_UNREPLAYABLE: dict[str, frozenset[str] | None] = {
     "time": None,
     "random": None,
     "secrets": None,
     "threading": None,
     "asyncio": None,
-    "datetime": {"now", "utcnow", "today"},
-    "date": {"today"},
-    "uuid": {"uuid1", "uuid4", "uuid6", "uuid7"},
+    "datetime": frozenset({"now", "utcnow", "today"}),
+    "date": frozenset({"today"}),
+    "uuid": frozenset({"uuid1", "uuid4", "uuid6", "uuid7"}),
     "os": None,
 }
 _BARE = {"open", "input", "uuid4", "time_ns", "perf_counter", "monotonic", "token_hex", "getenv"}
+
+_CALLS: dict[object, str] = {time.sleep: "slept", _thread.start_new_thread: "started a thread"}
+_MUST_WATCH_CALLS = sys.version_info < (3, 12)
 
 _here = threading.local()
 
@@ -56,15 +64,25 @@ def _audit(event: str, _: tuple[Any, ...]) -> None:
 sys.addaudithook(_audit)
 
 
+def _watch(_: FrameType, event: str, called: object) -> None:
+    if event == "c_call" and isinstance(called, Hashable) and called in _CALLS:
+        raise WorkflowMisuse(f"the workflow {_here.workflow} {_CALLS[called]}", todo=_TODO)
+
+
 @contextmanager
 def inside_workflow(name: str) -> Generator[None]:
     """While workflow code runs: no event loop, and the audit hook refuses."""
     loop = asyncio._get_running_loop()  # noqa: SLF001 - made for those who drive coroutines themselves
     asyncio._set_running_loop(None)  # noqa: SLF001 - the same
     _here.workflow = name
+    watching = sys.getprofile()
+    if _MUST_WATCH_CALLS:
+        sys.setprofile(_watch)
     try:
         yield
     finally:
+        if _MUST_WATCH_CALLS:
+            sys.setprofile(watching)
         _here.workflow = ""
         asyncio._set_running_loop(loop)  # noqa: SLF001 - the same
 
@@ -88,10 +106,18 @@ def check_code(function: Callable[..., Any]) -> None:
 
 
 def _unreplayable(node: ast.AST) -> str:
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in _UNREPLAYABLE:
-        names = _UNREPLAYABLE[node.value.id]
+    if isinstance(node, ast.Attribute):
+        owner = _last_name(node.value)
+        names = _UNREPLAYABLE.get(owner, frozenset())
         if names is None or node.attr in names:
-            return f"{node.value.id}.{node.attr}"
+            return f"{owner}.{node.attr}"
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _BARE:
         return f"{node.func.id}()"
     return ""
+
+
+def _last_name(node: ast.AST) -> str:
+    """The name before the last point: ``datetime`` for ``datetime.datetime.now``; empty for anything but names."""
+    if isinstance(node, ast.Attribute):
+        return node.attr if _last_name(node.value) else ""
+    return node.id if isinstance(node, ast.Name) else ""

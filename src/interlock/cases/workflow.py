@@ -12,6 +12,7 @@ from uuid import UUID
 from interlock.cases.case import Case
 from interlock.cases.code import code_of
 from interlock.cases.guard import check_code
+from interlock.db.gates import short_digest
 from interlock.errors import WorkflowMisuse
 
 Body = Callable[[Case], Awaitable[str | None]]
@@ -25,8 +26,8 @@ class Workflow:
         name: Its name.
         version: As its author writes it.
         body: The function. What it returns is the case's conclusion, a short word; None counts as ``done``.
-        code: The content hash, 16 bytes, of the function's module, the project modules that it imports and the lock
-            file.
+        code: The content hash, 16 bytes, of its name, the function's module, the project modules that it imports and
+            the lock file.
         file: The file that declares owner, decisions and actions: ``NAME.workflow.yaml`` beside the module.
     """
 
@@ -64,6 +65,8 @@ def workflow(name: str, *, version: str, file: str | Path | None = None) -> Call
         check_code(body)
         source = Path(inspect.getsourcefile(body) or "")
         beside = source.with_name(f"{name}.workflow.yaml")
-        return Workflow(name, version, body, code_of(source), source.parent / file if file else beside)
+        # A module may hold several workflows; a worker that carries one of them must not claim another's cases.
+        code = short_digest(code_of(source).bytes, name.encode())
+        return Workflow(name, version, body, code, source.parent / file if file else beside)
 
     return declare
