@@ -123,14 +123,21 @@ async def ask_components(
 
 async def _within(component: Component, question: Question, left_s: float) -> Answer:
     """The component's answer, within what is left of the budget."""
+    limit: asyncio.Timeout | None = None
     if left_s <= 0:
         raise ComponentLate("the time was used up before it was asked")
-    if component.ref.kind is Kind.RULES:  # bounded by its table, and quicker than a change of threads
-        return component.answer(question)
     try:
-        return await asyncio.wait_for(asyncio.to_thread(component.answer, question), left_s)
-    except TimeoutError:
-        raise ComponentLate(f"no answer within {left_s * 1000:.0f} ms") from None
+        if component.ref.kind is Kind.RULES:  # bounded by its table, and quicker than a change of threads
+            return component.answer(question)
+        async with asyncio.timeout(left_s) as limit:
+            return await asyncio.to_thread(component.answer, question)
+    except InterlockError:
+        raise
+    except Exception as cause:
+        if limit is not None and limit.expired():
+            raise ComponentLate(f"no answer within {left_s * 1000:.0f} ms") from None
+        # INVARIANT: whatever a component raises, the declared fallback answers.
+        raise ComponentFailed(f"it raised {type(cause).__name__}: {cause}") from cause
 
 
 def _weigh(

@@ -169,7 +169,7 @@ class Decider:
             f"{waiting} reviews wait in the queue {queue.name}, which holds {queue.capacity}", QUEUE_FULL_PAUSE
         )
 
-    async def _commit(self, draft: _Draft) -> Decision:
+    async def _commit(self, draft: _Draft) -> Decision | Deferred:
         """The one commit. A stop that is in force at this very moment sends the decision to a person."""
         refusal, decision = await self._write(draft)
         if refusal and refusal.code == "stopped":
@@ -182,6 +182,9 @@ class Decider:
                 stopped=refusal.what,
             )
             held = _Draft(draft.asked, draft.input, draft.asking, draft.verdicts, routed, draft.took_us)
+            deferred = await self._hold_intake(draft.asked) if routed.route is Route.REVIEW else None
+            if deferred:
+                return deferred
             refusal, decision = await self._write(held)
         if refusal is None and decision:
             return decision
