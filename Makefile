@@ -1,5 +1,5 @@
 # Everything a user or a contributor runs. Each target installs what it needs into .venv; nothing else is touched.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 

@@ -57,6 +57,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         outcomes: Where the cases are.
         routes: How the decisions to read went, with the money in them.
         automatic_of_small: Of the readings below 100, the share that no person looked at.
+        large_without_a_person: Payments of 100 and more that no person looked at; there must be none.
         wrong_automatic: Payments that no person looked at and that were not what the receipt says.
         caught: What contract, checks, rules and guards caught, by name.
         faults: What the provider did wrong on purpose, by kind.
@@ -75,6 +76,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: tuple[Group, ...]
     routes: tuple[Group, ...]
     automatic_of_small: float
+    large_without_a_person: int
     wrong_automatic: tuple[str, ...]
     caught: dict[str, int]
     faults: dict[str, int]
@@ -128,6 +130,7 @@ def make_report(
             currency,
         ),
         automatic_of_small=_share(sum(decision.route is Route.AUTOMATIC for decision in below), len(below)),
+        large_without_a_person=sum(_amount(record) >= Money(100, currency) for record in paid),
         wrong_automatic=tuple(filter(None, (_wrong(record, handed, currency, paid_keys) for record in paid))),
         caught=_caught(records),
         faults=dict(faults),
@@ -176,12 +179,17 @@ def _went_by_itself(record: CaseRecord) -> bool:
     return paid and all(decision.route is Route.AUTOMATIC for decision in record.decisions)
 
 
+def _amount(record: CaseRecord) -> Money:
+    """What was paid in a case that was paid."""
+    return next(action.exposure for action in record.actions if action.exposure is not None)
+
+
 def _wrong(record: CaseRecord, handed: Mapping[str, Handed], currency: str, paid_keys: frozenset[str]) -> str:
     """What is wrong about a payment that no person looked at; empty if nothing is."""
     one = handed.get(str(record.case.id))
-    amount = next((action.exposure for action in record.actions if action.exposure is not None), None)
-    if one is None or one.truth is None or not one.truth.total or amount is None:
+    if one is None or one.truth is None or not one.truth.total:
         return ""
+    amount = _amount(record)
     if one.repeats in paid_keys:
         return f"{one.key}: {amount} was paid, though it repeats {one.repeats}, which was paid too"
     said = Money(amount_of(one.truth.total) or Decimal(0), currency)

@@ -36,6 +36,7 @@ def show(screen: Screen, report: Report, *, folder: Path, example: str) -> None:
     screen.facts(
         [
             ("below 100, automatic", f"{report.automatic_of_small:.1%}"),
+            ("100 and more without a person", report.large_without_a_person),
             ("wrong payments without a person", len(wrong)),
             ("requests for the payments", report.attempts),
             (

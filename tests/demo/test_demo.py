@@ -1,0 +1,86 @@
+"""The main job as its user runs it: `interlock demo`, in an empty folder, with everything that it starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LONGEST_S = 170
+
+
+def run_demo(folder: Path, *options: str) -> tuple[dict[str, Any], str]:
+    """The report of a demo, and what it told on the way."""
+    command = [str(Path(sys.executable).with_name("interlock")), "demo", "--json", *options]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("INTERLOCK_")}
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=LONGEST_S, check=False, env=environ
+    )
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return json.loads(done.stdout), done.stderr
+
+
+def cases_in(groups: list[dict[str, Any]], name: str) -> int:
+    return sum(group["cases"] for group in groups if group["name"] == name)
+
+
+def test_generated_receipts_of_every_kind_end_as_they_should_and_the_books_balance(tmp_path: Path) -> None:
+    report, told = run_demo(tmp_path, "--count", "120", "--seed", "11")
+    assert report["balance"]["differences"] == []
+    assert report["balance"]["ours"] == report["balance"]["theirs"]
+    assert report["balance"]["cases"] == report["receipts"] == 123
+    outcomes = {group["name"]: group["cases"] for group in report["outcomes"]}
+    assert outcomes["paid"] > 60
+    assert outcomes["quarantined"] >= 3  # the bytes that are no JSON, at least
+    assert outcomes["waiting for a person"] >= 1
+    assert any(name.startswith("not paid: ") for name in outcomes)
+    assert report["second_time"] == [0, "0.00 MYR"]
+    assert report["wrong_automatic"] == []
+    assert sum(report["faults"].values()) > 20
+    assert report["attempts"] > report["balance"]["ours"][0]
+    assert report["seconds"] < 120
+    assert "the reviewer decided" in told
+
+
+def test_what_is_left_can_be_looked_at_afterwards(tmp_path: Path) -> None:
+    run_demo(tmp_path, "--count", "30", "--seed", "5")
+    folder = tmp_path / ".interlock" / "demo"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("INTERLOCK_")}
+
+    def interlock(*words: str) -> str:
+        command = [str(Path(sys.executable).with_name("interlock")), *words]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True, env=environ)
+        return done.stdout
+
+    cases: list[dict[str, Any]] = json.loads(interlock("cases", "--json", "--limit", "100"))
+    paid: str = next(case["id"] for case in cases if case["conclusion"] == "paid")
+    story = interlock("explain", paid)
+    for word in (
+        "onnx:receipt-fields@1",
+        "Rule that fired",
+        "At stake",
+        "confidence",
+        "Attempt 1",
+        "The case is done: paid",
+    ):
+        assert word in story
+
+
+def test_the_real_test_receipts_meet_the_goals(tmp_path: Path, shared_data: Path) -> None:
+    receipts = shared_data / "receipts" / "test.jsonl"
+    if not receipts.is_file():
+        pytest.skip(f"the real receipts are not here: {receipts}")
+    report, _ = run_demo(tmp_path, "--receipts", str(receipts))
+    assert report["balance"]["differences"] == []
+    assert report["receipts"] == 213
+    assert report["second_time"] == [0, "0.00 MYR"]
+    assert report["automatic_of_small"] >= 0.88
+    automatic = cases_in(report["routes"], "read: automatic")
+    assert len(report["wrong_automatic"]) <= 0.02 * automatic
+    assert report["large_without_a_person"] == 0
+    assert report["caught"]["route: above_bands"] > 20  # 100 and more: always to a person
