@@ -1,0 +1,78 @@
+"""One command at work: its settings, a node without workers, and one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import psycopg
+import typer
+
+from interlock.cases.registry import Registry
+from interlock.cli.options import flags_of
+from interlock.config import FILE, Settings
+from interlock.errors import DatabaseUnavailable
+from interlock.node import Node, open_node
+
+T = TypeVar("T")
+
+
+def load_settings(context: typer.Context, **more: object) -> Settings:
+    """The settings of this command. Workflows may stand beside ``interlock.toml``: its folder is searched last.
+
+    Raises:
+        ConfigInvalid: anything is unknown or malformed; all of it is named.
+    """
+    here = Path.cwd()
+    if (here / FILE).is_file() and str(here) not in sys.path:
+        sys.path.append(str(here))  # last, so that nothing that stands there hides a module of ours
+    return Settings.load({**flags_of(context), **more}, os.environ, here)
+
+
+def begin_logging(settings: Settings, *, quiet: bool = False) -> None:
+    """Send the log to standard error; a quiet command logs warnings only."""
+    level = logging.getLevelNamesMapping()[str(settings.log_level).upper()]
+    logging.basicConfig(
+        level=max(level, logging.WARNING) if quiet else level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+
+
+def with_node(context: typer.Context, work: Callable[[Node], Awaitable[T]], *, workflows: bool = False) -> T:
+    """Open a node, work with it, and take it apart.
+
+    Args:
+        context: The command's.
+        work: What to do.
+        workflows: Whether the workflows of the settings are needed; reading them takes time.
+    """
+    settings = load_settings(context)
+    begin_logging(settings, quiet=True)
+
+    async def run() -> T:
+        async with open_node(settings, registry=None if workflows else Registry(())) as node:
+            return await work(node)
+
+    return run_loop(run)
+
+
+def run_loop(work: Callable[[], Awaitable[T]]) -> T:
+    """Run a coroutine to its end in a loop of its own.
+
+    Raises:
+        DatabaseUnavailable: the database went away while it ran.
+    """
+
+    async def run() -> T:
+        return await work()
+
+    try:
+        return asyncio.run(run())
+    except psycopg.OperationalError as cause:
+        raise DatabaseUnavailable(
+            f"the database went away: {str(cause).strip()}", todo="see that it runs, and try again"
+        ) from cause

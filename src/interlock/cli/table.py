@@ -1,0 +1,54 @@
+"""Every command: its name, the module that holds it, and its summary.
+
+A module has an ``app``, made by ``interlock.cli.options.commands``, which holds a command or a group of that name. The
+summary is the first line of its docstring (a test compares them); it stands here so that ``--help`` imports no module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """Where a command is and what it does, in a line."""
+
+    module: str
+    summary: str
+
+
+TABLE: Mapping[str, Entry] = MappingProxyType(
+    {
+        "demo": Entry(
+            "demo.command",
+            "Run the main job end to end: receipts in, decisions, reviews, payments out once, books balanced.",
+        ),
+        "up": Entry("up", "Run the API and the workers in this process, until SIGTERM or Ctrl-C."),
+        "migrate": Entry("migrate", "Bring the database to the schema that this version needs."),
+        "doctor": Entry("doctor", "Check settings, database, workers, workflows and connectors."),
+        "submit": Entry("submit", "Submit many cases from a file of JSON or JSON lines."),
+        "cases": Entry("cases", "List cases, the newest first."),
+        "case": Entry("cases", "Show one case with everything that is recorded of it."),
+        "summary": Entry("cases", "Count cases by workflow, state and conclusion, with the money in them."),
+        "explain": Entry("explain", "Tell the story of a case, from input to payment."),
+        "reviews": Entry("reviews", "List the reviews that wait, the most expected loss first."),
+        "review": Entry("reviews", "Show one review: why, evidence, proposal and choices."),
+        "claim": Entry("reviews", "Take a review to work on it."),
+        "release": Entry("reviews", "Give a claimed review back to the queue."),
+        "resolve": Entry("resolve", "Decide a review: approve it, change it or reject it."),
+        "exceptions": Entry("exceptions", "List the open exceptions, the highest priority first."),
+        "exception": Entry("exceptions", "Show one exception with its captured state."),
+        "resolve-exception": Entry("exceptions", "Resolve an exception; its case goes on or is cancelled."),
+        "quarantine": Entry("quarantine", "Data that broke their contract: list, show and release them."),
+        "stop": Entry("stops", "Stop a scope: nothing in it is dispatched any more."),
+        "stops": Entry("stops", "List the stops in force."),
+        "resume": Entry("stops", "Lift a stop."),
+        "keys": Entry("keys", "API keys: add, list and revoke them."),
+        "tenants": Entry("tenants", "Tenants: add and list them."),
+        "workflow": Entry("check", "Workflow files: check one before it is used."),
+        "contract": Entry("check", "Contract files: check one before it is used."),
+        "rules": Entry("check", "Rules files: check one before it is used."),
+        "evaluate": Entry("evaluate", "Measure a pack against labelled data."),
+    }
+)
