@@ -1,0 +1,159 @@
+"""Cases: listed, shown, counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+
+from interlock.cases.explain import when
+from interlock.cases.record import CaseRecord, read_record
+from interlock.cases.store import COUNT_CASES, LIST_CASES, CaseCount, CaseRow, CaseState
+from interlock.cli.options import Json, Limit, commands, read_id
+from interlock.cli.rows import as_document
+from interlock.cli.screen import Screen, minute
+from interlock.cli.session import with_node
+from interlock.money import Money
+from interlock.node import Node
+
+app = commands()
+
+
+@app.command(name="cases")
+def list_cases(
+    context: typer.Context,
+    *,
+    workflow: Annotated[str | None, typer.Option(help="Only those of a workflow.")] = None,
+    state: Annotated[CaseState | None, typer.Option(help="Only those in a state.")] = None,
+    before: Annotated[str | None, typer.Option(metavar="ID", help="Only those older than this case.")] = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """List cases, the newest first."""
+    screen = Screen(as_json=as_json)
+    earlier = read_id(before, "a case") if before else None
+    asked = {"workflow": workflow, "state": state, "before": earlier, "most": limit}
+
+    async def read(node: Node) -> list[CaseRow]:
+        async with node.database.tenant(node.tenant) as connection:
+            return await LIST_CASES.all(connection, asked)
+
+    rows = with_node(context, read)
+    if as_json:
+        further = rows[-1].id if len(rows) == limit else None
+        screen.document({"cases": [as_document(row) for row in rows], "before": further})
+    screen.table(
+        ("id", "key", "state", "exposure", "workflow", "since", "waiting for"),
+        (
+            (row.id, row.key, _state(row), row.exposure, row.workflow, minute(row.changed_at), row.waiting_for)
+            for row in rows
+        ),
+        none="There is no such case.",
+    )
+
+
+@app.command(name="case")
+def show_case(
+    context: typer.Context, identifier: Annotated[str, typer.Argument(metavar="ID")], *, as_json: Json = False
+) -> None:
+    """Show one case with everything that is recorded of it."""
+    screen = Screen(as_json=as_json)
+    case_id = read_id(identifier, "a case")
+
+    async def read(node: Node) -> CaseRecord:
+        return await read_record(node.database, node.tenant, case_id)
+
+    record = with_node(context, read)
+    if as_json:
+        screen.document(record_document(record))
+    else:
+        _show_record(screen, record)
+
+
+@app.command()
+def summary(
+    context: typer.Context,
+    *,
+    workflow: Annotated[str | None, typer.Option(help="Only those of a workflow.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Count cases by workflow, state and conclusion, with the money in them."""
+    screen = Screen(as_json=as_json)
+
+    async def read(node: Node) -> list[CaseCount]:
+        async with node.database.tenant(node.tenant) as connection:
+            return await COUNT_CASES.all(connection, {"workflow": workflow})
+
+    counts = with_node(context, read)
+    if as_json:
+        screen.document({"counts": [as_document(count) for count in counts], "cases": sum(c.cases for c in counts)})
+    screen.table(
+        ("workflow", "state", "conclusion", "cases", "exposure"),
+        ((c.workflow, c.state, c.conclusion, c.cases, _money(c)) for c in counts),
+        none="There is no case yet.",
+    )
+
+
+def record_document(record: CaseRecord) -> dict[str, Any]:
+    """Everything that is recorded of a case, as a JSON document."""
+    return {
+        "case": as_document(record.case),
+        "steps": [as_document(step) for step in record.steps],
+        "decisions": [as_document(decision) for decision in record.decisions],
+        "reviews": [as_document(review) for review in record.reviews],
+        "actions": [
+            as_document(action) | {"attempts": [as_document(attempt) for attempt in record.attempts[action.id]]}
+            for action in record.actions
+        ],
+        "exceptions": [as_document(exception) for exception in record.exceptions],
+        "quarantines": [as_document(quarantined) for quarantined in record.quarantines],
+        "entries": [as_document(entry) for entry in record.entries],
+    }
+
+
+def _show_record(screen: Screen, record: CaseRecord) -> None:
+    case = record.case
+    screen.facts(
+        [
+            ("case", case.id),
+            ("workflow", f"{case.workflow} {case.version}"),
+            ("key", case.key),
+            ("state", _state(case)),
+            ("waits for", case.waiting_for),
+            ("wakes at", when(case.wake_at) if case.wake_at else None),
+            ("exposure", case.exposure),
+            ("received", when(case.created_at)),
+            ("changed", when(case.changed_at)),
+        ]
+    )
+    steps = (
+        (f"{step.place}", step.kind, step.name, step.state, when(step.started_at), step.ref) for step in record.steps
+    )
+    _part(screen, "Steps", ("place", "kind", "name", "state", "at", "made"), steps)
+    decisions = ((d.id, d.point, d.route, d.component, d.confidence, d.exposure) for d in record.decisions)
+    _part(screen, "Decisions", ("id", "point", "route", "component", "confidence", "exposure"), decisions)
+    reviews = ((r.id, r.point, r.state, r.resolution, r.resolved_by or r.claimed_by) for r in record.reviews)
+    _part(screen, "Reviews", ("id", "point", "state", "resolution", "who"), reviews)
+    actions = ((a.id, a.name, a.state, a.connector, a.exposure, a.attempt, a.error) for a in record.actions)
+    _part(screen, "Actions", ("id", "name", "state", "connector", "exposure", "attempts", "error"), actions)
+    exceptions = ((e.id, e.kind, e.state, e.what) for e in record.exceptions)
+    _part(screen, "Exceptions", ("id", "kind", "state", "what"), exceptions)
+    held = ((q.id, q.contract, q.state, f"{len(q.broken)} violations") for q in record.quarantines)
+    _part(screen, "Quarantine", ("id", "contract", "state", "why"), held)
+
+
+def _part(screen: Screen, title: str, heads: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
+    found = list(rows)
+    if found:
+        screen.line()
+        screen.line(title, style="bold")
+        screen.table(heads, found, none="")
+
+
+def _state(case: CaseRow) -> str:
+    return f"{case.state}: {case.conclusion}" if case.conclusion else str(case.state)
+
+
+def _money(count: CaseCount) -> Money | None:
+    return Money.of_minor(count.exposure_minor, count.currency) if count.currency else None
