@@ -1,0 +1,118 @@
+"""Files that are checked before they are used: workflows, contracts, rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interlock.cases.declaration import load_declaration
+from interlock.cli.options import Json, commands
+from interlock.cli.screen import Screen
+from interlock.components.rules import load_rules
+from interlock.contracts import load_contract
+from interlock.errors import NotFound
+
+app = commands()
+workflows = commands("workflow", "Workflow files: check one before it is used.")
+contracts = commands("contract", "Contract files: check one before it is used.")
+rules = commands("rules", "Rules files: check one before it is used.")
+app.add_typer(workflows)
+app.add_typer(contracts)
+app.add_typer(rules)
+File = Annotated[Path, typer.Argument(help="The file.")]
+
+
+@workflows.callback()
+@contracts.callback()
+@rules.callback()
+def check_one() -> None:
+    """Check one file before it is used."""
+
+
+@workflows.command(name="check")
+def check_workflow(file: File, *, as_json: Json = False) -> None:
+    """Read a workflow's file and name everything that is wrong in it, by file and line."""
+    screen = Screen(as_json=as_json)
+    declaration = load_declaration(file)
+    missing = declaration.dossier.missing()
+    if as_json:
+        screen.document(
+            {
+                "workflow": declaration.workflow,
+                "contract": declaration.contract,
+                "decisions": list(declaration.decisions),
+                "actions": list(declaration.actions),
+                "dossier_lacks": missing,
+                "digest": declaration.digest.hex(),
+            }
+        )
+    screen.facts(
+        [
+            ("workflow", declaration.workflow),
+            ("contract", declaration.contract),
+            ("decisions", ", ".join(declaration.decisions)),
+            ("actions", ", ".join(declaration.actions) or "none"),
+            ("dossier", f"lacks {', '.join(missing)}: simulated connectors only" if missing else "complete"),
+        ]
+    )
+
+
+@contracts.command(name="check")
+def check_contract(file: File, *, as_json: Json = False) -> None:
+    """Read a contract's file and name everything that is wrong in it."""
+    screen = Screen(as_json=as_json)
+    contract = load_contract(file)
+    if as_json:
+        screen.document(
+            {
+                "contract": contract.reference,
+                "status": contract.status,
+                "owner": contract.owner,
+                "rules": len(contract.rules),
+                "not_enforced": contract.not_enforced,
+                "digest": contract.digest.hex(),
+            }
+        )
+    screen.facts(
+        [
+            ("contract", contract.reference),
+            ("status", contract.status),
+            ("owner", contract.owner),
+            ("rules between fields", len(contract.rules)),
+        ]
+    )
+    if contract.not_enforced:
+        screen.line("Not checked on each record:")
+        screen.lines(f"- {demand}" for demand in contract.not_enforced)
+
+
+@rules.command(name="check")
+def check_rules(file: File, *, as_json: Json = False) -> None:
+    """Read a rules file and name every cell that would fail or never fire."""
+    screen = Screen(as_json=as_json)
+    try:
+        data = file.read_bytes()
+    except OSError as cause:
+        raise NotFound(
+            f"the file cannot be read: {cause.strerror or cause}", where=str(file), todo="check its name and its rights"
+        ) from cause
+    loaded = load_rules(data, str(file))
+    header = loaded.header
+    if as_json:
+        screen.document(
+            {
+                "rules": str(loaded.ref),
+                "inputs": list(header.inputs),
+                "outputs": list(header.outputs),
+                "digest": loaded.digest.hex(),
+            }
+        )
+    screen.facts(
+        [
+            ("rules", loaded.ref),
+            ("inputs", ", ".join(header.inputs)),
+            ("outputs", ", ".join(header.outputs)),
+        ]
+    )

@@ -1,0 +1,173 @@
+"""One process with everything: the API, and workers beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from interlock.api.app import create_app
+from interlock.api.keys import Scope, list_keys, make_key
+from interlock.api.serve import serving
+from interlock.cases.registry import Registered
+from interlock.cli.options import commands
+from interlock.cli.screen import Screen
+from interlock.cli.session import begin_logging, load_settings, run_loop
+from interlock.config import Settings
+from interlock.db.embedded import EmbeddedPostgres
+from interlock.node import Node, open_node
+from interlock.setting_forms import without_password
+
+app = commands()
+FIRST_KEY = "first"
+STOP_WAIT_S = 10.0
+INTERRUPTED = 128 + signal.SIGINT
+
+
+@app.command()
+def up(
+    context: typer.Context,
+    *,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="How many workers; each runs many cases at once.")] = 1,
+    host: Annotated[str | None, typer.Option("--host", "--api-host", help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option("--port", "--api-port", help="The port; 0 takes a free one.")] = None,
+    no_api: Annotated[bool, typer.Option("--no-api", help="Run workers only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document a line, for programs.")] = False,
+) -> None:
+    """Run the API and the workers in this process, until SIGTERM or Ctrl-C.
+
+    Both give cases back between two of their writes, answer the requests under way, and end within seconds. A second
+    signal ends at once; nothing is lost by that, either.
+    """
+    screen = Screen(as_json=as_json)
+    settings = load_settings(context, api_host=host, api_port=port)
+    begin_logging(settings)
+
+    async def run() -> int:
+        return await _serve(settings, screen, workers=workers, api=not no_api)
+
+    if run_loop(run) == signal.SIGINT:
+        raise typer.Exit(INTERRUPTED)
+
+
+async def _serve(settings: Settings, screen: Screen, *, workers: int, api: bool) -> int:
+    """Run until a signal; its number."""
+    stopped: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(_embedded(settings, screen))
+        node = await stack.enter_async_context(open_node(settings))
+        with _signals(stopped):
+            _say_what_runs(screen, node)
+            secret = await _first_key(node) if api else None
+            for _ in range(workers):
+                await stack.enter_async_context(node.worker())
+            url = await stack.enter_async_context(_listening(node)) if api else None
+            _say_ready(screen, url, workers, secret)
+            number = await stopped
+        screen.note("stopping: giving cases back, answering what is under way")
+        await stack.aclose()
+    _event(screen, "stopped", signal=signal.Signals(number).name)
+    screen.line("Stopped.")
+    return number
+
+
+@asynccontextmanager
+async def _listening(node: Node) -> AsyncGenerator[str]:
+    async with serving(create_app(node), node.settings.api_host, node.settings.api_port) as url:
+        yield url
+
+
+@asynccontextmanager
+async def _embedded(settings: Settings, screen: Screen) -> AsyncGenerator[None]:
+    """Hold the embedded server for longer than the node, and wait for its end: in a container ours kills the rest."""
+    if settings.database_url:
+        yield
+        return
+    server = EmbeddedPostgres(Path(settings.data_dir) / "postgres", progress=screen.note)
+    await asyncio.to_thread(server.start)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(server.stop, wait=STOP_WAIT_S)
+
+
+@contextlib.contextmanager
+def _signals(stopped: asyncio.Future[int]) -> Generator[None]:
+    """The first SIGTERM or SIGINT is noted; afterwards they do what they always do."""
+    loop = asyncio.get_running_loop()
+
+    def note(number: int) -> None:
+        if not stopped.done():
+            stopped.set_result(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, note, number)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def _first_key(node: Node) -> str | None:
+    """The secret of a key that may do everything, where there is no key yet."""
+    if await list_keys(node.database, node.tenant):
+        return None
+    return await make_key(
+        node.database, node.writer, node.tenant, name=FIRST_KEY, scopes=[Scope.ADMIN], who="interlock up"
+    )
+
+
+def _say_what_runs(screen: Screen, node: Node) -> None:
+    where = without_password(node.settings.database_url) if node.settings.database_url else "embedded"
+    folder = "" if node.settings.database_url else f" in {node.settings.data_dir}"
+    _event(
+        screen,
+        "starting",
+        database=where,
+        tenant=node.settings.tenant,
+        workflows=[_carried(entry, node.settings) for entry in node.registry.all],
+    )
+    screen.line(f"database: {where}{folder}, tenant {node.settings.tenant}")
+    for entry in node.registry.all:
+        told = _carried(entry, node.settings)
+        screen.line(f"workflow: {told['workflow']} {told['version']} (code {str(told['code'])[:8]})")
+        if told["dossier_lacks"]:
+            lacks = ", ".join(told["dossier_lacks"])
+            screen.line(f"  acts on simulated connectors only: its dossier lacks {lacks}", style="yellow")
+        for connector in told["connectors_missing"]:
+            screen.line(f"  the connector {connector} is not in the settings: what needs it waits", style="yellow")
+    if not node.registry.all:
+        screen.line("no workflow is carried: set workflows in interlock.toml", style="yellow")
+
+
+def _carried(entry: Registered, settings: Settings) -> dict[str, Any]:
+    needed = {terms.connector for terms in entry.declaration.actions.values()}
+    return {
+        "workflow": entry.workflow.name,
+        "version": entry.workflow.version,
+        "code": entry.workflow.code,
+        "dossier_lacks": entry.declaration.dossier.missing(),
+        "connectors_missing": sorted(needed - set(settings.connectors)),
+    }
+
+
+def _say_ready(screen: Screen, url: str | None, workers: int, secret: str | None) -> None:
+    _event(screen, "ready", url=url, workers=workers, key=secret)
+    if url:
+        screen.line(f"listening: {url} (what it offers: {url}/openapi.json)")
+    screen.line(f"workers: {workers}")
+    if secret:
+        screen.line(f'API key "{FIRST_KEY}", shown this once: {secret}', style="bold")
+    screen.line("Ready. Ctrl-C ends it.")
+
+
+def _event(screen: Screen, name: str, **facts: Any) -> None:
+    if screen.as_json:
+        screen.document({"event": name, **facts})
