@@ -1,0 +1,115 @@
+"""Checks of this machine: settings, workflows, dossiers, connectors, the embedded database's folder."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from interlock.cases.registry import Registered, load_registry
+from interlock.cli.doctor.check import Check, fail, failed, ok, warn
+from interlock.config import ConnectorSettings, Settings
+from interlock.connectors.registry import make_connector
+from interlock.durations import format_duration
+from interlock.errors import InterlockError
+from interlock.setting_forms import without_password
+
+_CONNECT_S = 3.0
+
+
+def check_settings(settings: Settings) -> Iterator[Check]:
+    """Where each value came from."""
+    for key, source in settings.sources.items():
+        if not key.startswith("connectors."):
+            yield ok(f"setting {key}", f"{_shown(getattr(settings, key))} ({source})")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - any setting
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    return str(without_password(value)) or "none"
+
+
+def check_workflows(settings: Settings) -> Iterator[Check]:
+    """Whether each workflow loads, with all that its file refers to, and may act for real."""
+    if not settings.workflows:
+        yield warn(
+            "workflows", "none is carried", 'list them in interlock.toml: workflows = ["package.module:function"]'
+        )
+    for reference in settings.workflows:
+        name = f"workflow {reference}"
+        try:
+            registered = load_registry([reference]).all
+        except InterlockError as cause:
+            yield failed(name, cause)
+            continue
+        for entry in registered:
+            yield ok(name, f"{entry.workflow.name} {entry.workflow.version}, code {entry.workflow.code.hex[:8]}")
+            yield from _check_acting(entry, settings)
+
+
+def _check_acting(entry: Registered, settings: Settings) -> Iterator[Check]:
+    name = f"dossier of {entry.workflow.name}"
+    missing = entry.declaration.dossier.missing()
+    needed = sorted({terms.connector for terms in entry.declaration.actions.values()})
+    live = [one for one in needed if one in settings.connectors and not settings.connectors[one].simulated]
+    todo = f"fill in {entry.workflow.file.name}"
+    if missing and live:
+        yield fail(name, f"lacks {', '.join(missing)}, so {', '.join(live)} may not be used", todo)
+    elif missing:
+        yield warn(name, f"lacks {', '.join(missing)}: simulated connectors only", todo)
+    else:
+        yield ok(name, "complete")
+    for absent in (one for one in needed if one not in settings.connectors):
+        what = f"{entry.workflow.name} acts through it, and the settings have none of that name"
+        yield fail(f"connector {absent}", what, f"add [connectors.{absent}] to interlock.toml")
+
+
+async def check_connectors(settings: Settings) -> list[Check]:
+    """Whether each connector can be made, and its host takes connections within three seconds."""
+    return list(await asyncio.gather(*(_reach(one) for one in settings.connectors.values())))
+
+
+async def _reach(connector: ConnectorSettings) -> Check:
+    name = f"connector {connector.name}"
+    try:
+        await make_connector(connector.name, connector).close()
+    except InterlockError as cause:
+        return failed(name, cause)
+    parts = urlsplit(connector.url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    place = f"{parts.hostname}:{port}{' (simulated)' if connector.simulated else ''}"
+    try:
+        async with asyncio.timeout(_CONNECT_S):
+            _, writer = await asyncio.open_connection(parts.hostname, port)
+    except TimeoutError:
+        return fail(
+            name, f"{place} does not answer within {_CONNECT_S:.0f} s", "see that it runs, and the network to it"
+        )
+    except OSError as cause:
+        return fail(name, f"{place}: {cause.strerror or cause}", "see that it runs and that its url is right")
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    return ok(name, f"{place} takes connections")
+
+
+def check_folder(settings: Settings) -> Iterator[Check]:
+    """Whether the embedded database's data are closed to other users."""
+    if settings.database_url:
+        return
+    pgdata = Path(settings.data_dir) / "postgres" / "pgdata"
+    try:
+        mode = pgdata.stat().st_mode & 0o777
+    except OSError as cause:
+        yield fail("embedded folder", f"{pgdata}: {cause.strerror or cause}", "see that this user may read it")
+        return
+    if mode & 0o077:
+        yield fail("embedded folder", f"{pgdata} has the mode {mode:o}: others may enter", f"chmod 700 {pgdata}")
+    else:
+        yield ok("embedded folder", f"{pgdata} has the mode {mode:o}")
