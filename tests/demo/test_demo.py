@@ -57,7 +57,7 @@ def test_what_is_left_can_be_looked_at_afterwards(tmp_path: Path) -> None:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True, env=environ)
         return done.stdout
 
-    cases: list[dict[str, Any]] = json.loads(interlock("cases", "--json", "--limit", "100"))
+    cases: list[dict[str, Any]] = json.loads(interlock("cases", "--json", "--limit", "100"))["cases"]
     paid: str = next(case["id"] for case in cases if case["conclusion"] == "paid")
     story = interlock("explain", paid)
     for word in (

@@ -1,0 +1,137 @@
+"""The doctor finds what is wrong before it shows, and says what to do."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from .conftest import Advance, Run
+
+Admin = psycopg.Connection[tuple[Any, ...]]
+
+
+SETTINGS = """
+[connectors.missing_bank]
+url = "http://127.0.0.1:{port}"
+simulated = true
+
+[connectors.missing_bank.operations.pay]
+method = "POST"
+path = "/payments"
+body = {{to = "{{to}}", amount = "{{amount.amount}}", reference = "{{key}}"}}
+success = [200, 201]
+"""
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Iterator[socket.socket]:
+    """The connector that the small workflow needs, listening."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        text = SETTINGS.format(port=listening.getsockname()[1])
+        (tmp_path / "interlock.toml").write_text(text, encoding="utf-8")
+        yield listening
+
+
+def look(run: Run, code: int) -> dict[str, dict[str, str]]:
+    """The doctor's checks by name."""
+    document = run("doctor", "--json", code=code).document
+    assert document["level"] == ("fail" if code else "warn")
+    checks = {check["name"]: check for check in document["checks"]}
+    assert all(check["todo"] for check in checks.values() if check["level"] != "ok")
+    return checks
+
+
+def test_what_is_fit_to_run_passes_with_its_warnings(run: Run, bank: socket.socket) -> None:
+    checks = look(run, 0)
+    assert {name for name, check in checks.items() if check["level"] == "warn"} == {
+        "login",  # the tests connect as a superuser
+        "workers",
+        "dossier of desk",
+    }
+    assert checks["connector missing_bank"]["level"] == "ok"
+    assert "(INTERLOCK_DATABASE_URL)" in checks["setting database_url"]["what"]
+    assert "(default)" in checks["setting lease"]["what"]
+    people = run("doctor").out
+    assert "simulated connectors only" in people
+    assert "0 fail" in people
+
+
+def test_a_connector_that_is_down_or_missing_fails(run: Run, bank: socket.socket) -> None:
+    bank.close()
+    assert "Connect" in look(run, 1)["connector missing_bank"]["what"]
+
+
+def test_a_connector_that_cannot_be_made_fails(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "interlock.toml").write_text('[connectors.missing_bank]\nurl = "http://127.0.0.1:1"\n', "utf-8")
+    assert "operations" in look(run, 1)["connector missing_bank"]["what"]
+
+
+def test_an_incomplete_dossier_before_a_live_connector_fails(
+    run: Run, bank: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERLOCK_CONNECTORS__MISSING_BANK__SIMULATED", "false")
+    assert "may not be used" in look(run, 1)["dossier of desk"]["what"]
+
+
+def test_partitions_rights_and_forced_row_security_are_seen(run: Run, bank: socket.socket, admin: Admin) -> None:
+    name = admin.execute("select max(inhrelid::regclass::text) from pg_inherits where inhparent = 'decision'::regclass")
+    (last,) = name.fetchone() or ("",)
+    admin.execute(f"alter table decision detach partition {last}".encode())
+    admin.execute("create table leftover (id int)")
+    admin.execute("alter table leftover owner to interlock_service")
+    admin.execute(f"grant select on {last.replace('decision', 'journal')} to interlock_service".encode())
+    checks = look(run, 1)
+    assert "2 months ahead" in checks["partitions"]["what"]
+    for fault in ("it owns the table leftover", "it has rights on the partition journal_", "not forced on leftover"):
+        assert fault in checks["roles"]["what"]
+
+
+def test_cases_whose_code_nobody_carries_are_seen(run: Run, bank: socket.socket, admin: Admin) -> None:
+    run("submit", "desk", "-", given='{"who": "ana", "total": "1.00"}\n')
+    checks = look(run, 0)
+    assert checks["stranded cases"]["level"] == "warn"
+    assert "start `interlock up`" in checks["stranded cases"]["todo"]
+    admin.execute(
+        "insert into worker (name, code, lease_until) values ('another', '{}', clock_timestamp() + interval '1 hour'), "
+        "('gone', '{}', clock_timestamp() - interval '1 hour')"
+    )
+    checks = look(run, 1)
+    assert "1 of desk 1.0.0" in checks["stranded cases"]["what"]
+    assert "another" in checks["workers"]["what"]
+    assert "gone" in checks["lost workers"]["what"]
+
+
+def test_a_workflow_that_does_not_load_is_one_failed_check(
+    run: Run, bank: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERLOCK_WORKFLOWS", "desk_workflow:desk,desk_workflow:nothing")
+    checks = look(run, 1)
+    assert checks["workflow desk_workflow:desk"]["level"] == "ok"
+    assert checks["workflow desk_workflow:nothing"]["level"] == "fail"
+
+
+def test_settings_that_cannot_be_read_are_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTERLOCK_LEASS", "3s")
+    assert "settings" in look(run, 1)
+
+
+def test_a_missing_schema_and_a_missing_server_are_told_apart(
+    run: Run, server_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERLOCK_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    checks = look(run, 1)
+    assert "does not answer" in checks["schema"]["what"]
+    ran = run("cases", "--json", code=7)
+    assert "does not answer" in ran.err
+    assert ran.out == ""
+
+
+def test_a_case_in_work_needs_no_doctor(run: Run, bank: socket.socket, advance: Advance) -> None:
+    run("submit", "desk", "-", given='{"who": "ana", "total": "1.00"}\n')
+    advance()
+    assert look(run, 0)["stranded cases"]["level"] == "ok"

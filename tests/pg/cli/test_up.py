@@ -1,0 +1,177 @@
+"""The real program, as a process of its own: it starts, serves, works, drains and ends."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from .conftest import DESK, as_url
+
+Up = subprocess.Popen[str]
+COMMAND = [sys.executable, "-c", "from interlock.cli import main; main()"]
+
+
+@pytest.fixture
+def project(environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """A project's folder with a workflow beside its settings; the environment without what would find it elsewhere."""
+    folder = tmp_path / "project"
+    shutil.copytree(DESK, folder)
+    (folder / "interlock.toml").write_text('workflows = ["desk_workflow:desk"]\napi_port = 0\n', encoding="utf-8")
+    given = {name: value for name, value in environment.items() if name not in ("PYTHONPATH", "INTERLOCK_WORKFLOWS")}
+    return {**given, "PWD": str(folder)}
+
+
+def once(project: dict[str, str], *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=project["PWD"],
+        env=project,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def event(up: Up, name: str) -> dict[str, Any]:
+    """The next event of a process that runs, which must be this one."""
+    assert up.stdout is not None
+    line = up.stdout.readline()
+    assert line.startswith(f'{{"event":"{name}"'), line
+    document: dict[str, Any] = json.loads(line)
+    return document
+
+
+@pytest.fixture
+def up(project: dict[str, str]) -> Iterator[Up]:
+    """`interlock up --json`."""
+    with subprocess.Popen(
+        [*COMMAND, "up", "--json"],
+        cwd=project["PWD"],
+        env=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+        if process.poll() is None:
+            process.kill()
+
+
+def test_serves_works_and_drains(project: dict[str, str], up: Up) -> None:
+    starting = event(up, "starting")
+    assert starting["workflows"][0]["workflow"] == "desk"
+    assert "stand_in" in starting["workflows"][0]["dossier_lacks"]
+    assert starting["workflows"][0]["connectors_missing"] == ["missing_bank"]
+    ready = event(up, "ready")
+    with httpx.Client(base_url=ready["url"], headers={"Authorization": f"Bearer {ready['key']}"}) as api:
+        body = {"workflow": "desk", "key": "by-api", "input": {"who": "ana", "total": "1.00"}}
+        assert api.post("/v1/cases", json=body).status_code == 201
+        assert api.get("/health").status_code == 200
+    text = '{"key": "by-cli", "input": {"who": "ben", "total": "500.00"}}\n'
+    sent = once(project, "submit", "desk", "-", "--wait", "--timeout", "20s", "--json", given=text)
+    assert sent.returncode == 0, sent.stderr
+    assert json.loads(sent.stdout)["states"] == {"waiting": 1}
+    began = time.monotonic()
+    up.send_signal(signal.SIGTERM)
+    assert event(up, "stopped")["signal"] == "SIGTERM"
+    assert up.wait(timeout=10) == 0
+    assert time.monotonic() - began < 5
+    assert up.stderr is not None
+    assert "Traceback" not in up.stderr.read()
+    listed = json.loads(once(project, "cases", "--json").stdout)["cases"]
+    assert {case["key"]: case["state"] for case in listed} == {"by-api": "done", "by-cli": "waiting"}
+
+
+def test_ctrl_c_ends_it_cleanly_and_the_key_is_made_once(project: dict[str, str], up: Up) -> None:
+    event(up, "starting")
+    assert event(up, "ready")["key"].startswith("ilk_")
+    up.send_signal(signal.SIGINT)
+    event(up, "stopped")
+    assert up.wait(timeout=10) == 130
+    with subprocess.Popen(
+        [*COMMAND, "up", "--json", "--workers", "0"], cwd=project["PWD"], env=project, stdout=subprocess.PIPE, text=True
+    ) as again:
+        event(again, "starting")
+        assert event(again, "ready")["key"] is None
+        again.terminate()
+        assert again.wait(timeout=10) == 0
+
+
+def test_ctrl_c_ends_a_command_that_waits(project: dict[str, str]) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "submit", "desk", "-", "--wait"],
+        cwd=project["PWD"],
+        env=project,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write('{"who": "ana", "total": "1.00"}\n')
+        process.stdin.close()
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            if json.loads(once(project, "cases", "--json").stdout)["cases"]:
+                break
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 130
+        assert process.stderr is not None
+        assert process.stderr.read() == "interrupted\n"
+
+
+def test_an_address_in_use_is_told(project: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ran = once(project, "up", "--port", str(taken.getsockname()[1]))
+    assert ran.returncode == 2
+    assert "cannot be listened on" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_pipe_that_is_closed_early_is_no_error_of_ours(project: dict[str, str]) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "cases", "--json"],
+        cwd=project["PWD"],
+        env=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()
+
+
+def test_a_database_without_our_schema_is_told_and_migrated(project: dict[str, str], server_url: str) -> None:
+    name = f"interlock_test_{secrets.token_hex(6)}"
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(f"create database {name}".encode())
+        try:
+            empty = {**project, "INTERLOCK_DATABASE_URL": as_url(make_conninfo(server_url, dbname=name))}
+            told = once(empty, "cases")
+            assert (told.returncode, "run `interlock migrate`" in told.stderr) == (7, True)
+            assert "schema" in once(empty, "doctor").stdout
+            assert json.loads(once(empty, "migrate", "--before", "--json").stdout)["ran"][0].startswith("0001_")
+            assert json.loads(once(empty, "migrate", "--json").stdout)["ran"] == []
+            assert json.loads(once(empty, "cases", "--json").stdout)["cases"] == []
+        finally:
+            admin.execute(f"drop database {name} with (force)".encode())
+    assert once(project, "migrate", "--before", "--after").returncode == 2
