@@ -18,6 +18,7 @@ from interlock.api.endpoint import MOST_BYTES, Endpoint, says
 from interlock.api.exceptions import list_exceptions
 from interlock.api.exceptions import resolve as resolve_exception
 from interlock.api.health import read_health
+from interlock.api.keys import Callers
 from interlock.api.openapi import describe
 from interlock.api.problems import answer_error
 from interlock.api.quarantine import list_quarantine, read_quarantine
@@ -77,7 +78,7 @@ def create_app(node: Node, *, more: Sequence[ControllerRouterHandler] = ()) -> L
         route_handlers=[api, *more],
         exception_handlers={Exception: answer_error},
         before_send=[add_headers],
-        state=State({"node": node}),
+        state=State({"node": node, "callers": Callers(node.database)}),
         openapi_config=None,  # our own document is made from the same words that guard the routes
         logging_config=None,  # failures are logged once, by answer_error, with their trace
     )

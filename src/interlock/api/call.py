@@ -17,7 +17,7 @@ from litestar.types import ASGIApp, Receive, Send
 from litestar.types import Scope as AsgiScope
 
 from interlock.api.endpoint import MOST_BYTES, SECONDS, endpoint_of
-from interlock.api.keys import Caller, find_caller
+from interlock.api.keys import Caller, Callers
 from interlock.api.reading import read_body, read_query
 from interlock.api.sending import trace_of
 from interlock.contracts import read_json
@@ -118,6 +118,11 @@ def node_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Node:
     return connection.app.state["node"]
 
 
+def callers_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Callers:
+    """Who finds whose key it is."""
+    return connection.app.state["callers"]
+
+
 async def check_caller(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """The guard of every route: a key in force, with a scope that the route needs.
 
@@ -133,7 +138,7 @@ async def check_caller(connection: ASGIConnection[Any, Any, Any, Any], handler: 
     presented = _BEARER.match(connection.headers.get("authorization", ""))
     if not presented:
         raise Unauthenticated("there is no key", todo="send Authorization: Bearer ilk_...")
-    caller = await find_caller(node_of(connection).database, presented[1])
+    caller = await callers_of(connection).find(presented[1])
     if caller is None:
         raise Unauthenticated("the key is unknown or revoked", todo="ask the tenant's administrator for a key")
     if endpoint is None or not caller.may(endpoint.needs):

@@ -5,6 +5,7 @@ The secret holds 256 random bits, so that it needs no salt and no slow hash: it 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import secrets
@@ -194,6 +195,39 @@ async def find_caller(database: Database, secret: str) -> Caller | None:
         return None
     async with database.installation() as connection:
         return await FIND_CALLER.one(connection, {"digest": _digest(secret)})
+
+
+class Callers:
+    """Finds callers. Those who come with one key at one time share a look-up.
+
+    INVARIANT: the look-up that answers a request begins after the request came, so revoking works at once.
+
+    Args:
+        database: Where the keys are.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: dict[str, asyncio.Task[Caller | None]] = {}
+        self._running: dict[str, asyncio.Task[Caller | None]] = {}
+
+    async def find(self, secret: str) -> Caller | None:
+        """Whose key this is; None if it is nobody's or revoked."""
+        if not _SECRET.match(secret):
+            return None
+        if secret not in self._waiting:
+            self._waiting[secret] = asyncio.create_task(self._look(secret, self._running.get(secret)))
+        return await asyncio.shield(self._waiting[secret])  # one caller who goes away takes it from no other
+
+    async def _look(self, secret: str, before: asyncio.Task[Caller | None] | None) -> Caller | None:
+        if before:
+            await asyncio.wait((before,))
+        mine = self._running[secret] = self._waiting.pop(secret)  # who comes from here on waits for the next
+        try:
+            return await find_caller(self._database, secret)
+        finally:
+            if self._running.get(secret) is mine:
+                del self._running[secret]
 
 
 def _digest(secret: str) -> bytes:

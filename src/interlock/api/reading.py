@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from enum import EnumMeta
 from typing import Any, TypeVar, cast, get_args
 
 import msgspec
+from msgspec.structs import FieldInfo
 
 from interlock.contracts.shown import pointer, shown
 from interlock.errors import ManyRefused, Violation
@@ -56,7 +58,7 @@ def shown_name(name: str) -> str:
 
 
 def _read(fields: Mapping[str, Any], kind: type[T], what: str, mark: str, *, strict: bool) -> T:
-    infos = {info.encode_name: info for info in msgspec.structs.fields(kind)}
+    infos = _fields(kind)
     wrong = [
         Violation(where=f"{mark}{shown_name(name)}", what="is not known here", rule="unknown", todo=meant(name, infos))
         for name in fields
@@ -75,6 +77,11 @@ def _read(fields: Mapping[str, Any], kind: type[T], what: str, mark: str, *, str
     if wrong:
         raise ManyRefused(what, tuple(wrong))
     return kind(**values)
+
+
+@functools.cache  # the annotations are text, and reading them costs more than reading a body
+def _fields(kind: type[msgspec.Struct]) -> Mapping[str, FieldInfo]:
+    return {info.encode_name: info for info in msgspec.structs.fields(kind)}
 
 
 def _violation(where: str, value: Any, kind: Any, message: str) -> Violation:

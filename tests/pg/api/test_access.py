@@ -14,7 +14,7 @@ from litestar.testing import AsyncTestClient
 
 from interlock.api.app import create_app
 from interlock.api.call import Call, check_caller
-from interlock.api.keys import Scope, list_keys, make_key, revoke_key
+from interlock.api.keys import FIND_CALLER, Caller, Callers, Scope, list_keys, make_key, revoke_key
 from interlock.api.openapi import describe
 from interlock.api.problems import answer_error
 from interlock.errors import NotFound, Refused, StateConflict
@@ -79,6 +79,48 @@ async def test_a_revoked_key_is_refused_at_once(make_caller: MakeCaller, node: N
     assert refused.headers["www-authenticate"].startswith("Bearer")
 
 
+async def test_callers_of_one_moment_share_a_look_up(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = 0
+    find = FIND_CALLER.one
+
+    async def count(*arguments: Any) -> Caller | None:
+        nonlocal looked
+        looked += 1
+        return await find(*arguments)
+
+    monkeypatch.setattr(FIND_CALLER, "one", count)
+    secret = await make_key(node.database, node.writer, node.tenant, name="ana", scopes=["read"])
+    callers = Callers(node.database)
+    found = await asyncio.gather(*(callers.find(secret) for _ in range(50)), callers.find("ilk_" + "a" * 43))
+
+    assert [caller.name if caller else None for caller in found] == ["ana"] * 50 + [None]
+    assert looked == 2
+
+
+async def test_who_comes_during_a_look_up_waits_for_the_next(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on, find = asyncio.Event(), asyncio.Event(), FIND_CALLER.one
+
+    async def slow(*arguments: Any) -> Caller | None:
+        caller = await find(*arguments)
+        begun.set()
+        await go_on.wait()
+        return caller
+
+    secret = await make_key(node.database, node.writer, node.tenant, name="ana", scopes=["read"])
+    (key,) = await list_keys(node.database, node.tenant)
+    callers = Callers(node.database)
+    monkeypatch.setattr(FIND_CALLER, "one", slow)
+    early = asyncio.create_task(callers.find(secret))
+    await begun.wait()
+    await revoke_key(node.database, node.writer, node.tenant, key.id, who="boss")
+    late = asyncio.create_task(callers.find(secret))
+    await asyncio.sleep(0)
+    go_on.set()
+
+    assert (await early) is not None
+    assert (await late) is None
+
+
 @pytest.mark.parametrize("header", ["", "Basic YTpi", "Bearer", "Bearer ilk_" + "a" * 43, "Bearer x'; select 1"])
 async def test_nobody_gets_in_without_a_key(url: str, header: str) -> None:
     async with httpx.AsyncClient(base_url=url) as nobody:
@@ -128,7 +170,7 @@ async def test_a_route_that_says_nothing_about_itself_is_closed(node: Node) -> N
         [silent],
         guards=[check_caller],
         request_class=Call,
-        state=State({"node": node}),
+        state=State({"node": node, "callers": Callers(node.database)}),
         exception_handlers={Exception: answer_error},
         openapi_config=None,
         logging_config=None,
