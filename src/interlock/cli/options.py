@@ -16,6 +16,8 @@ As = Annotated[str, typer.Option("--as", metavar="NAME", help="Who acts; by defa
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="The most that are listed.")]
 Why = Annotated[str, typer.Option("--why", help="The reason, for whoever reads the ledger.")]
 
+_LONGEST_NAME = 100
+
 
 def commands(name: str | None = None, help_text: str | None = None) -> typer.Typer:
     """A module's commands, or a group of them under a name."""
@@ -30,9 +32,18 @@ def commands(name: str | None = None, help_text: str | None = None) -> typer.Typ
 
 
 def who_acts(given: str) -> str:
-    """The name that is recorded: the one that was given, or the user of this process."""
-    if given.strip():
-        return given.strip()
+    """The name that is recorded: the one that was given, or the user of this process.
+
+    Raises:
+        Refused: it is too long, or holds what cannot be printed.
+    """
+    name = given.strip()
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        raise Refused(
+            f"{name[:60]!r} is no name", where="--as", todo=f"use at most {_LONGEST_NAME} printable characters"
+        )
+    if name:
+        return name
     try:
         return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
     except KeyError:

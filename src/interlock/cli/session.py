@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -50,7 +51,8 @@ def with_node(context: typer.Context, work: Callable[[Node], Awaitable[T]], *, w
         work: What to do.
         workflows: Whether the workflows of the settings are needed; reading them takes time.
     """
-    settings = load_settings(context)
+    # without connectors: nothing acts here, and a connector that is set up wrong must not keep anybody from stopping it
+    settings = replace(load_settings(context), connectors={})
     begin_logging(settings, quiet=True)
 
     async def run() -> T:

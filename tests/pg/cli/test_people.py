@@ -133,6 +133,12 @@ def test_a_stop_holds_until_it_is_lifted(run: Run) -> None:
     )
 
 
+def test_a_connector_that_is_set_up_wrong_keeps_nobody_from_stopping_it(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "interlock.toml").write_text('[connectors.bank]\nurl = "http://127.0.0.1:1"\n', "utf-8")
+    assert "operations" in run("up", "--port", "0", code=2).err
+    assert "is stopped by" in run("stop", "connector:bank", "--why", "it is set up wrong").out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -142,6 +148,7 @@ def test_a_stop_holds_until_it_is_lifted(run: Run) -> None:
         (("stop", "everything", "--why", "x", "--until", "2030-01-01T00:00"), "no time zone"),
         (("stop", "everything", "--why", "x", "--until", "2001-01-01T00:00Z"), "is over already"),
         (("stop", "everything"), "Missing option '--why'"),
+        (("stop", "everything", "--why", "x", "--as", "a\nb"), "is no name"),
         (("keys", "add", "ana"), "Missing option '--scope'"),
         (("keys", "add", "a b", "--scope", "read"), "no name of a key"),
         (("tenants", "add", "No Slug"), "no name of a tenant"),
