@@ -66,7 +66,7 @@ def run_loop(work: Callable[[], Awaitable[T]]) -> T:
     """Run a coroutine to its end in a loop of its own.
 
     Raises:
-        DatabaseUnavailable: the database went away while it ran.
+        DatabaseUnavailable: the database went away while it ran, or refuses what this role asks for.
     """
 
     async def run() -> T:
@@ -74,6 +74,11 @@ def run_loop(work: Callable[[], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(run())
+    except psycopg.errors.InsufficientPrivilege as cause:
+        raise DatabaseUnavailable(
+            f"the database refuses it to this role: {cause.diag.message_primary}",
+            todo="set admin_database_url to the role that migrates; `interlock doctor` says more",
+        ) from cause
     except psycopg.OperationalError as cause:
         raise DatabaseUnavailable(
             f"the database went away: {str(cause).strip()}", todo="see that it runs, and try again"

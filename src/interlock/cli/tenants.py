@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import psycopg
 import typer
@@ -65,14 +65,9 @@ def list_all(context: typer.Context, *, as_json: Json = False) -> None:
         async with open_database(settings) as url:
             admin = settings.admin_database_url or url
             async with await AsyncConnection.connect(admin, autocommit=True, options=_ALL_ROWS) as connection:
-                return await LIST_TENANTS.all(connection)
+                return await _read(connection)
 
-    try:
-        tenants = run_loop(read)
-    except psycopg.errors.InsufficientPrivilege as cause:
-        raise Forbidden(
-            "this connection may not see all tenants", todo="set admin_database_url to an administrator's connection"
-        ) from cause
+    tenants = run_loop(read)
     if as_json:
         screen.document({"tenants": [as_document(one) for one in tenants]})
     screen.table(
@@ -80,3 +75,12 @@ def list_all(context: typer.Context, *, as_json: Json = False) -> None:
         ((one.tenant, one.name, minute(one.created_at)) for one in tenants),
         none="There is no tenant yet.",
     )
+
+
+async def _read(connection: AsyncConnection[Any]) -> list[Tenant]:
+    try:
+        return await LIST_TENANTS.all(connection)
+    except psycopg.errors.InsufficientPrivilege as cause:
+        raise Forbidden(
+            "this connection may not see all tenants", todo="set admin_database_url to an administrator's connection"
+        ) from cause

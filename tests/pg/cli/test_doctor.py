@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
-from .conftest import Advance, Run
+from .conftest import Advance, Run, as_url
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 
@@ -37,10 +39,11 @@ def bank(tmp_path: Path) -> Iterator[socket.socket]:
         yield listening
 
 
-def look(run: Run, code: int) -> dict[str, dict[str, str]]:
+def look(run: Run, code: int | None) -> dict[str, dict[str, str]]:
     """The doctor's checks by name."""
-    document = run("doctor", "--json", code=code).document
-    assert document["level"] == ("fail" if code else "warn")
+    ran = run("doctor", "--json", code=code)
+    document = ran.document
+    assert document["level"] == ("fail" if ran.code else "warn")
     checks = {check["name"]: check for check in document["checks"]}
     assert all(check["todo"] for check in checks.values() if check["level"] != "ok")
     return checks
@@ -129,6 +132,29 @@ def test_a_missing_schema_and_a_missing_server_are_told_apart(
     ran = run("cases", "--json", code=7)
     assert "does not answer" in ran.err
     assert ran.out == ""
+
+
+@pytest.fixture
+def least(admin: Admin, database_url: str) -> Iterator[str]:
+    """The URL of a role that may do what the service may, and nothing else."""
+    name, secret = f"interlock_least_{secrets.token_hex(4)}", secrets.token_hex(8)
+    admin.execute(f"create role {name} login password '{secret}' in role interlock_service".encode())
+    yield as_url(make_conninfo(database_url, user=name, password=secret))
+    admin.execute(f"drop role {name}".encode())
+
+
+def test_a_role_that_may_only_serve_is_told_what_it_may_not(
+    run: Run, bank: socket.socket, least: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERLOCK_DATABASE_URL", least)
+    told = run("tenants", "list", code=2 if look(run, None)["schema"]["level"] == "ok" else 7)
+    assert "admin_database_url" in told.err
+    monkeypatch.setenv("INTERLOCK_ADMIN_DATABASE_URL", environment["INTERLOCK_DATABASE_URL"])
+    checks = look(run, 0)
+    assert checks["schema"]["level"] == "ok"
+    assert "login" not in checks
+    assert run("tenants", "list", "--json").document["tenants"] == []
+    assert run("submit", "desk", "-", "--json", given='{"who": "ana", "total": "1.00"}\n').document["new"] == 1
 
 
 def test_a_case_in_work_needs_no_doctor(run: Run, bank: socket.socket, advance: Advance) -> None:

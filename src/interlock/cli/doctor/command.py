@@ -7,9 +7,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psycopg
 import typer
 
-from interlock.cli.doctor.check import Check, Level, failed
+from interlock.cli.doctor.check import Check, Level, fail, failed
 from interlock.cli.doctor.database import check_database
 from interlock.cli.doctor.local import check_connectors, check_folder, check_settings, check_workflows
 from interlock.cli.options import Json, commands
@@ -60,6 +61,9 @@ async def _look(settings: Settings) -> list[Check]:
             checks += check_folder(settings)
     except InterlockError as cause:
         checks.append(failed("database", cause))
+    except psycopg.Error as cause:
+        what = f"it could not be looked at: {cause.diag.message_primary or cause}"
+        checks.append(fail("database", what, "see that the URLs name the right database and roles, and migrate it"))
     checks += check_workflows(settings)
     checks += await check_connectors(settings)
     return checks

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import psycopg
 from psycopg import AsyncConnection
 
 from interlock.cases.store import STRANDED_CASES
@@ -53,7 +54,11 @@ async def check_database(settings: Settings, url: str, admin: str) -> AsyncItera
     except InterlockError as cause:
         yield failed("schema", cause)
         return
-    yield ok("schema", "every migration that this version needs has run")
+    except psycopg.errors.InsufficientPrivilege as cause:
+        what = f"which migrations have run cannot be read: {cause.diag.message_primary}"
+        yield fail("schema", what, "set admin_database_url to the role that migrates, or grant this one to read it")
+    else:
+        yield ok("schema", "every migration that this version needs has run")
     try:
         connection = await connect_service(url)
     except InterlockError as cause:
