@@ -16,7 +16,7 @@ import pytest
 
 from .conftest import Advance, Run
 
-COMMAND = [sys.executable, "-c", "from interlock.cli import main; main()"]
+COMMAND = [sys.executable, "-P", "-c", "from interlock.cli import main; main()"]
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 

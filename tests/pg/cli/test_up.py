@@ -22,7 +22,12 @@ from psycopg.conninfo import make_conninfo
 from .conftest import DESK, as_url
 
 Up = subprocess.Popen[str]
-COMMAND = [sys.executable, "-c", "from interlock.cli import main; main()"]
+COMMAND = [
+    sys.executable,
+    "-P",
+    "-c",
+    "from interlock.cli import main; main()",
+]  # -P: as the console script, which finds nothing in the working folder
 
 
 @pytest.fixture
