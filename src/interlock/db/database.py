@@ -44,6 +44,8 @@ OLDEST_SERVER = 150000
 SERVICE_OPTIONS = (
     "-c role=interlock_service -c search_path=interlock -c timezone=UTC -c synchronous_commit=on"
     r" -c default_transaction_isolation=read\ committed -c default_transaction_read_only=off"
+    # a process that stands still in the middle of a batch, or whose network is cut, gives its locks back
+    " -c idle_in_transaction_session_timeout=10s -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5"
 )
 _CONNECT_TIMEOUT = 5
 
