@@ -53,7 +53,7 @@ actions:
     connector: payments
     domain: payments.refund
     limits: {{{limits}}}
-    timeout: 2s
+    timeout: {timeout}
     attempts: {attempts}
     deadline: {deadline}
     undo: {{none: a refund that has been paid is not taken back}}
@@ -84,6 +84,7 @@ def declared(
     limits: str = "each: 1000 EUR, per_day: 20000 EUR, rate: 1000/s",
     attempts: int = 4,
     deadline: str = "1h",
+    timeout: str = "2s",
 ) -> Registered:
     """A workflow with a file of its own, beside the example's contracts and rules."""
     known = body.name if isinstance(body, Workflow) else name or getattr(body, "__name__", "flow")
@@ -91,7 +92,7 @@ def declared(
     file.write_text(
         _FILE.format(
             name=known, dossier=dossier, components=components, point=point.rstrip(), limits=limits, attempts=attempts,
-            deadline=deadline,
+            deadline=deadline, timeout=timeout,
         )
     )  # fmt: skip
     flow = body if isinstance(body, Workflow) else workflow(known, version="1.0.0", file=file)(body)
@@ -115,7 +116,8 @@ def payments(url: str, **abilities: Any) -> ConnectorSettings:
         "pending": {"field": "state", "is": "pending"},
     }
     if known["can_look_up"]:
-        pay["look_up"] = {"path": "/payments?key={key}", "match": {"to": "to", "amount": "amount"}}
+        match = {"to": "to", "amount": "amount"}
+        pay["look_up"] = {"path": "/payments?key={key}", "match": match, "pending": pay["pending"]}
     return ConnectorSettings(name="payments", url=url, operations={"pay": pay}, **known)
 
 
@@ -143,10 +145,11 @@ class QuietWorker(Worker):
             await HOLD_WORKER_LOCK.all(self.lock, {"number": self.number})
 
     async def __aexit__(self, *ended: object) -> None:
-        if self.lock:
-            await END_LEASE.run(self.lock, {"number": self.number})
-            await self.lock.close()
-        await super().__aexit__(*ended)
+        lock, self.lock = self.lock, None
+        if lock:
+            await END_LEASE.run(lock, {"number": self.number})
+            await lock.close()
+            await super().__aexit__(*ended)
 
 
 @dataclass

@@ -47,9 +47,10 @@ select action_id, tenant, number, worker, sent_at
 from json_to_recordset(%(rows)s::json) as r (action_id uuid, tenant uuid, number int, worker bigint, sent_at timestamptz)
 
 -- name: end_attempts
+-- What was answered to an attempt stays; only a lost answer may still become known.
 update attempt a set ended_at = r.ended_at, outcome = r.outcome, detail = r.detail
 from json_to_recordset(%(rows)s::json) as r (action_id uuid, number int, ended_at timestamptz, outcome text, detail text)
-where a.action_id = r.action_id and a.number = r.number
+where a.action_id = r.action_id and a.number = r.number and (a.outcome is null or a.outcome = 'in_doubt')
 
 -- name: count_doubtful
 -- Attempts up to a number whose request may have taken effect, as far as is known.

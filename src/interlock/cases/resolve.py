@@ -67,6 +67,8 @@ async def resolve_exception(
         doubtful = await ACTIONS_IN_EXCEPTION.all(connection, {"case_id": case_id})
     if case is None:
         raise NotFound(f"there is no case {case_id}")
+    if found.state is not ExceptionState.OPEN:
+        raise StateConflict(f"the exception {exception_id} is {found.state} by {found.resolved_by} already")
     run = case.run
     if bool(doubtful) != (way in (Way.TOOK_EFFECT, Way.NO_EFFECT)):
         raise Refused(
