@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench lock clean
+.PHONY: help demo test soak check format bench lock clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -20,6 +20,9 @@ demo: $(INSTALLED)   ## run the main job on generated receipts, on an embedded P
 
 test: check          ## all checks and all tests
 	$(BIN)/pytest -n 2 --dist worksteal
+
+soak: $(INSTALLED)   ## the long forms: two hundred kills, and whatever else takes many minutes
+	$(BIN)/pytest --long -m long -s
 
 check: $(INSTALLED)  ## style, types and the direction of imports
 	$(BIN)/ruff format --check .

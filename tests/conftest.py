@@ -27,6 +27,19 @@ from interlock.db.signals import Notifier
 _TEMPLATE_LOCK = 0x74657374
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--long`` runs the long forms of soak and chaos runs, too; `make soak` runs nothing else."""
+    parser.addoption("--long", action="store_true", help="run the long forms of soak and chaos runs, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the long forms unless they are asked for."""
+    if not config.getoption("--long"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="a long form: run it with --long, or `make soak`"))
+
+
 @pytest.fixture(scope="session")
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server on which databases can be made; one for all test processes of a run."""
