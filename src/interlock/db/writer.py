@@ -282,5 +282,10 @@ def _is_a_shutdown(cause: psycopg.Error) -> bool:
     """Errors by which a server says goodbye while the connection still looks alive."""
     return isinstance(
         cause,
-        (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown, psycopg.errors.CannotConnectNow),
+        (
+            psycopg.errors.AdminShutdown,
+            psycopg.errors.CrashShutdown,
+            psycopg.errors.CannotConnectNow,
+            psycopg.errors.IdleInTransactionSessionTimeout,
+        ),
     )

@@ -363,7 +363,8 @@ def _review(draft: _Draft, row: NewDecision, stamp: Stamp, review_id: UUID) -> N
         proposal=row.output,
         exposure_minor=row.exposure_minor,
         currency=row.currency,
-        urgency=urgency_of(row.exposure, row.confidence),
+        # a sure answer that a condition, a finding or a stop sends to a person is in doubt as a whole
+        urgency=urgency_of(row.exposure, None if best is None or best.sure else row.confidence),
         due_at=stamp.now + point.queue.due,
         created_at=stamp.now,
     )

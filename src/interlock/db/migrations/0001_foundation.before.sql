@@ -579,3 +579,6 @@ end $$;
 select ensure_partitions(3);
 
 revoke create on schema interlock from interlock_finder;
+
+-- A process that may only serve sees by itself whether the schema is the one that it needs.
+grant select on public.interlock_migration to interlock_service;
