@@ -12,7 +12,7 @@ from litestar.types import ControllerRouterHandler
 
 from interlock.api.batch import submit_batch
 from interlock.api.call import Call, check_caller, limit_time
-from interlock.api.cases import list_cases, read_case, submit_case, summarise_cases
+from interlock.api.cases import explain_case, list_cases, read_case, submit_case, summarise_cases
 from interlock.api.decisions import decide, read_decision
 from interlock.api.endpoint import MOST_BYTES, Endpoint, says
 from interlock.api.exceptions import list_exceptions
@@ -34,6 +34,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     list_cases,
     summarise_cases,
     read_case,
+    explain_case,
     decide,
     read_decision,
     list_reviews,

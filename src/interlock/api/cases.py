@@ -21,6 +21,7 @@ from interlock.api.documents import (
     CaseDocument,
     CasePage,
     CaseSummary,
+    ExplainedDocument,
     StepDocument,
     Submission,
 )
@@ -33,6 +34,8 @@ from interlock.api.reviews import review_document
 from interlock.api.stored import as_text, embed, embed_doubtful, money_of
 from interlock.api.submitting import take_in
 from interlock.api.trouble_documents import CaseRecordDocument, EntryDocument
+from interlock.cases.explain import as_text as as_story
+from interlock.cases.explain import explain
 from interlock.cases.journal import Recorded
 from interlock.cases.record import CaseRecord, read_record
 from interlock.cases.store import COUNT_CASES, LIST_CASES, CaseRow
@@ -104,6 +107,16 @@ async def summarise_cases(request: Call) -> Response[bytes]:
 async def read_case(request: Call, case_id: FromPath[UUID]) -> Response[bytes]:
     """One case, with its journal, decisions, reviews, actions, exceptions, quarantine and ledger entries."""
     return answer(record_document(await read_record(request.node.database, request.tenant, case_id)))
+
+
+@get(
+    "/v1/cases/{case_id:uuid}/explain",
+    opt=says(Endpoint(needs=(Scope.READ,), gives={200: ExplainedDocument}, refuses=(404,))),
+)
+async def explain_case(request: Call, case_id: FromPath[UUID]) -> Response[bytes]:
+    """The story of a case from input to payment, in words that an auditor follows; every sentence from a record."""
+    passages = explain(await read_record(request.node.database, request.tenant, case_id))
+    return answer(ExplainedDocument(passages=passages, text=as_story(passages)))
 
 
 def record_document(record: CaseRecord) -> CaseRecordDocument:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.cases.explain import Passage
 from interlock.cases.store import CaseState
 from interlock.decisions.decision import Route
 from interlock.oversight.review import Resolution, ReviewState
@@ -122,6 +123,18 @@ class CaseSummary(Document, frozen=True, kw_only=True):
     """
 
     counts: tuple[CaseCountDocument, ...]
+
+
+class ExplainedDocument(Document, frozen=True, kw_only=True):
+    """The story of a case.
+
+    Attributes:
+        passages: In order of time; the last says where the case is.
+        text: All of it as plain text.
+    """
+
+    passages: tuple[Passage, ...]
+    text: str
 
 
 class StepDocument(Document, frozen=True, kw_only=True):

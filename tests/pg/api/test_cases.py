@@ -180,3 +180,14 @@ async def test_a_large_batch_shares_commits(caller: httpx.AsyncClient) -> None:
 
     ids = {json.loads(line)["case"]["id"] for line in answered.text.splitlines()}
     assert len(ids) == 1000
+
+
+async def test_a_case_is_explained_in_words(caller: httpx.AsyncClient) -> None:
+    taken = (await caller.post("/v1/cases", json=submission("told"))).json()
+    told = await caller.get(f"{taken['follow']}/explain")
+    nobody = await caller.get(f"/v1/cases/{taken['id'][:-1]}{'0' if taken['id'][-1] != '0' else '1'}/explain")
+
+    assert told.status_code == 200
+    assert told.json()["passages"][0]["title"] == f"Case {taken['id']} was received"
+    assert "Workflow claims" in told.json()["text"]
+    assert nobody.status_code == 404
