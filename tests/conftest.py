@@ -1,7 +1,7 @@
 """The real database, cloned from a template for each test.
 
-The server is the embedded one, or any PostgreSQL 15 or newer that INTERLOCK_DATABASE_URL names (its user must be able to
-make databases and roles).
+The server is the embedded one, or any PostgreSQL 15 or newer that INTERLOCK_DATABASE_URL names (its user must be able
+to make databases and roles).
 """
 
 from __future__ import annotations

@@ -85,7 +85,10 @@ class World:
         tenant: Whose cases these are.
         plan: What goes wrong at the provider.
         workers: Which workers run from the start.
-        provider_port: The provider's port; 0 finds a free one.
+
+    Attributes:
+        timeline: What happened, in order.
+        provider_wanted: Whether ``revive`` starts the provider when it is gone.
     """
 
     def __init__(
@@ -96,14 +99,14 @@ class World:
         tenant: str,
         plan: FaultPlan,
         workers: Sequence[str] = WORKERS,
-        provider_port: int = 0,
     ) -> None:
         self.folder = folder
         self.tenant = tenant
         self.port = free_port()
         self.key = ""
         self.timeline: list[str] = []
-        self.provider = SimulatedProvider(folder / "book", faults=plan, port=provider_port)
+        self.provider_wanted = True
+        self.provider = SimulatedProvider(folder / "book", faults=plan)
         self._layout = Layout(data_dir / "postgres")
         self._data_dir = data_dir
         self._wanted = [SERVER, *workers]
@@ -157,7 +160,7 @@ class World:
                 self.note(f"{name} ended by itself with {process.returncode}: {' '.join(last)}")
                 assert process.returncode != ConfigInvalid.exit_code, self.words()
             self._running[name] = self._spawn(name)
-        if not self.provider.alive:
+        if self.provider_wanted:
             self.provider.start()
 
     def want(self, *names: str) -> None:
@@ -165,10 +168,12 @@ class World:
         self._wanted += [name for name in names if name not in self._wanted]
 
     def kill(self, name: str) -> None:
-        """SIGKILL; nobody starts it again before it is wanted again."""
-        self._wanted.remove(name)
-        kill_all(self.processes(name))
-        self._running.pop(name).wait()
+        """SIGKILL, if it runs; it is not started again before it is wanted again."""
+        if name in self._wanted:
+            self._wanted.remove(name)
+            process = self._running.pop(name)
+            process.kill()
+            process.wait()
 
     def processes(self, *names: str) -> list[psutil.Process]:
         """Those of these that live."""
