@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 from interlock.cli.demo.report import Report
@@ -56,14 +58,16 @@ def show(screen: Screen, report: Report, *, folder: Path, example: str) -> None:
         screen.lines(f"  {difference}" for difference in report.balance.differences)
     else:
         screen.line("The books balance to the cent.", style="bold green")
+    command = "interlock" if shutil.which("interlock") else str(Path(sys.argv[0]).resolve())
     screen.line()
     screen.line("Try next, in the demo's folder:", style="bold")
     screen.lines(
         [
             f"  cd {folder}",
-            f"  interlock explain {example}",
-            "  interlock reviews",
-            "  interlock cases --state quarantined",
-            "  interlock up",
+            f"  {command} explain {example}",
+            f"  {command} summary",
+            f"  {command} reviews",
+            f"  {command} cases --state quarantined",
+            f"  {command} doctor",
         ]
     )
