@@ -131,7 +131,7 @@ class Move(msgspec.Struct, frozen=True):
     Attributes:
         move: What.
         why: In a sentence.
-        at: For a wait: until when.
+        at: For a wait: until when. For another sending: when a look-up that finds nothing ends the doubt without one.
         cleared: For another sending: whether no earlier request can take effect any more, so that the doubt is over.
     """
 
@@ -175,7 +175,8 @@ def settle_doubt(action: Action, abilities: Abilities, now: datetime, *, absent:
     if absent and dead_at and now >= dead_at:
         return Move(NextMove.SEND_AGAIN, "it is not there, and no request can be under way any more", cleared=True)
     if is_remembered(action, abilities, now):
-        return Move(NextMove.SEND_AGAIN, "the other side honours the key: sent again, it takes effect once")
+        why = "the other side honours the key: sent again, it takes effect once"
+        return Move(NextMove.SEND_AGAIN, why, dead_at if absent else None)
     if dead_at is None:
         return Move(NextMove.ASK_PERSON, "how long a request can live at the other side is not declared")
     if now < dead_at:

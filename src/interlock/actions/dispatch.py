@@ -391,8 +391,7 @@ class Dispatcher:
     async def _make(self, move: Move, action: Action, terms: ActionTerms, holder: Holder) -> Finished | Later | Action:
         match move.move:
             case NextMove.SEND_AGAIN if action.attempt >= terms.attempts:
-                what = f"in doubt after {action.attempt} attempts: {action.error or 'the answer was lost'}"
-                return _finish(action, holder, ActionState.EXCEPTION, error=what, outcome="in_doubt")
+                return _no_attempt_left(action, holder, move)
             case NextMove.SEND_AGAIN:
                 return await self._ready_again(action, holder, move)
             case NextMove.WAIT:
@@ -494,6 +493,16 @@ def _give_up(action: Action, holder: Holder, why: str, *, doubtful: bool) -> Fin
         what = f"in doubt, and it may not be sent again: {why}"
         return _finish(action, holder, ActionState.EXCEPTION, error=what)
     return _finish(action, holder, ActionState.FAILED, error=why)
+
+
+def _no_attempt_left(action: Action, holder: Holder, move: Move) -> Finished | Later:
+    """End the doubt without another sending: without effect once that is certain; if it never will be, a person."""
+    what = f"{action.attempt} attempts: {action.error or 'the answer was lost'}"
+    if move.cleared:
+        return _finish(action, holder, ActionState.FAILED, error=f"given up after {what}", outcome="absent")
+    if move.at:
+        return Later(move.at, f"{action.name} is in doubt after {what}")
+    return _finish(action, holder, ActionState.EXCEPTION, error=f"in doubt after {what}", outcome="in_doubt")
 
 
 def _look_again(action: Action, holder: Holder, now: datetime, why: str) -> Finished | Later:

@@ -56,16 +56,19 @@ _WRONG_ROWS: Mapping[str, str] = {
         select a.case_id, count(e.id) from action a
         left join ledger_entry e on e.subject = a.id and e.kind = 'action.dispatched'
         group by a.id having count(e.id) <> a.attempt""",
-    "last attempts of a done action that say done or found": """
-        select a.case_id, 0 from action a join attempt t on t.action_id = a.id and t.number = a.attempt
-        where a.state = 'done' and coalesce(t.outcome, '') not in ('done', 'found')""",
+    "attempts of a done action that may have had its effect": """
+        select a.case_id, 0 from action a where a.state = 'done' and not exists (
+          select from attempt t
+          where t.action_id = a.id and coalesce(t.outcome, 'in_doubt') in ('done', 'found', 'in_doubt'))""",
     "reservations settled of a done action": """
         select a.case_id, count(r.guard) from action a
         left join reservation r on r.action_id = a.id and r.state = 'settled'
         where a.state = 'done' group by a.id having count(r.guard) <> 2""",
     "reservations held by an action without effect": """
         select a.case_id, count(*) from action a join reservation r on r.action_id = a.id and r.state <> 'released'
-        where a.state <> 'done' group by a.id""",
+        where a.state = 'failed' group by a.id""",
+    "actions that are neither done nor failed": """
+        select case_id, count(*) from action where state not in ('done', 'failed') group by case_id""",
     "open exceptions": """
         select c.id, count(x.id) from cases c left join exception x on x.case_id = c.id and x.state = 'open'
         group by c.id having count(x.id) <> (c.state = 'exception')::int""",

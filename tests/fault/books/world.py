@@ -53,7 +53,7 @@ simulated = true
 honours_keys = true
 key_retention = "30d"
 can_look_up = true
-max_request_life = "30s"
+max_request_life = "5s"
 
 [connectors.payments.operations.pay]
 method = "POST"

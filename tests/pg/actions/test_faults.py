@@ -178,6 +178,24 @@ async def test_no_more_attempts_after_a_lost_answer_is_not_taken_for_no_effect(
     assert "4 attempts" in (record.actions[0].error or "")
 
 
+async def test_what_is_surely_not_there_after_the_last_attempt_failed_and_asks_nobody(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider
+) -> None:
+    """The first attempt is lost without effect, all others are refused: time gives the answer, and no person need."""
+    rules = (
+        FaultRule(kind=FaultKind.DROP_BEFORE, attempts=(1,)),
+        FaultRule(kind=FaultKind.REJECT, attempts=(2, 3, 4)),
+    )
+    provider.set_faults(FaultPlan(rules=rules))
+    connector = payments(provider.url, max_request_life=timedelta(seconds=0.2))
+    async with stage(database_url, [declared(pay, tmp_path)], connectors=[connector]) as on:
+        record = await paid(on, "surely-refused")
+    assert record.actions[0].state is ActionState.FAILED
+    assert outcomes(record) == ["in_doubt", "permanent", "permanent", "permanent"]
+    assert record.exceptions[0].kind == "action-failed"
+    assert payments_of(provider, "surely-refused") == []
+
+
 async def test_what_is_held_up_beyond_the_keys_memory_is_not_sent_again(
     database_url: str, tmp_path: Path, provider: SimulatedProvider
 ) -> None:

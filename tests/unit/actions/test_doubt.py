@@ -101,7 +101,7 @@ def test_what_may_be_done(abilities: Abilities, now: datetime, absent: bool, mov
 def test_the_doubt_is_over_only_when_no_request_can_be_under_way() -> None:
     both = able(keys=True, look=True, life=LIFE)
     assert settle_doubt(ACTION, both, SOON, absent=True) == Move(
-        NextMove.SEND_AGAIN, "the other side honours the key: sent again, it takes effect once"
+        NextMove.SEND_AGAIN, "the other side honours the key: sent again, it takes effect once", T0 + TIMEOUT + LIFE
     )
     assert settle_doubt(ACTION, both, DEAD, absent=True).cleared
 
