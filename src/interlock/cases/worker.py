@@ -95,6 +95,7 @@ class Worker:
         self._running: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._heart: asyncio.subprocess.Process | None = None
+        self._claim_lost = False
         self.number = 0
 
     async def __aenter__(self) -> Self:
@@ -182,8 +183,11 @@ class Worker:
 
     async def _claim_forever(self) -> None:
         while True:
+            if self._claim_lost and not self._running:
+                await self._begin_anew()
             try:
-                free = self._concurrency - len(self._running) if self.number else 0
+                can_claim = self.number and not self._claim_lost
+                free = self._concurrency - len(self._running) if can_claim else 0
                 claimed = await self._claim(free) if free > 0 else []
             except (DatabaseUnavailable, psycopg.Error):
                 await asyncio.sleep(_RETRY_S)
@@ -194,8 +198,10 @@ class Worker:
                 task.add_done_callback(self._let_go)
             if free and len(claimed) == free:
                 await asyncio.sleep(0)  # as many as it could take: there may be more when one of them ends
+            # No wait_for: in Python 3.11 it swallows a cancellation that comes together with the news.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), self._poll_s)
+                async with asyncio.timeout(self._poll_s):
+                    await self._news.wait()
             self._news.clear()
 
     def _let_go(self, task: asyncio.Task[None]) -> None:
@@ -205,9 +211,21 @@ class Worker:
     async def _claim(self, most: int) -> list[ClaimedCase]:
         carried = list(self._registry.codes)
         async with self._tools.database.installation() as connection:
-            return await CLAIM_CASES.all(
+            # A crash or a lost answer here leaves cases that are this worker's and that it knows nothing of.
+            self._claim_lost = True
+            claimed = await CLAIM_CASES.all(
                 connection, {"worker": self.number, "carried": carried, "most": most, "serves": self._serves}
             )
+            self._claim_lost = False
+            return claimed
+
+    async def _begin_anew(self) -> None:
+        """Let go of a number under which cases may have been claimed unknown to us: peers, or we, take them over."""
+        self._claim_lost = False
+        log.warning("worker %s: the answer to a claim was lost; it begins anew", self.number)
+        self.number = 0
+        if self._heart and self._heart.stdin:
+            self._heart.stdin.close()
 
     # ------------------------------------------------------------------- running
 

@@ -1,0 +1,63 @@
+"""A worker stops when it is told to, whatever comes at that moment."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.stage import declared, stage
+
+from interlock.cases.case import Case
+from interlock.cases.store import CLAIM_CASES, ClaimedCase
+from interlock.cases.worker import Worker
+
+
+async def nothing(case: Case) -> str:
+    """Do nothing."""
+    return f"did nothing about {case.key}"
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_news_at_the_moment_of_stopping_do_not_keep_a_worker_going(
+    database_url: str, tmp_path: Path, turns: int
+) -> None:
+    async with stage(database_url, [declared(nothing, tmp_path)]) as on:
+        (worker,) = on.workers
+        assert (await on.until(await on.submit())).conclusion == "did nothing about k"
+        await asyncio.sleep(0.02)  # it waits for news now
+        worker._news.set()  # pyright: ignore[reportPrivateUsage]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            await worker.__aexit__()
+
+
+async def test_cases_whose_claim_was_answered_into_a_broken_wire_are_not_forgotten(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = CLAIM_CASES.all
+    lost: list[ClaimedCase] = []
+
+    async def once_lost(connection: Any, parameters: Any) -> list[ClaimedCase]:
+        claimed = await real(connection, parameters)
+        if claimed and not lost:
+            lost.extend(claimed)
+            raise psycopg.OperationalError("the connection is lost")
+        return claimed
+
+    monkeypatch.setattr(CLAIM_CASES, "all", once_lost)
+    async with stage(database_url, [declared(nothing, tmp_path)], workers=0) as on:
+        node = on.node
+        case_id = await on.submit()
+        async with Worker(node.url, node.tools, node.registry, node.notifier, probe_s=0.1, poll_s=0.05) as worker:
+            assert (await on.until(case_id)).conclusion == "did nothing about k"
+            assert worker.number == 2
+            again = await on.until(await on.submit(key="again"))
+    assert [case.id for case in lost] == [case_id]
+    assert again.fence == 1
