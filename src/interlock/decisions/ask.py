@@ -151,6 +151,8 @@ def _weigh(
     now: datetime,
 ) -> Proposal:
     """Hold an answer against its contract, the checks and the confidence that is needed."""
+    if not 0 <= answer.confidence <= 1:  # NaN is not either
+        raise ComponentFailed(f"its confidence is {answer.confidence}, not a number from 0 to 1")
     violations = library.violations(point.output, answer.output)
     if violations:
         raise ComponentFailed(f"its output breaks {point.output}: {'; '.join(map(str, violations[:5]))}")
