@@ -180,6 +180,21 @@ def test_a_paused_worker_that_wakes_after_its_case_was_taken_over_records_nothin
     scene.expect_one_payment(case, "paused", attempts=1)
 
 
+def test_a_signal_that_ends_the_whole_group_leaves_the_heartbeat_to_its_worker(scene: Scene) -> None:
+    """A service's end and a terminal's ^C reach every process; a worker without heartbeat cannot give cases back."""
+    world = scene.world
+    scene.work(FIRST)
+    alive = "select count(*) from worker where ended_at is null and lease_until > clock_timestamp()"
+    wait_until(lambda: bool(world.heart(FIRST)) and look(scene.url, alive) == [(1,)], SOON_S, "the worker lives")
+    (heart,) = world.heart(FIRST)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        heart.send_signal(number)
+    with pytest.raises(psutil.TimeoutExpired):
+        heart.wait(timeout=0.5)
+    world.processes(FIRST)[0].terminate()
+    heart.wait(timeout=SOON_S)
+
+
 def slow(kind: FaultKind) -> FaultPlan:
     """The first request of each key takes its time."""
     return FaultPlan(rules=(FaultRule(kind=kind, seconds=SLOW_S, attempts=(1,)),))

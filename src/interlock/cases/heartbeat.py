@@ -33,7 +33,8 @@ _RECONNECT_S = 0.05
 def main() -> None:
     """Hold one worker's lock and lease until its parent ends."""
     options = _options()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when it ends; a terminal's ^C goes to both
+    for number in (signal.SIGINT, signal.SIGTERM):  # ^C, and a service's end, go to the whole group
+        signal.signal(number, signal.SIG_IGN)  # the parent decides when it ends, and our end of the pipe tells us
     sys.exit(_beat(options))
 
 
