@@ -397,3 +397,35 @@ async def test_decisions_that_are_too_old_and_actions_past_their_time_are_not_be
     assert record.actions[0].state is ActionState.FAILED
     assert "the time in which pay may begin ended at" in (record.actions[0].error or "")
     assert not payments_of(provider, "too-late")
+
+
+async def test_without_a_complete_dossier_nothing_real_is_touched(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider
+) -> None:
+    flow = declared(pay, tmp_path, dossier="owner: shop@example.com")
+    async with stage(database_url, [flow], connectors=[payments(provider.url, simulated=False)]) as on:
+        case = await on.until(await on.submit(key="live"))
+    assert case.state is CaseState.EXCEPTION
+    assert "dossier-incomplete: pay may act on simulated connectors only: it lacks stand_in" in (case.waiting_for or "")
+    async with stage(database_url, [flow], connectors=[payments(provider.url)]) as on:
+        assert (await on.until(await on.submit(key="simulated"))).state is CaseState.DONE
+    assert (len(payments_of(provider, "live")), len(payments_of(provider, "simulated"))) == (0, 1)
+
+
+async def because(case: Case) -> str:
+    """Pay on the strength of a decision."""
+    decided = await case.decide("approve", case.input, exposure=Money(case.input["amount"], "EUR"))
+    await case.wait("the bank to open", span=timedelta(seconds=1.2))
+    await case.act("pay", {"to": "Ana", "amount": Money("1.00", "EUR")}, key=case.key, because=decided)
+    return "paid"
+
+
+async def test_a_decision_that_is_no_longer_valid_is_not_carried_out(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider
+) -> None:
+    flow = declared(because, tmp_path, point="    valid_for: 1s\n")
+    async with stage(database_url, [flow], connectors=[payments(provider.url)]) as on:
+        record = await paid(on, "stale")
+    assert record.actions[0].state is ActionState.FAILED
+    assert "the decision's validity ended at" in (record.actions[0].error or "")
+    assert not payments_of(provider, "stale")

@@ -16,6 +16,10 @@ from tests.pg.stage import declared, stage
 from interlock.cases.case import Case
 from interlock.cases.store import CLAIM_CASES, ClaimedCase
 from interlock.cases.worker import Worker
+from interlock.db.gates import HoldsCase
+from interlock.db.work import Refusal, Unit
+from interlock.db.writer import Writer
+from interlock.errors import DatabaseUnavailable
 
 
 async def nothing(case: Case) -> str:
@@ -35,7 +39,7 @@ async def test_news_at_the_moment_of_stopping_do_not_keep_a_worker_going(
         for _ in range(turns):
             await asyncio.sleep(0)
         async with asyncio.timeout(5):
-            await worker.__aexit__()
+            await Worker.__aexit__(worker)
 
 
 async def test_cases_whose_claim_was_answered_into_a_broken_wire_are_not_forgotten(
@@ -61,3 +65,37 @@ async def test_cases_whose_claim_was_answered_into_a_broken_wire_are_not_forgott
             again = await on.until(await on.submit(key="again"))
     assert [case.id for case in lost] == [case_id]
     assert again.fence == 1
+
+
+async def decides(case: Case) -> str:
+    """Decide, then go on."""
+    decided = await case.decide("approve", case.input)
+    return await case.step("reason", str, decided.output["reason"])
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+async def test_after_a_lost_database_a_case_goes_on_from_what_is_recorded(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    """The database takes the unit and its answer never comes: the same worker runs the case again, by its journal."""
+    real = Writer.write
+    units: list[Unit] = []
+
+    async def once_away(self: Writer, unit: Unit) -> Refusal | None:
+        refusal = await real(self, unit)
+        if any(isinstance(condition, HoldsCase) for condition in unit.conditions):
+            units.append(unit)
+        if len(units) == lost and units[-1] is unit:
+            raise DatabaseUnavailable("the database has not answered; whether it wrote is unknown")
+        return refusal
+
+    monkeypatch.setattr(Writer, "write", once_away)
+    async with stage(database_url, [declared(decides, tmp_path, point="")]) as on:
+        (worker,) = on.workers
+        number = worker.number
+        case_id = await on.submit()
+        case = await on.until(case_id)
+        record = await on.record(case_id)
+    assert (case.conclusion, case.fence, worker.number) == ("within_policy", 1, number)
+    assert len(record.decisions) == 1
+    assert len(units) == 3  # the decision, the step, the end: nothing twice

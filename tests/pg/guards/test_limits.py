@@ -25,7 +25,7 @@ from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import NotFound, Refused
 from interlock.guards.bucket import draws_of, pace_of
-from interlock.guards.gate import GivesBack, NotAfter, NotStopped, Spends, release, settle
+from interlock.guards.gate import HOLD_OFF_STOPS, GivesBack, NotAfter, NotStopped, Spends, release, settle
 from interlock.guards.limits import Limits, Rate
 from interlock.guards.stops import check_scope, list_stops, resume, stop
 from interlock.ledger.ledger import first_entry
@@ -244,6 +244,19 @@ async def test_after_a_stop_nothing_is_dispatched_on_any_writer(
     finally:
         ended.set()
         await asyncio.gather(*tasks)
+
+
+async def test_a_stop_returns_only_when_every_dispatch_that_did_not_see_it_has_ended(
+    database: Database, writers: tuple[Writer, Writer], tenant: UUID
+) -> None:
+    async with database.tenant(tenant) as connection:  # a dispatch that has read the stops and has not committed yet
+        await HOLD_OFF_STOPS.all(connection, {"tenant": str(tenant)})
+        stopping = asyncio.create_task(stop(database, writers[0], tenant, scope="everything", who="rosa", why="audit"))
+        done, _ = await asyncio.wait([stopping], timeout=0.4)
+        assert not done
+        assert [stopped.scope for stopped in await list_stops(database, tenant)] == ["everything"]
+    async with asyncio.timeout(5):
+        await stopping
 
 
 async def test_stops_need_a_scope_and_reasons_end_by_themselves_and_are_lifted_once(
