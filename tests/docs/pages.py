@@ -1,7 +1,8 @@
-"""Pages of documentation, read as what they are made of: fenced blocks and links."""
+"""Pages of documentation, read as what they are made of: fenced blocks, links, and the tests that they name."""
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,3 +70,17 @@ def exchanges(block: Block) -> Iterator[Exchange]:
             yield Exchange(command, tuple(answer))
         command, answer = line.removeprefix("$ "), []
     yield Exchange(command, tuple(answer))
+
+
+def exists(test: str) -> bool:
+    """Whether a test, ``FILE`` or ``FILE::FUNCTION``, is there."""
+    file, _, name = test.partition("::")
+    path = ROOT / file
+    if not path.is_file() or not path.name.startswith("test_"):
+        return False
+    functions = {
+        node.name
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    return not name or name in functions
