@@ -41,6 +41,8 @@ def begin_logging(settings: Settings, *, quiet: bool = False) -> None:
     logging.basicConfig(
         level=max(level, logging.WARNING) if quiet else level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    for chatty in ("httpx", "httpcore", "uvicorn"):  # a line for each request says nothing that the records do not
+        logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
 
 
 def with_node(context: typer.Context, work: Callable[[Node], Awaitable[T]], *, workflows: bool = False) -> T:

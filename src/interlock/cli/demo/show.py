@@ -45,7 +45,7 @@ def show(screen: Screen, report: Report, *, folder: Path, example: str) -> None:
                 "cost per decision",
                 f"{report.cost_per_decision:f} USD outside, {report.compute_ms_per_decision} ms compute",
             ),
-            ("reading a receipt", f"p50 {report.reading.p50} ms, p99 {report.reading.p99} ms"),
+            ("reading a receipt, many at once", f"p50 {report.reading.p50} ms, p99 {report.reading.p99} ms"),
             ("from receipt to payment, no person", f"p50 {report.paying.p50} ms, p99 {report.paying.p99} ms"),
             ("handed in a second time", f"{report.second_time[0]} new cases, {report.second_time[1]} more paid"),
             ("our books", f"{report.balance.ours[0]} payments, {report.balance.ours[1]}"),
