@@ -1,36 +1,36 @@
 """One tree of errors. Each says what is wrong, where, and what to do next.
 
-    InterlockError
-    ├── Refused                      the caller's to mend; nothing was changed
-    │   ├── ConfigInvalid            a setting that is unknown or malformed
-    │   ├── DeclarationInvalid       a workflow's file: file, line, key
-    │   ├── DossierIncomplete        a live connector without a complete dossier
-    │   ├── MalformedJson            bytes that are not the JSON that we accept
-    │   ├── ContractInvalid          a contract's file
-    │   ├── ContractViolated         data against its contract: every violation
-    │   ├── RulesInvalid             a decision table: every cell that is wrong
-    │   ├── ComponentInvalid         a component's folder: manifest, models, code
-    │   ├── MoneyInvalid             an amount that is not exact or not possible
-    │   ├── KeyReused                the same idempotency key with another payload
-    │   ├── NotFound                 nothing of that id here
-    │   ├── StateConflict            not possible in the state that it is in
-    │   ├── Unauthenticated          no valid key
-    │   ├── Forbidden                a valid key without the right
-    │   └── LimitReached             a guard or a stop said no
-    ├── ComponentFailed              a component gave no usable answer
-    │   └── ComponentLate            not within its part of the budget
-    ├── DecisionRejected             a workflow used the output of a decision that was rejected
-    ├── ActionFailed                 an action ended without effect
-    ├── StepFailed                   a function that a workflow ran as a step raised
-    ├── Fenced                       the case belongs to another worker now
-    ├── WorkflowMisuse               workflow code did what cannot be replayed
-    │   └── StepLimitReached         more steps than one run may have
-    ├── DatabaseUnavailable          the database cannot be reached
-    │   ├── PostgresNotStarted       the embedded server did not come up
-    │   ├── ClockSkewed              this machine's clock is too far from the database's
-    │   └── SchemaOutdated           the database's schema is not the one that this code needs
-    ├── WorkFailed                   one unit of work was refused by the database
-    └── SimulationFailed             a simulated outside system cannot start, or its book is damaged
+InterlockError
+├── Refused                      the caller's to mend; nothing was changed
+│   ├── ConfigInvalid            a setting that is unknown or malformed
+│   ├── DeclarationInvalid       a workflow's file: file, line, key
+│   ├── DossierIncomplete        a live connector without a complete dossier
+│   ├── MalformedJson            bytes that are not the JSON that we accept
+│   ├── ContractInvalid          a contract's file
+│   ├── ContractViolated         data against its contract: every violation
+│   ├── RulesInvalid             a decision table: every cell that is wrong
+│   ├── ComponentInvalid         a component's folder: manifest, models, code
+│   ├── MoneyInvalid             an amount that is not exact or not possible
+│   ├── KeyReused                the same idempotency key with another payload
+│   ├── NotFound                 nothing of that id here
+│   ├── StateConflict            not possible in the state that it is in
+│   ├── Unauthenticated          no valid key
+│   ├── Forbidden                a valid key without the right
+│   └── LimitReached             a guard or a stop said no
+├── ComponentFailed              a component gave no usable answer
+│   └── ComponentLate            not within its part of the budget
+├── DecisionRejected             a workflow used the output of a decision that was rejected
+├── ActionFailed                 an action ended without effect
+├── StepFailed                   a function that a workflow ran as a step raised
+├── Fenced                       the case belongs to another worker now
+├── WorkflowMisuse               workflow code did what cannot be replayed
+│   └── StepLimitReached         more steps than one run may have
+├── DatabaseUnavailable          the database cannot be reached
+│   ├── PostgresNotStarted       the embedded server did not come up
+│   ├── ClockSkewed              this machine's clock is too far from the database's
+│   └── SchemaOutdated           the database's schema is not the one that this code needs
+├── WorkFailed                   one unit of work was refused by the database
+└── SimulationFailed             a simulated outside system cannot start, or its book is damaged
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from uuid import UUID
 from interlock.actions.connector import Connector
 from interlock.actions.dispatch import Dispatcher
 from interlock.actions.store import action_gate
+from interlock.cases.held import Tools
 from interlock.cases.registry import Registry, load_registry
-from interlock.cases.steps import Tools
 from interlock.cases.store import quarantine_gate
 from interlock.cases.worker import Worker
 from interlock.config import Settings

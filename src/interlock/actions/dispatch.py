@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -34,9 +33,20 @@ from interlock.actions.connector import (
     InDoubt,
     Pending,
     Permanent,
-    Request,
     Sent,
     Transient,
+)
+from interlock.actions.outcome import (
+    Finished,
+    Holder,
+    Later,
+    as_it_ended,
+    ended_attempt,
+    finish,
+    give_up,
+    look_again,
+    no_attempt_left,
+    request_of,
 )
 from interlock.actions.store import (
     ADD_ATTEMPTS,
@@ -49,7 +59,6 @@ from interlock.actions.store import (
     ClearedAttempts,
     Dispatched,
     Ended,
-    EndedAttempt,
     NewAttempt,
 )
 from interlock.actions.terms import ActionTerms
@@ -59,72 +68,12 @@ from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import Fenced, NotFound
 from interlock.guards.bucket import draws_of, pace_of, refused_outright
-from interlock.guards.gate import GivesBack, NotAfter, NotStopped, Spends, release, settle
+from interlock.guards.gate import NotAfter, NotStopped, Spends
 from interlock.ledger.ledger import first_entry
 
 _LOOK_AGAIN = timedelta(seconds=5)
 _STOPPED_PAUSE = timedelta(seconds=5)
 _ROOM_TO_ANSWER = timedelta(seconds=2)
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who carries the action out: the worker that holds its case.
-
-    Attributes:
-        tenant: Whose case it is.
-        worker: The worker's number.
-        fence: The fence under which it claimed the case.
-    """
-
-    tenant: UUID
-    worker: int
-    fence: int
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """The action is not finished; the case waits.
-
-    Attributes:
-        at: When to go on; None: when a person has decided.
-        why: What is waited for, in words.
-    """
-
-    at: datetime | None
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The action has ended; the writes that record it are still to be committed, with the case's step.
-
-    Attributes:
-        state: ``done``, ``failed`` or ``exception``.
-        response: What the other side answered, for a done one.
-        error: What went wrong, for the others.
-        writes: Builds the rows that end action, attempt and reservation.
-        conditions: What must hold in that commit.
-    """
-
-    state: ActionState
-    response: dict[str, Any]
-    error: str
-    conditions: tuple[Condition, ...]
-    ended: Ended
-    attempt: EndedAttempt | None
-
-    def writes(self, stamp: Stamp) -> list[Write]:
-        """The rows that end the action, its attempt and its reservations."""
-        ended = msgspec.structs.replace(self.ended, ended_at=self.ended.ended_at or stamp.now)
-        rows = [Write(END_ACTIONS, ended)]
-        if self.attempt:
-            rows.append(Write(END_ATTEMPTS, msgspec.structs.replace(self.attempt, ended_at=stamp.now)))
-        if self.state is ActionState.DONE:
-            rows.append(settle(self.ended.id))
-        elif self.state is ActionState.FAILED:
-            rows.append(release(self.ended.id))
-        return rows
 
 
 class Dispatcher:
@@ -156,7 +105,7 @@ class Dispatcher:
             elif action.state in (ActionState.DISPATCHING, ActionState.IN_DOUBT):
                 outcome = await self._settle(action, connector, terms, holder)
             else:
-                return _as_it_ended(action)
+                return as_it_ended(action)
             if not isinstance(outcome, Action):
                 return outcome
             action = outcome
@@ -183,7 +132,7 @@ class Dispatcher:
             return await self._in_doubt_again(action, holder)
         never = refused_outright(terms.limits, action.exposure)
         if never:
-            return _give_up(action, holder, f"refused by its limits: {never}", doubtful=doubtful)
+            return give_up(action, holder, f"refused by its limits: {never}", doubtful=doubtful)
         refusal = await self._commit_dispatch(action, terms, holder)
         if refusal:
             return await self._not_sent(action, holder, refusal, doubtful=doubtful)
@@ -267,13 +216,13 @@ class Dispatcher:
             case "rate":
                 return Later(refusal.until, refusal.what)
             case "limit" | "expired":
-                return _give_up(action, holder, refusal.what, doubtful=doubtful)
+                return give_up(action, holder, refusal.what, doubtful=doubtful)
             case _:
                 return await self._find(action.id, holder.tenant)
 
     async def _ask(self, action: Action, connector: Connector) -> Sent:
         """Make the outside call. Whatever the connector does, the answer is one of four."""
-        request = _request(action)
+        request = request_of(action)
         left = request.deadline - self._database.clock.now()
         if left <= timedelta(0):
             return Transient("it was held up before it was sent")
@@ -296,12 +245,12 @@ class Dispatcher:
             return await self._pause(action, holder, ActionState.IN_DOUBT, outcome, sent.what, again)
         match sent:
             case Done(response):
-                return _finish(action, holder, ActionState.DONE, response=response, outcome="done")
+                return finish(action, holder, ActionState.DONE, response=response, outcome="done")
             case Permanent(what):
-                return _finish(action, holder, ActionState.FAILED, error=what, outcome="permanent")
+                return finish(action, holder, ActionState.FAILED, error=what, outcome="permanent")
             case Transient(what, retry_after):
                 if self._no_more(action, terms):
-                    return _finish(
+                    return finish(
                         action, holder, ActionState.FAILED, outcome="transient",
                         error=f"given up after {action.attempt} attempts: {what}",
                     )  # fmt: skip
@@ -331,7 +280,7 @@ class Dispatcher:
                     END_ACTIONS,
                     Ended(id=action.id, state=state, fence=holder.fence, not_before=again, error=what[:2000]),
                 ),
-                Write(END_ATTEMPTS, _ended_attempt(action, stamp.now, outcome, what)),
+                Write(END_ATTEMPTS, ended_attempt(action, stamp.now, outcome, what)),
                 first_entry(
                     stamp,
                     holder.tenant,
@@ -367,21 +316,23 @@ class Dispatcher:
             found = await self._look_up(action, connector)
             match found:
                 case Found(response, matches=True):
-                    return _finish(action, holder, ActionState.DONE, response=response, outcome="found")
+                    return finish(action, holder, ActionState.DONE, response=response, outcome="found")
                 case Found(response):
                     what = f"the other side holds another payment under this key: {response}"
-                    return _finish(action, holder, ActionState.EXCEPTION, error=what, outcome="found")
+                    return finish(action, holder, ActionState.EXCEPTION, error=what, outcome="found")
                 case Absent():
                     move = settle_doubt(action, connector.abilities, now, absent=True)
                 case Pending():
-                    return _look_again(action, holder, now, "is accepted at the other side and pending")
+                    return look_again(action, holder, now + _LOOK_AGAIN, "is accepted at the other side and pending")
                 case _:
-                    return _look_again(action, holder, now, f"is in doubt and cannot be looked up now: {found.what}")
+                    return look_again(
+                        action, holder, now + _LOOK_AGAIN, f"is in doubt and cannot be looked up now: {found.what}"
+                    )
         return await self._make(move, action, terms, holder)
 
     async def _look_up(self, action: Action, connector: Connector) -> Any:
         now = self._database.clock.now()
-        request = msgspec.structs.replace(_request(action), deadline=now + _LOOK_AGAIN)
+        request = msgspec.structs.replace(request_of(action), deadline=now + _LOOK_AGAIN)
         try:
             async with asyncio.timeout(_LOOK_AGAIN.total_seconds()):
                 return await connector.look_up(request)
@@ -391,13 +342,13 @@ class Dispatcher:
     async def _make(self, move: Move, action: Action, terms: ActionTerms, holder: Holder) -> Finished | Later | Action:
         match move.move:
             case NextMove.SEND_AGAIN if action.attempt >= terms.attempts:
-                return _no_attempt_left(action, holder, move)
+                return no_attempt_left(action, holder, move)
             case NextMove.SEND_AGAIN:
                 return await self._ready_again(action, holder, move)
             case NextMove.WAIT:
                 return Later(move.at, f"{action.name} is in doubt: {move.why}")
             case _:
-                return _finish(action, holder, ActionState.EXCEPTION, error=f"in doubt: {move.why}", outcome="in_doubt")
+                return finish(action, holder, ActionState.EXCEPTION, error=f"in doubt: {move.why}", outcome="in_doubt")
 
     async def _in_doubt_again(self, action: Action, holder: Holder) -> Action:
         """What was ready to be sent again under its key was held up until the other side may have forgotten the key."""
@@ -437,89 +388,3 @@ class Dispatcher:
 
         await self._write(action, holder, build)
         return await self._find(action.id, holder.tenant)
-
-
-def _request(action: Action) -> Request:
-    return Request(
-        operation=action.name,
-        key=action.key,
-        payload=msgspec.json.decode(action.payload),
-        deadline=action.send_deadline or action.deadline,
-    )
-
-
-def _ended_attempt(action: Action, now: datetime, outcome: str, what: str | None) -> EndedAttempt:
-    return EndedAttempt(
-        action_id=action.id, number=action.attempt, ended_at=now, outcome=outcome, detail=what[:2000] if what else None
-    )
-
-
-def _finish(
-    action: Action,
-    holder: Holder,
-    state: ActionState,
-    *,
-    response: dict[str, Any] | None = None,
-    error: str = "",
-    outcome: str = "",
-) -> Finished:
-    conditions: list[Condition] = [
-        HoldsCase(action.case_id, holder.fence),
-        IsInState("action", action.id, (action.state,)),
-    ]
-    if state is ActionState.FAILED:
-        conditions.append(GivesBack(action.id))
-    return Finished(
-        state=state,
-        response=response or {},
-        error=error,
-        conditions=tuple(conditions),
-        ended=Ended(
-            id=action.id,
-            state=state,
-            fence=holder.fence,
-            response=msgspec.json.encode(response) if response is not None else None,
-            error=error[:2000] or None,
-        ),
-        attempt=_ended_attempt(action, action.created_at, outcome, error or None)
-        if outcome and action.attempt
-        else None,
-    )
-
-
-def _give_up(action: Action, holder: Holder, why: str, *, doubtful: bool) -> Finished:
-    """End an action that may not be sent: without effect, or, when an earlier attempt is in doubt, with a person."""
-    if doubtful:
-        what = f"in doubt, and it may not be sent again: {why}"
-        return _finish(action, holder, ActionState.EXCEPTION, error=what)
-    return _finish(action, holder, ActionState.FAILED, error=why)
-
-
-def _no_attempt_left(action: Action, holder: Holder, move: Move) -> Finished | Later:
-    """End the doubt without another sending: without effect once that is certain; if it never will be, a person."""
-    what = f"{action.attempt} attempts: {action.error or 'the answer was lost'}"
-    if move.cleared:
-        return _finish(action, holder, ActionState.FAILED, error=f"given up after {what}", outcome="absent")
-    if move.at:
-        return Later(move.at, f"{action.name} is in doubt after {what}")
-    return _finish(action, holder, ActionState.EXCEPTION, error=f"in doubt after {what}", outcome="in_doubt")
-
-
-def _look_again(action: Action, holder: Holder, now: datetime, why: str) -> Finished | Later:
-    """Look again soon; past the action's deadline a person looks."""
-    if now > action.deadline:
-        return _finish(action, holder, ActionState.EXCEPTION, error=f"{action.name} {why}", outcome="in_doubt")
-    return Later(now + _LOOK_AGAIN, f"{action.name} {why}")
-
-
-def _as_it_ended(action: Action) -> Finished:
-    """An action that had ended before: only the case's step is still to be recorded."""
-    response: dict[str, Any] = msgspec.json.decode(action.response) if action.response else {}
-    return Finished(
-        state=action.state,
-        response=response,
-        error=action.error or "",
-        conditions=(),
-        ended=Ended(id=action.id, state=action.state, fence=action.fence, response=action.response, error=action.error),
-        attempt=None,
-    )

@@ -30,7 +30,13 @@ from interlock.errors import NotFound, Refused, StateConflict
 from interlock.guards.gate import GivesBack, release, settle
 from interlock.ledger.ledger import first_entry
 from interlock.oversight.exception import ExceptionState
-from interlock.oversight.store import END_EXCEPTIONS, FIND_EXCEPTION, EndedException
+from interlock.oversight.store import (
+    END_EXCEPTIONS,
+    FIND_EXCEPTION,
+    WITHDRAW_REVIEWS,
+    EndedException,
+    WithdrawnReviews,
+)
 
 
 class Way(StrEnum):
@@ -109,7 +115,7 @@ def _next(stamp: Stamp, case_id: UUID, run: int, way: Way, doubtful: Sequence[UU
             exposure_minor=None,
             currency=None,
         )
-        return [Write(FINISH_CASES, row)]
+        return [Write(FINISH_CASES, row), Write(WITHDRAW_REVIEWS, WithdrawnReviews(case_id))]
     again = Write(RETRY_CASES, RetriedCase(case_id=case_id, at=stamp.now))
     if way is Way.RETRY:
         reopened = Write(REOPEN_STEPS, ReopenedSteps(case_id=case_id, run=run, at=stamp.now))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,29 +12,30 @@ from uuid import UUID
 import msgspec
 
 from interlock.actions.action import ActionState
-from interlock.actions.connector import Connector
-from interlock.actions.dispatch import Dispatcher, Finished, Holder, Later
+from interlock.actions.outcome import Finished, Later
 from interlock.actions.store import ADD_ACTIONS, NewAction
-from interlock.cases.declaration import Declaration
+from interlock.cases.answered import (
+    Answered,
+    answered_by_person,
+    answered_of,
+    asked_review,
+    error_of,
+    failure_of,
+)
 from interlock.cases.driver import Outcome, Park, Thrown, Value, decode
+from interlock.cases.held import CaseStuck, FirstWrites, Held, Tools
 from interlock.cases.journal import Place, Recorded, StepKind, StepState, args_hash, encode
-from interlock.cases.requests import Act, Decide, Decided, First, Review, Step, StepRequest, Wait
-from interlock.cases.store import ADD_QUARANTINES, CASE_OF_UNIT, RECORD_STEPS, ClaimedCase, NewQuarantine, StepRow
-from interlock.components.finding import Severity
-from interlock.db.database import Database
+from interlock.cases.requests import Act, Decide, First, Review, Step, StepRequest, Wait
+from interlock.cases.store import ADD_QUARANTINES, CASE_OF_UNIT, RECORD_STEPS, NewQuarantine, StepRow
 from interlock.db.gates import HoldsCase, TakesKey, key_digest, short_digest
 from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
-from interlock.db.writer import Writer
-from interlock.decisions.decide import Asked, Decider, Deferred, find_decision
+from interlock.decisions.decide import Asked, Deferred, find_decision
 from interlock.decisions.decision import Decision, Route
-from interlock.decisions.library import Library
 from interlock.errors import (
     ActionFailed,
-    ComponentFailed,
     ContractViolated,
     DossierIncomplete,
     Fenced,
-    InterlockError,
     KeyReused,
     StepFailed,
     Violation,
@@ -44,58 +44,7 @@ from interlock.errors import (
 from interlock.ledger.ledger import first_entry, further_entry
 from interlock.money import Money
 from interlock.oversight.queue import find_review
-from interlock.oversight.review import Question, Resolution, urgency_of
-from interlock.oversight.review import Review as StoredReview
-from interlock.oversight.store import ADD_REVIEWS, NewReview
-
-FirstWrites = Callable[[Stamp], Sequence[Write]]
-
-
-class CaseStuck(InterlockError):
-    """The case cannot go on by itself: it becomes an exception, with these writes in the same commit."""
-
-    def __init__(
-        self, kind: str, what: str, *, writes: FirstWrites | None = None, conditions: tuple[Condition, ...] = ()
-    ) -> None:
-        super().__init__(what)
-        self.kind = kind
-        self.writes = writes
-        self.conditions = conditions
-
-
-@dataclass(slots=True)
-class Held:
-    """A case that this worker holds, with all that its steps need.
-
-    Attributes:
-        case: As it was claimed.
-        declaration: The workflow's file in force.
-        library: What the file refers to.
-        holder: Tenant, worker and fence.
-        exposure: The money in the case, as its decisions make it known.
-    """
-
-    case: ClaimedCase
-    declaration: Declaration
-    library: Library
-    holder: Holder
-    exposure: Money | None = None
-
-    @property
-    def condition(self) -> HoldsCase:
-        """INVARIANT: every write for the case is conditional on its fence."""
-        return HoldsCase(self.case.id, self.holder.fence)
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What the steps of every case of this process share."""
-
-    database: Database
-    writer: Writer
-    decider: Decider
-    dispatcher: Dispatcher
-    connectors: dict[str, Connector] = field(default_factory=dict[str, Connector])
+from interlock.oversight.store import ADD_REVIEWS
 
 
 class CaseSteps:
@@ -131,10 +80,10 @@ class CaseSteps:
         """The result of a step that has ended."""
         value = decode(recorded.result)
         if recorded.state is StepState.FAILED:
-            return Thrown(_error(value))
+            return Thrown(error_of(value))
         match request:
             case Decide() | Review():
-                decided = msgspec.convert(value, _Answered).decided()
+                decided = msgspec.convert(value, Answered).decided()
                 self._note_exposure(decided.exposure)
                 return Value(decided)
             case First():
@@ -239,12 +188,12 @@ class CaseSteps:
         self._note_exposure(decision.exposure)
         if decision.route is Route.REVIEW:
             return Park(None, f"a person in the queue {point.queue.name}: {decision.why[0].what}")
-        return Value(_answered(decision).decided())
+        return Value(answered_of(decision).decided())
 
     def _step_of(self, request: Decide, place: Place, stamp: Stamp, decision: Decision) -> Write:
         if decision.route is Route.REVIEW:
             return self._row(request, place, stamp, StepState.PENDING, ref=decision.id)
-        return self._row(request, place, stamp, StepState.DONE, result=_answered(decision), ref=decision.id)
+        return self._row(request, place, stamp, StepState.DONE, result=answered_of(decision), ref=decision.id)
 
     async def _after_review(
         self, request: StepRequest[Any], place: Place, review_id: UUID | None, decision: Decision | None
@@ -256,7 +205,7 @@ class CaseSteps:
         self._note_exposure(review.exposure)
         if review.resolution is None:
             return Park(None, f"a person in the queue {review.queue}: {'; '.join(review.asked.why[:1])}")
-        answered = _answered_by_person(review, decision)
+        answered = answered_by_person(review, decision)
         await self._record(request, place, answered)
         return Value(answered.decided())
 
@@ -277,12 +226,12 @@ class CaseSteps:
             )
             return [
                 Write(ADD_QUARANTINES, row),
-                self._row(request, place, stamp, StepState.FAILED, result=_failure(cause)),
+                self._row(request, place, stamp, StepState.FAILED, result=failure_of(cause)),
                 self._entry(stamp, "decision.quarantined", place, point=request.name, contract=contract),
             ]
 
         await self._write(build)
-        return Thrown(_error(_failure(cause)))
+        return Thrown(error_of(failure_of(cause)))
 
     # ------------------------------------------------------------------- reviews
 
@@ -293,7 +242,7 @@ class CaseSteps:
         queue = request.queue or case.workflow
 
         def build(stamp: Stamp) -> Sequence[Write]:
-            review = _asked_review(request, self._held, queue, stamp)
+            review = asked_review(request, self._held, queue, stamp)
             opened = further_entry(stamp, case.tenant, "review.opened", subject=review.id, case_id=case.id)
             return [
                 Write(ADD_REVIEWS, review),
@@ -385,8 +334,8 @@ class CaseSteps:
                 holder=str(refusal.holder),
                 where=str(case.id),
             )
-            await self._record(request, place, _failure(reused), state=StepState.FAILED)
-            return Thrown(_error(_failure(reused)))
+            await self._record(request, place, failure_of(reused), state=StepState.FAILED)
+            return Thrown(error_of(failure_of(reused)))
         raise Fenced(refusal.what, where=str(case.id))
 
     async def _valid_until(self, decision_id: UUID | None) -> datetime | None:
@@ -424,7 +373,7 @@ class CaseSteps:
                 conditions=_not_the_case(finished.conditions),
             )
         error = ActionFailed(f"{request.name} had no effect: {finished.error}", where=str(action_id))
-        await self._write(build(StepState.FAILED, _failure(error)), *_not_the_case(finished.conditions))
+        await self._write(build(StepState.FAILED, failure_of(error)), *_not_the_case(finished.conditions))
         return Thrown(error)
 
     # -------------------------------------------------------------- other steps
@@ -453,7 +402,7 @@ class CaseSteps:
         except Exception as cause:  # noqa: BLE001 - whatever the function raises is the step's failure
             error = StepFailed(f"the step {request.name} failed: {type(cause).__name__}: {cause}")
             error.__cause__ = cause
-            await self._record(request, place, _failure(error), state=StepState.FAILED)
+            await self._record(request, place, failure_of(error), state=StepState.FAILED)
             return Thrown(error)
         await self._record(request, place, result)
         return Value(decode(encode(result)))
@@ -505,120 +454,6 @@ class CaseSteps:
         return Value(value)
 
 
-class _Answered(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision's answer as the journal keeps it: fields as in ``Decided``."""
-
-    id: UUID
-    rejected: bool
-    amount: str | None
-    confidence: float | None
-    by: str
-    findings: tuple[str, ...]
-    answer: dict[str, Any] | None
-
-    def decided(self) -> Decided:
-        """As the workflow sees it."""
-        return Decided(
-            id=self.id,
-            rejected=self.rejected,
-            exposure=Money.parse(self.amount) if self.amount else None,
-            confidence=self.confidence,
-            by=self.by,
-            findings=self.findings,
-            answer=self.answer,
-        )
-
-
-def _answered(decision: Decision) -> _Answered:
-    rejected = decision.route is Route.REJECT
-    return _Answered(
-        id=decision.id,
-        rejected=rejected,
-        amount=str(decision.exposure) if decision.exposure else None,
-        confidence=decision.confidence,
-        by=decision.component,
-        findings=_codes(decision),
-        answer=None if rejected else decision.answer,
-    )
-
-
-def _answered_by_person(review: StoredReview, decision: Decision | None) -> _Answered:
-    return _Answered(
-        id=decision.id if decision else review.id,
-        rejected=review.resolution is Resolution.REJECT,
-        amount=str(review.exposure) if review.exposure else None,
-        confidence=decision.confidence if decision else None,
-        by=f"person:{review.resolved_by}",
-        findings=_codes(decision) if decision else (),
-        answer=decode(review.output),
-    )
-
-
-def _codes(decision: Decision) -> tuple[str, ...]:
-    """The findings that demand something; what is only said is in the record."""
-    return tuple(finding["code"] for finding in decode(decision.findings) if finding["severity"] != Severity.INFO)
-
-
-def _asked_review(request: Review, held: Held, queue: str, stamp: Stamp) -> NewReview:
-    question = Question(
-        why=(request.why,),
-        input=dict(request.value),
-        proposal=dict(request.proposal) if request.proposal is not None else None,
-        proposed_by=held.case.workflow,
-        confidence=None,
-        confidence_needed=None,
-        evidence={},
-        findings=(),
-        output_contract="",
-        choices={"approve": "the proposal holds", "change": "your output holds instead", "reject": "no"},
-    )
-    exposure = request.exposure
-    return NewReview(
-        id=stamp.new_id(),
-        tenant=held.case.tenant,
-        case_id=held.case.id,
-        decision_id=None,
-        workflow=held.case.workflow,
-        point=request.name,
-        queue=queue,
-        question=encode(question),
-        proposal=encode(request.proposal) if request.proposal is not None else None,
-        exposure_minor=exposure.minor if exposure else None,
-        currency=exposure.currency if exposure else None,
-        urgency=urgency_of(exposure, None),
-        due_at=None,
-        created_at=stamp.now,
-    )
-
-
 def _not_the_case(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
     """The conditions beside the case's own fence, which every write of this file has already."""
     return tuple(condition for condition in conditions if not isinstance(condition, HoldsCase))
-
-
-def _failure(error: InterlockError) -> dict[str, Any]:
-    violations = error.violations if isinstance(error, ContractViolated) else ()
-    holder = error.holder if isinstance(error, KeyReused) else ""
-    return {
-        "code": error.code,
-        "what": error.what,
-        "where": error.where,
-        "holder": holder,
-        "violations": msgspec.to_builtins(violations),
-    }
-
-
-def _error(stored: dict[str, Any]) -> InterlockError:
-    """An error as it was recorded. INVARIANT: a workflow sees the same one at first and on replay."""
-    what, where = stored["what"], stored["where"]
-    match stored["code"]:
-        case ActionFailed.code:
-            return ActionFailed(what, where=where)
-        case ContractViolated.code:
-            return ContractViolated(what, msgspec.convert(stored["violations"], tuple[Violation, ...]), where=where)
-        case KeyReused.code:
-            return KeyReused(what, holder=stored["holder"], where=where)
-        case ComponentFailed.code:
-            return ComponentFailed(what, where=where)
-        case _:
-            return StepFailed(what, where=where)

@@ -16,13 +16,14 @@ from uuid import UUID
 
 import psycopg
 
-from interlock.actions.dispatch import Holder
+from interlock.actions.outcome import Holder
 from interlock.cases import heartbeat
 from interlock.cases.case import Case
 from interlock.cases.driver import Continued, Driver, Ended, Park, Value, WorkflowDiverged, decode
+from interlock.cases.held import CaseStuck, FirstWrites, Held, Tools
 from interlock.cases.journal import encode
 from interlock.cases.registry import Registered, Registry
-from interlock.cases.steps import CaseSteps, CaseStuck, FirstWrites, Held, Tools
+from interlock.cases.steps import CaseSteps
 from interlock.cases.store import (
     BEGIN_NEXT_RUNS,
     CLAIM_CASES,

@@ -51,6 +51,12 @@ from json_to_recordset(%(rows)s::json) as r (id uuid, resolution resolution, out
   resolved_by text, resolved_at timestamptz)
 where v.id = r.id
 
+-- name: withdraw_reviews
+-- What a case that is abandoned no longer asks.
+update review v set state = 'withdrawn', claimed_by = null, claimed_until = null
+from json_to_recordset(%(rows)s::json) as r (case_id uuid)
+where v.case_id = r.case_id and v.state in ('open', 'claimed')
+
 -- name: add_exceptions
 insert into exception (id, tenant, case_id, workflow, kind, fingerprint, state, priority, what, detail, owner,
                        exposure_minor, currency, created_at)

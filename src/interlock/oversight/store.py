@@ -46,6 +46,12 @@ class ReleasedReview(msgspec.Struct, frozen=True):
     id: UUID
 
 
+class WithdrawnReviews(msgspec.Struct, frozen=True):
+    """The case whose open reviews nobody needs any more."""
+
+    case_id: UUID
+
+
 class ResolvedReview(msgspec.Struct, frozen=True, kw_only=True):
     """A resolution."""
 
@@ -95,6 +101,7 @@ ADD_REVIEWS = _SQL.bulk("add_reviews", NewReview, distinct=("id",))
 CLAIM_REVIEWS = _SQL.bulk("claim_reviews", ClaimedReview, distinct=("id",))
 RELEASE_REVIEWS = _SQL.bulk("release_reviews", ReleasedReview, distinct=("id",))
 RESOLVE_REVIEWS = _SQL.bulk("resolve_reviews", ResolvedReview, distinct=("id",))
+WITHDRAW_REVIEWS = _SQL.bulk("withdraw_reviews", WithdrawnReviews, distinct=("case_id",))
 ADD_EXCEPTIONS = _SQL.bulk("add_exceptions", NewException, distinct=("id",))
 FIND_EXCEPTION = _SQL.rows("find_exception", CaseException)
 EXCEPTIONS_OF_CASE = _SQL.rows("exceptions_of_case", CaseException)

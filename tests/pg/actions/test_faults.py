@@ -330,6 +330,28 @@ async def test_an_abandoned_case_is_cancelled(database_url: str, tmp_path: Path,
     assert not payments_of(provider, "abandoned")
 
 
+async def ask_and_pay(case: Case) -> str:
+    async def ask() -> None:
+        await case.review("is_it_theirs", {"who": case.input["customer"]}, why="an unknown customer")
+
+    async def act() -> None:
+        await case.act("pay", {"to": "Ana", "amount": Money("1.00", "EUR")})
+
+    await case.gather(ask(), act())
+    return "paid"
+
+
+async def test_what_an_abandoned_case_still_asked_is_asked_no_more(database_url: str, tmp_path: Path) -> None:
+    async with stage(database_url, [declared(ask_and_pay, tmp_path)], connectors=[]) as on:
+        case_id = await on.submit(key="asks")
+        await on.until(case_id, CaseState.EXCEPTION)
+        assert len(await on.reviews()) == 1
+        await settle(on, await open_exception(on), Way.ABANDON, why="a double")
+        await on.until(case_id, CaseState.CANCELLED)
+        assert not await on.reviews()
+        assert [review.state for review in (await on.record(case_id)).reviews] == ["withdrawn"]
+
+
 async def handles(case: Case) -> str:
     """Handle that the payment was refused."""
     try:
