@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
+
+import psycopg
 
 from interlock.actions.connector import Connector
 from interlock.actions.dispatch import Dispatcher
@@ -25,11 +29,14 @@ from interlock.db.migrate import check_schema, migrate
 from interlock.db.signals import Notifier
 from interlock.db.writer import Writer
 from interlock.decisions.decide import Decider
+from interlock.errors import InterlockError
 from interlock.guards.gate import GuardGate, StopGate
 from interlock.guards.stops import stop_state_gate
 from interlock.oversight.store import exception_gate, review_gate
 
 LEAST_PARTITIONS = 3
+PARTITION_UPKEEP_S = 3600.0
+log = logging.getLogger("interlock.node")
 
 
 def gates() -> tuple[Gate, ...]:
@@ -117,6 +124,8 @@ async def open_node(settings: Settings, *, registry: Registry | None = None) -> 
         known = registry if registry is not None else load_registry(settings.workflows)
         database = await stack.enter_async_context(Database(url))
         await database.ensure_partitions()
+        upkeep = asyncio.create_task(_keep_partitions(database), name="interlock-partitions")
+        stack.callback(upkeep.cancel)
         tenant = await database.ensure_tenant(settings.tenant)
         notifier = await stack.enter_async_context(Notifier(url))
         writer = await stack.enter_async_context(Writer(url, database.clock, gates(), notifier))
@@ -126,3 +135,14 @@ async def open_node(settings: Settings, *, registry: Registry | None = None) -> 
             stack.push_async_callback(connectors[name].close)
         tools = Tools(database, writer, Decider(database, writer), Dispatcher(database, writer), connectors)
         yield Node(settings, url, tenant, database, writer, notifier, known, tools)
+
+
+async def _keep_partitions(database: Database) -> None:
+    """Make the coming months' partitions while the process runs: one that is never restarted must not run out."""
+    while True:
+        await asyncio.sleep(PARTITION_UPKEEP_S)
+        try:
+            if made := await database.ensure_partitions():
+                log.info("made %s partitions for the coming months", made)
+        except (InterlockError, psycopg.Error) as cause:
+            log.warning("partitions could not be made, trying again later: %s", cause)

@@ -64,7 +64,7 @@ class Scene:
 
     def paid(self, key: str) -> list[Entry]:
         """What the provider's book holds under the refund's key, by whatever way it came."""
-        return [entry for entry in self.world.provider.book() if entry.key == f"refunds/pay/{key}"]
+        return [entry for entry in self.world.provider.book() if entry.key.endswith(f"/refunds/pay/{key}")]
 
     def until(self, case: UUID, state: str) -> None:
         """Wait for a state of the case's action."""

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.actions.connector import Abilities
+from interlock.db.gates import short_digest
 from interlock.money import Money
 
 
@@ -114,6 +115,24 @@ def pause_after(attempt: int, chance: random.Random, *, retry_after: timedelta |
     """
     most = min(FIRST_PAUSE * 2 ** min(attempt - 1, 20), LONGEST_PAUSE)
     return max(chance.random() * most, retry_after or timedelta(0))
+
+
+LONGEST_READABLE_KEY = 120
+
+
+def outside_key(tenant: UUID, action: str, key: str) -> str:
+    """The idempotency key that the other side sees: visible ASCII, at most 255 characters for names of usual length.
+
+    INVARIANT: two tenants never share one, though they share a connector and name their cases alike. A key that is long
+    or not ASCII stands there as a digest.
+
+    Args:
+        tenant: Whose action.
+        action: ``workflow/action``.
+        key: The workflow's own key.
+    """
+    readable = key.isascii() and key.isprintable() and " " not in key and len(key) <= LONGEST_READABLE_KEY
+    return f"{tenant.hex}/{action}/{key if readable else f'~{short_digest(key.encode()).hex}'}"
 
 
 class NextMove(StrEnum):

@@ -133,7 +133,7 @@ class Dispatcher:
         never = refused_outright(terms.limits, action.exposure)
         if never:
             return give_up(action, holder, f"refused by its limits: {never}", doubtful=doubtful)
-        refusal = await self._commit_dispatch(action, terms, holder)
+        refusal = await self._commit_dispatch(action, terms, holder, doubtful=doubtful)
         if refusal:
             return await self._not_sent(action, holder, refusal, doubtful=doubtful)
         action = await self._find(action.id, holder.tenant)
@@ -147,7 +147,9 @@ class Dispatcher:
         async with self._database.tenant(holder.tenant) as connection:
             return bool(await COUNT_DOUBTFUL.one(connection, {"action_id": action.id, "most": most}))
 
-    async def _commit_dispatch(self, action: Action, terms: ActionTerms, holder: Holder) -> Refusal | None:
+    async def _commit_dispatch(
+        self, action: Action, terms: ActionTerms, holder: Holder, *, doubtful: bool
+    ) -> Refusal | None:
         guard = f"{action.workflow}.{action.name}"
         now = self._database.clock.now()
         conditions: list[Condition] = [
@@ -162,7 +164,7 @@ class Dispatcher:
                 pace_of(terms.limits, guard=guard),
             ),
         ]
-        if action.attempt == 0:
+        if not doubtful:  # what may have been paid already is only settled by sending; all else must still hold
             conditions.append(NotAfter(action.deadline, f"the time in which {action.name} may begin"))
             if action.valid_until:
                 conditions.append(NotAfter(action.valid_until, "the decision's validity"))

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from interlock.actions.action import ActionState
+from interlock.actions.action import ActionState, outside_key
 from interlock.actions.outcome import Finished, Later
 from interlock.actions.store import ADD_ACTIONS, NewAction
 from interlock.cases.answered import (
@@ -37,6 +37,7 @@ from interlock.errors import (
     DossierIncomplete,
     Fenced,
     KeyReused,
+    MoneyInvalid,
     StepFailed,
     Violation,
     WorkflowMisuse,
@@ -205,9 +206,15 @@ class CaseSteps:
         self._note_exposure(review.exposure)
         if review.resolution is None:
             return Park(None, f"a person in the queue {review.queue}: {'; '.join(review.asked.why[:1])}")
-        answered = answered_by_person(review, decision)
+        point = self._held.declaration.decisions.get(request.name) if decision else None
+        try:
+            answered = answered_by_person(review, decision, point)
+        except MoneyInvalid as cause:  # refused where it is said; here only if the file in force is another by now
+            raise CaseStuck("change-without-amount", f"the change of {request.name}: {cause}") from cause
+        decided = answered.decided()
+        self._note_exposure(decided.exposure)
         await self._record(request, place, answered)
-        return Value(answered.decided())
+        return Value(decided)
 
     async def _quarantine(self, request: Decide, place: Place, contract: str, cause: ContractViolated) -> Outcome:
         case = self._held.case
@@ -289,7 +296,9 @@ class CaseSteps:
         """Record the action and its step in one commit; the action's id is that of the unit."""
         case = self._held.case
         terms = self._held.declaration.actions[request.name]
-        key = f"{case.workflow}/{request.name}/{request.key or f'{case.key}/{case.run}/{place}'}"
+        key = outside_key(
+            case.tenant, f"{case.workflow}/{request.name}", request.key or f"{case.key}/{case.run}/{place}"
+        )
         payload = encode(request.payload)
         valid_until = await self._valid_until(request.decision)
 

@@ -242,10 +242,9 @@ class GuardGate:
 
 
 def _draw(books: _Books, unit: Unit, condition: Spends, now: datetime) -> Refusal | None:
-    """Take everything that one action needs, or nothing and say why."""
-    if condition.action_id in books.reserved:
-        return None
-    for draw in condition.draws:
+    """Take everything that one action needs, or nothing and say why; each attempt keeps the rate."""
+    draws = () if condition.action_id in books.reserved else condition.draws
+    for draw in draws:
         if books.used[draw.bucket] + draw.amount_minor > draw.most_minor:
             left = Money.of_minor(max(draw.most_minor - books.used[draw.bucket], 0), draw.bucket.currency)
             return Refusal("limit", f"{draw.bucket.guard} has {left} left")
@@ -254,7 +253,7 @@ def _draw(books: _Books, unit: Unit, condition: Spends, now: datetime) -> Refusa
         if again:
             return Refusal("rate", f"{condition.pace.bucket.guard} is used up", until=again)
         books.put(condition.pace.bucket, arrival)
-    for draw in condition.draws:
+    for draw in draws:
         books.put(draw.bucket, books.used[draw.bucket] + draw.amount_minor)
         books.taken.append(
             NewReservation(

@@ -94,7 +94,7 @@ class Audit:
         differences: Each in a sentence; empty when everything holds.
         stories: The stories of some of the cases that they are about, as ``interlock explain`` tells them.
         cases: How many cases there are.
-        paid: What the provider's book holds, by key: how much to whom.
+        paid: What the provider's book holds, by key without the tenant: how much to whom.
     """
 
     differences: tuple[str, ...]
@@ -117,7 +117,7 @@ async def audit(
     """
     async with Database(url) as database:
         records = await read_records(database, await database.ensure_tenant(tenant_name))
-    paid = {entry.key: f"{entry.amount} {entry.currency} to {entry.to}" for entry in book}
+    paid = {entry.key.partition("/")[2]: f"{entry.amount} {entry.currency} to {entry.to}" for entry in book}
     differences = [*_balances(records, book), *_acknowledged(records, orders, taken), *_as_ordered(orders, paid)]
     for what, question in _WRONG_ROWS.items():
         differences += [f"case {case}: {count} {what}" for case, count in look(url, question)]

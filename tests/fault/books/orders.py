@@ -42,7 +42,7 @@ class Order:
 
     @property
     def action_key(self) -> str:
-        """The key that the provider sees."""
+        """The key that the provider sees, without the tenant that it begins with."""
         return f"{self.workflow}/pay/{self.key}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -16,12 +17,14 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.stage import Stage, declared, payments, stage
 
 from interlock.actions import action as action_rules
-from interlock.actions.action import ActionState
+from interlock.actions.action import ActionState, outside_key
 from interlock.cases.case import Case
 from interlock.cases.explain import as_text, explain
-from interlock.cases.record import CaseRecord
+from interlock.cases.record import CaseRecord, read_record
 from interlock.cases.resolve import Way, resolve_exception
 from interlock.cases.store import CaseState
+from interlock.cases.submit import submit
+from interlock.db.database import Database
 from interlock.errors import ActionFailed, Refused, StateConflict
 from interlock.guards.stops import resume, stop
 from interlock.money import Money
@@ -245,8 +248,10 @@ async def test_what_another_holds_under_the_key_is_an_exception(
     import httpx
 
     order = {"to": "Mallory", "amount": "20.00", "currency": "EUR", "reference": "x"}
+    async with Database(database_url) as database:
+        key = outside_key(await database.ensure_tenant("default"), "pay/pay", "mixed-up")
     async with httpx.AsyncClient(base_url=provider.url) as client:
-        await client.post("/payments", json=order, headers={"Idempotency-Key": "pay/pay/mixed-up"})
+        await client.post("/payments", json=order, headers={"Idempotency-Key": key})
     provider.set_faults(FaultPlan(rules=(FaultRule(kind=FaultKind.DROP_BEFORE, attempts=(1,)),)))
     async with stage(database_url, [declared(pay, tmp_path)], connectors=[payments(provider.url)]) as on:
         record = await paid(on, "mixed-up")
@@ -451,3 +456,59 @@ async def test_a_decision_that_is_no_longer_valid_is_not_carried_out(
     assert record.actions[0].state is ActionState.FAILED
     assert "the decision's validity ended at" in (record.actions[0].error or "")
     assert not payments_of(provider, "stale")
+
+
+async def because_at_once(case: Case) -> str:
+    """Pay at once on the strength of a decision."""
+    decided = await case.decide("approve", case.input, exposure=Money(case.input["amount"], "EUR"))
+    await case.act("pay", {"to": "Ana", "amount": Money("1.00", "EUR")}, key=case.key, because=decided)
+    return "paid"
+
+
+async def test_a_decision_that_ends_between_two_attempts_is_not_carried_out(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider
+) -> None:
+    provider.set_faults(FaultPlan(rules=(FaultRule(kind=FaultKind.RATE_LIMIT, retry_after=2, attempts=(1,)),)))
+    flow = declared(because_at_once, tmp_path, point="    valid_for: 1s\n")
+    async with stage(database_url, [flow], connectors=[payments(provider.url)]) as on:
+        record = await paid(on, "stale-later")
+    assert record.actions[0].state is ActionState.FAILED
+    assert "the decision's validity ended at" in (record.actions[0].error or "")
+    assert not payments_of(provider, "stale-later")
+
+
+async def test_each_attempt_keeps_the_rate(database_url: str, tmp_path: Path, provider: SimulatedProvider) -> None:
+    provider.set_faults(FaultPlan(rules=(FaultRule(kind=FaultKind.RATE_LIMIT, retry_after=0, attempts=(1, 2)),)))
+    flow = declared(pay, tmp_path, limits="each: 1000 EUR, rate: 1/h")
+    async with stage(database_url, [flow], connectors=[payments(provider.url)]) as on:
+        case_id = await on.submit(key="slowly")
+        waiting = await on.until(case_id, CaseState.WAITING)
+        while "rate" not in (waiting.waiting_for or ""):
+            waiting = await on.until(case_id, CaseState.WAITING)
+        record = await on.record(case_id)
+    assert outcomes(record) == ["transient"]
+    assert not payments_of(provider, "slowly")
+
+
+@pytest.mark.parametrize("key", ["same", "reçu 1", "k" * 200])
+async def test_two_tenants_never_share_a_key_at_the_other_side(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider, key: str
+) -> None:
+    flow = declared(pay, tmp_path)
+    value = {"customer": "Ana", "amount": "20.00", "days_since_purchase": 3}
+    async with stage(database_url, [flow], connectors=[payments(provider.url)]) as on:
+        other = await on.node.database.ensure_tenant("other")
+        mine = await on.submit(key=key)
+        theirs = (await submit(on.node.writer, other, flow, key=key, data=json.dumps(value).encode())).case_id
+        await on.until(mine)
+        async with asyncio.timeout(20):
+            while (await read_record(on.node.database, other, theirs)).case.state is not CaseState.DONE:  # noqa: ASYNC110 - another tenant's: nothing tells
+                await asyncio.sleep(0.02)
+        keys = [
+            action.key
+            for record in (await on.record(mine), await read_record(on.node.database, other, theirs))
+            for action in record.actions
+        ]
+    assert len({*keys}) == 2
+    assert {entry.key for entry in provider.book()} >= {*keys}
+    assert all(one.isascii() and len(one) <= 255 for one in keys)

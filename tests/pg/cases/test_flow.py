@@ -55,7 +55,7 @@ async def test_a_small_refund_is_paid_by_itself_and_a_late_one_refused(
         assert (await on.until(late)).conclusion == "refused"
         record = await on.record(paid)
         late_record = await on.record(late)
-    assert [(e.amount, e.currency, e.to) for e in provider.book() if e.key == "refunds/pay/small-1"] == [
+    assert [(e.amount, e.currency, e.to) for e in provider.book() if e.key.endswith("/refunds/pay/small-1")] == [
         ("20.00", "EUR", "Ana")
     ]
     assert not [e for e in provider.book() if "late-1" in e.key]
@@ -91,7 +91,8 @@ async def test_the_story_names_versions_confidence_rule_person_times_and_amounts
         decision.declaration.hex(),
         "rosa decided approve (known_customer - called her) at",
         f"{resolved.resolved_at:%Y-%m-%d %H:%M:%S}",
-        "250.00 EUR through the connector payments, domain payments.refund, key 'refunds/pay/large-1'",
+        "250.00 EUR through the connector payments, domain payments.refund, key '",
+        "/refunds/pay/large-1'",
         f"It rests on the decision {decision.id}.",
         "Attempt 1 at",
         "State: done at",
