@@ -13,6 +13,7 @@ from interlock.api.documents import ReviewDocument, ReviewPage
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
 from interlock.api.stored import as_text, embed
+from interlock.cases.changed import check_change
 from interlock.oversight.queue import Answer, claim, find_review, list_queue, release, resolve
 from interlock.oversight.review import Review
 
@@ -80,7 +81,7 @@ async def resolve_review(request: Call, review_id: FromPath[UUID]) -> Response[b
         review_id,
         said,
         who=request.caller.name,
-        check=registered.library.violations,
+        check=check_change(registered, review.point),
     )
     return answer(review_document(resolved))
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.cases.changed import changed_exposure, changed_source
 from interlock.cases.driver import decode
 from interlock.cases.held import Held
 from interlock.cases.journal import encode
@@ -14,6 +15,7 @@ from interlock.cases.requests import Decided, Review
 from interlock.components.finding import Severity
 from interlock.db.work import Stamp
 from interlock.decisions.decision import Decision, Route
+from interlock.decisions.point import DecisionPoint
 from interlock.errors import (
     ActionFailed,
     ComponentFailed,
@@ -67,16 +69,26 @@ def answered_of(decision: Decision) -> Answered:
     )
 
 
-def answered_by_person(review: StoredReview, decision: Decision | None) -> Answered:
-    """What a person answered in its place, or to a question of the workflow's own."""
+def answered_by_person(review: StoredReview, decision: Decision | None, point: DecisionPoint | None) -> Answered:
+    """What a person answered in its place, or to a question of the workflow's own.
+
+    INVARIANT: what a person changed decides what is at stake; the rejected amount is neither paid nor held to limits.
+
+    Raises:
+        MoneyInvalid: the changed output has no amount where the point declares one.
+    """
+    output, exposure = decode(review.output), review.exposure
+    source = changed_source(point) if review.resolution is Resolution.CHANGE else None
+    if source is not None:
+        exposure = changed_exposure(source, output)
     return Answered(
         id=decision.id if decision else review.id,
         rejected=review.resolution is Resolution.REJECT,
-        amount=str(review.exposure) if review.exposure else None,
+        amount=str(exposure) if exposure else None,
         confidence=decision.confidence if decision else None,
         by=f"person:{review.resolved_by}",
         findings=_codes(decision) if decision else (),
-        answer=decode(review.output),
+        answer=output,
     )
 
 

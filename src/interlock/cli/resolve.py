@@ -6,6 +6,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from interlock.cases.changed import check_change
 from interlock.cli.documents import read_document
 from interlock.cli.options import As, Json, commands, read_id, who_acts
 from interlock.cli.rows import as_document
@@ -50,7 +51,7 @@ def resolve(
             ) from None
 
         def check(contract: str, value: dict[str, Any]) -> tuple[Violation, ...]:
-            return node.registry.named(review.workflow).library.violations(contract, value)
+            return check_change(node.registry.named(review.workflow), review.point)(contract, value)
 
         return await resolve_review(node.database, node.writer, node.tenant, review_id, answer, who=name, check=check)
 
