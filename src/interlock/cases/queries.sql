@@ -119,8 +119,13 @@ update action a set state = r.state, error = r.error, ended_at = r.at
 from json_to_recordset(%(rows)s::json) as r (id uuid, state action_state, error text, at timestamptz)
 where a.id = r.id
 
--- name: actions_in_exception
-select id from action where case_id = %(case_id)s and state = 'exception'
+-- name: open_actions
+-- Those that have not ended or wait for a person's word; whether a request of theirs may have had an effect, or may yet.
+select a.id, a.name, a.state::text as state,
+       a.state not in ('intended', 'awaiting_approval', 'ready') or exists (
+         select from attempt t where t.action_id = a.id and (t.outcome is null or t.outcome = 'in_doubt')) as doubtful
+from action a
+where a.case_id = %(case_id)s and a.state not in ('done', 'failed', 'undone') order by a.id
 
 -- name: case_of_unit
 select case_id from ledger_entry where id = %(id)s

@@ -9,26 +9,27 @@ from uuid import UUID
 from interlock.actions.action import ActionState
 from interlock.actions.store import CLEAR_ATTEMPTS, ClearedAttempts
 from interlock.cases.store import (
-    ACTIONS_IN_EXCEPTION,
     DECIDE_ACTIONS,
     FIND_CASE,
     FINISH_CASES,
+    OPEN_ACTIONS,
     REOPEN_ACTIONS,
     REOPEN_STEPS,
     RETRY_CASES,
     CaseState,
     DecidedAction,
     FinishedCase,
+    OpenAction,
     ReopenedSteps,
     RetriedCase,
 )
 from interlock.db.database import Database
 from interlock.db.gates import HoldsCase, IsInState
-from interlock.db.work import Stamp, Unit, Write
+from interlock.db.work import Condition, Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import NotFound, Refused, StateConflict
 from interlock.guards.gate import GivesBack, release, settle
-from interlock.ledger.ledger import first_entry
+from interlock.ledger.ledger import first_entry, further_entry
 from interlock.oversight.exception import ExceptionState
 from interlock.oversight.store import (
     END_EXCEPTIONS,
@@ -43,7 +44,8 @@ class Way(StrEnum):
     """How an exception is resolved.
 
     ``retry``: what failed is tried again. ``took_effect`` and ``no_effect``: a person's word on an action in doubt,
-    after looking into the other side's own book. ``abandon``: the case is cancelled.
+    after looking into the other side's own book. ``abandon``: the case is cancelled, and what it never sent
+    never will be; refused while a request of it may have had an effect, or may yet.
     """
 
     RETRY = "retry"
@@ -59,7 +61,7 @@ async def resolve_exception(
 
     Raises:
         NotFound: this tenant has none of that id.
-        Refused: no reason, or a way that does not fit what happened.
+        Refused: no reason, or a way that does not fit what happened; abandoning while an action is unsettled.
         StateConflict: it was resolved before.
     """
     if not why.strip():
@@ -70,20 +72,15 @@ async def resolve_exception(
             raise NotFound(f"there is no exception {exception_id}", todo="`interlock exceptions` lists the open ones")
         case_id = found.case_id
         case = await FIND_CASE.one(connection, {"id": case_id})
-        doubtful = await ACTIONS_IN_EXCEPTION.all(connection, {"case_id": case_id})
+        unended = await OPEN_ACTIONS.all(connection, {"case_id": case_id})
     if case is None:
         raise NotFound(f"there is no case {case_id}")
     if found.state is not ExceptionState.OPEN:
         raise StateConflict(f"the exception {exception_id} is {found.state} by {found.resolved_by} already")
     run = case.run
-    if bool(doubtful) != (way in (Way.TOOK_EFFECT, Way.NO_EFFECT)):
-        raise Refused(
-            f"{way} does not fit: {'an action is in doubt' if doubtful else 'no action is in doubt'}",
-            where="/way",
-            todo="say took_effect or no_effect, after looking into the other side's book"
-            if doubtful
-            else "say retry or abandon",
-        )
+    doubtful = [action.id for action in unended if action.state is ActionState.EXCEPTION]
+    _check_way(way, unended)
+    given_up = [action for action in unended if way is Way.ABANDON and not action.doubtful]
 
     def build(stamp: Stamp) -> Sequence[Write]:
         state = ExceptionState.ABANDONED if way is Way.ABANDON else ExceptionState.RESOLVED
@@ -93,15 +90,56 @@ async def resolve_exception(
         entry = first_entry(
             stamp, tenant, "exception.resolved", subject=exception_id, case_id=case_id, way=way, who=who, why=why
         )
-        return [Write(END_EXCEPTIONS, ended), entry, *_next(stamp, case_id, run, way, doubtful, why)]
+        failed = [write for action in given_up for write in _give_up(stamp, tenant, case_id, action, why)]
+        return [Write(END_EXCEPTIONS, ended), entry, *failed, *_next(stamp, case_id, run, way, doubtful, why)]
 
-    conditions = [HoldsCase(case_id, None, (CaseState.EXCEPTION,)), IsInState("exception", exception_id, ("open",))]
+    conditions: list[Condition] = [
+        HoldsCase(case_id, None, (CaseState.EXCEPTION,)),
+        IsInState("exception", exception_id, ("open",)),
+        *(IsInState("action", action.id, (action.state,)) for action in given_up),
+        *(GivesBack(action.id) for action in given_up),
+    ]
     if way is Way.NO_EFFECT:
-        conditions += [GivesBack(action) for action in doubtful]  # type: ignore[list-item]
+        conditions += [GivesBack(action) for action in doubtful]
     refusal = await writer.write(Unit(tenant, build, tuple(conditions), wakes=("cases", "reviews")))
     if refusal:
         raise StateConflict(refusal.what, todo="look at it again: somebody was faster")
     return case_id
+
+
+def _check_way(way: Way, unended: Sequence[OpenAction]) -> None:
+    """Refuse a way that does not fit what is known of the case's actions.
+
+    INVARIANT: a case is never cancelled while a request of it may have had an effect, or may yet: nobody would learn
+    what became of the money.
+    """
+    asks = any(action.state is ActionState.EXCEPTION for action in unended)
+    if asks != (way in (Way.TOOK_EFFECT, Way.NO_EFFECT)):
+        raise Refused(
+            f"{way} does not fit: {'an action is in doubt' if asks else 'no action is in doubt'}",
+            where="/way",
+            todo="say took_effect or no_effect, after looking into the other side's book"
+            if asks
+            else "say retry or abandon",
+        )
+    unsettled = [action for action in unended if action.doubtful]
+    if way is Way.ABANDON and unsettled:
+        which = ", ".join(f"{action.name} ({action.id}) is {action.state}" for action in unsettled)
+        raise Refused(
+            f"the case cannot be abandoned yet, for a request may have taken effect: {which}",
+            where="/way",
+            todo="say retry, so that it is settled; if it cannot be, a person is asked whether it took effect",
+        )
+
+
+def _give_up(stamp: Stamp, tenant: UUID, case_id: UUID, action: OpenAction, why: str) -> list[Write]:
+    """End an action that surely had no effect, with its case."""
+    error = f"the case was abandoned: {why}"[:2000]
+    return [
+        Write(DECIDE_ACTIONS, DecidedAction(id=action.id, state=ActionState.FAILED, error=error, at=stamp.now)),
+        release(action.id),
+        further_entry(stamp, tenant, "action.failed", subject=action.id, case_id=case_id, error=error),
+    ]
 
 
 def _next(stamp: Stamp, case_id: UUID, run: int, way: Way, doubtful: Sequence[UUID], why: str) -> list[Write]:

@@ -274,6 +274,22 @@ class DecidedAction(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class OpenAction(msgspec.Struct, frozen=True, kw_only=True):
+    """An action that has not ended, or that waits for a person's word.
+
+    Attributes:
+        id: Its id.
+        name: Its name in the workflow's file.
+        state: Where it is.
+        doubtful: Whether a request of it may have had an effect, or may yet have one.
+    """
+
+    id: UUID
+    name: str
+    state: ActionState
+    doubtful: bool
+
+
 class MaybeCase(msgspec.Struct, frozen=True):
     """The case that a unit of work belongs to, if any."""
 
@@ -332,7 +348,7 @@ RETRY_CASES = _SQL.bulk("retry_cases", RetriedCase, distinct=("case_id",))
 REOPEN_STEPS = _SQL.bulk("reopen_steps", ReopenedSteps, distinct=("case_id",))
 REOPEN_ACTIONS = _SQL.bulk("reopen_actions", RetriedCase, distinct=("case_id",))
 DECIDE_ACTIONS = _SQL.bulk("decide_actions", DecidedAction, distinct=("id",))
-ACTIONS_IN_EXCEPTION = _SQL.rows("actions_in_exception", UUID)
+OPEN_ACTIONS = _SQL.rows("open_actions", OpenAction)
 CASE_OF_UNIT = _SQL.rows("case_of_unit", MaybeCase)
 CLAIM_CASES = _SQL.rows("claim_cases", ClaimedCase)
 TAKE_OVER_CASES = _SQL.rows("take_over_cases", TakenOver)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -333,6 +334,65 @@ async def test_an_abandoned_case_is_cancelled(database_url: str, tmp_path: Path,
         case = await on.until(case_id, CaseState.CANCELLED)
     assert case.waiting_for == "abandoned: paid in cash"
     assert not payments_of(provider, "abandoned")
+
+
+def used_up(database_url: str) -> int:
+    """What the limits count as spent or reserved, in minor units, over all guards."""
+    with psycopg.connect(database_url, options="-c search_path=interlock") as connection:
+        found = connection.execute("select sum(used)::bigint from guard_bucket where currency = 'EUR'").fetchone()
+    return (found[0] or 0) if found else 0
+
+
+async def test_a_case_whose_payment_is_unsettled_is_not_abandoned(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider
+) -> None:
+    provider.set_faults(FaultPlan(rules=(FaultRule(kind=FaultKind.SLOW_AFTER, seconds=1.0, attempts=(1,)),)))
+    flow = declared(pay, tmp_path)
+    async with stage(database_url, [flow], connectors=[payments(provider.url)]) as on:
+        case_id = await on.submit(key="under-way")
+        while not payments_of(provider, "under-way"):  # noqa: ASYNC110 - the event would be another process's
+            await asyncio.sleep(0.01)
+    async with stage(database_url, [flow], connectors=[]) as on:
+        await on.until(case_id, CaseState.EXCEPTION)
+        with pytest.raises(Refused, match=r"may have taken effect: pay \(.*\) is dispatching") as refused:
+            await settle(on, await open_exception(on), Way.ABANDON)
+        assert "say retry" in refused.value.todo
+        assert (await on.record(case_id)).case.state is CaseState.EXCEPTION
+    async with stage(database_url, [flow], connectors=[payments(provider.url)]) as on:
+        await settle(on, await open_exception(on), Way.RETRY)
+        assert (await on.until(case_id)).state is CaseState.DONE
+        assert (await on.record(case_id)).actions[0].state is ActionState.DONE
+    assert len(payments_of(provider, "under-way")) == 1
+
+
+@pytest.mark.parametrize("doubtful", [False, True])
+async def test_what_an_abandoned_case_never_sent_ends_and_gives_back_what_it_reserved(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider, *, doubtful: bool
+) -> None:
+    key = f"refrained-{doubtful}"
+    provider.set_faults(FaultPlan(rules=(FaultRule(kind=FaultKind.RATE_LIMIT, retry_after=2),)))
+    flow = declared(pay, tmp_path)
+    async with stage(database_url, [flow], connectors=[payments(provider.url)]) as on:
+        case_id = await on.submit(key=key)
+        await on.until(case_id, CaseState.WAITING)
+    assert used_up(database_url) >= 2000
+    if doubtful:  # as if the answer to the first attempt had been lost
+        with psycopg.connect(database_url, autocommit=True, options="-c search_path=interlock") as connection:
+            connection.execute("update attempt set outcome = 'in_doubt'")
+    async with stage(database_url, [flow], connectors=[]) as on:
+        await on.until(case_id, CaseState.EXCEPTION)
+        assert (await on.record(case_id)).actions[0].state is ActionState.READY
+        exception = await open_exception(on)
+        if doubtful:
+            with pytest.raises(Refused, match="is ready"):
+                await settle(on, exception, Way.ABANDON)
+            return
+        await settle(on, exception, Way.ABANDON, why="paid in cash")
+        record = await on.record(case_id)
+    assert (record.case.state, record.actions[0].state) == (CaseState.CANCELLED, ActionState.FAILED)
+    assert record.actions[0].error == "the case was abandoned: paid in cash"
+    assert [entry.kind for entry in record.entries].count("action.failed") == 1
+    assert used_up(database_url) == 0
 
 
 async def ask_and_pay(case: Case) -> str:
