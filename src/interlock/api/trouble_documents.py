@@ -171,6 +171,7 @@ class StopDocument(Document, frozen=True, kw_only=True):
         why: Why.
         until: When it ends by itself.
         created_at: Since when.
+        known: Whether anything that this process carries bears that name; if not, it may have been misspelt.
     """
 
     id: UUID
@@ -179,6 +180,7 @@ class StopDocument(Document, frozen=True, kw_only=True):
     why: str
     until: datetime | None
     created_at: datetime
+    known: bool
 
 
 class StopPage(Document, frozen=True, kw_only=True):

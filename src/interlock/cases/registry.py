@@ -72,7 +72,7 @@ def load_registry(references: Sequence[str]) -> Registry:
         ConfigInvalid: a reference leads to no workflow.
         DeclarationInvalid: a file is wrong, or refers to what is not there.
     """
-    return Registry([register(_imported(reference)) for reference in references])
+    return Registry([register(import_workflow(reference)) for reference in references])
 
 
 def register(workflow: Workflow, roots: Sequence[Path] = ()) -> Registered:
@@ -114,7 +114,12 @@ def _missing(declaration: Declaration, library: Library, file: Path) -> list[Vio
     return problems
 
 
-def _imported(reference: str) -> Workflow:
+def import_workflow(reference: str) -> Workflow:
+    """The workflow that ``module:name`` leads to; its file is not read yet.
+
+    Raises:
+        ConfigInvalid: it leads to no workflow.
+    """
     module, _, name = reference.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)

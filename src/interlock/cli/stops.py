@@ -9,13 +9,15 @@ from uuid import UUID
 import typer
 
 from interlock.cases.explain import when
+from interlock.cases.stoppable import check_known, read_declarations, stoppable
 from interlock.cli.options import As, Json, Why, commands, read_id, who_acts
 from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen, minute
-from interlock.cli.session import with_node
+from interlock.cli.session import load_settings, with_node
 from interlock.durations import parse_duration
 from interlock.errors import Refused
 from interlock.guards.gate import Stop
+from interlock.guards.stops import check_scope
 from interlock.guards.stops import list_stops as stops_in_force
 from interlock.guards.stops import resume as lift_stop
 from interlock.guards.stops import stop as make_stop
@@ -27,7 +29,9 @@ app = commands()
 @app.command()
 def stop(
     context: typer.Context,
-    scope: Annotated[str, typer.Argument(help="everything, workflow:NAME, point:W.P, component:REF, connector:NAME.")],
+    scope: Annotated[
+        str, typer.Argument(help="everything, workflow:NAME, point:W.P, action:W.A, component:REF, connector:NAME.")
+    ],
     *,
     why: Why,
     until: Annotated[
@@ -36,9 +40,15 @@ def stop(
     who: As = "",
     as_json: Json = False,
 ) -> None:
-    """Stop a scope: nothing in it is dispatched any more."""
+    """Stop a scope: nothing in it is dispatched any more.
+
+    What was dispatched before may still be under way, up to its timeout.
+    """
     screen = Screen(as_json=as_json)
     name = who_acts(who)
+    doubt = _doubt(context, check_scope(scope))
+    if doubt:
+        screen.note(f"warning: {doubt}")
 
     async def hold(node: Node) -> tuple[UUID, datetime | None]:
         end = _end(until, node.database.clock.now()) if until else None
@@ -47,9 +57,10 @@ def stop(
 
     stop_id, end = with_node(context, hold)
     if as_json:
-        screen.document({"id": stop_id, "scope": scope, "who": name, "why": why, "until": end})
+        screen.document({"id": stop_id, "scope": scope, "who": name, "why": why, "until": end, "known": not doubt})
     lasts = f"until {when(end)}" if end else f"until `interlock resume {stop_id}`"
     screen.line(f"{scope} is stopped by {name}, {lasts}.")
+    screen.line("What was dispatched before may still be under way, up to its timeout.")
 
 
 @app.command(name="stops")
@@ -90,6 +101,25 @@ def resume(
     if as_json:
         screen.document({"id": stop_id, "who": name, "why": why})
     screen.line(f"{stop_id} is lifted by {name}.")
+
+
+def _doubt(context: typer.Context, scope: str) -> str:
+    """Why it cannot be told whether anything bears that name; empty if something does.
+
+    Only files are read, and no component is loaded: what is set up wrong must keep nobody from stopping it.
+
+    Raises:
+        Refused: all workflows of the settings could be read, and nothing bears that name.
+    """
+    settings = load_settings(context)
+    declarations, wrong = read_declarations(settings.workflows)
+    known = stoppable(declarations, settings.connectors)
+    if scope in known:
+        return ""
+    if declarations and not wrong:
+        check_known(scope, known)
+    why = "; ".join(wrong) or "the settings list no workflows"
+    return f"whether anything here is {scope} is not known: {why}"
 
 
 def _end(text: str, now: datetime) -> datetime:

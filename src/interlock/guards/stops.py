@@ -71,6 +71,9 @@ async def stop(
 ) -> UUID:
     """Stop a scope; when this returns, nothing in it is dispatched any more, on any worker. The stop's id.
 
+    What was dispatched before may still be under way, up to its timeout. Whether anything bears that name is for the
+    caller to say, who knows the workflows.
+
     Raises:
         Refused: no such scope, or no reason.
     """

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from interlock.cases.submit import submit
+from interlock.guards.stops import stop
 from interlock.node import Node
 
 SMALL = {"who": "ana", "total": "12.30"}
@@ -110,7 +111,7 @@ async def test_a_scope_is_stopped_and_resumed(caller: httpx.AsyncClient) -> None
     stopped = await caller.post("/v1/stops", json=body)
     (listed,) = (await caller.get("/v1/stops")).json()["stops"]
 
-    assert stopped.status_code == 201
+    assert (stopped.status_code, stopped.json()["known"], listed["known"]) == (201, True, True)
     assert (listed["id"], listed["who"], listed["scope"]) == (stopped.json()["id"], "boss", "workflow:claims")
     path = f"/v1/stops/{listed['id']}/resume"
     resumed = await caller.post(path, json={"why": "over"})
@@ -122,6 +123,8 @@ async def test_a_scope_is_stopped_and_resumed(caller: httpx.AsyncClient) -> None
     "body",
     [
         {"scope": "worklow:claims", "why": "x"},
+        {"scope": "workflow:claism", "why": "x"},
+        {"scope": "point:claims.aprove", "why": "x"},
         {"scope": "everything", "why": "  "},
         {"scope": "everything"},
         {"scope": "everything", "why": "x", "until": "2020-01-01T00:00:00Z"},
@@ -133,3 +136,15 @@ async def test_a_stop_that_is_not_whole_is_refused(caller: httpx.AsyncClient, bo
 
     assert (refused.status_code, refused.headers["content-type"]) == (400, "application/problem+json")
     assert (await caller.get("/v1/stops")).json() == {"stops": []}
+
+
+async def test_a_misspelt_stop_says_what_was_meant(caller: httpx.AsyncClient) -> None:
+    refused = (await caller.post("/v1/stops", json={"scope": "workflow:claism", "why": "x"})).json()
+
+    assert (refused["where"], "workflow:claims" in refused["todo"]) == ("/scope", True)
+
+
+async def test_a_stop_that_names_nothing_here_is_listed_as_unknown(caller: httpx.AsyncClient, node: Node) -> None:
+    await stop(node.database, node.writer, node.tenant, scope="workflow:elsewhere", who="rosa", why="x")
+
+    assert [one["known"] for one in (await caller.get("/v1/stops")).json()["stops"]] == [False]

@@ -121,7 +121,7 @@ def test_quarantined_data_go_on_when_they_are_mended(run: Run, advance: Advance,
 
 def test_a_stop_holds_until_it_is_lifted(run: Run) -> None:
     made = run("stop", "workflow:desk", "--why", "looking into it", "--until", "2h", "--as", "ana", "--json").document
-    assert made["until"] is not None
+    assert (made["until"] is not None, made["known"]) == (True, True)
     found = run("stops", "--json").document["stops"]
     assert [(stop["id"], stop["scope"], stop["who"]) for stop in found] == [(made["id"], "workflow:desk", "ana")]
     assert "workflow:desk" in run("stops").out
@@ -179,3 +179,19 @@ def test_tenants_are_added_once_and_listed(run: Run) -> None:
     assert (made["new"], again["new"]) == (True, False)
     assert made["tenant"] == again["tenant"]
     assert {one["name"] for one in run("tenants", "list", "--json").document["tenants"]} == {"acme", "default"}
+
+
+def test_a_misspelt_stop_is_refused(run: Run) -> None:
+    refused = run("stop", "workflow:desc", "--why", "x", code=None)
+    assert (refused.code != 0, 'did you mean "workflow:desk"?' in refused.err) == (True, True)
+    assert "No stop is in force." in run("stops").out
+
+
+def test_a_workflow_that_cannot_be_read_keeps_nobody_from_stopping_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERLOCK_WORKFLOWS", "desk_workflow:desk,nowhere:at_all")
+    stopped = run("stop", "workflow:at_all", "--why", "it is broken", "--json")
+    assert stopped.document["known"] is False
+    assert "nowhere:at_all" in stopped.err
+    assert [stop["scope"] for stop in run("stops", "--json").document["stops"]] == ["workflow:at_all"]

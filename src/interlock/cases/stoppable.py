@@ -1,0 +1,63 @@
+"""What can be stopped by name: what the workflows' files and the settings name. A misspelt stop stops nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from interlock.cases.declaration import Declaration, load_declaration
+from interlock.cases.registry import import_workflow
+from interlock.components.component import Kind
+from interlock.errors import Refused
+from interlock.spelling import meant
+
+
+def stoppable(declarations: Iterable[Declaration], connectors: Iterable[str] = ()) -> frozenset[str]:
+    """Every scope that these workflows have.
+
+    Args:
+        declarations: Their files.
+        connectors: Those that the settings name, whether or not a workflow uses them.
+    """
+    scopes = {"everything", *(f"connector:{name}" for name in connectors)}
+    for declaration in declarations:
+        flow = declaration.workflow
+        scopes.add(f"workflow:{flow}")
+        for point in declaration.decisions.values():
+            scopes.add(f"point:{flow}.{point.name}")
+            shares = [share for choice in point.steps for share in choice.shares]
+            scopes |= {f"component:{one.component}" for one in shares if one.component.kind is not Kind.PERSON}
+        for action in declaration.actions.values():
+            scopes |= {f"action:{flow}.{action.name}", f"connector:{action.connector}"}
+    return frozenset(scopes)
+
+
+def check_known(scope: str, known: frozenset[str]) -> None:
+    """Refuse a stop of what is not there: whoever misspells a name in a hurry believes that it is stopped.
+
+    Raises:
+        Refused: nothing here bears that name.
+    """
+    if scope not in known:
+        kind = scope.partition(":")[0]
+        alike = [one for one in known if one.startswith(f"{kind}:")]
+        raise Refused(
+            f"nothing here is {scope!r}; nothing is stopped",
+            where="/scope",
+            todo=meant(scope, alike) if alike else "write everything to stop all that there is",
+        )
+
+
+def read_declarations(references: Sequence[str]) -> tuple[list[Declaration], list[str]]:
+    """The files of the workflows that can be read, without their components, and what is wrong with the others.
+
+    Args:
+        references: Workflows as ``module:name``.
+    """
+    found: list[Declaration] = []
+    wrong: list[str] = []
+    for reference in references:
+        try:
+            found.append(load_declaration(import_workflow(reference).file))
+        except (Exception, SystemExit) as cause:  # noqa: BLE001 - whatever a workflow's module raises keeps nobody from stopping it
+            wrong.append(f"{reference}: {cause}")
+    return found, wrong
