@@ -64,6 +64,7 @@ from interlock.actions.store import (
 from interlock.actions.terms import ActionTerms
 from interlock.db.database import Database
 from interlock.db.gates import HoldsCase, IsInState
+from interlock.db.text import storable
 from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import Fenced, NotFound
@@ -280,7 +281,7 @@ class Dispatcher:
             return [
                 Write(
                     END_ACTIONS,
-                    Ended(id=action.id, state=state, fence=holder.fence, not_before=again, error=what[:2000]),
+                    Ended(id=action.id, state=state, fence=holder.fence, not_before=again, error=storable(what)[:2000]),
                 ),
                 Write(END_ATTEMPTS, ended_attempt(action, stamp.now, outcome, what)),
                 first_entry(

@@ -16,6 +16,7 @@ from interlock.actions.action import Action, ActionState, Move
 from interlock.actions.connector import Request
 from interlock.actions.store import END_ACTIONS, END_ATTEMPTS, Ended, EndedAttempt
 from interlock.db.gates import HoldsCase, IsInState
+from interlock.db.text import storable
 from interlock.db.work import Condition, Stamp, Write
 from interlock.guards.gate import GivesBack, release, settle
 
@@ -93,7 +94,11 @@ def request_of(action: Action) -> Request:
 def ended_attempt(action: Action, now: datetime, outcome: str, what: str | None) -> EndedAttempt:
     """How the last attempt ended."""
     return EndedAttempt(
-        action_id=action.id, number=action.attempt, ended_at=now, outcome=outcome, detail=what[:2000] if what else None
+        action_id=action.id,
+        number=action.attempt,
+        ended_at=now,
+        outcome=outcome,
+        detail=storable(what)[:2000] if what else None,
     )
 
 
@@ -107,6 +112,7 @@ def finish(
     outcome: str = "",
 ) -> Finished:
     """End an action: the values from which the commit with the case's step is built."""
+    error = storable(error)
     conditions: list[Condition] = [
         HoldsCase(action.case_id, holder.fence),
         IsInState("action", action.id, (action.state,)),

@@ -13,6 +13,7 @@ from interlock.cases.held import Held
 from interlock.cases.journal import encode
 from interlock.cases.requests import Decided, Review
 from interlock.components.finding import Severity
+from interlock.db.text import storable
 from interlock.db.work import Stamp
 from interlock.decisions.decision import Decision, Route
 from interlock.decisions.point import DecisionPoint
@@ -136,8 +137,8 @@ def failure_of(error: InterlockError) -> dict[str, Any]:
     holder = error.holder if isinstance(error, KeyReused) else ""
     return {
         "code": error.code,
-        "what": error.what,
-        "where": error.where,
+        "what": storable(error.what),
+        "where": storable(error.where),
         "holder": holder,
         "violations": msgspec.to_builtins(violations),
     }

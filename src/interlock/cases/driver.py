@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from interlock.cases.cut import said_by
 from interlock.cases.guard import inside_workflow
 from interlock.cases.journal import MOST_STEPS, Place, Recorded, StepKind, StepState, args_hash
 from interlock.cases.requests import ContinueAs, Gather, Request, StepRequest
@@ -26,6 +27,10 @@ class WorkflowDiverged(BaseException):
     """The code asks for another step than the one recorded. Not an ``Exception``, so that workflow code that catches
     everything does not catch this; the case becomes an exception.
     """  # noqa: D205 - one thought
+
+
+class WorkflowQuit(Exception):
+    """Workflow code raised what would end a task or the process, such as ``SystemExit``: it ends this run alone."""
 
 
 class ParkedCase(BaseException):
@@ -161,6 +166,10 @@ class Driver:
                 f"the workflow {self._workflow} asked for an event loop, as tasks, threads and asyncio.sleep do",
                 todo="use case.gather, case.wait or case.step instead",
             ) from cause
+        except Exception:
+            raise
+        except BaseException as cause:
+            raise WorkflowQuit(f"the workflow raised {said_by(cause)}") from cause
 
     def _count_step(self) -> None:
         self._count += 1
@@ -223,9 +232,7 @@ def _end(coroutine: Coroutine[Any, Any, Any]) -> None:
                 coroutine.throw(ParkedCase())
             finally:
                 coroutine.close()
-    except ParkedCase:
-        pass
-    except Exception:  # noqa: BLE001, S110 - the code's own clean-up failed; its case's state is already decided
+    except BaseException:  # noqa: BLE001, S110 - it ended so, or its own clean-up failed: the case's state is decided
         pass  # or it had ended, or it awaited again while ending
 
 

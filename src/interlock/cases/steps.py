@@ -22,12 +22,14 @@ from interlock.cases.answered import (
     error_of,
     failure_of,
 )
+from interlock.cases.cut import is_being_cut, said_by
 from interlock.cases.driver import Outcome, Park, Thrown, Value, decode
 from interlock.cases.held import CaseStuck, FirstWrites, Held, Tools
 from interlock.cases.journal import Place, Recorded, StepKind, StepState, args_hash, encode
 from interlock.cases.requests import Act, Decide, First, Review, Step, StepRequest, Wait
 from interlock.cases.store import ADD_QUARANTINES, CASE_OF_UNIT, RECORD_STEPS, NewQuarantine, StepRow
 from interlock.db.gates import HoldsCase, TakesKey, key_digest, short_digest
+from interlock.db.text import storable
 from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
 from interlock.decisions.decide import Asked, Deferred, find_decision
 from interlock.decisions.decision import Decision, Route
@@ -408,8 +410,12 @@ class CaseSteps:
             result = request.run(*request.values)
             if inspect.isawaitable(result):
                 result = await result
-        except Exception as cause:  # noqa: BLE001 - whatever the function raises is the step's failure
-            error = StepFailed(f"the step {request.name} failed: {type(cause).__name__}: {cause}")
+        except GeneratorExit:
+            raise  # nobody waits for this step any more
+        except BaseException as cause:  # whatever the function raises is the step's failure
+            if is_being_cut(cause):
+                raise
+            error = StepFailed(storable(f"the step {request.name} failed: {said_by(cause)}"))
             error.__cause__ = cause
             await self._record(request, place, failure_of(error), state=StepState.FAILED)
             return Thrown(error)
@@ -442,10 +448,15 @@ class CaseSteps:
         return Value(first)
 
     async def _earliest(self, units: Sequence[UUID]) -> UUID:
-        """The oldest case among those that these units of work belong to."""
+        """The oldest other case among those that these units of work belong to; this one when there is no other.
+
+        INVARIANT: a case that lost one key is never first, not by the free keys that it took before its worker died.
+        """
         async with self._tools.database.tenant(self._held.case.tenant) as connection:
             found = [await CASE_OF_UNIT.one(connection, {"id": unit}) for unit in units]
-        return min([holder.case_id for holder in found if holder and holder.case_id], default=self._held.case.id)
+        mine = self._held.case.id
+        cases = {holder.case_id for holder in found if holder and holder.case_id}
+        return min(cases - {mine}, default=mine)
 
     async def _plain(self, request: StepRequest[Any], place: Place) -> Outcome:
         clock = self._tools.database.clock

@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Self
@@ -19,6 +19,7 @@ import psycopg
 from interlock.actions.outcome import Holder
 from interlock.cases import heartbeat
 from interlock.cases.case import Case
+from interlock.cases.cut import is_being_cut, said_by
 from interlock.cases.driver import Continued, Driver, Ended, Park, Value, WorkflowDiverged, decode
 from interlock.cases.held import CaseStuck, FirstWrites, Held, Tools
 from interlock.cases.journal import encode
@@ -40,8 +41,9 @@ from interlock.cases.store import (
 )
 from interlock.db.gates import short_digest
 from interlock.db.signals import Notifier
+from interlock.db.text import storable
 from interlock.db.work import Condition, Stamp, Unit, Write
-from interlock.errors import DatabaseUnavailable, DecisionRejected, Fenced, InterlockError
+from interlock.errors import DatabaseUnavailable, DecisionRejected, Fenced, InterlockError, WorkFailed
 from interlock.ledger.ledger import first_entry, further_entry
 from interlock.oversight.store import ADD_EXCEPTIONS, NewException
 
@@ -103,10 +105,10 @@ class Worker:
         await self._begin_heart()
         self._notifier.listen("cases", self._news.set)
         self._loops = [
-            asyncio.create_task(self._claim_forever(), name="interlock-claim"),
-            asyncio.create_task(self._probe_forever(), name="interlock-probe"),
-            asyncio.create_task(self._beat_forever(), name="interlock-progress"),
-            asyncio.create_task(self._watch_heart(), name="interlock-heart"),
+            asyncio.create_task(_keep_on(self._claim_forever), name="interlock-claim"),
+            asyncio.create_task(_keep_on(self._probe_forever), name="interlock-probe"),
+            asyncio.create_task(_keep_on(self._beat_forever), name="interlock-progress"),
+            asyncio.create_task(_keep_on(self._watch_heart), name="interlock-heart"),
         ]
         return self
 
@@ -158,7 +160,8 @@ class Worker:
             while self.number == 0:
                 try:
                     await self._begin_heart()
-                except DatabaseUnavailable:
+                except (DatabaseUnavailable, OSError) as cause:  # OSError: no process could be started
+                    log.warning("no new heartbeat yet (%s); trying again", cause)
                     await asyncio.sleep(_RETRY_S)
             self._news.set()
 
@@ -266,25 +269,23 @@ class Worker:
         )
         driver = Driver(case.workflow, CaseSteps(held, self._tools), journal)
         try:
-            ended: Ended = await driver.run(registered.workflow.start(face))
-        except (Fenced, DatabaseUnavailable, psycopg.OperationalError, asyncio.CancelledError):
+            try:
+                ended: Ended = await driver.run(registered.workflow.start(face))
+            except DecisionRejected:
+                ended = Value("rejected")
+            await self._end(held, ended)
+        except (Fenced, DatabaseUnavailable, psycopg.OperationalError, GeneratorExit, KeyboardInterrupt):
             raise
-        except DecisionRejected:
-            ended = Value("rejected")
         except WorkflowDiverged as cause:
             await self._stick(held, registered, "workflow-diverged", str(cause))
-            return
         except CaseStuck as cause:
             await self._stick(held, registered, cause.kind, cause.what, stuck=cause)
-            return
         except InterlockError as cause:
             await self._stick(held, registered, cause.code, str(cause.what), trace=_trace(cause))
-            return
-        except Exception as cause:  # noqa: BLE001 - whatever workflow code raises, the case and its state are kept
-            what = f"{type(cause).__name__}: {cause}"
-            await self._stick(held, registered, "workflow-error", what, trace=_trace(cause))
-            return
-        await self._end(held, ended)
+        except BaseException as cause:  # whatever code raises, the case, its state and this worker go on
+            if is_being_cut(cause):
+                raise
+            await self._stick(held, registered, "workflow-error", said_by(cause), trace=_trace(cause))
 
     async def _end(self, held: Held, ended: Ended) -> None:
         match ended:
@@ -310,16 +311,18 @@ class Worker:
             raise Fenced(refusal.what, where=str(held.case.id))
 
     async def _park(self, held: Held, at: datetime | None, why: str) -> None:
+        why = storable(why)[:500]
+
         def build(stamp: Stamp) -> Sequence[Write]:
             row = ParkedCase(
                 case_id=held.case.id,
                 signals=held.case.signals,
                 wake_at=at,
-                waiting_for=why[:500],
+                waiting_for=why,
                 at=stamp.now,
                 **_money(held),
             )
-            return [Write(PARK_CASES, row), self._entry(stamp, held, "case.waiting", why=why[:500], wake_at=at)]
+            return [Write(PARK_CASES, row), self._entry(stamp, held, "case.waiting", why=why, wake_at=at)]
 
         await self._write(held, build)
         if at:
@@ -328,16 +331,18 @@ class Worker:
         self._news.set()
 
     async def _finish(self, held: Held, conclusion: str) -> None:
+        conclusion = storable(conclusion)[:200]
+
         def build(stamp: Stamp) -> Sequence[Write]:
             row = FinishedCase(
                 case_id=held.case.id,
                 state=CaseState.DONE,
-                conclusion=conclusion[:200],
+                conclusion=conclusion,
                 waiting_for=None,
                 at=stamp.now,
                 **_money(held),
             )
-            return [Write(FINISH_CASES, row), self._entry(stamp, held, "case.done", conclusion=conclusion[:200])]
+            return [Write(FINISH_CASES, row), self._entry(stamp, held, "case.done", conclusion=conclusion)]
 
         await self._write(held, build, wakes=("done",))
 
@@ -362,6 +367,7 @@ class Worker:
     ) -> None:
         """Make the case an exception that somebody owns, with its state, in one commit."""
         case = held.case
+        what, trace = storable(what), storable(trace)
 
         def build(stamp: Stamp) -> Sequence[Write]:
             row = NewException(
@@ -392,7 +398,13 @@ class Worker:
             return [*first, Write(ADD_EXCEPTIONS, row), Write(FINISH_CASES, finished), opened]
 
         log.warning("case %s is an exception: %s: %s", case.id, kind, what)
-        await self._write(held, build, conditions=stuck.conditions if stuck else (), wakes=("reviews",))
+        try:
+            await self._write(held, build, conditions=stuck.conditions if stuck else (), wakes=("reviews",))
+        except WorkFailed as cause:
+            if stuck is None:
+                raise
+            # What came with it cannot be recorded; without it the case has an owner, and its action stays as it was.
+            await self._stick(held, registered, kind, f"{what} (its records were refused: {cause.what})", trace=trace)
 
     def _entry(self, stamp: Stamp, held: Held, kind: str, **facts: Any) -> Write:
         case = held.case
@@ -405,6 +417,18 @@ def _money(held: Held) -> dict[str, Any]:
         "exposure_minor": exposure.minor if exposure else None,
         "currency": exposure.currency if exposure else None,
     }
+
+
+async def _keep_on(turn: Callable[[], Awaitable[None]]) -> None:
+    """Run one of the worker's loops; whatever ends it by error is logged, and the loop begins again."""
+    while True:
+        try:
+            await turn()
+        except Exception:
+            log.exception("a loop of the worker failed; it goes on")
+            await asyncio.sleep(_RETRY_S)
+        else:
+            return
 
 
 def _trace(cause: BaseException) -> str:
