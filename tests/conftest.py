@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import os
 import secrets
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -25,6 +26,10 @@ from interlock.db.migrate import migrate, migrations
 from interlock.db.signals import Notifier
 
 _TEMPLATE_LOCK = 0x74657374
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a run in the background of a script ignores Ctrl-C, and so would every command that a test starts and interrupts
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -137,7 +137,10 @@ def test_ctrl_c_ends_a_command_that_waits(project: dict[str, str]) -> None:
             if json.loads(once(project, "cases", "--json").stdout)["cases"]:
                 break
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=10) == 130
+        try:
+            assert process.wait(timeout=10) == 130
+        finally:
+            process.kill()
         assert process.stderr is not None
         assert process.stderr.read() == "interrupted\n"
 
