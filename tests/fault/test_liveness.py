@@ -186,7 +186,8 @@ async def test_a_paused_worker_loses_its_case_and_when_it_goes_on_it_begins_anew
 
         await crew.until(lambda: len(lives()) == 2)
         assert [alive for _, alive in lives()] == [False, True]
-    assert {pid for pid, what, _ in crew.notes() if what == "held"} == {second.pid}
+    # the old one may come to the end of its step before it learns of its loss; what it writes then is refused
+    assert second.pid in {pid for pid, what, _ in crew.notes() if what == "held"}
     # It works again: with its peer gone, it takes new cases.
     second.kill()
     again = await crew.on.submit("holding", key="anew", days_since_purchase=0)

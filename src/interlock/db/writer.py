@@ -214,10 +214,11 @@ class Writer:
             except psycopg.Error as cause:
                 lost = connection.closed or connection.broken or _is_a_shutdown(cause)
                 await self._disconnect()
-                if not lost:
-                    raise
+                # whatever the error looks like: a server that goes away says so in many ways, and the commit may stand
                 for unit in units:
                     unit.doubtful = True
+                if not lost:
+                    raise
             except BaseException:
                 await self._disconnect()
                 raise
