@@ -222,14 +222,14 @@ def unanswering(port: int) -> Generator[None]:
 
 @contextmanager
 def refusing_to_finish(url: str) -> Generator[None]:
-    """A database in which no case can finish, so that a worker stands between two commits for as long as it is."""
+    """A database in which no case can end, so that a worker stands between two commits for as long as it is."""
     with psycopg.connect(url, autocommit=True, options="-c search_path=interlock") as connection:
         connection.execute(
             "create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not yet'; end $$"
         )
         connection.execute(
             "create trigger not_yet before update on cases for each row "
-            "when (new.state = 'done') execute function refuse()"
+            "when (new.state in ('done', 'exception')) execute function refuse()"
         )
         try:
             yield
