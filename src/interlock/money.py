@@ -74,6 +74,11 @@ class Money:
             raise MoneyInvalid(f"more {currency} than can be held", todo="check where the amount came from")
         return cls(_EXACT.scaleb(Decimal(minor), -digits), currency)
 
+    @classmethod
+    def of_columns(cls, minor: int | None, currency: str | None) -> Self | None:
+        """From the two columns in which a row stores an amount; None where the row has none."""
+        return cls.of_minor(minor, currency) if minor is not None and currency is not None else None
+
     @property
     def minor(self) -> int:
         """The amount in whole minor units, as it is stored."""

@@ -116,3 +116,10 @@ def test_two_currencies_do_not_mix(operator: str) -> None:
 
 def test_equal_amounts_of_two_currencies_are_not_equal() -> None:
     assert Money(1, "MYR") != Money(1, "USD")
+
+
+def test_two_columns_are_an_amount_or_none() -> None:
+    assert Money.of_columns(1230, "MYR") == Money("12.30", "MYR")
+    assert Money.of_columns(0, "MYR") == Money("0", "MYR")
+    assert Money.of_columns(None, "MYR") is None
+    assert Money.of_columns(1230, None) is None

@@ -92,9 +92,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def exposure(self) -> Money | None:
         """The money that it moves."""
-        if self.exposure_minor is None or self.currency is None:
-            return None
-        return Money.of_minor(self.exposure_minor, self.currency)
+        return Money.of_columns(self.exposure_minor, self.currency)
 
 
 FIRST_PAUSE = timedelta(milliseconds=500)

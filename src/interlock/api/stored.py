@@ -32,7 +32,7 @@ def as_text(exposure: Money | None) -> str | None:
 
 def money_of(minor: int | None, currency: str | None) -> str | None:
     """Stored minor units as callers get them."""
-    return str(Money.of_minor(minor, currency)) if minor is not None and currency is not None else None
+    return as_text(Money.of_columns(minor, currency))
 
 
 def as_hex(digest: bytes | None) -> str | None:

@@ -76,9 +76,7 @@ class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def exposure(self) -> Money | None:
         """The money in it."""
-        if self.exposure_minor is None or self.currency is None:
-            return None
-        return Money.of_minor(self.exposure_minor, self.currency)
+        return Money.of_columns(self.exposure_minor, self.currency)
 
 
 class ClaimedCase(msgspec.Struct, frozen=True, kw_only=True):

@@ -156,4 +156,4 @@ def _state(case: CaseRow) -> str:
 
 
 def _money(count: CaseCount) -> Money | None:
-    return Money.of_minor(count.exposure_minor, count.currency) if count.currency else None
+    return Money.of_columns(count.exposure_minor, count.currency)

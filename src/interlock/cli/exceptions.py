@@ -112,4 +112,4 @@ def resolve_exception(
 
 
 def _exposure(one: CaseException) -> Money | None:
-    return None if one.exposure_minor is None or not one.currency else Money.of_minor(one.exposure_minor, one.currency)
+    return Money.of_columns(one.exposure_minor, one.currency)

@@ -154,9 +154,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def exposure(self) -> Money | None:
         """The money at stake."""
-        if self.exposure_minor is None or self.currency is None:
-            return None
-        return Money.of_minor(self.exposure_minor, self.currency)
+        return Money.of_columns(self.exposure_minor, self.currency)
 
     @property
     def answer(self) -> dict[str, Any] | None:

@@ -116,9 +116,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def exposure(self) -> Money | None:
         """The money at stake."""
-        if self.exposure_minor is None or self.currency is None:
-            return None
-        return Money.of_minor(self.exposure_minor, self.currency)
+        return Money.of_columns(self.exposure_minor, self.currency)
 
 
 def urgency_of(exposure: Money | None, confidence: float | None) -> int:
