@@ -30,7 +30,8 @@ from interlock.db.signals import Notifier
 from interlock.db.writer import Writer
 from interlock.decisions.decide import Decider
 from interlock.errors import InterlockError
-from interlock.guards.gate import GuardGate, StopGate
+from interlock.guards.gate import GuardGate
+from interlock.guards.stop_gate import StopGate
 from interlock.guards.stops import stop_state_gate
 from interlock.oversight.store import exception_gate, review_gate
 

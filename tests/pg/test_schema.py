@@ -19,6 +19,8 @@ MakeCases = Callable[..., list[UUID]]
 
 # Names that PostgreSQL gives by itself; a constraint's name says its rule. A primary key says enough as *_pkey.
 _DEFAULT_NAME = re.compile(r"_(check|key|fkey|excl)\d*\Z")
+# An installation's, not a tenant's.
+_INSTALLATIONS = {"worker", "circuit", "installation_stop"}
 # What is a probability, not an amount.
 _MAY_FLOAT = {"confidence", "confidence_needed"}
 
@@ -51,11 +53,11 @@ def test_every_policy_compares_the_tenant(admin: Admin) -> None:
             "where schemaname = 'interlock' group by 1"
         ).fetchall()
     )
-    assert policies.pop("worker") == "true"  # an installation's, not a tenant's
+    assert {table: policies.pop(table) for table in _INSTALLATIONS} == dict.fromkeys(_INSTALLATIONS, "true")
     wrong = {table: rule for table, rule in policies.items() if not re.search(r"\(tenant = .*current_tenant\(\)", rule)}
     assert wrong == {}
     tenantless = {table for table, _, _, _ in columns(admin)} - {t for t, c, _, _ in columns(admin) if c == "tenant"}
-    assert tenantless == {"worker"}
+    assert tenantless == _INSTALLATIONS
 
 
 def test_the_service_owns_nothing_and_has_no_right_on_partitions(admin: Admin) -> None:

@@ -62,6 +62,14 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
         error: What went wrong, in a sentence.
         created_at: When it was intended.
         ended_at: When it ended.
+        undo_of: The action that this one takes back, if it is an undo.
+        generation: How often the key of an earlier request was made void; each generation has a key of its own.
+        sender_ends_at: When the process that sent it last has surely let go of it or is dead; None: nothing ensures it.
+        caller: Who submitted the case.
+        point: The decision point of the decision that it rests on.
+        component: The component whose answer that decision is.
+        decided_at: When that decision was taken, or a person's word was given on it.
+        facts: What that decision assumed, as canonical JSON.
     """
 
     id: UUID
@@ -88,6 +96,19 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None
     created_at: datetime
     ended_at: datetime | None
+    undo_of: UUID | None = None
+    generation: int = 0
+    sender_ends_at: datetime | None = None
+    caller: str = ""
+    point: str | None = None
+    component: str | None = None
+    decided_at: datetime | None = None
+    facts: bytes | None = None
+
+    @property
+    def outside_key(self) -> str:
+        """The key that requests of this generation carry."""
+        return self.key if self.generation == 0 else f"{self.key}~{self.generation}"
 
     @property
     def exposure(self) -> Money | None:

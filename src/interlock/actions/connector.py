@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -62,10 +62,13 @@ class Transient(msgspec.Struct, frozen=True, tag="transient"):
     Attributes:
         what: What went wrong, in a sentence.
         retry_after: How long the other side asked to wait, if it did.
+        code: The error's name at the other side, short and stable: ``503``, ``connection-refused``; by it a
+            workflow's file can class it otherwise.
     """
 
     what: str
     retry_after: timedelta | None = None
+    code: str = ""
 
 
 class Permanent(msgspec.Struct, frozen=True, tag="permanent"):
@@ -73,9 +76,11 @@ class Permanent(msgspec.Struct, frozen=True, tag="permanent"):
 
     Attributes:
         what: What the other side said.
+        code: As in ``Transient``.
     """
 
     what: str
+    code: str = ""
 
 
 class InDoubt(msgspec.Struct, frozen=True, tag="in_doubt"):
@@ -84,10 +89,12 @@ class InDoubt(msgspec.Struct, frozen=True, tag="in_doubt"):
     Attributes:
         what: What is known.
         retry_after: How long the other side asked to wait, if it did.
+        code: As in ``Transient``.
     """
 
     what: str
     retry_after: timedelta | None = None
+    code: str = ""
 
 
 Sent = Done | Transient | Permanent | InDoubt
@@ -126,6 +133,23 @@ class Unknown(msgspec.Struct, frozen=True, tag="unknown"):
 LookedUp = Found | Absent | Pending | Unknown
 
 
+class Voided(msgspec.Struct, frozen=True, tag="voided"):
+    """The key is void: no request under it has an effect any more, whenever it arrives."""
+
+
+Voidance = Voided | Found | Pending | Unknown
+
+
+class Read(msgspec.Struct, frozen=True, tag="read"):
+    """A fact as it is now.
+
+    Attributes:
+        value: JSON; None where the other side knows of no such thing.
+    """
+
+    value: Any
+
+
 class Connector(Protocol):
     """One way to act on an outside system. It holds no state of an action and opens no transaction of ours."""
 
@@ -150,6 +174,28 @@ class Connector(Protocol):
         """Look for the effect of a key, without causing any."""
         ...
 
+    async def void(self, request: Request) -> Voidance:
+        """Make the key void, or find the effect that came first. Only asked where ``can_void`` is declared.
+
+        Never raises for what the other side does; ``Unknown`` where it did not say.
+        """
+        ...
+
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+@runtime_checkable
+class FactReader(Protocol):
+    """A connector that can bring facts: what decisions assume, read when they are taken and again before they act."""
+
+    async def read_fact(self, name: str, parameters: Mapping[str, Any], deadline: datetime) -> Read | Unknown:
+        """Read a fact as it is now, without causing any effect.
+
+        Args:
+            name: The name of the reading in the connector's settings.
+            parameters: JSON values that it is read by.
+            deadline: When the answer must be there, UTC.
+        """
         ...

@@ -69,7 +69,8 @@ from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import Fenced, NotFound
 from interlock.guards.bucket import draws_of, pace_of, refused_outright
-from interlock.guards.gate import NotAfter, NotStopped, Spends
+from interlock.guards.gate import NotAfter, Spends
+from interlock.guards.stop_gate import NotStopped
 from interlock.ledger.ledger import first_entry
 
 _LOOK_AGAIN = timedelta(seconds=5)

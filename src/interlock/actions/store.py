@@ -31,6 +31,12 @@ class NewAction(msgspec.Struct, frozen=True, kw_only=True):
     valid_until: datetime | None
     deadline: datetime
     created_at: datetime
+    undo_of: UUID | None = None
+    caller: str = ""
+    point: str | None = None
+    component: str | None = None
+    decided_at: datetime | None = None
+    facts: bytes | None = None
 
 
 class Dispatched(msgspec.Struct, frozen=True, kw_only=True):

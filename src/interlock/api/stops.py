@@ -16,7 +16,7 @@ from interlock.api.keys import Scope
 from interlock.api.trouble_documents import StopDocument, StopPage
 from interlock.cases.stoppable import check_known, stoppable
 from interlock.errors import Refused
-from interlock.guards.gate import Stop
+from interlock.guards.stop_gate import Stop
 from interlock.guards.stops import check_scope, resume, stop
 from interlock.guards.stops import list_stops as stops_in_force
 from interlock.node import Node

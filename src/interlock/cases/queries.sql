@@ -1,9 +1,9 @@
 -- name: add_cases
-insert into cases (id, tenant, workflow, version, code, key, input, state, wake_at, created_at, changed_at)
+insert into cases (id, tenant, workflow, version, code, key, input, state, wake_at, created_at, changed_at, caller)
 select id, tenant, workflow, version, code, key, decode(input, 'base64'), state,
-       case when state = 'ready' then created_at end, created_at, created_at
+       case when state = 'ready' then created_at end, created_at, created_at, caller
 from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, workflow text, version text, code uuid, key text,
-  input text, state case_state, created_at timestamptz)
+  input text, state case_state, created_at timestamptz, caller text)
 
 -- name: add_quarantines
 insert into quarantine (id, tenant, case_id, workflow, point, contract, data, violations, state, created_at)
@@ -131,7 +131,8 @@ where a.case_id = %(case_id)s and a.state not in ('done', 'failed', 'undone') or
 select case_id from ledger_entry where id = %(id)s
 
 -- name: claim_cases
-select id, tenant, workflow, version, code, key, input, run, signals, fence, exposure_minor, currency, created_at
+select id, tenant, workflow, version, code, key, input, run, signals, fence, exposure_minor, currency, created_at, caller,
+       cancel_at, cancel_by, cancel_why, rewinds
 from claim_cases(%(worker)s, %(carried)s, %(most)s, %(serves)s)
 
 -- name: take_over_cases

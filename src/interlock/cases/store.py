@@ -95,6 +95,11 @@ class ClaimedCase(msgspec.Struct, frozen=True, kw_only=True):
     exposure_minor: int | None
     currency: str | None
     created_at: datetime
+    caller: str = ""
+    cancel_at: datetime | None = None
+    cancel_by: str | None = None
+    cancel_why: str | None = None
+    rewinds: int = 0
 
 
 class CaseCount(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +134,7 @@ class NewCase(msgspec.Struct, frozen=True, kw_only=True):
     input: bytes
     state: CaseState
     created_at: datetime
+    caller: str = ""
 
 
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from interlock.cli.screen import Screen, minute
 from interlock.cli.session import load_settings, with_node
 from interlock.durations import parse_duration
 from interlock.errors import Refused
-from interlock.guards.gate import Stop
+from interlock.guards.stop_gate import Stop
 from interlock.guards.stops import check_scope
 from interlock.guards.stops import list_stops as stops_in_force
 from interlock.guards.stops import resume as lift_stop

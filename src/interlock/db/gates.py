@@ -38,6 +38,7 @@ class HeldCase(msgspec.Struct, frozen=True):
     fence: int
     signals: int
     run: int
+    cancelled: bool
 
 
 HOLD_CASES = _SQL.rows("hold_cases", HeldCase)
@@ -51,11 +52,14 @@ class HoldsCase(Condition):
         case_id: The case. Its row's lock covers everything that belongs to it: journal, actions, reviews, exceptions.
         fence: The fence under which the worker claimed it; None where an outside party acts (a reviewer).
         states: The states that it may be in; empty: any.
+        even_cancelled: Whether this goes on although the case is to be cancelled: what has begun is recorded, what it
+            did is taken back. Nothing new begins.
     """
 
     case_id: UUID
     fence: int | None
     states: tuple[str, ...] = ()
+    even_cancelled: bool = True
 
 
 class CaseGate:
@@ -84,6 +88,8 @@ def _why_not(condition: HoldsCase, case: HeldCase | None) -> Refusal | None:
         return Refusal("not-found", f"there is no case {condition.case_id}", holder=condition.case_id)
     if condition.fence is not None and (case.fence != condition.fence or case.state != "running"):
         return Refusal("fenced", f"case {case.id} belongs to another worker now", holder=case.id)
+    if case.cancelled and not condition.even_cancelled:
+        return Refusal("cancelled", f"case {case.id} is to be cancelled", holder=case.id)
     if condition.states and case.state not in condition.states:
         return Refusal("state", f"case {case.id} is {case.state}", holder=case.id)
     return None

@@ -39,7 +39,7 @@ delete from idempotency_key where digest = any(%(digests)s) and holder = any(%(h
 -- name: hold_cases
 -- The case's row is the lock of everything that belongs to the case. Locked in order before anything is updated: an
 -- UPDATE from a sorted list still deadlocks.
-select id, state, fence, signals, run from cases where id = any(%(ids)s) order by id for no key update
+select id, state, fence, signals, run, cancel_at is not null as cancelled from cases where id = any(%(ids)s) order by id for no key update
 
 -- name: wake_cases
 -- Counts the signal even while the case runs: whoever parks it compares the count and sees that news came. Locks in

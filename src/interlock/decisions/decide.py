@@ -33,7 +33,7 @@ from interlock.decisions.point import DecisionPoint
 from interlock.decisions.route import Routed, choose_route, judge
 from interlock.decisions.store import ADD_DECISIONS, FIND_DECISION, FIND_KEY, NewDecision, canonical
 from interlock.errors import ContractViolated, Fenced, KeyReused, NotFound
-from interlock.guards.gate import NotStopped
+from interlock.guards.stop_gate import NotStopped
 from interlock.ledger.ledger import first_entry, further_entry
 from interlock.money import Money
 from interlock.oversight.queue import count_waiting

@@ -14,7 +14,7 @@ from interlock.db.queries import load_queries
 from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import NotFound, Refused
-from interlock.guards.gate import Stop
+from interlock.guards.stop_gate import Stop
 from interlock.ledger.ledger import first_entry
 
 SCOPES = ("everything", "workflow", "point", "component", "connector", "action")

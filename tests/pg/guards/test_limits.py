@@ -25,8 +25,9 @@ from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import NotFound, Refused
 from interlock.guards.bucket import draws_of, pace_of
-from interlock.guards.gate import HOLD_OFF_STOPS, GivesBack, NotAfter, NotStopped, Spends, release, settle
+from interlock.guards.gate import GivesBack, NotAfter, Spends, release, settle
 from interlock.guards.limits import Limits, Rate
+from interlock.guards.stop_gate import HOLD_OFF_STOPS, NotStopped
 from interlock.guards.stops import check_scope, list_stops, resume, stop
 from interlock.ledger.ledger import first_entry
 from interlock.money import Money

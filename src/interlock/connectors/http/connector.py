@@ -22,6 +22,7 @@ from interlock.actions.connector import (
     Sent,
     Transient,
     Unknown,
+    Voidance,
 )
 from interlock.connector_settings import ConnectorSettings
 from interlock.connectors.http.answer import LARGEST_ANSWER, Answer, judge, judge_look_up
@@ -178,6 +179,10 @@ class HttpConnector:
         if isinstance(answer, _Lost):
             return Unknown(answer.what)
         return _without(judge_look_up(look_up, answer, request), secret)
+
+    async def void(self, request: Request) -> Voidance:
+        """Make the key void; this connector's settings name no way to do so yet."""
+        return Unknown(f"no way to void {request.key} is set up")
 
     async def close(self) -> None:
         """Let go of connections; what is asked afterwards is not sent."""
