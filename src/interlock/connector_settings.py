@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from interlock.errors import Refused
+from interlock.errors import ConfigInvalid, Refused
 from interlock.setting_forms import BOOLEAN, DURATION, SECRET, TEXT, Problems, Raw, SecretRef, SettingForm
 from interlock.spelling import meant
 
@@ -22,6 +22,8 @@ KIND_GROUP = "interlock.connectors"
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*\Z")
 _LONGEST_NAME = 63
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_TOKENS_ONLY = frozenset({"http", "https"})
+"""Schemes under which a user in the URL is a credential; under others it is only a name."""
 
 
 class ConnectorSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +32,8 @@ class ConnectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: The name that workflows' files use.
         kind: Which connector speaks to it.
-        url: Where it is, without user and password.
+        url: Where it is, without a password; empty for a kind that needs none. What a kind demands of it is the kind's
+            to check when the connector is made.
         simulated: Whether it only pretends to act; without a complete dossier a workflow may use no other.
         secret: Where the key for it is found, if it needs one.
         timeout: How long one exchange may take where the action does not say.
@@ -43,11 +46,13 @@ class ConnectorSettings(msgspec.Struct, frozen=True, kw_only=True):
             decides what became of a lost answer, unless the key is honoured or voided.
         operations: The tables ``[connectors.NAME.operations.ACTION]`` as they stand in the file; what belongs in them
             is the kind's to say, and is checked when the connector is made.
+        reads: The tables ``[connectors.NAME.reads.FACT]``, the facts that it can bring: the same.
+        options: The table ``[connectors.NAME.options]``, what only this kind has: the same.
         source: The places that its values came from.
     """
 
     name: str
-    url: str
+    url: str = ""
     kind: str = "http"
     simulated: bool = False
     secret: SecretRef | None = None
@@ -58,6 +63,8 @@ class ConnectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     can_void: bool = False
     max_request_life: timedelta | None = None
     operations: Mapping[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    reads: Mapping[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    options: Mapping[str, Any] = msgspec.field(default_factory=dict[str, Any])
     source: str = ""
 
 
@@ -72,20 +79,27 @@ def _url(raw: Raw, environ: Mapping[str, str]) -> str:
     text = TEXT.parse(raw, environ)
     try:
         parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        usable = bool(parts.scheme) and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         usable = False
         parts = urlsplit("")
-    if parts.username is not None or parts.password is not None:
+    named = parts.username is not None and parts.scheme in _TOKENS_ONLY
+    if named or parts.password is not None:
         raise Refused("the URL holds a user or a password", todo="remove it and set secret = env:NAME or file:PATH")
     if not usable:
-        raise Refused(f"{text[:60]!r} is no address", todo="write https://HOST/PATH")
+        raise Refused(f"{text[:60]!r} is no address", todo="write SCHEME://HOST, as in https://HOST/PATH")
     return text.rstrip("/")
 
 
 def _operations(raw: Raw, _environ: Mapping[str, str]) -> Mapping[str, Any]:
     if not isinstance(raw.value, dict):
         raise Refused("is no table", todo=f"write [{raw.key}.ACTION] in the file, one table for each action")
+    return cast("dict[str, Any]", raw.value)
+
+
+def _table(raw: Raw, _environ: Mapping[str, str]) -> Mapping[str, Any]:
+    if not isinstance(raw.value, dict):
+        raise Refused("is no table", todo=f"write [{raw.key}] in the file")
     return cast("dict[str, Any]", raw.value)
 
 
@@ -102,6 +116,8 @@ CONNECTOR_FORMS: Mapping[str, SettingForm[Any]] = MappingProxyType(
         "can_void": BOOLEAN,
         "max_request_life": DURATION,
         "operations": SettingForm[Mapping[str, Any]](_operations, {}),
+        "reads": SettingForm[Mapping[str, Any]](_table, {}),
+        "options": SettingForm[Mapping[str, Any]](_table, {}),
     }
 )
 """The keys of a connector's table, with how each is written."""
@@ -121,14 +137,27 @@ def read_connector(
     values = {
         key: CONNECTOR_FORMS[key].read(raw, problems, environ) for key, raw in table.items() if key not in unknown
     }
-    if "url" not in values:
-        problems.add(where, "url is missing", "say where it is, as in https://payments.example.com")
-    if unknown or not values.get("url"):
+    if unknown:
         return None
     source = ", ".join(dict.fromkeys(raw.source for raw in table.values()))
     connector = ConnectorSettings(name=name, source=source, **values)
     _check_together(connector, where, problems)
     return connector
+
+
+def refuse_unused(terms: ConnectorSettings, *keys: str) -> None:
+    """Refuse settings that a kind of connector does not have; the kind calls it when it is made.
+
+    Raises:
+        ConfigInvalid: one of them is set.
+    """
+    for key in keys:
+        if getattr(terms, key):
+            raise ConfigInvalid(
+                f"a connector of the kind {terms.kind} has no {key}",
+                where=f"connectors.{terms.name}.{key}",
+                todo="remove it",
+            )
 
 
 def _check_together(connector: ConnectorSettings, where: str, problems: Problems) -> None:

@@ -100,7 +100,6 @@ def test_each_kind_of_value_is_read_from_the_file_and_from_the_environment(tmp_p
         ("connectors = 3", "interlock.toml: connectors", "is no table", "[connectors.NAME]"),
         ("[connectors]\npayments = 3", "interlock.toml: connectors.payments", "is no table", "[connectors.payments]"),
         ('[connectors.Payments]\nurl = "https://x"', "connectors.Payments", "is no name", "small letters"),
-        ("[connectors.payments]\n", "connectors.payments", "url is missing", "https://"),
         (PAYMENTS + "timeot = '1s'", "interlock.toml: connectors.payments.timeot", "no such", '"timeout"?'),
         (PAYMENTS + "kind = 'htp'", "interlock.toml: connectors.payments.kind", "no kind", '"http"?'),
         (PAYMENTS + "simulated = 'true'", "interlock.toml: connectors.payments.simulated", "neither", "true or false"),
@@ -120,9 +119,10 @@ def test_what_is_wrong_in_the_file_is_named_with_its_remedy(
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://x", "https://", "x", "https://user@x", "https://user:hush@x", "https://x:99999"]
+    "url",
+    ["https://", "x", "https://user@x", "https://user:hush@x", "postgresql://user:hush@x/db", "https://x:99999"],
 )
-def test_an_address_is_of_http_without_user_and_password(tmp_path: Path, url: str) -> None:
+def test_an_address_names_a_host_and_no_credential(tmp_path: Path, url: str) -> None:
     with pytest.raises(ConfigInvalid) as refused:
         load(tmp_path, f'[connectors.payments]\nurl = "{url}"\n')
     assert "hush" not in str(refused.value)

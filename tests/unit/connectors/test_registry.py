@@ -61,7 +61,18 @@ def test_an_offer_that_cannot_be_taken_is_named(
         make_connector("p", settings())
 
 
-@pytest.mark.parametrize("url", ["ftp://p.example", "https://p.example/?a=b", "https://p.example/#x", ""])
+@pytest.mark.parametrize("key", ["reads", "options"])
+def test_settings_that_a_kind_does_not_have_are_refused(key: str) -> None:
+    with pytest.raises(ConfigInvalid, match=rf"connectors.p.{key}: a connector of the kind http has no {key}"):
+        make_connector("p", settings(**{key: {"x": {}}}))
+
+
+def test_a_kind_that_needs_a_url_says_so() -> None:
+    with pytest.raises(ConfigInvalid, match=r"connectors.p: url is missing\n.*https://"):
+        make_connector("p", settings(url=""))
+
+
+@pytest.mark.parametrize("url", ["ftp://p.example", "https://p.example/?a=b", "https://p.example/#x"])
 def test_a_url_to_which_no_path_can_be_added_is_refused(url: str) -> None:
     with pytest.raises(ConfigInvalid, match="no address to add a path to"):
         make_connector("p", settings(url=url))

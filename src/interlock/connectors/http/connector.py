@@ -24,7 +24,7 @@ from interlock.actions.connector import (
     Unknown,
     Voidance,
 )
-from interlock.connector_settings import ConnectorSettings
+from interlock.connector_settings import ConnectorSettings, refuse_unused
 from interlock.connectors.http.answer import LARGEST_ANSWER, Answer, judge, judge_look_up
 from interlock.connectors.http.operation import Operation
 from interlock.connectors.http.tables import read_operations
@@ -113,10 +113,15 @@ class HttpConnector:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         where = f"connectors.{name}"
+        if not terms.url:
+            raise ConfigInvalid(
+                "url is missing", where=where, todo="say where it is, as in https://payments.example.com"
+            )
         if not terms.url.startswith(("https://", "http://")) or any(mark in terms.url for mark in "?#"):
             raise ConfigInvalid(
                 f"{terms.url[:60]!r} is no address to add a path to", where=where, todo="write https://HOST/PATH"
             )
+        refuse_unused(terms, "reads", "options")
         self._name = name
         self._terms = terms
         self._now = now
