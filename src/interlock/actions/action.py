@@ -158,6 +158,7 @@ class NextMove(StrEnum):
     """What to do about an action whose answer was lost."""
 
     LOOK_UP = "look_up"
+    VOID = "void"
     SEND_AGAIN = "send_again"
     WAIT = "wait"
     ASK_PERSON = "ask_person"
@@ -194,29 +195,53 @@ def is_remembered(action: Action, abilities: Abilities, now: datetime) -> bool:
     return latest < action.first_sent_at + abilities.key_retention
 
 
-def settle_doubt(action: Action, abilities: Abilities, now: datetime, *, absent: bool = False) -> Move:
+def dead_at(action: Action, abilities: Abilities) -> datetime | None:
+    """From when on no request of the action can take effect any more; None if nobody can know.
+
+    A request lives until its sender has let go of it or is dead, and then for as long as it can live outside.
+    """
+    if abilities.max_request_life is None or action.sender_ends_at is None:
+        return None
+    return last_sending(action) + abilities.max_request_life
+
+
+def last_sending(action: Action) -> datetime:
+    """From when on no process can send a request of it any more, as far as is known."""
+    moments = (action.send_deadline, action.sender_ends_at)
+    return max((moment for moment in moments if moment), default=action.created_at)
+
+
+def settle_doubt(  # noqa: PLR0911 - one line for each thing that may be done
+    action: Action, abilities: Abilities, now: datetime, *, absent: bool = False, voided: bool = False
+) -> Move:
     """What may be done about an action whose answer was lost.
 
     INVARIANT: it says SEND_AGAIN only if a second effect is impossible: under the same key while the other side
-    remembers it, or when a look-up found nothing and the request that is under way is dead for sure.
+    remembers it; under a new key when the old one is void; or when a look-up found nothing and every request is dead
+    for sure. Checked exhaustively in ``model/``.
 
     Args:
         action: In doubt, or dispatching under a worker that lost its case.
         abilities: What its connector can do.
         now: The database's time.
         absent: Whether a look-up, just made, found nothing.
+        voided: Whether its key, just now, was made void.
     """
+    if voided:
+        return Move(NextMove.SEND_AGAIN, "its key is void: no earlier request can take effect", cleared=True)
     if abilities.can_look_up and not absent:
         return Move(NextMove.LOOK_UP, "the other side can be asked by key")
-    life = abilities.max_request_life
-    dead_at = (action.send_deadline or now) + life if life is not None else None
-    if absent and dead_at and now >= dead_at:
+    dead = dead_at(action, abilities)
+    if absent and dead and now >= dead:
         return Move(NextMove.SEND_AGAIN, "it is not there, and no request can be under way any more", cleared=True)
     if is_remembered(action, abilities, now):
         why = "the other side honours the key: sent again, it takes effect once"
-        return Move(NextMove.SEND_AGAIN, why, dead_at if absent else None)
-    if dead_at is None:
-        return Move(NextMove.ASK_PERSON, "how long a request can live at the other side is not declared")
-    if now < dead_at:
-        return Move(NextMove.WAIT, "a request that is under way may still take effect", dead_at)
+        return Move(NextMove.SEND_AGAIN, why, dead if absent else None)
+    if abilities.can_void:
+        return Move(NextMove.VOID, "its key can be made void, so that no late request takes effect")
+    safe = dead or last_sending(action)
+    if now < safe:
+        return Move(NextMove.WAIT, "a request that is under way may still take effect", safe)
+    if dead is None:
+        return Move(NextMove.ASK_PERSON, "nobody can say for how long a request may still take effect")
     return Move(NextMove.ASK_PERSON, "the other side cannot be asked")

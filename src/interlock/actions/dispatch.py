@@ -2,7 +2,8 @@
 
 The order is what makes it safe: the dispatch is committed, under the case's fence, with limits reserved and stops and
 time limits checked in that very commit; then the outside call is made; then its end is recorded. A crash between any
-two of these leaves a state from which ``settle_doubt`` knows what may be done.
+two of these leaves a state from which ``settle_doubt`` knows what may be done. From before the commit until the
+connector has answered, a kernel timer stands ready to kill this process: see ``sender``.
 """
 
 from __future__ import annotations
@@ -11,71 +12,30 @@ import asyncio
 import random
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from interlock.actions.action import (
-    Action,
-    ActionState,
-    Move,
-    NextMove,
-    is_remembered,
-    pause_after,
-    settle_doubt,
-)
-from interlock.actions.connector import (
-    Absent,
-    Connector,
-    Done,
-    Found,
-    InDoubt,
-    Pending,
-    Permanent,
-    Sent,
-    Transient,
-)
-from interlock.actions.outcome import (
-    Finished,
-    Holder,
-    Later,
-    as_it_ended,
-    ended_attempt,
-    finish,
-    give_up,
-    look_again,
-    no_attempt_left,
-    request_of,
-)
-from interlock.actions.store import (
-    ADD_ATTEMPTS,
-    CLEAR_ATTEMPTS,
-    COUNT_DOUBTFUL,
-    DISPATCH_ACTIONS,
-    END_ACTIONS,
-    END_ATTEMPTS,
-    FIND_ACTION,
-    ClearedAttempts,
-    Dispatched,
-    Ended,
-    NewAttempt,
-)
+from interlock.actions.action import Action, ActionState, is_remembered
+from interlock.actions.connector import Connector, Done, InDoubt, Permanent, Sent, Transient
+from interlock.actions.dispatch_commit import conditions_of, dispatched, rows_of
+from interlock.actions.doubt import Settlement
+from interlock.actions.intent import Intent
+from interlock.actions.outcome import Finished, Holder, Later, as_it_ended, finish, give_up, request_of
+from interlock.actions.sender import sender_timer
+from interlock.actions.store import ADD_ACTIONS, COUNT_DOUBTFUL, FIND_ACTION
 from interlock.actions.terms import ActionTerms
+from interlock.actions.transition import Transition
 from interlock.db.database import Database
-from interlock.db.gates import HoldsCase, IsInState
-from interlock.db.text import storable
-from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
+from interlock.db.work import Condition, Refusal, Stamp, Write
 from interlock.db.writer import Writer
 from interlock.errors import Fenced, NotFound
-from interlock.guards.bucket import draws_of, pace_of, refused_outright
-from interlock.guards.gate import NotAfter, Spends
-from interlock.guards.stop_gate import NotStopped
-from interlock.ledger.ledger import first_entry
+from interlock.guards.bucket import refused_outright
 
-_LOOK_AGAIN = timedelta(seconds=5)
 _STOPPED_PAUSE = timedelta(seconds=5)
 _ROOM_TO_ANSWER = timedelta(seconds=2)
+
+Outcome = Finished | Later
 
 
 class Dispatcher:
@@ -90,22 +50,81 @@ class Dispatcher:
     def __init__(self, database: Database, writer: Writer, *, chance: random.Random | None = None) -> None:
         self._database = database
         self._writer = writer
-        self._chance = chance or random.SystemRandom()
+        self._transition = Transition(writer, chance or random.SystemRandom())
+        self._settlement = Settlement(self._transition, database.clock.now)
 
-    async def carry_out(
-        self, action_id: UUID, connector: Connector, terms: ActionTerms, holder: Holder
-    ) -> Finished | Later:
-        """Take an action as far as it goes now.
+    async def carry_out(self, action_id: UUID, connector: Connector, terms: ActionTerms, holder: Holder) -> Outcome:
+        """Take an action that is on record as far as it goes now.
 
         Raises:
             Fenced: the case belongs to another worker now.
         """
-        action = await self._find(action_id, holder.tenant)
+        return await self._go_on(await self._find(action_id, holder.tenant), connector, terms, holder)
+
+    async def begin(
+        self, intent: Intent, connector: Connector, terms: ActionTerms, holder: Holder
+    ) -> tuple[UUID, Outcome] | Refusal:
+        """Put an action on record and take it as far as it goes now; its id with that, or why its key is not its own.
+
+        Where nothing speaks against it, the action and its first dispatch are one commit. Where something does, the
+        action is recorded first, so that whoever looks sees what is held up and why.
+
+        Raises:
+            Fenced: the case belongs to another worker now.
+        """
+        if not refused_outright(terms.limits, intent.exposure):
+            begun = await self._begin_at_once(intent, connector, terms, holder)
+            if not isinstance(begun, Refusal):
+                return begun
+            if begun.code == "key-held":
+                return begun
+            _raise_if_fenced(begun, intent.case_id)
+        refusal, unit = await holder.carried.write(
+            self._writer, holder.tenant, lambda stamp: intent.writes(stamp, holder), intent.conditions(holder)
+        )
+        if refusal:
+            _raise_if_fenced(refusal, intent.case_id)
+            return refusal
+        return unit.id, await self.carry_out(unit.id, connector, terms, holder)
+
+    async def _begin_at_once(
+        self, intent: Intent, connector: Connector, terms: ActionTerms, holder: Holder
+    ) -> tuple[UUID, Outcome] | Refusal:
+        sent: list[Action] = []
+        token = sender_timer.arm(terms.timeout)
+        try:
+
+            def build(stamp: Stamp) -> Sequence[Write]:
+                row = intent.row(stamp, holder)
+                after = dispatched(intent.action(row), stamp, terms, holder, killed_late=sender_timer.works)
+                sent.append(after)
+                row = msgspec.structs.replace(
+                    row, state=after.state, attempt=after.attempt, sent_at=after.sent_at,
+                    send_deadline=after.send_deadline, sender_ends_at=after.sender_ends_at,
+                )  # fmt: skip
+                rows = rows_of(stamp, after, holder, new=True)
+                return [Write(ADD_ACTIONS, row), *intent.beside(stamp, row), *rows]
+
+            now = self._database.clock.now()
+            probe = intent.probe(holder, now)
+            conditions = conditions_of(probe, terms, holder, now, doubtful=False, new=True)
+            refusal, _ = await holder.carried.write(self._writer, holder.tenant, build, (*conditions, intent.taken))
+            if refusal:
+                return refusal
+            answer = await self._ask(sent[0], connector)
+        finally:
+            sender_timer.let_go(token)
+        outcome = await self._after(sent[0], terms, holder, answer)
+        if isinstance(outcome, Action):
+            outcome = await self._go_on(outcome, connector, terms, holder)
+        return sent[0].id, outcome
+
+    async def _go_on(self, action: Action, connector: Connector, terms: ActionTerms, holder: Holder) -> Outcome:
         while True:
             if action.state is ActionState.READY:
                 outcome = await self._send(action, connector, terms, holder)
             elif action.state in (ActionState.DISPATCHING, ActionState.IN_DOUBT):
-                outcome = await self._settle(action, connector, terms, holder)
+                outcome = await self._settlement.settle(action, connector, terms, holder)
             else:
                 return as_it_ended(action)
             if not isinstance(outcome, Action):
@@ -131,16 +150,21 @@ class Dispatcher:
             )
         doubtful = await self._is_doubtful(action, holder, action.attempt)
         if doubtful and not is_remembered(action, connector.abilities, now):
-            return await self._in_doubt_again(action, holder)
+            why = "it was held up for longer than the other side remembers its key"
+            return await self._transition.in_doubt(action, holder, why)
         never = refused_outright(terms.limits, action.exposure)
         if never:
             return give_up(action, holder, f"refused by its limits: {never}", doubtful=doubtful)
-        refusal = await self._commit_dispatch(action, terms, holder, doubtful=doubtful)
-        if refusal:
-            return await self._not_sent(action, holder, refusal, doubtful=doubtful)
-        action = await self._find(action.id, holder.tenant)
-        sent = await self._ask(action, connector)
-        return await self._after(action, terms, holder, sent)
+        token = sender_timer.arm(terms.timeout)
+        try:
+            conditions = conditions_of(action, terms, holder, now, doubtful=doubtful)
+            begun = await self._commit_dispatch(action, terms, holder, conditions)
+            if isinstance(begun, Refusal):
+                return await self._not_sent(action, holder, begun, doubtful=doubtful)
+            sent = await self._ask(begun, connector)
+        finally:
+            sender_timer.let_go(token)
+        return await self._after(begun, terms, holder, sent)
 
     async def _is_doubtful(self, action: Action, holder: Holder, most: int) -> bool:
         """Whether one of the first ``most`` attempts may have taken effect, whatever was answered to the later ones."""
@@ -150,71 +174,24 @@ class Dispatcher:
             return bool(await COUNT_DOUBTFUL.one(connection, {"action_id": action.id, "most": most}))
 
     async def _commit_dispatch(
-        self, action: Action, terms: ActionTerms, holder: Holder, *, doubtful: bool
-    ) -> Refusal | None:
-        guard = f"{action.workflow}.{action.name}"
-        now = self._database.clock.now()
-        conditions: list[Condition] = [
-            NotStopped(
-                ("everything", f"workflow:{action.workflow}", f"connector:{action.connector}", f"action:{guard}")
-            ),
-            HoldsCase(action.case_id, holder.fence),
-            IsInState("action", action.id, (ActionState.READY,)),
-            Spends(
-                action.id,
-                draws_of(terms.limits, guard=guard, case_id=str(action.case_id), amount=action.exposure, now=now),
-                pace_of(terms.limits, guard=guard),
-            ),
-        ]
-        if not doubtful:  # what may have been paid already is only settled by sending; all else must still hold
-            conditions.append(NotAfter(action.deadline, f"the time in which {action.name} may begin"))
-            if action.valid_until:
-                conditions.append(NotAfter(action.valid_until, "the decision's validity"))
+        self, action: Action, terms: ActionTerms, holder: Holder, conditions: tuple[Condition, ...]
+    ) -> Action | Refusal:
+        begun: list[Action] = []
 
         def build(stamp: Stamp) -> Sequence[Write]:
-            deadline = stamp.now + terms.timeout
-            return [
-                Write(
-                    DISPATCH_ACTIONS,
-                    Dispatched(
-                        id=action.id,
-                        fence=holder.fence,
-                        attempt=action.attempt + 1,
-                        sent_at=stamp.now,
-                        send_deadline=deadline,
-                    ),
-                ),
-                Write(
-                    ADD_ATTEMPTS,
-                    NewAttempt(
-                        action_id=action.id,
-                        tenant=holder.tenant,
-                        number=action.attempt + 1,
-                        worker=holder.worker,
-                        sent_at=stamp.now,
-                    ),
-                ),
-                first_entry(
-                    stamp,
-                    holder.tenant,
-                    "action.dispatched",
-                    subject=action.id,
-                    case_id=action.case_id,
-                    attempt=action.attempt + 1,
-                    key=action.key,
-                    amount=str(action.exposure) if action.exposure else None,
-                ),
-            ]
+            after = dispatched(action, stamp, terms, holder, killed_late=sender_timer.works)
+            begun.append(after)
+            return rows_of(stamp, after, holder)
 
-        return await self._writer.write(Unit(holder.tenant, build, tuple(conditions)))
+        refusal, _ = await holder.carried.write(self._writer, holder.tenant, build, conditions)
+        return refusal or begun[0]
 
     async def _not_sent(
         self, action: Action, holder: Holder, refusal: Refusal, *, doubtful: bool
     ) -> Finished | Later | Action:
+        _raise_if_fenced(refusal, action.case_id)
         now = self._database.clock.now()
         match refusal.code:
-            case "fenced":
-                raise Fenced(refusal.what, where=str(action.id))
             case "stopped":
                 return Later(min(refusal.until or now + _STOPPED_PAUSE, now + _STOPPED_PAUSE), refusal.what)
             case "rate":
@@ -229,24 +206,24 @@ class Dispatcher:
         request = request_of(action)
         left = request.deadline - self._database.clock.now()
         if left <= timedelta(0):
-            return Transient("it was held up before it was sent")
+            return Transient("it was held up before it was sent", code="held-up")
         try:
             async with asyncio.timeout(left.total_seconds() + _ROOM_TO_ANSWER.total_seconds()):
                 return await connector.send(request)
         except TimeoutError:
-            return InDoubt("no answer within its deadline")
+            return InDoubt("no answer within its deadline", code="timeout")
         except Exception as cause:  # noqa: BLE001 - a connector's own failure says nothing about the effect
-            return InDoubt(f"the connector failed: {type(cause).__name__}: {cause}")
+            return InDoubt(f"the connector failed: {type(cause).__name__}: {cause}", code="connector-failed")
 
     async def _after(self, action: Action, terms: ActionTerms, holder: Holder, sent: Sent) -> Finished | Later | Action:
         """Go on from an answer.
 
         INVARIANT: "no effect" is said of this attempt alone. While an earlier one is in doubt, so is the action.
         """
-        if isinstance(sent, Transient | Permanent) and await self._is_doubtful(action, holder, action.attempt - 1):
-            again = sent.retry_after if isinstance(sent, Transient) else None
-            outcome = "transient" if isinstance(sent, Transient) else "permanent"
-            return await self._pause(action, holder, ActionState.IN_DOUBT, outcome, sent.what, again)
+        if not isinstance(sent, Done) and await self._is_doubtful(action, holder, action.attempt - 1):
+            again = None if isinstance(sent, Permanent) else sent.retry_after
+            outcome = {Transient: "transient", Permanent: "permanent", InDoubt: "in_doubt"}[type(sent)]
+            return await self._transition.pause(action, holder, ActionState.IN_DOUBT, outcome, sent.what, again)
         match sent:
             case Done(response):
                 return finish(action, holder, ActionState.DONE, response=response, outcome="done")
@@ -258,137 +235,18 @@ class Dispatcher:
                         action, holder, ActionState.FAILED, outcome="transient",
                         error=f"given up after {action.attempt} attempts: {what}",
                     )  # fmt: skip
-                return await self._pause(action, holder, ActionState.READY, "transient", what, retry_after)
+                return await self._transition.pause(
+                    action, holder, ActionState.READY, "transient", what, retry_after, let_go=True
+                )
             case InDoubt(what, retry_after):
-                return await self._pause(action, holder, ActionState.IN_DOUBT, "in_doubt", what, retry_after)
+                return await self._transition.pause(
+                    action, holder, ActionState.IN_DOUBT, "in_doubt", what, retry_after, let_go=True
+                )
 
     def _no_more(self, action: Action, terms: ActionTerms) -> bool:
         return action.attempt >= terms.attempts or self._database.clock.now() > action.deadline
 
-    async def _pause(
-        self,
-        action: Action,
-        holder: Holder,
-        state: ActionState,
-        outcome: str,
-        what: str,
-        retry_after: timedelta | None,
-    ) -> Action:
-        """Record how the attempt ended and when the next may begin."""
-        pause = pause_after(max(action.attempt, 1), self._chance, retry_after=retry_after)
 
-        def build(stamp: Stamp) -> Sequence[Write]:
-            again = stamp.now + pause
-            return [
-                Write(
-                    END_ACTIONS,
-                    Ended(id=action.id, state=state, fence=holder.fence, not_before=again, error=storable(what)[:2000]),
-                ),
-                Write(END_ATTEMPTS, ended_attempt(action, stamp.now, outcome, what)),
-                first_entry(
-                    stamp,
-                    holder.tenant,
-                    f"action.{outcome}",
-                    subject=action.id,
-                    case_id=action.case_id,
-                    attempt=action.attempt,
-                    not_before=again,
-                ),
-            ]
-
-        await self._write(action, holder, build)
-        return await self._find(action.id, holder.tenant)
-
-    async def _write(self, action: Action, holder: Holder, build: Any) -> None:
-        conditions = (
-            HoldsCase(action.case_id, holder.fence),
-            IsInState("action", action.id, (action.state,)),
-        )
-        refusal = await self._writer.write(Unit(holder.tenant, build, conditions))
-        if refusal:
-            raise Fenced(refusal.what, where=str(action.id))
-
-    # ------------------------------------------------------------------ in doubt
-
-    async def _settle(
-        self, action: Action, connector: Connector, terms: ActionTerms, holder: Holder
-    ) -> Finished | Later | Action:
-        """Settle an action whose answer was lost, as far as its connector's abilities allow."""
-        now = self._database.clock.now()
-        move = settle_doubt(action, connector.abilities, now)
-        if move.move is NextMove.LOOK_UP:
-            found = await self._look_up(action, connector)
-            match found:
-                case Found(response, matches=True):
-                    return finish(action, holder, ActionState.DONE, response=response, outcome="found")
-                case Found(response):
-                    what = f"the other side holds another payment under this key: {response}"
-                    return finish(action, holder, ActionState.EXCEPTION, error=what, outcome="found")
-                case Absent():
-                    move = settle_doubt(action, connector.abilities, now, absent=True)
-                case Pending():
-                    return look_again(action, holder, now + _LOOK_AGAIN, "is accepted at the other side and pending")
-                case _:
-                    return look_again(
-                        action, holder, now + _LOOK_AGAIN, f"is in doubt and cannot be looked up now: {found.what}"
-                    )
-        return await self._make(move, action, terms, holder)
-
-    async def _look_up(self, action: Action, connector: Connector) -> Any:
-        now = self._database.clock.now()
-        request = msgspec.structs.replace(request_of(action), deadline=now + _LOOK_AGAIN)
-        try:
-            async with asyncio.timeout(_LOOK_AGAIN.total_seconds()):
-                return await connector.look_up(request)
-        except Exception as cause:  # noqa: BLE001 - a look-up that fails is asked again
-            return InDoubt(f"{type(cause).__name__}: {cause}")
-
-    async def _make(self, move: Move, action: Action, terms: ActionTerms, holder: Holder) -> Finished | Later | Action:
-        match move.move:
-            case NextMove.SEND_AGAIN if action.attempt >= terms.attempts:
-                return no_attempt_left(action, holder, move)
-            case NextMove.SEND_AGAIN:
-                return await self._ready_again(action, holder, move)
-            case NextMove.WAIT:
-                return Later(move.at, f"{action.name} is in doubt: {move.why}")
-            case _:
-                return finish(action, holder, ActionState.EXCEPTION, error=f"in doubt: {move.why}", outcome="in_doubt")
-
-    async def _in_doubt_again(self, action: Action, holder: Holder) -> Action:
-        """What was ready to be sent again under its key was held up until the other side may have forgotten the key."""
-        why = "it was held up for longer than the other side remembers its key"
-
-        def build(stamp: Stamp) -> Sequence[Write]:
-            row = Ended(id=action.id, state=ActionState.IN_DOUBT, fence=holder.fence, error=action.error or why)
-            return [
-                Write(END_ACTIONS, row),
-                first_entry(
-                    stamp, holder.tenant, "action.in_doubt", subject=action.id, case_id=action.case_id, why=why
-                ),
-            ]
-
-        await self._write(action, holder, build)
-        return await self._find(action.id, holder.tenant)
-
-    async def _ready_again(self, action: Action, holder: Holder, move: Move) -> Action:
-        def build(stamp: Stamp) -> Sequence[Write]:
-            not_before = action.not_before if action.state is ActionState.IN_DOUBT else None
-            return [
-                Write(
-                    END_ACTIONS,
-                    Ended(
-                        id=action.id,
-                        state=ActionState.READY,
-                        fence=holder.fence,
-                        not_before=not_before,
-                        error=action.error,
-                    ),
-                ),
-                *([Write(CLEAR_ATTEMPTS, ClearedAttempts(action_id=action.id, at=stamp.now))] if move.cleared else []),
-                first_entry(
-                    stamp, holder.tenant, "action.ready_again", subject=action.id, case_id=action.case_id, why=move.why
-                ),
-            ]
-
-        await self._write(action, holder, build)
-        return await self._find(action.id, holder.tenant)
+def _raise_if_fenced(refusal: Refusal, case_id: UUID) -> None:
+    if refusal.code == "fenced":
+        raise Fenced(refusal.what, where=str(case_id))

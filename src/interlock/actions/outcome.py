@@ -5,7 +5,7 @@ The dispatcher decides which; the rows that record an end are committed by the c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ import msgspec
 from interlock.actions.action import Action, ActionState, Move
 from interlock.actions.connector import Request
 from interlock.actions.store import END_ACTIONS, END_ATTEMPTS, Ended, EndedAttempt
+from interlock.db.carried import Carried
 from interlock.db.gates import HoldsCase, IsInState
 from interlock.db.text import storable
 from interlock.db.work import Condition, Stamp, Write
@@ -29,11 +30,13 @@ class Holder:
         tenant: Whose case it is.
         worker: The worker's number.
         fence: The fence under which it claimed the case.
+        carried: What is to be written with the case's next unit.
     """
 
     tenant: UUID
     worker: int
     fence: int
+    carried: Carried = field(default_factory=Carried, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ def request_of(action: Action) -> Request:
     """What the connector is asked."""
     return Request(
         operation=action.name,
-        key=action.key,
+        key=action.outside_key,
         payload=msgspec.json.decode(action.payload),
         deadline=action.send_deadline or action.deadline,
     )

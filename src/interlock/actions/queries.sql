@@ -18,29 +18,37 @@ select number, worker, sent_at, ended_at, outcome, detail from attempt where act
 
 -- name: add_actions
 insert into action (id, tenant, case_id, decision_id, workflow, name, connector, domain, key, payload, exposure_minor,
-                    currency, state, fence, valid_until, deadline, created_at, undo_of, caller, point, component, decided_at, facts)
+                    currency, state, fence, valid_until, deadline, created_at, undo_of, caller, point, component, decided_at, facts,
+                    attempt, first_sent_at, sent_at, send_deadline, sender_ends_at)
 select id, tenant, case_id, decision_id, workflow, name, connector, domain, key, decode(payload, 'base64'), exposure_minor,
-       currency, 'ready', fence, valid_until, deadline, created_at, undo_of, caller, point, component, decided_at,
-       decode(facts, 'base64')
+       currency, state, fence, valid_until, deadline, created_at, undo_of, caller, point, component, decided_at,
+       decode(facts, 'base64'), attempt, sent_at, sent_at, send_deadline, sender_ends_at
 from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, case_id uuid, decision_id uuid, workflow text, name text,
   connector text, domain text, key text, payload text, exposure_minor bigint, currency text, fence bigint,
   valid_until timestamptz, deadline timestamptz, created_at timestamptz, undo_of uuid, caller text, point text,
-  component text, decided_at timestamptz, facts text)
+  component text, decided_at timestamptz, facts text, state action_state, attempt int, sent_at timestamptz,
+  send_deadline timestamptz, sender_ends_at timestamptz)
 
 -- name: dispatch_actions
 -- Committed before the outside call is made: whatever happens next, the attempt is on record.
 update action a
 set state = 'dispatching', fence = r.fence, attempt = r.attempt, sent_at = r.sent_at, send_deadline = r.send_deadline,
-    first_sent_at = coalesce(a.first_sent_at, r.sent_at), not_before = null, error = null
-from json_to_recordset(%(rows)s::json) as r (id uuid, fence bigint, attempt int, sent_at timestamptz, send_deadline timestamptz)
+    first_sent_at = coalesce(a.first_sent_at, r.sent_at), not_before = null, error = null,
+    -- an earlier sender may outlive this one; without a timer nobody knows how long a sender lives
+    sender_ends_at = case when a.attempt = 0 then r.sender_ends_at
+                          when a.sender_ends_at is not null and r.sender_ends_at is not null
+                          then greatest(a.sender_ends_at, r.sender_ends_at) end
+from json_to_recordset(%(rows)s::json) as r (id uuid, fence bigint, attempt int, sent_at timestamptz, send_deadline timestamptz,
+  sender_ends_at timestamptz)
 where a.id = r.id
 
 -- name: end_actions
 update action a
 set state = r.state, fence = r.fence, not_before = r.not_before, response = coalesce(decode(r.response, 'base64'), a.response),
-    error = r.error, ended_at = r.ended_at
+    error = r.error, ended_at = r.ended_at, sender_ends_at = coalesce(r.sender_ends_at, a.sender_ends_at),
+    generation = a.generation + r.voided::int, first_sent_at = case when r.voided then null else a.first_sent_at end
 from json_to_recordset(%(rows)s::json) as r (id uuid, state action_state, fence bigint, not_before timestamptz, response text,
-  error text, ended_at timestamptz)
+  error text, ended_at timestamptz, sender_ends_at timestamptz, voided boolean)
 where a.id = r.id
 
 -- name: add_attempts

@@ -13,7 +13,7 @@ from interlock.db.queries import load_queries
 
 
 class NewAction(msgspec.Struct, frozen=True, kw_only=True):
-    """An action on its way in: fields as in ``Action``."""
+    """An action on its way in, ready or with its first attempt under way: fields as in ``Action``."""
 
     id: UUID
     tenant: UUID
@@ -37,6 +37,11 @@ class NewAction(msgspec.Struct, frozen=True, kw_only=True):
     component: str | None = None
     decided_at: datetime | None = None
     facts: bytes | None = None
+    state: ActionState = ActionState.READY
+    attempt: int = 0
+    sent_at: datetime | None = None
+    send_deadline: datetime | None = None
+    sender_ends_at: datetime | None = None
 
 
 class Dispatched(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,10 +52,16 @@ class Dispatched(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     sent_at: datetime
     send_deadline: datetime
+    sender_ends_at: datetime | None
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an attempt: the action's next state."""
+    """What became of an attempt: the action's next state.
+
+    Attributes:
+        sender_ends_at: When no sender of it can send any more, if that is known better than before.
+        voided: Whether the key of all earlier requests was made void, so that the next one has a key of its own.
+    """
 
     id: UUID
     state: ActionState
@@ -59,6 +70,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     response: bytes | None = None
     error: str | None = None
     ended_at: datetime | None = None
+    sender_ends_at: datetime | None = None
+    voided: bool = False
 
 
 class NewAttempt(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,8 +12,9 @@ from uuid import UUID
 import msgspec
 
 from interlock.actions.action import ActionState, outside_key
+from interlock.actions.intent import Intent
 from interlock.actions.outcome import Finished, Later
-from interlock.actions.store import ADD_ACTIONS, NewAction
+from interlock.actions.terms import ActionTerms
 from interlock.cases.answered import (
     Answered,
     answered_by_person,
@@ -30,7 +31,7 @@ from interlock.cases.requests import Act, Decide, First, Review, Step, StepReque
 from interlock.cases.store import ADD_QUARANTINES, CASE_OF_UNIT, RECORD_STEPS, NewQuarantine, StepRow
 from interlock.db.gates import HoldsCase, TakesKey, key_digest, short_digest
 from interlock.db.text import storable
-from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
+from interlock.db.work import Condition, Refusal, Stamp, Write
 from interlock.decisions.decide import Asked, Deferred, find_decision
 from interlock.decisions.decision import Decision, Route
 from interlock.errors import (
@@ -63,6 +64,8 @@ class CaseSteps:
         self, request: StepRequest[Any], place: Place, recorded: Recorded | None
     ) -> Outcome:
         """Carry out a step that is new, or that is recorded and pending."""
+        if not isinstance(request, Act):
+            await self._settle_up()
         match request:
             case Decide():
                 return await self._decide(request, place, recorded)
@@ -137,9 +140,16 @@ class CaseSteps:
         case = self._held.case
         return first_entry(stamp, case.tenant, kind, subject=case.id, case_id=case.id, step=str(place), **facts)
 
-    async def _write(self, build: FirstWrites, *conditions: Condition) -> Refusal | None:
-        unit = Unit(self._held.case.tenant, build, (self._held.condition, *conditions))
-        refusal = await self._tools.writer.write(unit)
+    async def _settle_up(self) -> None:
+        """Commit what is still carried: what comes next may take long, or cause something that rests on it."""
+        if self._held.holder.carried:
+            await self._write(None)
+
+    async def _write(self, build: FirstWrites | None, *conditions: Condition) -> Refusal | None:
+        held = self._held
+        refusal, _ = await held.holder.carried.write(
+            self._tools.writer, held.case.tenant, build, (held.condition, *conditions)
+        )
         if refusal and refusal.code != "key-held":
             raise Fenced(refusal.what, where=str(self._held.case.id))
         return refusal
@@ -147,8 +157,26 @@ class CaseSteps:
     async def _record(
         self, request: StepRequest[Any], place: Place, result: Any, *, state: StepState = StepState.DONE
     ) -> None:
+        """Record how a step ended: with the next commit of the case, or, inside a gather, at once.
+
+        Nothing outside can rest on the result before it is on record: an action carries it in the very commit that
+        lets it begin, and every other step waits for it, see ``_settle_up``. Inside a gather another branch may be at
+        work for long, so that nothing would come by to take it along.
+        """
         kind = f"step.{state}"
         encode(result)  # before the commit: what cannot be recorded is the workflow's error
+        if not place.scope:
+            case = self._held.case
+
+            def build(stamp: Stamp, first: bool) -> Sequence[Write]:  # noqa: FBT001 - as ``Carried`` calls it
+                entry = first_entry if first else further_entry
+                told = entry(
+                    stamp, case.tenant, kind, subject=case.id, case_id=case.id, step=str(place), name=request.name
+                )
+                return [self._row(request, place, stamp, state, result=result), told]
+
+            self._held.holder.carried.add(build)
+            return
         await self._write(
             lambda stamp: [
                 self._row(request, place, stamp, state, result=result),
@@ -286,68 +314,56 @@ class CaseSteps:
                 violations,
             )
             raise CaseStuck(problem.code, problem.what)
-        action_id = recorded.ref if recorded and recorded.ref else await self._intend(request, place)
-        if isinstance(action_id, Thrown):
-            return action_id
-        outcome = await self._tools.dispatcher.carry_out(action_id, connector, terms, self._held.holder)
+        if recorded and recorded.ref:
+            action_id = recorded.ref
+            outcome = await self._tools.dispatcher.carry_out(action_id, connector, terms, self._held.holder)
+        else:
+            intent = await self._intent(request, place, terms)
+            begun = await self._tools.dispatcher.begin(intent, connector, terms, self._held.holder)
+            if isinstance(begun, Refusal):
+                return await self._key_is_another_s(request, place, begun, intent.fields["key"])
+            action_id, outcome = begun
         if isinstance(outcome, Later):
             return Park(outcome.at, outcome.why)
         return await self._after_action(request, place, action_id, outcome)
 
-    async def _intend(self, request: Act, place: Place) -> UUID | Thrown:
-        """Record the action and its step in one commit; the action's id is that of the unit."""
+    async def _intent(self, request: Act, place: Place, terms: ActionTerms) -> Intent:
+        """What will be recorded of a new action, and its step beside it."""
         case = self._held.case
-        terms = self._held.declaration.actions[request.name]
-        key = outside_key(
-            case.tenant, f"{case.workflow}/{request.name}", request.key or f"{case.key}/{case.run}/{place}"
-        )
+        name = f"{case.workflow}/{request.name}"
+        key = outside_key(case.tenant, name, request.key or f"{case.key}/{case.run}/{place}")
         payload = encode(request.payload)
-        valid_until = await self._valid_until(request.decision)
+        fields = {
+            "tenant": case.tenant,
+            "case_id": case.id,
+            "decision_id": request.decision,
+            "workflow": case.workflow,
+            "name": request.name,
+            "connector": terms.connector,
+            "domain": terms.domain,
+            "key": key,
+            "payload": payload,
+            "exposure_minor": request.amount.minor if request.amount else None,
+            "currency": request.amount.currency if request.amount else None,
+            "valid_until": await self._valid_until(request.decision),
+            "caller": case.caller,
+        }
+        return Intent(
+            fields=fields,
+            patience=terms.deadline,
+            taken=TakesKey(key_digest(case.tenant, "action", key), short_digest(payload)),
+            step=lambda stamp, action_id: [self._row(request, place, stamp, StepState.PENDING, ref=action_id)],
+        )
 
-        def build(stamp: Stamp) -> Sequence[Write]:
-            action = NewAction(
-                id=stamp.entry,
-                tenant=case.tenant,
-                case_id=case.id,
-                decision_id=request.decision,
-                workflow=case.workflow,
-                name=request.name,
-                connector=terms.connector,
-                domain=terms.domain,
-                key=key,
-                payload=payload,
-                exposure_minor=request.amount.minor if request.amount else None,
-                currency=request.amount.currency if request.amount else None,
-                fence=self._held.holder.fence,
-                valid_until=valid_until,
-                deadline=stamp.now + terms.deadline,
-                created_at=stamp.now,
-            )
-            entry = first_entry(
-                stamp, case.tenant, "action.intended", subject=stamp.entry, case_id=case.id, key=key,
-                connector=terms.connector, domain=terms.domain, amount=str(request.amount) if request.amount else None,
-                decision=request.decision,
-            )  # fmt: skip
-            return [
-                Write(ADD_ACTIONS, action),
-                self._row(request, place, stamp, StepState.PENDING, ref=stamp.entry),
-                entry,
-            ]
-
-        taken = TakesKey(key_digest(case.tenant, "action", key), short_digest(payload))
-        unit = Unit(case.tenant, build, (self._held.condition, taken))
-        refusal = await self._tools.writer.write(unit)
-        if refusal is None:
-            return unit.id
-        if refusal.code == "key-held":
-            reused = KeyReused(
-                f"the action key {key!r} belongs to another action already",
-                holder=str(refusal.holder),
-                where=str(case.id),
-            )
-            await self._record(request, place, failure_of(reused), state=StepState.FAILED)
-            return Thrown(error_of(failure_of(reused)))
-        raise Fenced(refusal.what, where=str(case.id))
+    async def _key_is_another_s(self, request: Act, place: Place, refusal: Refusal, key: str) -> Thrown:
+        case = self._held.case
+        reused = KeyReused(
+            f"the action key {key!r} belongs to another action already",
+            holder=str(refusal.holder),
+            where=str(case.id),
+        )
+        await self._record(request, place, failure_of(reused), state=StepState.FAILED)
+        return Thrown(error_of(failure_of(reused)))
 
     async def _valid_until(self, decision_id: UUID | None) -> datetime | None:
         """Until when an action may begin: counted from the decision, or from the person's word on it."""

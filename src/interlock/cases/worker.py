@@ -42,7 +42,7 @@ from interlock.cases.store import (
 from interlock.db.gates import short_digest
 from interlock.db.signals import Notifier
 from interlock.db.text import storable
-from interlock.db.work import Condition, Stamp, Unit, Write
+from interlock.db.work import Condition, Stamp, Write
 from interlock.errors import DatabaseUnavailable, DecisionRejected, Fenced, InterlockError, WorkFailed
 from interlock.ledger.ledger import first_entry, further_entry
 from interlock.oversight.store import ADD_EXCEPTIONS, NewException
@@ -305,8 +305,9 @@ class Worker:
     async def _write(
         self, held: Held, build: FirstWrites, *, conditions: tuple[Condition, ...] = (), wakes: tuple[str, ...] = ()
     ) -> None:
-        unit = Unit(held.case.tenant, build, (held.condition, *conditions), wakes=wakes)
-        refusal = await self._tools.writer.write(unit)
+        refusal, _ = await held.holder.carried.write(
+            self._tools.writer, held.case.tenant, build, (held.condition, *conditions), wakes=wakes
+        )
         if refusal:
             raise Fenced(refusal.what, where=str(held.case.id))
 
@@ -401,8 +402,9 @@ class Worker:
         try:
             await self._write(held, build, conditions=stuck.conditions if stuck else (), wakes=("reviews",))
         except WorkFailed as cause:
-            if stuck is None:
+            if stuck is None and not held.holder.carried:
                 raise
+            held.holder.carried.drop()
             # What came with it cannot be recorded; without it the case has an owner, and its action stays as it was.
             await self._stick(held, registered, kind, f"{what} (its records were refused: {cause.what})", trace=trace)
 

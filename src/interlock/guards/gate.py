@@ -102,9 +102,13 @@ class NotAfter(Condition):
 
 @dataclass(frozen=True, slots=True)
 class Spends(Condition):
-    """An action reserves what it needs, all or nothing. What it already holds is not taken again."""
+    """An action reserves what it needs, all or nothing. What it already holds is not taken again.
 
-    action_id: UUID
+    Attributes:
+        action_id: Whose; None: this unit records the action, whose id is then the unit's own.
+    """
+
+    action_id: UUID | None
     draws: tuple[Draw, ...]
     pace: Pace | None = None
 
@@ -158,7 +162,7 @@ class GuardGate:
         """It is the last gate: what it admits, nobody refuses."""
 
     async def _open(self, batch: Batch, tenant: UUID, spends: Sequence[Spends], returns: Sequence[GivesBack]) -> _Books:
-        actions = sorted({c.action_id for c in (*spends, *returns)})
+        actions = sorted({c.action_id for c in (*spends, *returns) if c.action_id})
         rows = (await batch.ask(FIND_RESERVATIONS, {tenant: {"actions": actions}}))[tenant]
         reserved: dict[UUID, list[ReservationRow]] = {}
         for row in rows:
@@ -190,7 +194,8 @@ class GuardGate:
 
 def _draw(books: _Books, unit: Unit, condition: Spends, now: datetime) -> Refusal | None:
     """Take everything that one action needs, or nothing and say why; each attempt keeps the rate."""
-    draws = () if condition.action_id in books.reserved else condition.draws
+    action_id = condition.action_id or unit.id
+    draws = () if action_id in books.reserved else condition.draws
     for draw in draws:
         if books.used[draw.bucket] + draw.amount_minor > draw.most_minor:
             left = Money.of_minor(max(draw.most_minor - books.used[draw.bucket], 0), draw.bucket.currency)
@@ -204,7 +209,7 @@ def _draw(books: _Books, unit: Unit, condition: Spends, now: datetime) -> Refusa
         books.put(draw.bucket, books.used[draw.bucket] + draw.amount_minor)
         books.taken.append(
             NewReservation(
-                action_id=condition.action_id,
+                action_id=action_id,
                 tenant=unit.tenant,
                 guard=draw.bucket.guard,
                 currency=draw.bucket.currency,
@@ -213,7 +218,7 @@ def _draw(books: _Books, unit: Unit, condition: Spends, now: datetime) -> Refusa
                 at=now,
             )
         )
-    books.reserved.setdefault(condition.action_id, [])
+    books.reserved.setdefault(action_id, [])
     return None
 
 

@@ -44,7 +44,7 @@ def provider(running: SimulatedProvider, monkeypatch: pytest.MonkeyPatch) -> Sim
     """A good provider, asked again at once."""
     running.set_faults(FaultPlan())
     monkeypatch.setattr(action_rules, "FIRST_PAUSE", timedelta(milliseconds=5))
-    monkeypatch.setattr("interlock.actions.dispatch._LOOK_AGAIN", timedelta(milliseconds=50))
+    monkeypatch.setattr("interlock.actions.doubt._LOOK_AGAIN", timedelta(milliseconds=50))
     return running
 
 
