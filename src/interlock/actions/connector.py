@@ -38,12 +38,15 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         key: The idempotency key: the action's, the same at each attempt.
         payload: What the workflow passed; money as ``{"amount": "12.30", "currency": "MYR"}``.
         deadline: When the answer must be there, UTC; the request must carry or enforce it.
+        decided_at: When it was decided, or intended where it rests on no decision, UTC: the same at each attempt, for
+            connectors that date what they send. None: nobody says.
     """
 
     operation: str
     key: str
     payload: Mapping[str, Any]
     deadline: datetime
+    decided_at: datetime | None = None
 
 
 class Done(msgspec.Struct, frozen=True, tag="done"):

@@ -91,6 +91,7 @@ def request_of(action: Action) -> Request:
         key=action.outside_key,
         payload=msgspec.json.decode(action.payload),
         deadline=action.send_deadline or action.deadline,
+        decided_at=action.decided_at or action.created_at,
     )
 
 
