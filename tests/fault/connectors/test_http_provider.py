@@ -111,7 +111,7 @@ async def test_a_refund_goes_to_the_payment_that_it_names(
     again = await connector.send(ask("back-again", "refund", payment=paid.response["id"]))
     assert isinstance(again, InDoubt), "409 may mean that the first request is still being carried out"
     missing = await connector.send(ask("none", "refund"))
-    assert missing == Permanent("refund cannot be sent: the payload has no payment")
+    assert missing == Permanent("refund cannot be sent: the payload has no payment", "unsendable")
 
 
 @pytest.mark.parametrize("key", ['quo"te', "back\\slash", "a b", "a/b&c=d#e"])
@@ -270,7 +270,7 @@ async def test_a_provider_that_refuses_while_down_is_transient(
     provider.set_faults(FaultPlan(down=Down(seconds=60)))
     connector = connect(provider.url)
     assert await connector.send(ask("down")) == Transient(
-        "it answered 503 Service Unavailable: Service Unavailable; this provider is down", timedelta(seconds=1)
+        "it answered 503 Service Unavailable: Service Unavailable; this provider is down", timedelta(seconds=1), "503"
     )
     assert isinstance(await connector.look_up(ask("down")), Unknown)
 
@@ -284,6 +284,7 @@ async def test_a_killed_provider_is_transient_and_back_after_its_restart(
     refused = await connector.send(ask("while-dead"))
     assert isinstance(refused, Transient)
     assert "no connection" in refused.what
+    assert refused.code == "connection-refused"
     assert isinstance(await connector.look_up(ask("before-kill")), Unknown)
     provider.restart()
     assert isinstance(await connector.send(ask("while-dead")), Done)
@@ -315,7 +316,7 @@ async def test_many_requests_at_once_are_all_done_once(
 async def test_a_closed_connector_sends_nothing(provider: SimulatedProvider, connect: Connect, ask: Ask) -> None:
     connector = connect(provider.url)
     await connector.close()
-    assert await connector.send(ask("closed")) == Transient("the connector is closed")
+    assert await connector.send(ask("closed")) == Transient("the connector is closed", code="closed")
 
 
 async def test_a_secret_that_is_not_there_is_transient_and_a_new_one_is_used_at_once(

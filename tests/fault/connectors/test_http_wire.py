@@ -154,7 +154,7 @@ async def test_a_secret_that_is_said_back_is_struck_out(
     monkeypatch.setenv("PAYMENTS_TOKEN", "s3cret-token")
     wire.says(b'{"detail": "the token s3cret-token is unknown"}', b"HTTP/1.1 401 No\r\n")
     sent = await connect(wire.url, secret=SecretRef("env", "PAYMENTS_TOKEN")).send(ask("k"))
-    assert sent == Permanent("it answered 401 Unauthorized: the token *** is unknown")
+    assert sent == Permanent("it answered 401 Unauthorized: the token *** is unknown", "401")
 
 
 async def test_nothing_is_remembered_between_requests(wire: Wire, connect: Connect, ask: Ask) -> None:
@@ -205,7 +205,7 @@ async def test_a_host_that_nobody_knows_is_transient(connect: Connect, ask: Ask)
 async def test_waiting_for_a_free_connection_is_transient(
     connect: Connect, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("interlock.connectors.http.connector.MOST_CONNECTIONS", 1)
+    monkeypatch.setattr("interlock.connectors.http.exchange.MOST_CONNECTIONS", 1)
     async with serving(until_closed) as port:
         connector = connect(f"http://127.0.0.1:{port}")
         sent = await asyncio.gather(*(connector.send(ask(key, seconds=1.5)) for key in ("one", "two")))

@@ -4,9 +4,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from interlock.actions.connector import Absent, Done, Found, InDoubt, Pending, Permanent, Request, Transient, Unknown
-from interlock.connectors.http.answer import LONGEST_WAIT, Answer, judge, judge_look_up, wait_of
-from interlock.connectors.http.operation import LookUp
+from interlock.actions.connector import (
+    Absent,
+    Done,
+    Found,
+    InDoubt,
+    Pending,
+    Permanent,
+    Request,
+    Transient,
+    Unknown,
+    Voided,
+)
+from interlock.connectors.http.answer import LONGEST_WAIT, Answer, judge, judge_look_up, judge_void, wait_of
+from interlock.connectors.http.operation import LookUp, Void
 from interlock.connectors.http.tables import read_operations
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -143,4 +154,81 @@ def test_a_match_whose_payload_is_incomplete_is_unknown() -> None:
 )
 def test_what_was_said_is_one_plain_line(body: bytes, said: str) -> None:
     sent = judge(OPERATION, Answer(status=400, body=body), NOW)
-    assert sent == Permanent(f"it answered 400 Bad Request{said}")
+    assert sent == Permanent(f"it answered 400 Bad Request{said}", "400")
+
+
+CODED = read_operations({"pay": {"method": "POST", "path": "/p", "code": "error.code"}}, "c", can_look_up=False)["pay"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"error":{"code":"card_declined"}}', "card_declined"),
+        (b'{"error":{"code":4011}}', "4011"),
+        (b'{"error":{"code":"a\\nb"}}', "a_b"),
+        (b'{"error":"card_declined"}', "402"),
+        (b'{"error":{"code":""}}', "402"),
+        (b"<html>", "402"),
+    ],
+)
+def test_an_error_has_the_name_that_the_other_side_gives_it_or_its_status(body: bytes, code: str) -> None:
+    sent = judge(CODED, Answer(status=402, body=body), NOW)
+    assert isinstance(sent, Permanent)
+    assert sent.code == code
+
+
+@pytest.mark.parametrize("status", [302, 408, 409, 425, 429, 500, 503, 599])
+def test_whatever_failed_has_a_name(status: int) -> None:
+    sent = judge(CODED, Answer(status=status, body=b"{}"), NOW)
+    assert not isinstance(sent, Done)
+    assert sent.code == str(status)
+
+
+VOID = {"method": "POST", "path": "/keys/{key}/void", "state": {"field": "state", "is": "void"}, "found": 409}
+
+
+def void_of(**changes: object) -> Void:
+    tables = {"pay": PAY | {"void": VOID | changes}}
+    void = read_operations(tables, "c", can_look_up=True, can_void=True)["pay"].void
+    assert void is not None
+    return void
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (200, b'{"state":"void"}', Voided),
+        (200, b'{"state":"open"}', Unknown),
+        (200, b"", Unknown),
+        (201, b'{"state":"void"}', Unknown),
+        (404, b"", Unknown),
+        (500, b'{"state":"void"}', Unknown),
+        (409, b"", None),
+    ],
+)
+def test_what_voiding_a_key_says(status: int, body: bytes, kind: type[object] | None) -> None:
+    said = judge_void(void_of(), Answer(status=status, body=body), ASKED)
+    assert said is None if kind is None else isinstance(said, kind)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"state":"settled","to":"ana","amount":"12.3"}', True),
+        (b'{"state":"settled","to":"ben","amount":"12.30"}', False),
+        (b'{"state":"pending","to":"ana","amount":"12.30"}', Pending),
+        (b'{"state":"odd","to":"ana","amount":"12.30"}', Unknown),
+        (b"", Unknown),
+    ],
+)
+def test_an_effect_that_came_first_is_read_from_the_answer_that_shows_it(
+    body: bytes,
+    expected: bool | type[object],  # noqa: FBT001 - a table
+) -> None:
+    void = void_of(match={"to": "to", "amount": "amount"}, **STATES)
+    said = judge_void(void, Answer(status=409, body=body), ASKED)
+    if isinstance(expected, bool):
+        assert isinstance(said, Found)
+        assert said.matches is expected
+    else:
+        assert isinstance(said, expected)

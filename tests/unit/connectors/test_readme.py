@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from interlock.config import Settings
-from interlock.connectors.http.tables import LOOK_UP_KEYS, OPERATION_KEYS, STATE_KEYS
+from interlock.connectors.http.tables import LOOK_UP_KEYS, OPERATION_KEYS, STATE_KEYS, VOID_KEYS
 from interlock.connectors.registry import make_connector
 
 README = files("interlock.connectors.http").joinpath("README.md").read_text("utf-8")
@@ -20,10 +20,11 @@ async def test_the_example_loads_as_it_stands(tmp_path: Path) -> None:
     settings = Settings.load({}, {}, tmp_path)
     connector = make_connector("payments", settings.connectors["payments"])
     assert connector.abilities.can_look_up
+    assert connector.abilities.can_void
     await connector.close()
 
 
-@pytest.mark.parametrize("key", sorted({*OPERATION_KEYS, *LOOK_UP_KEYS}))
+@pytest.mark.parametrize("key", sorted({*OPERATION_KEYS, *LOOK_UP_KEYS, *VOID_KEYS}))
 def test_each_setting_is_documented(key: str) -> None:
     assert re.search(rf"^\|.*`{key}`.*\|.*\|.*\|$", README, re.MULTILINE)
 

@@ -33,7 +33,9 @@ def test_our_own_kind_is_found_through_its_entry_point() -> None:
 
 
 def test_abilities_are_those_of_the_settings() -> None:
-    connector = make_connector("p", settings(can_void=True, max_request_life=timedelta(seconds=3)))
+    void = PAY | {"void": {"method": "POST", "path": "/keys/{key}/void"}}
+    terms = settings(can_void=True, max_request_life=timedelta(seconds=3), operations={"pay": void})
+    connector = make_connector("p", terms)
     assert connector.abilities == Abilities(simulated=False, can_void=True, max_request_life=timedelta(seconds=3))
 
 

@@ -31,7 +31,7 @@ def test_a_whole_table_is_read() -> None:
     assert (operation.look_up.found, operation.look_up.absent) == (200, 404)
     expected = {
         match.field: (match.expected.value("k", {"to": "ana", "amount": {"amount": "1.00"}}), match.amount)
-        for match in operation.look_up.match
+        for match in operation.look_up.shown.match
     }
     assert expected == {
         "to": ("ana", False),
@@ -45,7 +45,7 @@ def test_a_field_named_amount_is_an_amount_unless_told_otherwise() -> None:
     table = tomllib.loads(without("look_up.match", "look_up.amounts") + '\nlook_up.match = {amount = "amount"}')
     look_up = read_operations({"pay": table}, "connectors.p", can_look_up=True)["pay"].look_up
     assert look_up is not None
-    assert look_up.match[0].amount
+    assert look_up.shown.match[0].amount
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,60 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
 def test_a_look_up_that_would_never_be_used_is_refused() -> None:
     with pytest.raises(ConfigInvalid, match="without can_look_up"):
         read_operations({"pay": tomllib.loads(PAY)}, "connectors.p", can_look_up=False)
+
+
+VOID = """
+void.method = "POST"
+void.path = "/keys/{key}/void"
+void.found = 409
+"""
+
+
+def test_how_a_key_is_made_void_is_read() -> None:
+    tables = {"pay": tomllib.loads(PAY + VOID)}
+    void = read_operations(tables, "connectors.p", can_look_up=True, can_void=True)["pay"].void
+    assert void is not None
+    assert (void.method, void.voided, void.found, void.shown) == ("POST", {200}, {409}, None)
+    assert void.path.path("a/b", {}) == "/keys/a%2Fb/void"
+
+
+@pytest.mark.parametrize(
+    ("toml", "where", "what"),
+    [
+        ("", "pay.void", "which can_void needs"),
+        (VOID + "void.foun = 1", "pay.void.foun", "did you mean"),
+        (VOID.replace('"POST"', '"GET"'), "pay.void.method", "none of POST"),
+        (VOID.replace("{key}", "{to}"), "pay.void.path", "does not name the key"),
+        (VOID + "void.voided = [404]", "pay.void.voided", "no status of success"),
+        (VOID.replace("409", "200"), "pay.void.found", "under voided too"),
+        (VOID + 'void.amounts = ["amount"]', "pay.void.match", "is missing"),
+        (VOID + 'void.match = {a = "b"}', "pay.void.match.a", "no field of the body"),
+        (VOID + "void.state = 3", "pay.void.state", "is no table"),
+    ],
+)
+def test_what_is_wrong_about_voiding_is_named_with_its_place(toml: str, where: str, what: str) -> None:
+    with pytest.raises(ConfigInvalid) as refused:
+        read_operations({"pay": tomllib.loads(PAY + toml)}, "connectors.p", can_look_up=True, can_void=True)
+    assert f"connectors.p.operations.{where}" in str(refused.value)
+    assert what in str(refused.value)
+
+
+def test_an_effect_that_comes_before_voiding_must_be_shown_somewhere() -> None:
+    table = tomllib.loads(without("look_up") + VOID)
+    with pytest.raises(ConfigInvalid, match="nothing says which"):
+        read_operations({"pay": table}, "connectors.p", can_look_up=False, can_void=True)
+    table["void"]["match"] = {"to": "to"}
+    assert read_operations({"pay": table}, "connectors.p", can_look_up=False, can_void=True)["pay"].void
+
+
+def test_voiding_that_would_never_be_used_is_refused() -> None:
+    with pytest.raises(ConfigInvalid, match="without can_void"):
+        read_operations({"pay": tomllib.loads(PAY + VOID)}, "connectors.p", can_look_up=True)
+
+
+def test_the_name_of_an_error_is_a_field() -> None:
+    with pytest.raises(ConfigInvalid, match="is no field"):
+        read_operations({"pay": tomllib.loads(PAY + 'code = "a b"')}, "connectors.p", can_look_up=True)
 
 
 def test_a_connector_without_operations_is_refused() -> None:

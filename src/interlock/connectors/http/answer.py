@@ -28,8 +28,10 @@ from interlock.actions.connector import (
     Sent,
     Transient,
     Unknown,
+    Voidance,
+    Voided,
 )
-from interlock.connectors.http.operation import LookUp, Match, Operation, StateRule
+from interlock.connectors.http.operation import LookUp, Match, Operation, Shown, StateRule, Void
 from interlock.connectors.http.template import field, plain
 from interlock.contracts.door import read_json
 from interlock.errors import MalformedJson, Refused
@@ -40,6 +42,8 @@ LONGEST_WAIT = timedelta(hours=1)
 """The longest Retry-After that is believed; a longer one is asked again after this."""
 LONGEST_SAID = 300
 """Characters of what the other side said that are kept."""
+LONGEST_CODE = 100
+"""Characters of an error's name."""
 
 _NOT_EXECUTED = frozenset({HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 _DOUBTFUL = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT})
@@ -73,15 +77,16 @@ def judge(operation: Operation, answer: Answer, now: datetime) -> Sent:
     said = f"it answered {_phrase(status)}{_said(answer.body)}"
     if status in operation.success:
         return _judge_success(operation, answer, said, wait)
+    code = code_of(operation.code, answer)
     if status in operation.not_executed or status in _NOT_EXECUTED:
-        return Transient(said, wait)
+        return Transient(said, wait, code)
     if status in operation.refused:
-        return Permanent(said)
+        return Permanent(said, code)
     if status == HTTPStatus.SERVICE_UNAVAILABLE and wait is not None:
-        return Transient(said, wait)
+        return Transient(said, wait, code)
     if _is_refusal(status):
-        return Permanent(said)
-    return InDoubt(said, wait)
+        return Permanent(said, code)
+    return InDoubt(said, wait, code)
 
 
 def judge_look_up(look_up: LookUp, answer: Answer, request: Request) -> LookedUp:
@@ -94,7 +99,42 @@ def judge_look_up(look_up: LookUp, answer: Answer, request: Request) -> LookedUp
     shown = _object(answer.body)
     if shown is None:
         return Unknown(f"{said}, with a body that is no JSON object")
-    return _judge_found(look_up, shown, said, request)
+    return _judge_shown(look_up.shown, shown, said, request)
+
+
+def judge_void(void: Void, answer: Answer, request: Request) -> Voidance | None:
+    """What an answer to making a key void says about the request whose key it is.
+
+    Returns:
+        None where an effect came first and the answer does not show it: it is to be looked up.
+    """
+    said = f"it answered {_phrase(answer.status)}{_said(answer.body)}"
+    shown = _object(answer.body)
+    if answer.status in void.voided:
+        state = plain(field(shown, void.state.field)) if void.state else None
+        if void.state and state not in void.state.values:
+            return Unknown(
+                f"{said}, and {void.state.field} is {(state or 'missing')[:60]!r}, which is not known as void"
+            )
+        return Voided()
+    if answer.status not in void.found:
+        return Unknown(said)
+    if void.shown is None:
+        return None
+    if shown is None:
+        return Unknown(f"{said}, with a body that is no JSON object")
+    return _judge_shown(void.shown, shown, said, request)
+
+
+def code_of(dotted: str, answer: Answer) -> str:
+    """The name of an error: what stands in the field, where one is named and there; else the status.
+
+    Args:
+        dotted: The field's dotted name; empty: there is none.
+        answer: The answer.
+    """
+    name = plain(field(_object(answer.body), dotted)) if dotted else None
+    return _CONTROL.sub("_", name)[:LONGEST_CODE] if name else str(answer.status)
 
 
 def wait_of(text: str, now: datetime) -> timedelta | None:
@@ -117,14 +157,14 @@ def wait_of(text: str, now: datetime) -> timedelta | None:
     return min(max(at - now, timedelta(0)), LONGEST_WAIT)
 
 
-def _judge_found(look_up: LookUp, shown: dict[str, Any], said: str, request: Request) -> LookedUp:
-    pending, unclear = _stands(shown, look_up.pending, look_up.done)
+def _judge_shown(how: Shown, shown: dict[str, Any], said: str, request: Request) -> Found | Pending | Unknown:
+    pending, unclear = _stands(shown, how.pending, how.done)
     if pending:
         return Pending()
     if unclear:
         return Unknown(f"{said}, {unclear}")
     try:
-        return Found(shown, all(_is_as_asked(match, shown, request) for match in look_up.match))
+        return Found(shown, all(_is_as_asked(match, shown, request) for match in how.match))
     except Refused as missing:
         return Unknown(f"what was asked for is not known: {missing.what}")
 
@@ -132,11 +172,11 @@ def _judge_found(look_up: LookUp, shown: dict[str, Any], said: str, request: Req
 def _judge_success(operation: Operation, answer: Answer, said: str, wait: timedelta | None) -> Sent:
     shown = _object(answer.body)
     if shown is None:
-        return InDoubt(f"{said}, with a body that is no JSON object", wait)
+        return InDoubt(f"{said}, with a body that is no JSON object", wait, "unreadable")
     pending, unclear = _stands(shown, operation.pending, operation.done)
     if pending:
-        return InDoubt(f"{said}: accepted and pending", wait)
-    return InDoubt(f"{said}, {unclear}", wait) if unclear else Done(shown)
+        return InDoubt(f"{said}: accepted and pending", wait, "pending")
+    return InDoubt(f"{said}, {unclear}", wait, "unclear") if unclear else Done(shown)
 
 
 def _stands(shown: Mapping[str, Any], pending: StateRule | None, done: StateRule | None) -> tuple[bool, str]:

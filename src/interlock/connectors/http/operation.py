@@ -39,6 +39,21 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """How an answer shows an effect.
+
+    Attributes:
+        pending: What it says while there is no effect yet.
+        done: What it says once there is; nothing declared: whatever is not pending.
+        match: What must be as it was asked for.
+    """
+
+    pending: StateRule | None
+    done: StateRule | None
+    match: tuple[Match, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LookUp:
     """How an effect is found by its key.
 
@@ -46,17 +61,36 @@ class LookUp:
         path: Path and query.
         found: The status of an answer that shows the effect.
         absent: The status of an answer that says that there is none.
-        pending: What an answer says while there is no effect yet.
-        done: What an answer says once there is; nothing declared: whatever is not pending.
-        match: What must be as it was asked for.
+        shown: How an answer shows the effect.
     """
 
     path: Template
     found: int
     absent: int
-    pending: StateRule | None
-    done: StateRule | None
-    match: tuple[Match, ...]
+    shown: Shown
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """How a key is made void, so that no request under it has an effect any more.
+
+    Attributes:
+        method: POST, PUT, PATCH or DELETE.
+        path: Path and query.
+        body: The JSON to send; None: nothing is sent.
+        voided: The statuses of an answer that says that the key is void.
+        state: What such an answer says besides; nothing declared: the status is enough.
+        found: The statuses that say that an effect came first.
+        shown: How an answer of those shows the effect; None: the effect is looked up.
+    """
+
+    method: str
+    path: Template
+    body: Body
+    voided: frozenset[int]
+    state: StateRule | None
+    found: frozenset[int]
+    shown: Shown | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +108,8 @@ class Operation:
         pending: What a successful answer says while there is no effect yet.
         done: What it says once there is; nothing declared: whatever is not pending.
         look_up: How its effect is found; None: it cannot be.
+        void: How its key is made void; None: it cannot be.
+        code: The dotted name of the field in which an error's name stands; empty: the status is its name.
         key_header: The header that carries the idempotency key.
         key_bare: Whether the key goes as it is, instead of as a quoted string (RFC 9651, section 3.3.3).
     """
@@ -88,5 +124,7 @@ class Operation:
     pending: StateRule | None
     done: StateRule | None
     look_up: LookUp | None
+    void: Void | None
+    code: str
     key_header: str
     key_bare: bool

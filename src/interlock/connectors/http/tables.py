@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar, cast
 
-from interlock.connectors.http.operation import KEY_HEADER, LookUp, Match, Operation, StateRule
-from interlock.connectors.http.template import Body, Template, plain
+from interlock.connectors.http.operation import KEY_HEADER, LookUp, Match, Operation, Shown, StateRule, Void
+from interlock.connectors.http.template import KEY, Body, Name, Template, plain
 from interlock.errors import Refused
 from interlock.setting_forms import Problems
 from interlock.spelling import meant
@@ -16,10 +16,11 @@ T = TypeVar("T")
 
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
 OPERATION_KEYS = (
-    "method", "path", "body", "success", "not_executed", "refused", "pending", "done", "look_up", "key_header",
-    "key_bare",
+    "method", "path", "body", "success", "not_executed", "refused", "pending", "done", "look_up", "void", "code",
+    "key_header", "key_bare",
 )  # fmt: skip
 LOOK_UP_KEYS = ("method", "path", "found", "absent", "pending", "done", "match", "amounts")
+VOID_KEYS = ("method", "path", "body", "voided", "state", "found", "pending", "done", "match", "amounts")
 STATE_KEYS = ("field", "is")
 
 _ACTION = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
@@ -35,13 +36,16 @@ _DEEPEST = 8
 _NO_BODY = frozenset({204, 205})
 
 
-def read_operations(tables: Mapping[str, object], where: str, *, can_look_up: bool) -> dict[str, Operation]:
+def read_operations(
+    tables: Mapping[str, object], where: str, *, can_look_up: bool, can_void: bool = False
+) -> dict[str, Operation]:
     """Read all operations of a connector.
 
     Args:
         tables: As TOML gives them, by the operation's name.
         where: The connector's place in the settings, for messages.
         can_look_up: Whether the connector says that effects can be found by key.
+        can_void: Whether it says that keys can be made void.
 
     Raises:
         ConfigInvalid: anything is unknown, missing or malformed; all of it is named, with what to do.
@@ -56,7 +60,7 @@ def read_operations(tables: Mapping[str, object], where: str, *, can_look_up: bo
             problems.add(place, f"{name[:60]!r} is no name of an action", "use letters, digits, _ and -")
         table = _Table.of(value, place, OPERATION_KEYS, problems)
         if table is not None:
-            read[name] = _operation(name, table, can_look_up=can_look_up)
+            read[name] = _operation(name, table, can_look_up=can_look_up, can_void=can_void)
     problems.raise_any()
     return read
 
@@ -107,15 +111,12 @@ class _Table:
         return _Table.of(self.values[key], f"{self.where}.{key}", known, self.problems)
 
 
-def _operation(name: str, table: _Table, *, can_look_up: bool) -> Operation:
+def _operation(name: str, table: _Table, *, can_look_up: bool, can_void: bool) -> Operation:
     body = table.read("body", _body, None)
-    look_up_table = table.inner("look_up", LOOK_UP_KEYS)
-    if can_look_up and "look_up" not in table.values:
-        todo = "say how its effect is found by its key, or set can_look_up = false"
-        table.add("look_up", "is missing, which can_look_up needs", todo)
-    if look_up_table is not None and not can_look_up:
-        table.add("look_up", "is there without can_look_up", "set can_look_up = true, or remove it")
+    look_up_table = _declared(table, "look_up", LOOK_UP_KEYS, can=can_look_up, how="how its effect is found by its key")
+    void_table = _declared(table, "void", VOID_KEYS, can=can_void, how="how its key is made void")
     look_up = None if look_up_table is None else _look_up(look_up_table, body)
+    void = None if void_table is None else _void(void_table, body, look_up)
     operation = Operation(
         name=name,
         method=table.read("method", lambda value: _one_of(value, METHODS), "POST", required='write "POST"'),
@@ -124,9 +125,11 @@ def _operation(name: str, table: _Table, *, can_look_up: bool) -> Operation:
         success=table.read("success", _successes, frozenset({200, 201})),
         not_executed=table.read("not_executed", _failures, frozenset[int]()),
         refused=table.read("refused", _failures, frozenset[int]()),
-        pending=_state(table, "pending") or (look_up.pending if look_up else None),
-        done=_state(table, "done") or (look_up.done if look_up else None),
+        pending=_state(table, "pending") or (look_up.shown.pending if look_up else None),
+        done=_state(table, "done") or (look_up.shown.done if look_up else None),
         look_up=look_up,
+        void=void,
+        code=table.read("code", _dotted, ""),
         key_header=table.read("key_header", _header, KEY_HEADER),
         key_bare=table.read("key_bare", _boolean, default=False),
     )
@@ -136,19 +139,61 @@ def _operation(name: str, table: _Table, *, can_look_up: bool) -> Operation:
     return operation
 
 
+def _declared(table: _Table, key: str, known: tuple[str, ...], *, can: bool, how: str) -> _Table | None:
+    """The inner table of an ability, which must be there exactly if the connector says that it has the ability."""
+    if can and key not in table.values:
+        table.add(key, f"is missing, which can_{key} needs", f"say {how}, or set can_{key} = false")
+    inner = table.inner(key, known)
+    if inner is not None and not can:
+        table.add(key, f"is there without can_{key}", f"set can_{key} = true, or remove it")
+    return inner
+
+
+def _void(table: _Table, body: Body, look_up: LookUp | None) -> Void:
+    void = Void(
+        method=table.read("method", lambda value: _one_of(value, METHODS), "POST", required='write "POST"'),
+        path=table.read("path", _path, Template(()), required='write the path, as in "/keys/{key}/void"'),
+        body=table.read("body", _body, None),
+        voided=table.read("voided", _voided, frozenset({200})),
+        state=_state(table, "state"),
+        found=table.read("found", _statuses, frozenset[int]()),
+        shown=_shown(table, body) if "match" in table.values else None,
+    )
+    if both := void.voided & void.found:
+        table.add("found", f"{min(both)} is under voided too", "give the statuses that tell them apart")
+    if "path" in table.values and not _names_key(void.path) and not _names_key(void.body):
+        table.add("path", "does not name the key that is made void", "write {key} in path or body")
+    if void.shown is None and table.values.keys() & {"amounts", "pending", "done"}:
+        table.add("match", "is missing, which amounts, pending and done need", "say what must be as it was asked for")
+    if void.found and void.shown is None and look_up is None:
+        todo = "say in match what the answer shows, or how the effect is looked up"
+        table.add("found", "says that there is an effect, and nothing says which", todo)
+    return void
+
+
+def _names_key(body: Body) -> bool:
+    if isinstance(body, Template):
+        return any(isinstance(part, Name) and part.dotted == KEY for part in body.parts)
+    if isinstance(body, list):
+        return any(_names_key(item) for item in body)
+    return isinstance(body, dict) and any(_names_key(item) for item in body.values())
+
+
 def _look_up(table: _Table, body: Body) -> LookUp:
     table.read("method", lambda value: _one_of(value, ("GET",)), "GET")
     look_up = LookUp(
         path=table.read("path", _path, Template(()), required='write the path, as in "/payments?key={key}"'),
         found=table.read("found", _status, 200),
         absent=table.read("absent", _status, 404),
-        pending=_state(table, "pending"),
-        done=_state(table, "done"),
-        match=_matches(table, body),
+        shown=_shown(table, body),
     )
     if look_up.found == look_up.absent:
         table.add("absent", f"{look_up.absent} means found too", "give the two statuses that tell them apart")
     return look_up
+
+
+def _shown(table: _Table, body: Body) -> Shown:
+    return Shown(_state(table, "pending"), _state(table, "done"), _matches(table, body))
 
 
 def _matches(table: _Table, body: Body) -> tuple[Match, ...]:
@@ -271,6 +316,13 @@ def _successes(value: object) -> frozenset[int]:
             raise Refused(f"{status} is no status of success", todo="write statuses from 200 to 299")
         if status in _NO_BODY:
             raise Refused(f"{status} has no body that says what was done", todo="name the statuses of answers in JSON")
+    return statuses
+
+
+def _voided(value: object) -> frozenset[int]:
+    statuses = _statuses(value)
+    if max(statuses) >= 300:  # noqa: PLR2004 - RFC 9110
+        raise Refused(f"{max(statuses)} is no status of success", todo="write statuses from 200 to 299")
     return statuses
 
 
