@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -16,6 +17,14 @@ from interlock.db.work import Condition, Refusal, Unit
 
 Row = TypeVar("Row")
 Kind = TypeVar("Kind", bound=Condition)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A statement that a gate will run in any case, with its parameters by tenant."""
+
+    statement: Rows[Any] | Bulk[Any]
+    parameters: Mapping[UUID, Parameters]
 
 
 class Batch:
@@ -38,6 +47,7 @@ class Batch:
         self.again = again
         self.now = datetime.min.replace(tzinfo=UTC)
         self._tenant: UUID | None = None
+        self._foreseen: dict[str, dict[UUID, list[Any]]] = {}
 
     @property
     def admitted(self) -> list[Unit]:
@@ -73,13 +83,37 @@ class Batch:
         self.found |= {unit for units in found.values() for unit in units}
         self.refused = {unit: why for unit, why in self.refused.items() if unit not in self.found}
 
-    async def begin(self) -> None:
-        """Open the transaction and take the database's time."""
+    async def begin(self, foresight: Iterable[Ask] = ()) -> None:
+        """Open the transaction, take the database's time, and ask at once what the gates will ask for sure.
+
+        One flush for all of it: the server runs the statements one after the other, in the order of the gates, each
+        with a snapshot of its own, as if they had been sent one by one; only nobody waits in between. What is asked for
+        units that a gate then refuses is locked, or taken and given back, for nothing.
+        """
+        asked: list[tuple[Rows[Any] | Bulk[Any], UUID, Any]] = []
         async with self.connection.pipeline():
             await self.connection.execute("begin")
             clock = await self.connection.execute(READ_CLOCK.text)
+            for ask, tenant in [(one, tenant) for one in foresight for tenant in sorted(one.parameters)]:
+                cursor = await self._send(ask.statement, tenant, ask.parameters[tenant])
+                asked.append((ask.statement, tenant, cursor))
             row = await clock.fetchone()
             self.now = row[0] if row else self.now
+        for statement, tenant, cursor in asked:
+            read = statement.read if isinstance(statement, Rows) else None
+            rows = [read(row) for row in await cursor.fetchall()] if read else []
+            self._foreseen.setdefault(statement.name, {})[tenant] = rows
+
+    async def _send(self, statement: Rows[Any] | Bulk[Any], tenant: UUID, parameters: Parameters) -> Any:
+        await self.use(tenant)
+        single = isinstance(statement, Rows) and statement.single
+        cursor = self.connection.cursor(row_factory=tuple_row if single else dict_row)
+        await cursor.execute(statement.text, parameters)
+        return cursor
+
+    def was_foreseen(self, statement: Bulk[Any]) -> bool:
+        """Whether ``begin`` has written these rows already."""
+        return statement.name in self._foreseen
 
     async def look_at_clock(self) -> datetime:
         """The database's time now: for rates and limits it is taken after the lock, and never goes back."""
@@ -94,14 +128,17 @@ class Batch:
             self._tenant = tenant
 
     async def ask(self, statement: Rows[Row], parameters: Mapping[UUID, Parameters]) -> dict[UUID, list[Row]]:
-        """Run one statement for each tenant in one flush; the rows by tenant."""
+        """Run one statement for each tenant in one flush; the rows by tenant.
+
+        Where ``begin`` has asked already, the rows are those for all units of the batch, refused ones too.
+        """
+        known = self._foreseen.pop(statement.name, None)
+        if known is not None:
+            return {tenant: known[tenant] for tenant in sorted(parameters)}
         cursors: dict[UUID, Any] = {}
         async with self.connection.pipeline():
             for tenant in sorted(parameters):
-                await self.use(tenant)
-                cursor = self.connection.cursor(row_factory=tuple_row if statement.single else dict_row)
-                await cursor.execute(statement.text, parameters[tenant])
-                cursors[tenant] = cursor
+                cursors[tenant] = await self._send(statement, tenant, parameters[tenant])
         return {tenant: [statement.read(row) for row in await cursor.fetchall()] for tenant, cursor in cursors.items()}
 
     async def write(self, units: Sequence[Unit]) -> None:
@@ -132,4 +169,13 @@ class Gate(Protocol):
 
     async def retract(self, batch: Batch) -> None:
         """Take back what this gate wrote for units that a later gate refused."""
+        ...
+
+
+@runtime_checkable
+class Foresees(Protocol):
+    """A gate that can say before any answer what it will ask of the database."""
+
+    def foresee(self, batch: Batch) -> Iterable[Ask]:
+        """Its statements for all units of the batch, in the order in which it runs them."""
         ...

@@ -68,7 +68,7 @@ class Carried:
             carried = [write for place, one in enumerate(mine) for write in one(stamp, alone and place == 0)]
             return [*carried, *(build(stamp) if build else ())]
 
-        unit = Unit(tenant, together, conditions, wakes=wakes)
+        unit = Unit(tenant, together if mine or build is None else build, conditions, wakes=wakes)
         try:
             refusal = await writer.write(unit)
             written = refusal is None

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from uuid import UUID
 
 import msgspec
 
-from interlock.db.batch import Batch
+from interlock.db.batch import Ask, Batch
 from interlock.db.queries import Rows, encode_rows, load_queries
-from interlock.db.work import Condition, Refusal
+from interlock.db.work import Condition, Refusal, Unit
 from interlock.errors import WorkFailed
 
 _SQL = load_queries(__file__)
@@ -64,6 +65,12 @@ class HoldsCase(Condition):
 
 class CaseGate:
     """Refuses units of a worker that lost its case: it can finish nothing any more."""
+
+    def foresee(self, batch: Batch) -> list[Ask]:
+        """The cases are locked by tenant and id."""
+        wanted = batch.conditions(HoldsCase)
+        ids = {tenant: {"ids": sorted({c.case_id for _, c in pairs})} for tenant, pairs in wanted.items()}
+        return [Ask(HOLD_CASES, ids)] if ids else []
 
     async def admit(self, batch: Batch) -> None:
         """Lock the cases by tenant and id."""
@@ -139,17 +146,24 @@ class StateGate(Generic[Locked]):
         self.kind = kind
         self._lock = lock
 
-    async def admit(self, batch: Batch) -> None:
-        """Lock the things by tenant and id."""
-        wanted = {
+    def foresee(self, batch: Batch) -> list[Ask]:
+        """The things are locked by tenant and id."""
+        ids = _ids(self._wanted(batch))
+        return [Ask(self._lock, ids)] if ids else []
+
+    def _wanted(self, batch: Batch) -> dict[UUID, list[tuple[Unit, IsInState]]]:
+        return {
             tenant: mine
             for tenant, pairs in batch.conditions(IsInState).items()
             if (mine := [(unit, condition) for unit, condition in pairs if condition.kind == self.kind])
         }
+
+    async def admit(self, batch: Batch) -> None:
+        """Lock the things by tenant and id."""
+        wanted = self._wanted(batch)
         if not wanted:
             return
-        ids = {tenant: {"ids": sorted({c.id for _, c in pairs})} for tenant, pairs in wanted.items()}
-        locked = await batch.ask(self._lock, ids)
+        locked = await batch.ask(self._lock, _ids(wanted))
         for tenant, pairs in wanted.items():
             states = {row.id: row.state for row in locked[tenant]}
             for unit, condition in pairs:
@@ -161,6 +175,10 @@ class StateGate(Generic[Locked]):
 
     async def retract(self, batch: Batch) -> None:
         """Locks end with the transaction."""
+
+
+def _ids(wanted: Mapping[UUID, Sequence[tuple[Unit, IsInState]]]) -> dict[UUID, dict[str, list[UUID]]]:
+    return {tenant: {"ids": sorted({c.id for _, c in pairs})} for tenant, pairs in wanted.items()}
 
 
 ############################################################################### keys
@@ -183,6 +201,19 @@ class HeldKey(msgspec.Struct, frozen=True):
     payload: UUID
 
 
+class FreedKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key whose holder ended without having used it.
+
+    Attributes:
+        digest: See ``key_digest``.
+        holder: Whose it was.
+    """
+
+    digest: UUID
+    holder: UUID
+
+
+FREE_KEYS = _SQL.bulk("free_keys", FreedKey, distinct=("digest",))
 TAKE_KEYS = _SQL.bulk("take_keys", KeyRow, distinct=("digest",))
 FIND_KEYS = _SQL.rows("find_keys", HeldKey)
 GIVE_KEYS_BACK = _SQL.command("give_keys_back")
@@ -213,18 +244,25 @@ def key_digest(tenant: UUID, purpose: str, key: str) -> UUID:
 class KeyGate:
     """Gives each key to one unit for good; the others learn who holds it and whether the payload is the same."""
 
+    def foresee(self, batch: Batch) -> list[Ask]:
+        """The keys are taken for all units, and given back by those that a gate refuses."""
+        wanted = batch.conditions(TakesKey)
+        if not wanted:
+            return []
+        taken = {tenant: {"rows": encode_rows(_rows(tenant, pairs))} for tenant, pairs in wanted.items()}
+        return [Ask(TAKE_KEYS, taken), Ask(FIND_KEYS, _digests(wanted))]
+
     async def admit(self, batch: Batch) -> None:
         """Insert in order of the digests, then read who holds them."""
         wanted = batch.conditions(TakesKey)
         if not wanted:
             return
-        async with batch.connection.pipeline():
-            for tenant, pairs in wanted.items():
-                await batch.use(tenant)
-                rows = [KeyRow(c.digest, tenant, unit.id, c.payload) for unit, c in pairs]
-                await batch.connection.execute(TAKE_KEYS.text, {"rows": encode_rows(rows)})
-        digests = {tenant: {"digests": sorted({c.digest for _, c in pairs})} for tenant, pairs in wanted.items()}
-        held = await batch.ask(FIND_KEYS, digests)
+        if not batch.was_foreseen(TAKE_KEYS):
+            async with batch.connection.pipeline():
+                for tenant, pairs in wanted.items():
+                    await batch.use(tenant)
+                    await TAKE_KEYS.run(batch.connection, _rows(tenant, pairs))
+        held = await batch.ask(FIND_KEYS, _digests(wanted))
         for tenant, pairs in wanted.items():
             holders = {key.digest: key for key in held[tenant]}
             for unit, condition in pairs:
@@ -250,3 +288,11 @@ class KeyGate:
                     batch.connection,
                     {"digests": digests, "holders": [u.id for u in batch.units if u.id in batch.refused]},
                 )
+
+
+def _rows(tenant: UUID, pairs: Sequence[tuple[Unit, TakesKey]]) -> list[KeyRow]:
+    return [KeyRow(condition.digest, tenant, unit.id, condition.payload) for unit, condition in pairs]
+
+
+def _digests(wanted: Mapping[UUID, Sequence[tuple[Unit, TakesKey]]]) -> dict[UUID, dict[str, list[UUID]]]:
+    return {tenant: {"digests": sorted({c.digest for _, c in pairs})} for tenant, pairs in wanted.items()}

@@ -27,7 +27,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from interlock.clock import Clock
-from interlock.db.batch import Batch, Gate
+from interlock.db.batch import Batch, Foresees, Gate
 from interlock.db.database import connect_service
 from interlock.db.queries import load_queries
 from interlock.db.signals import Notifier
@@ -255,7 +255,10 @@ class Writer:
     ) -> dict[UUID, Refusal]:
         """One transaction. Gates lock in one global order and refuse; then only the winners' rows are written."""
         batch = Batch(connection, units, again=again)
-        await batch.begin()
+        foreseen = (
+            () if again else [ask for gate in self._gates if isinstance(gate, Foresees) for ask in gate.foresee(batch)]
+        )
+        await batch.begin(foreseen)
         self._clock.correct(batch.now)
         if again:
             await batch.find(FIND_UNITS)
