@@ -33,6 +33,14 @@ look_up.pending = {field = "state", is = "pending"}
 look_up.match = {payment = "{payment}"}
 """
 
+VOID = """
+void.method = "POST"
+void.path = "/keys/{key}/void"
+void.state = {field = "state", is = "void"}
+void.found = 409
+"""
+"""How a key of the provider is made void, for the end of an operation's table."""
+
 Connect = Callable[..., Connector]
 Ask = Callable[..., Request]
 Count = Callable[[str], Awaitable[int]]
@@ -77,6 +85,12 @@ async def connect() -> AsyncIterator[Connect]:
     yield make
     for connector in made:
         await connector.close()
+
+
+@pytest.fixture
+def voiding() -> dict[str, Any]:
+    """The same operations, with a way to make their keys void."""
+    return {name: table | tomllib.loads(VOID) for name, table in tomllib.loads(OPERATIONS).items()}
 
 
 @pytest.fixture
