@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import TypeVar, cast
+from collections.abc import Mapping
+from typing import cast
 
 from interlock.connectors.http.operation import KEY_HEADER, LookUp, Match, Operation, Shown, StateRule, Void
 from interlock.connectors.http.template import KEY, Body, Name, Template, plain
+from interlock.connectors.table import Table, text_of
 from interlock.errors import Refused
 from interlock.setting_forms import Problems
 from interlock.spelling import meant
-
-T = TypeVar("T")
 
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
 OPERATION_KEYS = (
@@ -58,61 +57,15 @@ def read_operations(
         place = f"{where}.operations.{name}"
         if not _ACTION.match(name):
             problems.add(place, f"{name[:60]!r} is no name of an action", "use letters, digits, _ and -")
-        table = _Table.of(value, place, OPERATION_KEYS, problems)
+        table = Table.of(value, place, OPERATION_KEYS, problems)
         if table is not None:
             read[name] = _operation(name, table, can_look_up=can_look_up, can_void=can_void)
     problems.raise_any()
     return read
 
 
-class _Table:
-    """One table under reading; what is wrong goes to the problems, and a blank stands in for it.
-
-    Args:
-        values: The table.
-        where: Its place.
-        problems: Gathers.
-    """
-
-    def __init__(self, values: Mapping[str, object], where: str, problems: Problems) -> None:
-        self.values = values
-        self.where = where
-        self.problems = problems
-
-    @classmethod
-    def of(cls, value: object, where: str, known: tuple[str, ...], problems: Problems) -> _Table | None:
-        if not isinstance(value, Mapping):
-            problems.add(where, "is no table", f"write [{where}]")
-            return None
-        values = cast("Mapping[str, object]", value)
-        for key in values:
-            if key not in known:
-                problems.add(f"{where}.{key}", "there is no such setting", meant(key, known))
-        return cls(values, where, problems)
-
-    def add(self, key: str, what: str, todo: str) -> None:
-        self.problems.add(f"{self.where}.{key}", what, todo)
-
-    def read(self, key: str, form: Callable[[object], T], default: T, *, required: str = "") -> T:
-        """A value by its form, the default where it is absent; ``required`` is what to do about that."""
-        if key not in self.values:
-            if required:
-                self.add(key, "is missing", required)
-            return default
-        try:
-            return form(self.values[key])
-        except Refused as cause:
-            self.add(key, cause.what, cause.todo)
-            return default
-
-    def inner(self, key: str, known: tuple[str, ...]) -> _Table | None:
-        if key not in self.values:
-            return None
-        return _Table.of(self.values[key], f"{self.where}.{key}", known, self.problems)
-
-
-def _operation(name: str, table: _Table, *, can_look_up: bool, can_void: bool) -> Operation:
-    body = table.read("body", _body, None)
+def _operation(name: str, table: Table, *, can_look_up: bool, can_void: bool) -> Operation:
+    body = table.read("body", body_of, None)
     look_up_table = _declared(table, "look_up", LOOK_UP_KEYS, can=can_look_up, how="how its effect is found by its key")
     void_table = _declared(table, "void", VOID_KEYS, can=can_void, how="how its key is made void")
     look_up = None if look_up_table is None else _look_up(look_up_table, body)
@@ -123,8 +76,8 @@ def _operation(name: str, table: _Table, *, can_look_up: bool, can_void: bool) -
         path=table.read("path", _path, Template(()), required='write the path, as in "/payments"'),
         body=body,
         success=table.read("success", _successes, frozenset({200, 201})),
-        not_executed=table.read("not_executed", _failures, frozenset[int]()),
-        refused=table.read("refused", _failures, frozenset[int]()),
+        not_executed=table.read("not_executed", failures, frozenset[int]()),
+        refused=table.read("refused", failures, frozenset[int]()),
         pending=_state(table, "pending") or (look_up.shown.pending if look_up else None),
         done=_state(table, "done") or (look_up.shown.done if look_up else None),
         look_up=look_up,
@@ -139,7 +92,7 @@ def _operation(name: str, table: _Table, *, can_look_up: bool, can_void: bool) -
     return operation
 
 
-def _declared(table: _Table, key: str, known: tuple[str, ...], *, can: bool, how: str) -> _Table | None:
+def _declared(table: Table, key: str, known: tuple[str, ...], *, can: bool, how: str) -> Table | None:
     """The inner table of an ability, which must be there exactly if the connector says that it has the ability."""
     if can and key not in table.values:
         table.add(key, f"is missing, which can_{key} needs", f"say {how}, or set can_{key} = false")
@@ -149,11 +102,11 @@ def _declared(table: _Table, key: str, known: tuple[str, ...], *, can: bool, how
     return inner
 
 
-def _void(table: _Table, body: Body, look_up: LookUp | None) -> Void:
+def _void(table: Table, body: Body, look_up: LookUp | None) -> Void:
     void = Void(
         method=table.read("method", lambda value: _one_of(value, METHODS), "POST", required='write "POST"'),
         path=table.read("path", _path, Template(()), required='write the path, as in "/keys/{key}/void"'),
-        body=table.read("body", _body, None),
+        body=table.read("body", body_of, None),
         voided=table.read("voided", _voided, frozenset({200})),
         state=_state(table, "state"),
         found=table.read("found", _statuses, frozenset[int]()),
@@ -179,7 +132,7 @@ def _names_key(body: Body) -> bool:
     return isinstance(body, dict) and any(_names_key(item) for item in body.values())
 
 
-def _look_up(table: _Table, body: Body) -> LookUp:
+def _look_up(table: Table, body: Body) -> LookUp:
     table.read("method", lambda value: _one_of(value, ("GET",)), "GET")
     look_up = LookUp(
         path=table.read("path", _path, Template(()), required='write the path, as in "/payments?key={key}"'),
@@ -192,11 +145,11 @@ def _look_up(table: _Table, body: Body) -> LookUp:
     return look_up
 
 
-def _shown(table: _Table, body: Body) -> Shown:
+def _shown(table: Table, body: Body) -> Shown:
     return Shown(_state(table, "pending"), _state(table, "done"), _matches(table, body))
 
 
-def _matches(table: _Table, body: Body) -> tuple[Match, ...]:
+def _matches(table: Table, body: Body) -> tuple[Match, ...]:
     given = table.values.get("match")
     known = tuple(cast("Mapping[str, object]", given)) if isinstance(given, Mapping) else ()
     match = table.inner("match", known)
@@ -218,7 +171,7 @@ def _matches(table: _Table, body: Body) -> tuple[Match, ...]:
 
 def _expected(value: object, body: Body) -> Template:
     """What an answer is held against: a template of its own, or the field of the body that it names."""
-    text = _text(value)
+    text = text_of(value)
     if "{" in text:
         return Template.parse(text)
     part: Body = body
@@ -230,19 +183,13 @@ def _expected(value: object, body: Body) -> Template:
     return scalar if isinstance(scalar, Template) else Template((scalar,))
 
 
-def _state(table: _Table, key: str) -> StateRule | None:
+def _state(table: Table, key: str) -> StateRule | None:
     inner = table.inner(key, STATE_KEYS)
     if inner is None:
         return None
     name = inner.read("field", _dotted, "", required='name the field of the answer, as in "state"')
     values = inner.read("is", _values, frozenset[str](), required="say which values it has then")
     return StateRule(name, values)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise Refused(f"{value!r} is no text", todo="write it in quotes")
-    return value
 
 
 def _one_of(value: object, known: tuple[str, ...]) -> str:
@@ -252,18 +199,18 @@ def _one_of(value: object, known: tuple[str, ...]) -> str:
 
 
 def _path(value: object) -> Template:
-    text = _text(value)
+    text = text_of(value)
     if not _PATH.match(text):
         raise Refused(f"{text[:60]!r} is no path", todo='begin with "/", and percent-encode spaces and other letters')
     return Template.parse(text)
 
 
 def _header(value: object) -> str:
-    if not _HEADER.match(_text(value)):
+    if not _HEADER.match(text_of(value)):
         raise Refused(f"{value!r} is no name of a header", todo="use letters, digits and -")
-    if _text(value).lower() in _OTHERS_HEADERS:
+    if text_of(value).lower() in _OTHERS_HEADERS:
         raise Refused(f"{value!r} carries something else", todo=f"leave it out for {KEY_HEADER}, or name another")
-    return _text(value)
+    return text_of(value)
 
 
 def _boolean(value: object) -> bool:
@@ -273,9 +220,9 @@ def _boolean(value: object) -> bool:
 
 
 def _dotted(value: object) -> str:
-    if not _DOTTED.match(_text(value)):
+    if not _DOTTED.match(text_of(value)):
         raise Refused(f"{value!r} is no field", todo="write name or name.name")
-    return _text(value)
+    return text_of(value)
 
 
 def _listed(value: object) -> list[object]:
@@ -283,7 +230,7 @@ def _listed(value: object) -> list[object]:
 
 
 def _names(value: object) -> tuple[str, ...]:
-    names = tuple(_text(item) for item in _listed(value))
+    names = tuple(text_of(item) for item in _listed(value))
     if not names:
         raise Refused("names nothing", todo='write ["amount"], or remove it')
     return names
@@ -326,14 +273,24 @@ def _voided(value: object) -> frozenset[int]:
     return statuses
 
 
-def _failures(value: object) -> frozenset[int]:
+def failures(value: object) -> frozenset[int]:
+    """Statuses of an answer that says that something failed, one or a list.
+
+    Raises:
+        Refused: it is anything else.
+    """
     statuses = _statuses(value)
     if min(statuses) < 400:  # noqa: PLR2004 - RFC 9110
         raise Refused(f"{min(statuses)} is no status of failure", todo="write statuses from 400 to 599")
     return statuses
 
 
-def _body(value: object, depth: int = 0) -> Body:
+def body_of(value: object, depth: int = 0) -> Body:
+    """JSON whose texts are templates.
+
+    Raises:
+        Refused: a text is no template, a number has a fraction, or it is too deep.
+    """
     if depth > _DEEPEST:
         raise Refused(f"is more than {_DEEPEST} tables deep", todo="make it flatter")
     if isinstance(value, str):
@@ -341,7 +298,7 @@ def _body(value: object, depth: int = 0) -> Body:
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, list):
-        return [_body(item, depth + 1) for item in cast("list[object]", value)]
+        return [body_of(item, depth + 1) for item in cast("list[object]", value)]
     if isinstance(value, dict):
-        return {key: _body(item, depth + 1) for key, item in cast("dict[str, object]", value).items()}
+        return {key: body_of(item, depth + 1) for key, item in cast("dict[str, object]", value).items()}
     raise Refused(f"{value!r} has no exact form in JSON", todo="write it in quotes")
