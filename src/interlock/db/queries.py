@@ -174,13 +174,21 @@ def load_queries(module_file: str) -> Queries:
     return _load(Path(module_file).with_name("queries.sql"))
 
 
-@functools.cache
-def _load(path: Path) -> Queries:
+def read_blocks(path: Path) -> dict[str, str]:
+    """The statements of a file by their names, without declaring them as statements on our own schema.
+
+    Raises:
+        InterlockError: it names a statement twice.
+    """
     parts = _NAME.split(path.read_text(encoding="utf-8"))
     names, bodies = parts[1::2], parts[2::2]
     if len(set(names)) != len(names):
         raise InterlockError(f"{path.name} names a statement twice", where=str(path))
-    texts = {name: body.strip() for name, body in zip(names, bodies, strict=True)}
-    queries = Queries(path.parent.name, texts)
+    return {name: body.strip() for name, body in zip(names, bodies, strict=True)}
+
+
+@functools.cache
+def _load(path: Path) -> Queries:
+    queries = Queries(path.parent.name, read_blocks(path))
     files.append(queries)
     return queries
