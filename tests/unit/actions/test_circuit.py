@@ -1,0 +1,167 @@
+"""The circuit breaker's rules, without a database."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from interlock.actions.circuit import (
+    RAMP,
+    ROOM,
+    Circuit,
+    CircuitRules,
+    CircuitState,
+    admit,
+    closed,
+    failed,
+    opened_by_hand,
+    succeeded,
+    why_not,
+)
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+RULES = CircuitRules(failures=5, pause=timedelta(seconds=1), longest=timedelta(seconds=60))
+TIMEOUT = timedelta(seconds=10)
+
+
+def at(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def fail(circuit: Circuit, when: datetime, *, times: int = 1, sent: datetime | None = None) -> Circuit:
+    for _ in range(times):
+        circuit = failed(circuit, when, sent_at=sent or when, what="in doubt 503", rules=RULES, jitter=0.5)
+    return circuit
+
+
+def opened() -> Circuit:
+    return fail(closed("payments", NOW), NOW, times=5)
+
+
+def probing() -> Circuit:
+    """A second after it opened: the probe is under way."""
+    circuit, until = admit(opened(), at(1), TIMEOUT, 0.5)
+    assert until is None
+    return circuit
+
+
+def recovering() -> Circuit:
+    return succeeded(probing(), at(1.1), sent_at=at(1))
+
+
+def test_failures_in_a_row_open_it_and_a_success_between_them_counts_anew() -> None:
+    circuit = fail(closed("payments", NOW), NOW, times=4)
+    assert circuit.state is CircuitState.CLOSED
+    assert not circuit.is_well
+    assert admit(circuit, NOW, TIMEOUT, 0.5) == (circuit, None)
+    circuit = succeeded(circuit, NOW, sent_at=NOW)
+    assert circuit.is_well
+    assert fail(circuit, NOW, times=4).state is CircuitState.CLOSED
+    circuit = fail(circuit, NOW, times=5)
+    assert (circuit.state, circuit.openings, circuit.retry_at) == (CircuitState.OPEN, 1, at(1))
+    assert "5 failures in a row, the last: in doubt 503" in why_not(circuit)
+
+
+def test_while_it_is_open_nothing_goes_and_each_is_told_another_time() -> None:
+    circuit, times = opened(), list[datetime]()
+    for _ in range(200):
+        circuit, until = admit(circuit, at(0.5), TIMEOUT, 0.0)
+        assert until is not None
+        times.append(until)
+    assert times[0] == at(1)  # the probe
+    assert len({*times}) == 200
+    for second in range(7):
+        in_second = [one for one in times if at(1 + second) <= one < at(2 + second)]
+        assert len(in_second) == 2**second
+    assert times[-1] < at(9)
+
+
+def test_one_probe_goes_and_the_others_wait_for_its_answer() -> None:
+    circuit = probing()
+    assert circuit.state is CircuitState.RECOVERING
+    for seconds in (1.0, 2.5, 12.9):
+        _, until = admit(circuit, at(seconds), TIMEOUT, 0.5)
+        assert until is not None
+        assert at(seconds + 1) <= until <= at(seconds + 9)
+    again, until = admit(circuit, at(1) + TIMEOUT + ROOM, TIMEOUT, 0.5)
+    assert until is None, "a probe that is never heard of is followed by another"
+    assert again.retry_at == at(1) + 2 * (TIMEOUT + ROOM)
+
+
+def test_an_answer_to_what_was_sent_before_the_probe_proves_nothing() -> None:
+    circuit = probing()
+    assert succeeded(circuit, at(1.2), sent_at=at(-3)) == circuit
+    assert fail(circuit, at(1.2), sent=at(-3)) == circuit
+    assert fail(opened(), at(0.5), times=9) == opened(), "what was under way when it opened ends late"
+
+
+@pytest.mark.parametrize("openings", [1, 2, 3, 10, 1000])
+def test_a_failed_probe_opens_it_for_twice_as_long(openings: int) -> None:
+    circuit = opened()
+    when = NOW
+    for _ in range(openings - 1):
+        when = circuit.retry_at or when
+        circuit, _ = admit(circuit, when, TIMEOUT, 0.5)
+        circuit = fail(circuit, when)
+        assert circuit.state is CircuitState.OPEN
+    assert circuit.retry_at == when + min(timedelta(seconds=2 ** min(openings - 1, 20)), RULES.longest)
+    assert circuit.promised == 0
+
+
+def test_the_pace_doubles_each_second_until_it_closes() -> None:
+    """Whatever comes, and however often: after k seconds 2^k went, and what a quarter of a second adds."""
+    circuit, chance, seconds, went = recovering(), random.Random(1), 1.1, list[float]()
+    while circuit.state is CircuitState.RECOVERING and seconds < 20:
+        circuit, until = admit(circuit, at(seconds), TIMEOUT, chance.random())
+        if until is None:
+            went.append(seconds - 1.1)
+        else:
+            assert until > at(seconds)
+        seconds += 0.002
+    assert circuit.is_well
+    assert circuit.openings == 0
+    assert went[-1] == pytest.approx(RAMP.total_seconds(), abs=0.01)
+    for second in range(1, 7):
+        assert 2**second - 1 <= sum(one < second for one in went) <= 2 ** (second + 0.25)
+
+
+def test_who_comes_when_told_is_let_through() -> None:
+    """Two hundred cases that wait: nearly all go at the time that they were given, and none much later."""
+    circuit, waiting = opened(), list[datetime]()
+    chance = random.Random(2)
+    for _ in range(200):
+        circuit, until = admit(circuit, at(0.2), TIMEOUT, chance.random())
+        waiting.append(until or NOW)
+    turned, went = 0, list[datetime]()
+    while waiting:
+        waiting.sort()
+        when = waiting.pop(0)
+        circuit, until = admit(circuit, when, TIMEOUT, chance.random())
+        if until:
+            turned += 1
+            waiting.append(until)
+        else:
+            went.append(when)
+            circuit = succeeded(circuit, when + timedelta(milliseconds=20), sent_at=when)
+    assert len(went) == 200
+    assert turned <= 20
+    assert went[-1] < at(10)
+
+
+def test_a_failure_while_recovering_opens_it_again() -> None:
+    circuit = fail(recovering(), at(3))
+    assert (circuit.state, circuit.openings) == (CircuitState.OPEN, 2)
+
+
+def test_by_hand_it_stays_open_whatever_happens() -> None:
+    circuit = opened_by_hand(closed("payments", NOW), NOW, who="rosa", why="their maintenance")
+    assert circuit.by_hand
+    for when in (NOW, at(3600)):
+        same, until = admit(circuit, when, TIMEOUT, 0.5)
+        assert same == circuit
+        assert until == when + timedelta(seconds=10)
+    assert succeeded(circuit, at(9), sent_at=at(8)) == circuit
+    assert fail(circuit, at(9)) == circuit
+    assert why_not(circuit) == "the circuit of payments was opened by rosa: their maintenance"
