@@ -129,6 +129,10 @@ class Unit:
                 raise ValueError("a unit of work writes a ledger entry that bears the id of its stamp: see first_entry")
             self.stamp, self.writes = stamp, writes
 
+    def renew(self) -> None:
+        """Be built anew under a new id: nothing of it was written, for sure."""
+        self.stamp, self.writes, self.doubtful = None, (), False
+
     @property
     def id(self) -> UUID:
         """The unit's id, once it has been prepared."""
