@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,9 @@ from interlock.actions.connector import Connector, Request
 from interlock.connector_settings import ConnectorSettings
 from interlock.connectors.registry import make_connector
 from interlock.sim import FaultPlan, SimulatedProvider
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.fault.connectors.wire import Wire, serving
 
 OPERATIONS = """
 [pay]
@@ -114,3 +119,12 @@ def count(provider: SimulatedProvider) -> Count:
         return sum(entry.key == key and entry.state in {"settled", "refunded"} for entry in provider.book())
 
     return by_book
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[Wire]:
+    """A server that answers with whatever bytes the test wants."""
+    served = Wire()
+    async with serving(served.converse) as port:
+        served.url = f"http://127.0.0.1:{port}"
+        yield served

@@ -96,7 +96,7 @@ def judge_look_up(look_up: LookUp, answer: Answer, request: Request) -> LookedUp
     said = f"it answered {_phrase(answer.status)}{_said(answer.body)}"
     if answer.status != look_up.found:
         return Unknown(said)
-    shown = _object(answer.body)
+    shown = json_object(answer.body)
     if shown is None:
         return Unknown(f"{said}, with a body that is no JSON object")
     return _judge_shown(look_up.shown, shown, said, request)
@@ -109,7 +109,7 @@ def judge_void(void: Void, answer: Answer, request: Request) -> Voidance | None:
         None where an effect came first and the answer does not show it: it is to be looked up.
     """
     said = f"it answered {_phrase(answer.status)}{_said(answer.body)}"
-    shown = _object(answer.body)
+    shown = json_object(answer.body)
     if answer.status in void.voided:
         state = plain(field(shown, void.state.field)) if void.state else None
         if void.state and state not in void.state.values:
@@ -133,7 +133,7 @@ def code_of(dotted: str, answer: Answer) -> str:
         dotted: The field's dotted name; empty: there is none.
         answer: The answer.
     """
-    name = plain(field(_object(answer.body), dotted)) if dotted else None
+    name = plain(field(json_object(answer.body), dotted)) if dotted else None
     return _CONTROL.sub("_", name)[:LONGEST_CODE] if name else str(answer.status)
 
 
@@ -170,7 +170,7 @@ def _judge_shown(how: Shown, shown: dict[str, Any], said: str, request: Request)
 
 
 def _judge_success(operation: Operation, answer: Answer, said: str, wait: timedelta | None) -> Sent:
-    shown = _object(answer.body)
+    shown = json_object(answer.body)
     if shown is None:
         return InDoubt(f"{said}, with a body that is no JSON object", wait, "unreadable")
     pending, unclear = _stands(shown, operation.pending, operation.done)
@@ -209,7 +209,7 @@ def _is_refusal(status: int) -> bool:
     return 400 <= status < 500 and status in _REGISTERED and status not in _DOUBTFUL  # noqa: PLR2004 - RFC 9110
 
 
-def _object(body: bytes) -> dict[str, Any] | None:
+def json_object(body: bytes) -> dict[str, Any] | None:
     """A body as a JSON object; None if it is none, or JSON that we could not store or read in two ways.
 
     Numbers with a fraction are kept as text, digit by digit: an amount is never a float.
@@ -224,7 +224,7 @@ def _object(body: bytes) -> dict[str, Any] | None:
 
 def _said(body: bytes) -> str:
     """Title and detail of problem details (RFC 9457), or what stands for them, on one line and cut."""
-    shown = _object(body)
+    shown = json_object(body)
     if shown is None:
         return ""
     texts = [shown.get(name) for name in ("title", "detail", "message", "error")]

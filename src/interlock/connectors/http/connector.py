@@ -15,6 +15,7 @@ from interlock.actions.connector import (
     Absent,
     LookedUp,
     Permanent,
+    Read,
     Request,
     Sent,
     Transient,
@@ -25,6 +26,7 @@ from interlock.connector_settings import ConnectorSettings, refuse_unused
 from interlock.connectors.http.answer import judge, judge_look_up, judge_void
 from interlock.connectors.http.exchange import Exchange, Lost, Outgoing
 from interlock.connectors.http.operation import LookUp
+from interlock.connectors.http.reads import judge_read, read_readings
 from interlock.connectors.http.tables import read_operations
 from interlock.connectors.http.template import Body, Template, filled
 from interlock.errors import ConfigInvalid, Refused
@@ -66,12 +68,13 @@ class HttpConnector:
             raise ConfigInvalid(
                 f"{terms.url[:60]!r} is no address to add a path to", where=where, todo="write https://HOST/PATH"
             )
-        refuse_unused(terms, "reads", "options")
+        refuse_unused(terms, "options")
         self._name = name
         self._terms = terms
         self._now = now
+        self._readings = read_readings(terms.reads, where)
         self._operations = read_operations(
-            terms.operations, where, can_look_up=terms.can_look_up, can_void=terms.can_void
+            terms.operations, where, can_look_up=terms.can_look_up, can_void=terms.can_void, needed=not terms.reads
         )
         self._exchange = Exchange(terms, now=now, environ=environ)
 
@@ -140,6 +143,21 @@ class HttpConnector:
             found = await self._looked_up(operation.look_up, request)
             return _NOT_THERE if isinstance(found, Absent) else found
         return _without(said or _NOT_THERE, secret)
+
+    async def read_fact(self, name: str, parameters: Mapping[str, Any], deadline: datetime) -> Read | Unknown:
+        """Read a fact by a GET. Never raises."""
+        reading = self._readings.get(name)
+        if reading is None:
+            return Unknown(f"connectors.{self._name} has no reading {name!r}; {meant(name, self._readings)}")
+        try:
+            url = self._terms.url + reading.path.path("", parameters)
+            secret = await self._exchange.token()
+        except _UNSENDABLE as cause:
+            return Unknown(f"{name} cannot be read: {_what(cause)}")
+        answer = await self._exchange.send(_signed(Outgoing("GET", url, {}, None, deadline), secret))
+        if isinstance(answer, Lost):
+            return Unknown(answer.what)
+        return judge_read(reading, answer)
 
     async def close(self) -> None:
         """Let go of connections; what is asked afterwards is not sent."""

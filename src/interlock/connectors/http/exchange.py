@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -145,7 +146,8 @@ class Exchange:
             return Lost("the connector is closed", "closed", unsent=True)
         if seconds <= 0:
             return Lost("its deadline had passed before it was sent", "late", unsent=True)
-        place = f"{outgoing.method} {self._terms.url}"
+        # without path and query: of some addresses they are the credential
+        place = f"{outgoing.method} {urlsplit(self._terms.url)._replace(path='', query='').geturl()}"
         trail = _Trail()
         try:
             request = self._request(outgoing, seconds, trail)

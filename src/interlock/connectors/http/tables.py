@@ -36,7 +36,7 @@ _NO_BODY = frozenset({204, 205})
 
 
 def read_operations(
-    tables: Mapping[str, object], where: str, *, can_look_up: bool, can_void: bool = False
+    tables: Mapping[str, object], where: str, *, can_look_up: bool, can_void: bool = False, needed: bool = True
 ) -> dict[str, Operation]:
     """Read all operations of a connector.
 
@@ -45,12 +45,13 @@ def read_operations(
         where: The connector's place in the settings, for messages.
         can_look_up: Whether the connector says that effects can be found by key.
         can_void: Whether it says that keys can be made void.
+        needed: Whether it has nothing else to do, so that there must be some.
 
     Raises:
         ConfigInvalid: anything is unknown, missing or malformed; all of it is named, with what to do.
     """
     problems = Problems()
-    if not tables:
+    if needed and not tables:
         problems.add(where, "there are no operations", f"write a table [{where}.operations.NAME] for each action")
     read: dict[str, Operation] = {}
     for name, value in tables.items():
