@@ -157,3 +157,47 @@ async def test_an_answer_without_end_is_left_at_its_limit(connect: Connect, ask:
         sent = await connect(f"http://127.0.0.1:{port}").send(ask("k", seconds=4))
     assert isinstance(sent, InDoubt)
     assert "the answer has more than 1,000,000 bytes" in sent.what
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+async def test_what_a_kept_connection_loses_is_not_sent_again(connect: Connect, ask: Ask, method: str) -> None:
+    """Many clients send PUT and DELETE anew by themselves when a kept connection breaks: nobody would know of it."""
+    heads: list[bytes] = []
+
+    async def once_kept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the first request of a connection and keep it; read the second whole, and hang up."""
+        for answers in (True, False):
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            if answers:
+                writer.write(OK + JSON + b'Content-Length: 19\r\n\r\n{"state":"settled"}')
+
+    async with serving(once_kept) as port:
+        pay = {"method": method, "path": "/payments"}
+        connector = connect(f"http://127.0.0.1:{port}", operations={"pay": pay}, can_look_up=False)
+        assert isinstance(await connector.send(ask("first")), Done)
+        lost = await connector.send(ask("second"))
+    assert isinstance(lost, InDoubt)
+    assert (lost.code, len(heads)) == ("answer-lost", 2)
+
+
+async def test_a_kept_connection_that_was_closed_since_is_not_used(connect: Connect, ask: Ask) -> None:
+    """Whatever was said on it meanwhile, as a 408 before hanging up, is no answer to the next request."""
+    said: list[asyncio.Event] = []
+
+    async def talkative(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK + JSON + b'Content-Length: 19\r\n\r\n{"state":"settled"}')
+        await writer.drain()
+        said.append(asyncio.Event())
+        await said[-1].wait()
+        writer.write(b"HTTP/1.1 422 No\r\nContent-Length: 0\r\n\r\n")
+
+    async with serving(talkative) as port:
+        pay = {"method": "POST", "path": "/payments"}
+        connector = connect(f"http://127.0.0.1:{port}", operations={"pay": pay}, can_look_up=False)
+        assert isinstance(await connector.send(ask("first")), Done)
+        said[0].set()
+        await asyncio.sleep(0.05)
+        assert isinstance(await connector.send(ask("second")), Done)
+        said[1].set()
+        assert len(said) == 2

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
+import h11
 
 from interlock.actions.connector import InDoubt, Sent, Transient
 from interlock.connector_settings import ConnectorSettings
 from interlock.connectors.http.answer import LARGEST_ANSWER, Answer
+from interlock.connectors.http.wire import Busy, Connections, NoConnection, TooLarge, Trail
+from interlock.connectors.secret import fetch_secret
+from interlock.connectors.unreachable import why_unreachable
 from interlock.errors import ConfigInvalid
 
 DEADLINE_HEADER = "X-Request-Deadline"
@@ -34,7 +34,9 @@ _IDLE_SECONDS = 5.0
 _SHARE = 0.3
 """Of a request's time, the most that waiting for a free connection, connecting, and the TLS handshake may each take.
 Together they end before the request does: cancelled from outside, a handshake leaves its socket open."""
-_DEEPEST_CAUSE = 8
+# Nothing of the environment takes part: no proxy, no .netrc, no cookie. What one tenant's request is told to remember
+# must not travel with the next one's.
+_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "interlock"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +79,6 @@ class Lost:
         return Transient(self.what, code=self.code) if self.unsent else InDoubt(self.what, code=self.code)
 
 
-class _TooLarge(Exception):
-    """The body is larger than what is read."""
-
-
-class _Trail:
-    """How far a request came, as the HTTP library tells."""
-
-    def __init__(self) -> None:
-        self._last = ""
-
-    async def note(self, event: str, _details: Mapping[str, Any]) -> None:
-        """Take one event of httpcore: ``connection.connect_tcp.started``, ``http11.send_request_headers.started``."""
-        self._last = event
-
-    @property
-    def is_connecting(self) -> bool:
-        """Whether it was seen that the connection was still being made; then no byte of the request was sent."""
-        return self._last.startswith("connection.")
-
-
 class Exchange:
     """Connections to one outside system. Owned by one event loop, in which it makes them when it first needs one.
 
@@ -112,7 +94,7 @@ class Exchange:
         self._terms = terms
         self._now = now
         self._environ = environ
-        self._client: httpx.AsyncClient | None = None
+        self._connections: Connections | None = None
         self._closed = False
 
     async def secret(self) -> str:
@@ -121,12 +103,7 @@ class Exchange:
         Raises:
             ConfigInvalid: it is not there; its text is in no message.
         """
-        reference = self._terms.secret
-        if reference is None:
-            return ""
-        if reference.source == "file":
-            return await asyncio.to_thread(reference.resolve, self._environ)
-        return reference.resolve(self._environ)
+        return await fetch_secret(self._terms.secret, self._environ)
 
     async def token(self) -> str:
         """The secret as a bearer token; empty if there is none.
@@ -148,104 +125,80 @@ class Exchange:
             return Lost("its deadline had passed before it was sent", "late", unsent=True)
         # without path and query: of some addresses they are the credential
         place = f"{outgoing.method} {urlsplit(self._terms.url)._replace(path='', query='').geturl()}"
-        trail = _Trail()
-        try:
-            request = self._request(outgoing, seconds, trail)
-        except (httpx.InvalidURL, ValueError, TypeError) as cause:
-            return Lost(f"{place}: it cannot be sent: {_cut(cause)}", "unsendable", unsent=True)
+        trail = Trail()
         try:
             async with asyncio.timeout(seconds):
-                return await self._converse(request)
+                return await self._converse(outgoing, seconds, trail)
         except Exception as cause:  # noqa: BLE001 - a surprise in a library says nothing about the effect
             return _lost(cause, place, seconds, trail)
 
     async def close(self) -> None:
         """Let go of connections; what is asked afterwards is not sent."""
         self._closed = True
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        if self._connections is not None:
+            self._connections.close()
 
-    def _request(self, outgoing: Outgoing, seconds: float, trail: _Trail) -> httpx.Request:
+    async def _converse(self, outgoing: Outgoing, seconds: float, trail: Trail) -> Answer:
         deadline = outgoing.deadline.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return self._connections().build_request(
+        address = urlsplit(outgoing.url)
+        content = outgoing.content or b""
+        headers = {
+            "Host": address.netloc,
+            **_HEADERS,
+            **outgoing.headers,
+            DEADLINE_HEADER: deadline,
+            **({"Content-Length": str(len(content))} if content or outgoing.method != "GET" else {}),
+        }
+        target = (address.path or "/") + (f"?{address.query}" if address.query else "")
+        response = await self._origin().converse(
             outgoing.method,
-            outgoing.url,
-            headers={**outgoing.headers, DEADLINE_HEADER: deadline},
-            content=outgoing.content,
-            timeout=httpx.Timeout(None, connect=seconds * _SHARE, pool=seconds * _SHARE),
-            extensions={"trace": trail.note},
+            target.encode("ascii"),
+            [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()],
+            content,
+            patience_s=seconds * _SHARE,
+            largest=LARGEST_ANSWER,
+            trail=trail,
         )
-
-    async def _converse(self, request: httpx.Request) -> Answer:
-        response = await self._connections().send(request, stream=True)
-        try:
-            body = bytearray()
-            async for part in response.aiter_raw():
-                body += part
-                if len(body) > LARGEST_ANSWER:
-                    raise _TooLarge
-        finally:
-            await response.aclose()
         # A body in a coding that was not asked for is no JSON, and is judged as such; inflating it could fill the
         # memory.
-        return Answer(
-            status=response.status_code, body=bytes(body), retry_after=response.headers.get("Retry-After", "").strip()
-        )
+        return Answer(status=response.status, body=response.body, retry_after=response.header(b"retry-after"))
 
-    def _connections(self) -> httpx.AsyncClient:
-        if self._client is None:
-            self._client = httpx.AsyncClient(
-                headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "interlock"},
-                # What one tenant's request is told to remember must not travel with the next one's.
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-                follow_redirects=False,
-                # Neither a proxy nor a .netrc of the environment may see or add a credential.
-                trust_env=False,
-                limits=httpx.Limits(
-                    max_connections=MOST_CONNECTIONS,
-                    max_keepalive_connections=MOST_CONNECTIONS,
-                    keepalive_expiry=_IDLE_SECONDS,
-                ),
+    def _origin(self) -> Connections:
+        if self._connections is None:
+            address = urlsplit(self._terms.url)
+            secure = address.scheme == "https"
+            self._connections = Connections(
+                address.hostname or "",
+                address.port or (443 if secure else 80),
+                tls=ssl.create_default_context() if secure else None,
+                most=MOST_CONNECTIONS,
+                idle_s=_IDLE_SECONDS,
             )
-        return self._client
+        return self._connections
 
 
-def _lost(cause: Exception, place: str, seconds: float, trail: _Trail) -> Lost:
+def _lost(  # noqa: PLR0911 - one line for each way to lose an answer
+    cause: Exception, place: str, seconds: float, trail: Trail
+) -> Lost:
     """Why there is no answer. INVARIANT: unsent only where it is known that no byte of the request was sent."""
+    unsent = not trail.begun
     match cause:
-        case TimeoutError():
-            return Lost(f"{place}: no answer within {seconds:.1f} s", "timeout", unsent=trail.is_connecting)
-        case httpx.PoolTimeout():
-            return Lost(f"{place}: all {MOST_CONNECTIONS} connections were busy", "busy", unsent=True)
-        case httpx.ConnectTimeout():
-            return Lost(f"{place}: no connection within {seconds * _SHARE:.1f} s", "connect-timeout", unsent=True)
-        case httpx.ConnectError():
-            return Lost(f"{place}: no connection: {_cut(cause)}", _no_connection(cause), unsent=True)
-        case _TooLarge():
+        case NoConnection() if isinstance(cause.__cause__, TimeoutError):
+            return Lost(f"{place}: no connection within {seconds * _SHARE:.1f} s", "connect-timeout", unsent)
+        case NoConnection():
+            return Lost(f"{place}: no connection: {_cut(cause)}", why_unreachable(cause), unsent)
+        case Busy():
+            return Lost(f"{place}: all {MOST_CONNECTIONS} connections were busy", "busy", unsent)
+        case TooLarge():
             what = f"{place}: the answer has more than {LARGEST_ANSWER:,} bytes"
-            return Lost(what, "answer-too-large", unsent=False)
+            return Lost(what, "answer-too-large", unsent)
+        case TimeoutError():
+            return Lost(f"{place}: no answer within {seconds:.1f} s", "timeout", unsent)
+        case h11.LocalProtocolError() | UnicodeError() if unsent:
+            return Lost(f"{place}: it cannot be sent: {_cut(cause)}", "unsendable", unsent)
         case _:
             what = f"{place}: the answer was lost: {type(cause).__name__}: {_cut(cause)}"
-            return Lost(what, "answer-lost", unsent=trail.is_connecting)
-
-
-def _no_connection(cause: BaseException) -> str:
-    """In a word, why there is no connection: the system's own error lies behind the libraries'."""
-    behind: BaseException | None = cause
-    for _ in range(_DEEPEST_CAUSE):
-        match behind:
-            case None:
-                break
-            case ConnectionRefusedError():
-                return "connection-refused"
-            case socket.gaierror():
-                return "no-such-host"
-            case ssl.SSLError():
-                return "tls"
-            case _:
-                behind = behind.__cause__ or behind.__context__
-    return "no-connection"
+            return Lost(what, "answer-lost", unsent)
 
 
 def _cut(cause: Exception) -> str:
