@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
+from psycopg import AsyncConnection
 
 
 class Abilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,6 +187,32 @@ class Connector(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+@runtime_checkable
+class Transactional(Protocol):
+    """A connector whose effects are in Interlock's own database: effect and record are one transaction, never in doubt.
+
+    INVARIANT: what it does happens inside the connection's transaction, and with rights that do not reach Interlock's
+    own tables. It neither commits nor rolls back, and leaves role, search path and time limits as it found them.
+    """
+
+    def join(self, url: str) -> None:
+        """Learn where that database is, as the service's login, before anything is asked."""
+        ...
+
+    async def take_effect(self, connection: AsyncConnection[Any], request: Request) -> Done | Transient | Permanent:
+        """Have the effect; unless it is done, the transaction is rolled back. It may be asked again."""
+        ...
+
+
+@runtime_checkable
+class Examinable(Protocol):
+    """A connector that can tell before its first request whether the other side is fit to be acted on."""
+
+    async def examine(self, deadline: datetime) -> str:
+        """What is not fit, in words; empty if nothing is found. Causes no effect."""
         ...
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol, cast
 
-from interlock.actions.connector import Connector
+from interlock.actions.connector import Connector, Transactional
 from interlock.connector_settings import ConnectorSettings
 from interlock.errors import ConfigInvalid
 from interlock.spelling import meant
@@ -59,6 +59,12 @@ def make_connector(name: str, terms: ConnectorSettings, *, now: Callable[[], dat
         listed = " and ".join(sorted(offers))
         raise ConfigInvalid(f"{terms.kind!r} is offered by {listed}", where=where, todo="remove one of the packages")
     return _factory(next(iter(offers.values())), where)(name, terms, now)
+
+
+def join(connector: Connector, url: str) -> None:
+    """Tell a connector that acts in Interlock's own database where that is; nothing for any other."""
+    if isinstance(connector, Transactional):
+        connector.join(url)
 
 
 def _factory(entry: EntryPoint, where: str) -> Factory:

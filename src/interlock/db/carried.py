@@ -8,14 +8,22 @@ effect.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 from uuid import UUID
 
 from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
-from interlock.db.writer import Writer
 
 Build = Callable[[Stamp], Sequence[Write]]
 CarriedBuild = Callable[[Stamp, bool], Sequence[Write]]
 """Gives the writes of what is carried; told whether its ledger entry is the one by which the unit is found."""
+
+
+class WritesUnits(Protocol):
+    """The process's writer, or what writes a unit together with an effect."""
+
+    async def write(self, unit: Unit) -> Refusal | None:
+        """Write one unit; None, or why it was refused."""
+        ...
 
 
 class Carried:
@@ -40,7 +48,7 @@ class Carried:
 
     async def write(
         self,
-        writer: Writer,
+        writer: WritesUnits,
         tenant: UUID,
         build: Build | None,
         conditions: tuple[Condition, ...],
