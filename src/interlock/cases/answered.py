@@ -21,6 +21,7 @@ from interlock.errors import (
     ActionFailed,
     ComponentFailed,
     ContractViolated,
+    EventLate,
     InterlockError,
     KeyReused,
     StepFailed,
@@ -154,6 +155,8 @@ def error_of(stored: dict[str, Any]) -> InterlockError:
             return ContractViolated(what, msgspec.convert(stored["violations"], tuple[Violation, ...]), where=where)
         case KeyReused.code:
             return KeyReused(what, holder=stored["holder"], where=where)
+        case EventLate.code:
+            return EventLate(what, where=where)
         case ComponentFailed.code:
             return ComponentFailed(what, where=where)
         case _:

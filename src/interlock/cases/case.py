@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,11 +10,14 @@ from uuid import UUID
 from interlock.cases.journal import StepKind
 from interlock.cases.requests import (
     Act,
+    AwaitEvent,
     ContinueAs,
     Decide,
     Decided,
+    Fact,
     First,
     Gather,
+    ReadFact,
     Request,
     Review,
     Step,
@@ -44,15 +47,36 @@ class Case:
         self.workflow = workflow
         self.created_at = created_at
 
-    def decide(self, point: str, value: Mapping[str, Any], *, exposure: Money | None = None) -> Request[Decided]:
+    def fact(self, name: str, parameters: Mapping[str, Any]) -> Request[Fact]:
+        """Read a fact that the workflow's file declares, as it is now.
+
+        Args:
+            name: The fact's name.
+            parameters: What it is read by, such as the id of a vendor.
+        """
+        return ReadFact(StepKind.FACT, name, parameters, parameters)
+
+    def decide(
+        self,
+        point: str,
+        value: Mapping[str, Any],
+        *,
+        exposure: Money | None = None,
+        assumes: Sequence[Fact] = (),
+    ) -> Request[Decided]:
         """Take a decision at a point that the workflow's file declares.
 
         Args:
             point: The point's name.
             value: What to decide on; money as exact strings.
             exposure: The money at stake, if the point's file does not say where it stands.
+            assumes: The facts that it rests on. They are read again before an action begins because of it; if one is
+                another by then, the decision is taken anew instead.
         """
-        return Decide(StepKind.DECIDE, point, (value, exposure), value, exposure)
+        facts = tuple(assumes)
+        told = [[fact.name, fact.parameters, fact.value, fact.place] for fact in facts]
+        arguments = (value, exposure, told) if facts else (value, exposure)
+        return Decide(StepKind.DECIDE, point, arguments, value, exposure, facts)
 
     def act(
         self, name: str, payload: Mapping[str, Any], *, key: str = "", because: Decided | None = None
@@ -63,7 +87,8 @@ class Case:
             name: The action's name in the workflow's file.
             payload: What to ask for; a ``Money`` under ``amount`` is what the limits count.
             key: The idempotency key that the other side sees; by default the case's own, and the step's name.
-            because: The decision that it rests on; the action does not begin after that one's time limit.
+            because: The decision that it rests on. After that one's time limit, or when a fact that it assumed has
+                changed, the action does not begin; the case goes back to before the decision and takes it anew.
 
         Raises:
             ActionFailed: it ended without effect.
@@ -111,6 +136,21 @@ class Case:
             until: Or until when.
         """
         return Wait(StepKind.WAIT, name, (span, until), span, until)
+
+    def event(self, name: str, *, within: timedelta | None = None) -> Request[dict[str, Any]]:
+        """Wait for an outside event that the workflow's file declares, holding no process. Gives its payload.
+
+        Events of one name are taken in the order in which they came, each once; one that came before it was asked for
+        is kept.
+
+        Args:
+            name: The event's name.
+            within: How long to wait at most; None: for as long as it takes.
+
+        Raises:
+            EventLate: it did not come in time.
+        """
+        return AwaitEvent(StepKind.EVENT, name, within, within)
 
     def step(self, name: str, run: Callable[..., Any | Awaitable[Any]], *values: Any) -> Request[Any]:
         """Run a function outside the replay and keep its result.

@@ -13,13 +13,18 @@ from typing import Any
 import msgspec
 
 from interlock.actions.action import Action
+from interlock.actions.stale import assumed_of
 from interlock.actions.store import Attempt
+from interlock.cases.events import OutsideEvent
 from interlock.cases.record import CaseRecord
 from interlock.cases.store import CaseState, Quarantined
 from interlock.components.component import FiredRule
 from interlock.decisions.decision import Became, ComponentAsked, Decision
 from interlock.oversight.exception import CaseException
 from interlock.oversight.review import Review
+
+
+_SUPERSEDED = ("It no longer held when its action was to begin, and was taken anew.",)
 
 
 class Passage(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,13 +45,14 @@ def explain(record: CaseRecord) -> tuple[Passage, ...]:
     """The story of a case, in order of time."""
     case = record.case
     reviews = {review.id: review for review in record.reviews}
+    superseded = {entry.subject for entry in record.entries if entry.kind == "decision.superseded"}
     told = [Passage(at=case.created_at, title=f"Case {case.id} was received", lines=tuple(_received(record)))]
     told += [_quarantine(quarantined) for quarantined in record.quarantines]
     told += [
         Passage(
             at=decision.decided_at,
             title=f"Decision {decision.workflow}.{decision.point} ({decision.id})",
-            lines=tuple(_decision(decision)),
+            lines=(*_decision(decision), *(_SUPERSEDED if decision.id in superseded else ())),
         )
         for decision in record.decisions
     ]
@@ -59,6 +65,7 @@ def explain(record: CaseRecord) -> tuple[Passage, ...]:
         )
         for action in record.actions
     ]
+    told += [_event(event) for event in record.events]
     told += [_exception(exception) for exception in record.exceptions]
     return (*sorted(told, key=lambda passage: passage.at), _where_it_is(record))
 
@@ -79,6 +86,8 @@ def when(moment: datetime) -> str:
 def _received(record: CaseRecord) -> Iterator[str]:
     case = record.case
     yield f"Workflow {case.workflow} {case.version}, key {case.key!r}, {len(case.input)} bytes of input."
+    if case.caller:
+        yield f"Submitted by {case.caller}."
     yield f"It finishes on the code with the content hash {case.code.hex}."
 
 
@@ -107,6 +116,10 @@ def _decision(decision: Decision) -> Iterator[str]:
         yield f"Check {finding['code']} ({finding['severity']}): {finding['what']}"
     why = "; ".join(reason.what for reason in decision.why)
     yield f"Route: {decision.route}, because {why}."
+    for fact in assumed_of(decision.facts):
+        yield f"It assumed {fact.name} {_short(fact.parameters)}: {_short(fact.value)}, read at {when(fact.read_at)}."
+    if decision.supersedes:
+        yield f"It takes the place of the decision {decision.supersedes}, which no longer held."
     if decision.valid_until:
         yield f"An action may begin on its strength until {when(decision.valid_until)}."
     cost = f"Cost beside compute: {decision.cost:f} USD. " if decision.cost else ""
@@ -151,7 +164,7 @@ def _action(action: Action, attempts: tuple[Attempt, ...]) -> Iterator[str]:
     yield f"{amount}through the connector {action.connector}, domain {action.domain}, key {action.key!r}."
     yield f"Asked for: {_short(msgspec.json.decode(action.payload))}."
     if action.decision_id:
-        yield f"It rests on the decision {action.decision_id}."
+        yield f"It rests on the decision {action.decision_id}{_age(action)}."
     for attempt in attempts:
         detail = f": {attempt.detail}" if attempt.detail else ""
         ended = attempt.outcome or "no answer was recorded: its worker ended before"
@@ -162,6 +175,20 @@ def _action(action: Action, attempts: tuple[Attempt, ...]) -> Iterator[str]:
         yield f"{action.error}."
     ended = f" at {when(action.ended_at)}" if action.ended_at else ""
     yield f"State: {action.state}{ended}."
+
+
+def _age(action: Action) -> str:
+    """How old the decision was when it was carried out."""
+    sent = action.sent_at
+    if sent is None or action.decided_at is None:
+        return ""
+    return f", which was {(sent - action.decided_at).total_seconds():.3f} s old when this was sent"
+
+
+def _event(event: OutsideEvent) -> Passage:
+    lines = [f"{event.sender} sent {event.name}: {_short(msgspec.json.decode(event.payload))}."]
+    lines.append(f"The case took it at {when(event.taken_at)}." if event.taken_at else "The case has not taken it.")
+    return Passage(at=event.received_at, title=f"Event {event.name} ({event.id})", lines=tuple(lines))
 
 
 def _exception(exception: CaseException) -> Passage:

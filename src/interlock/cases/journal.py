@@ -31,6 +31,8 @@ class StepKind(StrEnum):
     RANDOM = "random"
     ID = "id"
     PATCHED = "patched"
+    FACT = "fact"
+    EVENT = "event"
 
 
 class StepState(StrEnum):
@@ -58,6 +60,12 @@ class Place:
         """The scope of a branch of a gather that stands here."""
         path = f"{self.ordinal}.{index}"
         return f"{self.scope}/{path}" if self.scope else path
+
+    @classmethod
+    def parse(cls, text: str) -> Place:
+        """A place as ``str`` writes it."""
+        scope, _, ordinal = text.rpartition(":")
+        return cls(scope, int(ordinal))
 
     def __str__(self) -> str:
         return f"{self.scope}:{self.ordinal}" if self.scope else str(self.ordinal)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from interlock.actions.action import Action
 from interlock.actions.store import ACTIONS_OF_CASE, ATTEMPTS_OF_ACTION, Attempt
+from interlock.cases.events import EVENTS_OF_CASE, OutsideEvent
 from interlock.cases.journal import Recorded
 from interlock.cases.store import FIND_CASE, JOURNAL_OF_CASE, QUARANTINES_OF_CASE, CaseRow, Quarantined
 from interlock.db.database import Database
@@ -32,6 +33,7 @@ class CaseRecord:
         attempts: Of each action, in order, by the action's id.
         exceptions: In order.
         quarantines: In order.
+        events: The outside events that came for it, in order.
         entries: Its ledger entries, in order.
     """
 
@@ -43,6 +45,7 @@ class CaseRecord:
     attempts: dict[UUID, tuple[Attempt, ...]]
     exceptions: tuple[CaseException, ...]
     quarantines: tuple[Quarantined, ...]
+    events: tuple[OutsideEvent, ...]
     entries: tuple[ReadEntry, ...]
 
 
@@ -71,5 +74,6 @@ async def read_record(database: Database, tenant: UUID, case_id: UUID) -> CaseRe
             },
             exceptions=tuple(await EXCEPTIONS_OF_CASE.all(connection, mine)),
             quarantines=tuple(await QUARANTINES_OF_CASE.all(connection, mine)),
+            events=tuple(await EVENTS_OF_CASE.all(connection, mine)),
             entries=tuple(await ENTRIES_OF_CASE.all(connection, mine)),
         )

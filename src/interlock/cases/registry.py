@@ -111,6 +111,8 @@ def _missing(declaration: Declaration, library: Library, file: Path) -> list[Vio
                 attempt(f"decisions.{name}.components", library.component, share.component)
         for check in point.checks:
             attempt(f"decisions.{name}.checks", library.check, check)
+    for name, event in declaration.events.items():
+        attempt(f"events.{name}", library.contract, event.contract)
     return problems
 
 

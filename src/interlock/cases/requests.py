@@ -44,6 +44,21 @@ class Decide(StepRequest["Decided"]):
 
     value: Mapping[str, Any] = field(default_factory=dict[str, Any])
     exposure: Money | None = None
+    assumes: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadFact(StepRequest["Fact"]):
+    """Read a fact as it is now."""
+
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AwaitEvent(StepRequest[dict[str, Any]]):
+    """Wait for an outside event."""
+
+    within: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +117,25 @@ class ContinueAs(Request[None]):
     """End this run and begin the next one with an empty journal."""
 
     value: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something about the outside world, as it was when the case read it. A decision that rests on it says so.
+
+    Attributes:
+        name: Its name in the workflow's file.
+        parameters: What it was read by.
+        value: What it was, as JSON; None where the other side knows of no such thing.
+        read_at: When it was read, UTC.
+        place: The step that read it.
+    """
+
+    name: str
+    parameters: Mapping[str, Any]
+    value: Any
+    read_at: datetime
+    place: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,12 +55,14 @@ class HoldsCase(Condition):
         states: The states that it may be in; empty: any.
         even_cancelled: Whether this goes on although the case is to be cancelled: what has begun is recorded, what it
             did is taken back. Nothing new begins.
+        unclaimed_since: The fence that it must still have while nobody runs it: what was read of it still holds.
     """
 
     case_id: UUID
     fence: int | None
     states: tuple[str, ...] = ()
     even_cancelled: bool = True
+    unclaimed_since: int | None = None
 
 
 class CaseGate:
@@ -95,6 +97,8 @@ def _why_not(condition: HoldsCase, case: HeldCase | None) -> Refusal | None:
         return Refusal("not-found", f"there is no case {condition.case_id}", holder=condition.case_id)
     if condition.fence is not None and (case.fence != condition.fence or case.state != "running"):
         return Refusal("fenced", f"case {case.id} belongs to another worker now", holder=case.id)
+    if condition.unclaimed_since is not None and case.fence != condition.unclaimed_since:
+        return Refusal("state", f"a worker has run case {case.id} meanwhile", holder=case.id)
     if case.cancelled and not condition.even_cancelled:
         return Refusal("cancelled", f"case {case.id} is to be cancelled", holder=case.id)
     if condition.states and case.state not in condition.states:

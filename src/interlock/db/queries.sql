@@ -36,6 +36,11 @@ select digest, holder, payload from idempotency_key where digest = any(%(digests
 -- name: give_keys_back
 delete from idempotency_key where digest = any(%(digests)s) and holder = any(%(holders)s)
 
+-- name: free_keys
+-- The key of what ended without having been sent: what takes its place may bear it.
+delete from idempotency_key k using json_to_recordset(%(rows)s::json) as r (digest uuid, holder uuid)
+where k.digest = r.digest and k.holder = r.holder
+
 -- name: hold_cases
 -- The case's row is the lock of everything that belongs to the case. Locked in order before anything is updated: an
 -- UPDATE from a sorted list still deadlocks.

@@ -32,8 +32,10 @@ from interlock.decisions.library import Library
 from interlock.decisions.point import DecisionPoint
 from interlock.decisions.route import Routed, choose_route, judge
 from interlock.decisions.store import ADD_DECISIONS, FIND_DECISION, FIND_KEY, NewDecision, canonical
-from interlock.errors import ContractViolated, Fenced, KeyReused, NotFound
+from interlock.errors import CancelWanted, ContractViolated, Fenced, KeyReused, NotFound
+from interlock.guards.scope import decision_scopes
 from interlock.guards.stop_gate import NotStopped
+from interlock.guards.stop_watch import StopWatch
 from interlock.ledger.ledger import first_entry, further_entry
 from interlock.money import Money
 from interlock.oversight.queue import count_waiting
@@ -41,6 +43,7 @@ from interlock.oversight.review import Question, urgency_of
 from interlock.oversight.store import ADD_REVIEWS, NewReview
 
 QUEUE_FULL_PAUSE = timedelta(seconds=30)
+STOPPED_PAUSE = timedelta(seconds=30)  # a case is woken when the stop ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,9 @@ class Asked:
         value: The input.
         exposure: The money at stake, if the caller knows it.
         case_id: The case that it belongs to, if any.
+        caller: Who asks, or who submitted its case; a stop may name them.
+        facts: What it assumes, as canonical JSON.
+        supersedes: The stale decision that it takes the place of.
         conditions: What else must hold in the commit, such as the case's fence.
         attach: Rows that belong into the same commit, such as the case's step.
     """
@@ -70,6 +76,9 @@ class Asked:
     value: Mapping[str, Any]
     exposure: Money | None = None
     case_id: UUID | None = None
+    caller: str = ""
+    facts: bytes | None = None
+    supersedes: UUID | None = None
     conditions: tuple[Condition, ...] = ()
     attach: Callable[[Stamp, Decision], Sequence[Write]] = lambda _stamp, _decision: ()
 
@@ -78,18 +87,26 @@ class Asked:
         """The point's full name."""
         return f"{self.workflow}.{self.point.name}"
 
+    def scopes(self, component: object) -> tuple[str, ...]:
+        """By which names the decision can be stopped, if this component answers."""
+        return decision_scopes(workflow=self.workflow, point=self.name, component=str(component), caller=self.caller)
+
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """No decision was taken: its queue is full, and intake is held rather than anything automated.
+    """No decision was taken: intake is held rather than anything automated.
+
+    Its queue is full; or it is stopped, and its point declares no person who could decide meanwhile.
 
     Attributes:
         why: In a sentence.
         pause: When to ask again.
+        held_by: The stop that holds it, if one does.
     """
 
     why: str
     pause: timedelta
+    held_by: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +127,13 @@ class Decider:
     Args:
         database: To read what is stored.
         writer: For the commit.
+        watch: Cuts off the asking of what is stopped.
     """
 
-    def __init__(self, database: Database, writer: Writer) -> None:
+    def __init__(self, database: Database, writer: Writer, watch: StopWatch) -> None:
         self._database = database
         self._writer = writer
+        self._watch = watch
 
     async def decide(self, asked: Asked) -> Decision | Deferred:
         """Decide, once.
@@ -138,9 +157,12 @@ class Decider:
             key=key,
             exposure=asked.exposure,
             now=self._database.clock.now(),
+            cutting=lambda component: self._watch.cutting(asked.tenant, asked.scopes(component)),
         )
         answered = time.perf_counter()
         verdicts = _judge(asked, asking)
+        if asking.stopped and not asking.person:
+            return Deferred(asking.stopped.what, STOPPED_PAUSE, asking.stopped.stop)
         draft = _draft(asked, data, asking, verdicts, started, answered)
         if draft.routed.route is Route.REVIEW:
             deferred = await self._hold_intake(asked)
@@ -172,6 +194,8 @@ class Decider:
     async def _commit(self, draft: _Draft) -> Decision | Deferred:
         """The one commit. A stop that is in force at this very moment sends the decision to a person."""
         refusal, decision = await self._write(draft)
+        if refusal and refusal.code == "stopped" and not draft.asking.person:
+            return Deferred(refusal.what, STOPPED_PAUSE, refusal.holder)
         if refusal and refusal.code == "stopped":
             routed = choose_route(
                 answered=draft.asking.best is not None,
@@ -195,6 +219,8 @@ class Decider:
                 decision = await FIND_DECISION.one(connection, {"id": refusal.holder})
             if decision:
                 return decision
+        if refusal and refusal.code == "cancelled":
+            raise CancelWanted(refusal.what, where=asked.name)
         raise Fenced(refusal.what if refusal else "not written", where=asked.name)
 
     async def _write(self, draft: _Draft) -> tuple[Refusal | None, Decision | None]:
@@ -207,10 +233,9 @@ class Decider:
             return [Write(ADD_DECISIONS, row), *_entry_and_review(draft, row, stamp), *asked.attach(stamp, made[0])]
 
         conditions = list(asked.conditions)
-        if draft.routed.route is Route.AUTOMATIC:
-            component = str(draft.asking.best.component) if draft.asking.best else ""
-            scopes = ("everything", f"workflow:{asked.workflow}", f"point:{asked.name}", f"component:{component}")
-            conditions.insert(0, NotStopped(scopes))
+        if draft.routed.route is not Route.REVIEW:  # a rejection is a decision of its component, too
+            component = draft.asking.best.component if draft.asking.best else ""
+            conditions.insert(0, NotStopped(asked.scopes(component)))
         if asked.case_id is None:
             digest = key_digest(asked.tenant, f"decision:{asked.name}", asked.key)
             conditions.append(TakesKey(digest, short_digest(draft.input)))
@@ -259,7 +284,7 @@ def _draft(
         verdicts=verdicts,
         shortfall=asking.shortfall,
         person=asking.person,
-        stopped="",
+        stopped=asking.stopped.what if asking.stopped else "",
     )
     took = {"components": round((answered - started) * 1e6), "rules": round((time.perf_counter() - answered) * 1e6)}
     return _Draft(asked, data, asking, verdicts, routed, took)
@@ -302,7 +327,8 @@ def _row(draft: _Draft, stamp: Stamp) -> NewDecision:
         took_us=canonical.encode(draft.took_us),
         valid_until=stamp.now + point.valid_for,
         decided_at=stamp.now,
-        supersedes=None,
+        supersedes=asked.supersedes,
+        facts=asked.facts,
     )
 
 
@@ -320,6 +346,8 @@ def _entry_and_review(draft: _Draft, row: NewDecision, stamp: Stamp) -> list[Wri
         input_hash=row.input_hash,
         output_hash=row.output_hash,
         declaration=row.declaration,
+        facts_hash=hashlib.sha256(row.facts).digest() if row.facts else None,
+        supersedes=row.supersedes,
         confidence=row.confidence,
         exposure=str(row.exposure) if row.exposure else None,
         route=row.route,

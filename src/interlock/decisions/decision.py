@@ -29,6 +29,7 @@ class Became(StrEnum):
     FAILED = "failed"
     LATE = "late"
     SKIPPED = "skipped"
+    STOPPED = "stopped"
     ASKED = "asked"
 
 
@@ -117,6 +118,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         valid_until: Until when an action may begin on its strength.
         decided_at: When, UTC.
         supersedes: The decision that this one replaces.
+        facts: What it assumed: names, parameters, values, when they were read; canonical JSON.
     """
 
     id: UUID
@@ -150,6 +152,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     valid_until: datetime | None
     decided_at: datetime
     supersedes: UUID | None
+    facts: bytes | None = None
 
     @property
     def exposure(self) -> Money | None:

@@ -57,6 +57,12 @@ update review v set state = 'withdrawn', claimed_by = null, claimed_until = null
 from json_to_recordset(%(rows)s::json) as r (case_id uuid)
 where v.case_id = r.case_id and v.state in ('open', 'claimed')
 
+-- name: withdraw_reviews_of
+-- Those of one decision, or one question, that a case no longer asks.
+update review v set state = 'withdrawn', claimed_by = null, claimed_until = null
+from json_to_recordset(%(rows)s::json) as r (ref uuid)
+where (v.id = r.ref or v.decision_id = r.ref) and v.state in ('open', 'claimed')
+
 -- name: add_exceptions
 insert into exception (id, tenant, case_id, workflow, kind, fingerprint, state, priority, what, detail, owner,
                        exposure_minor, currency, created_at)

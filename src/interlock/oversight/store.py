@@ -52,6 +52,12 @@ class WithdrawnReviews(msgspec.Struct, frozen=True):
     case_id: UUID
 
 
+class WithdrawnReviewsOf(msgspec.Struct, frozen=True, kw_only=True):
+    """The decision, or the review, whose open review nobody needs any more."""
+
+    ref: UUID
+
+
 class ResolvedReview(msgspec.Struct, frozen=True, kw_only=True):
     """A resolution."""
 
@@ -102,6 +108,7 @@ CLAIM_REVIEWS = _SQL.bulk("claim_reviews", ClaimedReview, distinct=("id",))
 RELEASE_REVIEWS = _SQL.bulk("release_reviews", ReleasedReview, distinct=("id",))
 RESOLVE_REVIEWS = _SQL.bulk("resolve_reviews", ResolvedReview, distinct=("id",))
 WITHDRAW_REVIEWS = _SQL.bulk("withdraw_reviews", WithdrawnReviews, distinct=("case_id",))
+WITHDRAW_REVIEWS_OF = _SQL.bulk("withdraw_reviews_of", WithdrawnReviewsOf, distinct=("ref",))
 ADD_EXCEPTIONS = _SQL.bulk("add_exceptions", NewException, distinct=("id",))
 FIND_EXCEPTION = _SQL.rows("find_exception", CaseException)
 EXCEPTIONS_OF_CASE = _SQL.rows("exceptions_of_case", CaseException)

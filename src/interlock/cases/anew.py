@@ -1,0 +1,229 @@
+"""Deciding anew: a case whose decision is stale goes back to before it, in one commit, and runs on from there.
+
+The commit ends the action, of which nothing was sent, and gives back what it reserved and its key. It copies the
+journal up to the decision, and to the facts that this one assumed, into the case's next run, so that replay reads the
+facts anew and decides anew. A crash before it leaves the action ready and the case where it was; after it the case is
+ready and any worker goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from interlock.actions.action import Action
+from interlock.actions.stale import STALE, Stale, assumed_of
+from interlock.actions.store import ACTIONS_OF_CASE
+from interlock.actions.terms import ActionTerms
+from interlock.cases.answered import failure_of
+from interlock.cases.held import Held, Tools
+from interlock.cases.journal import Place, Recorded, StepKind, StepState, encode
+from interlock.cases.requests import Act
+from interlock.cases.rewind import Rewind, Stays, plan_rewind
+from interlock.cases.rewind_store import (
+    COPY_STEPS,
+    RETURN_EVENTS,
+    REWIND_CASES,
+    SUPERSEDED_DECISIONS,
+    CopiedStep,
+    ReturnedEvent,
+    RewoundCase,
+)
+from interlock.cases.store import JOURNAL_OF_CASE, RECORD_STEPS, StepRow
+from interlock.db.gates import FREE_KEYS, FreedKey, HoldsCase, key_digest
+from interlock.db.text import storable
+from interlock.db.work import Stamp, Write
+from interlock.decisions.decide import find_decision
+from interlock.decisions.decision import Decision
+from interlock.errors import ActionFailed, InterlockError, NotFound, WorkFailed, WorkflowMisuse
+from interlock.ledger.ledger import first_entry, further_entry
+from interlock.oversight.queue import find_review
+from interlock.oversight.store import WITHDRAW_REVIEWS_OF, WithdrawnReviewsOf
+
+
+class DecisionStale(InterlockError):
+    """An action may not begin, for its decision no longer holds; its case goes back. No workflow code sees this."""
+
+    def __init__(self, stale: Stale) -> None:
+        super().__init__(f"{stale.action.name}: {stale.why}", where=str(stale.action.id))
+        self.stale = stale
+
+
+async def terms_of_decision(held: Held, tools: Tools, request: Act, terms: ActionTerms) -> dict[str, Any]:
+    """What an action takes over from the decision that it rests on: the fields of ``NewAction``.
+
+    Raises:
+        WorkflowMisuse: the workflow's file demands a decision of a point, and the code names none or another one.
+    """
+    case = held.case
+    if request.decision is None:
+        _check_point(terms, None)
+        return {}
+    try:
+        decision = await find_decision(tools.database, case.tenant, request.decision)
+    except NotFound:  # a question of the workflow's own: a person's word, without a time limit and without facts
+        _check_point(terms, None)
+        asked = await find_review(tools.database, case.tenant, request.decision)
+        return {"decided_at": asked.resolved_at}
+    if decision.case_id != case.id:
+        raise WorkflowMisuse(f"{request.name} rests on a decision of another case", todo="pass one of this case")
+    _check_point(terms, decision)
+    review = await find_review(tools.database, case.tenant, decision.review) if decision.review else None
+    decided_at = (review.resolved_at if review else None) or decision.decided_at
+    return {
+        "valid_until": decided_at + (decision.valid_until - decision.decided_at) if decision.valid_until else None,
+        "point": decision.point,
+        "component": decision.component,
+        "decided_at": decided_at,
+        "facts": decision.facts,
+    }
+
+
+def _check_point(terms: ActionTerms, decision: Decision | None) -> None:
+    if terms.rests_on and (decision is None or decision.point != terms.rests_on):
+        given = f"a decision of {decision.point}" if decision else "no decision"
+        raise WorkflowMisuse(
+            f"{terms.name} must rest on a decision of {terms.rests_on}, and {given} is named",
+            todo=f"pass because= what case.decide({terms.rests_on!r}, ...) gave, or change rests_on in the file",
+        )
+
+
+async def key_after_rewind(held: Held, tools: Tools, name: str, key: str) -> str:
+    """The key of an action whose namesake in an earlier run was stale.
+
+    One that was never sent hands its key on. One that was sent, surely without effect, does not: the other side may
+    remember the key with what was asked for then.
+    """
+    async with tools.database.tenant(held.case.tenant) as connection:
+        actions = await ACTIONS_OF_CASE.all(connection, {"case_id": held.case.id})
+    used = any(a.name == name and a.key == key and a.attempt and (a.error or "").startswith(STALE) for a in actions)
+    return f"{key}+{held.case.run}" if used else key
+
+
+async def superseded_decision(held: Held, tools: Tools, point: str, place: Place) -> UUID | None:
+    """The stale decision that a decision at this step takes the place of, if there is one."""
+    if held.case.run == 1:
+        return None
+    async with tools.database.tenant(held.case.tenant) as connection:
+        found = await SUPERSEDED_DECISIONS.all(connection, {"case_id": held.case.id})
+    return next((old.id for old in found if old.point == point and old.place == str(place)), None)
+
+
+async def decide_anew(held: Held, tools: Tools, stale: Stale) -> str:
+    """Take a case back to before its stale decision, ready to go on. Why it cannot, in a sentence; empty if it did.
+
+    INVARIANT: no branch of the case is at work: the driver has ended.
+
+    Raises:
+        Fenced: the case belongs to another worker now.
+        CancelWanted: it is to be cancelled.
+    """
+    case, carried = held.case, held.holder.carried
+    if carried:
+        refusal, _ = await carried.write(tools.writer, case.tenant, None, (held.condition,))
+        if refusal:
+            held.raise_refused(refusal)
+    async with tools.database.tenant(case.tenant) as connection:
+        journal = await JOURNAL_OF_CASE.all(connection, {"case_id": case.id, "run": case.run})
+    action = stale.action
+    if action.decision_id is None:
+        raise AssertionError("only an action that rests on a decision is stale")
+    plan = plan_rewind(
+        journal,
+        decision=action.decision_id,
+        assumed=assumed_of(action.facts),
+        action=action.id,
+        rewinds=case.rewinds,
+    )
+    if isinstance(plan, Stays):
+        return f"{action.name} rests on a decision that no longer holds ({stale.why}), and {plan.why}"
+    conditions = (held.condition, *(c for c in stale.finished.conditions if not isinstance(c, HoldsCase)))
+    try:
+        refusal, _ = await carried.write(
+            tools.writer, case.tenant, lambda stamp: _writes(held, stale, plan, stamp), conditions, wakes=("cases",)
+        )
+    except WorkFailed as cause:
+        return f"{action.name} rests on a decision that no longer holds, and going back was refused: {cause.what}"
+    if refusal and refusal.code in ("fenced", "cancelled"):
+        held.raise_refused(refusal)
+    if refusal:
+        raise InterlockError(f"the case could not go back: {refusal.what}", where=str(case.id))
+    return ""
+
+
+def _writes(held: Held, stale: Stale, plan: Rewind, stamp: Stamp) -> list[Write]:
+    case, action = held.case, stale.action
+    failed = first_entry(
+        stamp, case.tenant, "action.failed", subject=action.id, case_id=case.id, error=STALE, changed=len(stale.changes)
+    )
+    kept = [
+        Write(COPY_STEPS, CopiedStep(case_id=case.id, run=case.run, scope=step.scope, ordinal=step.ordinal))
+        for step in plan.kept
+    ]
+    key = key_digest(case.tenant, "action", action.key)
+    return [
+        *stale.finished.writes(stamp),
+        failed,
+        *_superseded(held, stale, plan, stamp),
+        *kept,
+        *(write for step in plan.dropped for write in _given_up(held, stale, step, stamp)),
+        Write(FREE_KEYS, FreedKey(digest=key, holder=action.id)),
+        Write(REWIND_CASES, RewoundCase(case_id=case.id, at=stamp.now)),
+    ]
+
+
+def _superseded(held: Held, stale: Stale, plan: Rewind, stamp: Stamp) -> Sequence[Write]:
+    """What the ledger says of each dropped decision: what was stale, by hash, for a value may be personal."""
+    case = held.case
+    changed = [
+        {"fact": change.fact.name, "was": _hash(change.fact.value), "is": _hash(change.now)} for change in stale.changes
+    ]
+    told: dict[str, Any] = {"action": stale.action.id, "run": case.run + 1, "changed": changed}
+    if not changed:
+        told["expired"] = stale.action.valid_until
+    return [
+        further_entry(
+            stamp, case.tenant, "decision.superseded", subject=decision, case_id=case.id, because=plan.decisions[0],
+            **told,
+        )
+        for decision in plan.decisions
+    ]  # fmt: skip
+
+
+def _given_up(held: Held, stale: Stale, step: Recorded, stamp: Stamp) -> list[Write]:
+    """What a dropped step leaves behind: an event goes back, a question is withdrawn, the action's step has failed."""
+    if step.ref is None:
+        return []
+    if step.kind is StepKind.EVENT:
+        return [Write(RETURN_EVENTS, ReturnedEvent(id=step.ref))]
+    if step.kind in (StepKind.DECIDE, StepKind.REVIEW) and step.state is StepState.PENDING:
+        return [Write(WITHDRAW_REVIEWS_OF, WithdrawnReviewsOf(ref=step.ref))]
+    return [_failed_step(held, stale.action, step, stamp)] if step.ref == stale.action.id else []
+
+
+def _failed_step(held: Held, action: Action, step: Recorded, stamp: Stamp) -> Write:
+    """The end of the action's step in the run that is left: nobody who looks for pending steps finds it."""
+    error = ActionFailed(storable(f"{action.name} had no effect: {STALE}"), where=str(action.id))
+    row = StepRow(
+        case_id=step.case_id,
+        tenant=held.case.tenant,
+        run=held.case.run,
+        scope=step.scope,
+        ordinal=step.ordinal,
+        kind=step.kind,
+        name=step.name,
+        args_hash=step.args_hash,
+        state=StepState.FAILED,
+        ref=action.id,
+        result=encode(failure_of(error)),
+        due=None,
+        fence=held.holder.fence,
+        at=stamp.now,
+    )
+    return Write(RECORD_STEPS, row)
+
+
+def _hash(value: Any) -> bytes:
+    return hashlib.sha256(encode(value)).digest()

@@ -1,0 +1,95 @@
+"""Which steps a run loses when a decision in it is taken anew, and when that is possible at all. Pure.
+
+Program order: a step comes after another if it stands later in the same scope, or later in the scope of a gather that
+encloses both. The branches of one gather stand side by side: none comes after another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from interlock.actions.stale import Assumed
+from interlock.cases.journal import Place, Recorded, StepKind
+
+MOST_REWINDS = 3
+"""How often one case may decide anew by itself; after that a person looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewind:
+    """What a rewound run keeps of the one before it, and what it drops.
+
+    Attributes:
+        kept: The steps that are copied.
+        dropped: The steps that are not: they run again, if the code still comes by them.
+        decisions: The decisions among the dropped ones, the stale one first.
+    """
+
+    kept: tuple[Recorded, ...]
+    dropped: tuple[Recorded, ...]
+    decisions: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stays:
+    """The case cannot decide anew by itself.
+
+    Attributes:
+        why: In a sentence, for the person who decides how it goes on.
+    """
+
+    why: str
+
+
+def is_at_or_after(origin: Place, place: Place) -> bool:
+    """Whether a step is the origin, or comes after it in program order."""
+    for (ordinal, branch), (other, other_branch) in zip(_path(origin), _path(place), strict=False):
+        if other != ordinal:
+            return other > ordinal
+        if branch != other_branch:
+            return branch is None or other_branch is None
+    return True
+
+
+def dropped_places(places: Iterable[Place], origins: Sequence[Place]) -> frozenset[Place]:
+    """The places among these that are, or come after, one of the origins."""
+    return frozenset(place for place in places if any(is_at_or_after(origin, place) for origin in origins))
+
+
+def plan_rewind(
+    journal: Sequence[Recorded], *, decision: UUID, assumed: Sequence[Assumed], action: UUID, rewinds: int
+) -> Rewind | Stays:
+    """Where a case goes back to when the decision under an action is stale.
+
+    Args:
+        journal: Every step of the run.
+        decision: The stale decision.
+        assumed: The facts that it assumed.
+        action: The action that rests on it, of which nothing was sent.
+        rewinds: How often the case has gone back before.
+    """
+    if rewinds >= MOST_REWINDS:
+        return Stays(f"it was decided anew {rewinds} times and was stale each time")
+    origin = next((step.place for step in journal if step.kind is StepKind.DECIDE and step.ref == decision), None)
+    if origin is None:
+        return Stays(f"the decision {decision} was not taken in this run of the case")
+    facts = [Place.parse(fact.place) for fact in assumed]
+    gone = dropped_places((step.place for step in journal), [origin, *facts])
+    dropped = tuple(step for step in journal if step.place in gone)
+    acts = [step for step in dropped if step.kind is StepKind.ACT]
+    if action not in {step.ref for step in acts}:
+        return Stays("the action does not come after its decision in the workflow")
+    others = [f"{step.name} at step {step.place}" for step in acts if step.ref not in (action, None)]
+    if others:
+        return Stays(f"after that decision the case had already begun {', '.join(others)}")
+    also = (step.ref for step in dropped if step.kind is StepKind.DECIDE and step.ref and step.ref != decision)
+    kept = tuple(step for step in journal if step.place not in gone)
+    return Rewind(kept, dropped, (decision, *also))
+
+
+def _path(place: Place) -> list[tuple[int, int | None]]:
+    """From the outside to the inside: the ordinal of each enclosing gather with the branch, then the step's own."""
+    gathers = [tuple(map(int, part.split("."))) for part in place.scope.split("/")] if place.scope else []
+    return [*((ordinal, branch) for ordinal, branch in gathers), (place.ordinal, None)]
