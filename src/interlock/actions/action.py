@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.actions.connector import Abilities
+from interlock.actions.failure import Retry
 from interlock.db.gates import short_digest
 from interlock.money import Money
 
@@ -118,11 +119,14 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 
 FIRST_PAUSE = timedelta(milliseconds=500)
 LONGEST_PAUSE = timedelta(minutes=5)
+LONGEST_ASKED = timedelta(days=1)
 SAFETY = timedelta(minutes=5)
 """How much earlier than the other side says we take a key for forgotten: clocks differ."""
 
 
-def pause_after(attempt: int, chance: random.Random, *, retry_after: timedelta | None = None) -> timedelta:
+def pause_after(
+    attempt: int, chance: random.Random, *, retry_after: timedelta | None = None, retry: Retry | None = None
+) -> timedelta:
     """How long to wait before the next attempt: exponential back-off with full jitter, and never before Retry-After.
 
     Source: Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
@@ -130,10 +134,12 @@ def pause_after(attempt: int, chance: random.Random, *, retry_after: timedelta |
     Args:
         attempt: How many attempts were made, at least 1.
         chance: The source of the jitter.
-        retry_after: What the other side asked for (RFC 9110, section 10.2.3).
+        retry_after: What the other side asked for (RFC 9110, section 10.2.3); more than a day is not believed.
+        retry: The first pause and the longest, where they are not the usual ones.
     """
-    most = min(FIRST_PAUSE * 2 ** min(attempt - 1, 20), LONGEST_PAUSE)
-    return max(chance.random() * most, retry_after or timedelta(0))
+    first, longest = (retry.first, retry.longest) if retry else (FIRST_PAUSE, LONGEST_PAUSE)
+    most = min(first * 2 ** min(attempt - 1, 20), longest)
+    return max(chance.random() * most, min(retry_after or timedelta(0), LONGEST_ASKED))
 
 
 LONGEST_READABLE_KEY = 120
@@ -152,6 +158,11 @@ def outside_key(tenant: UUID, action: str, key: str) -> str:
     """
     readable = key.isascii() and key.isprintable() and " " not in key and len(key) <= LONGEST_READABLE_KEY
     return f"{tenant.hex}/{action}/{key if readable else f'~{short_digest(key.encode()).hex}'}"
+
+
+def may_begin(action: Action, moment: datetime) -> bool:
+    """Whether an action may still begin at a moment: before its deadline, and while its decision is valid."""
+    return moment <= min(action.deadline, action.valid_until or action.deadline)
 
 
 class NextMove(StrEnum):

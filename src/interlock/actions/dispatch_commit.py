@@ -6,25 +6,28 @@ in this very commit, so they hold on every worker without trusting a cache.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
 from interlock.actions.action import Action, ActionState
+from interlock.actions.circuit_gate import CircuitAdmits
 from interlock.actions.outcome import Holder
+from interlock.actions.scopes import scopes_of
 from interlock.actions.sender import GRACE
+from interlock.actions.stale import STALE
 from interlock.actions.store import ADD_ATTEMPTS, DISPATCH_ACTIONS, Dispatched, NewAttempt
 from interlock.actions.terms import ActionTerms
 from interlock.db.gates import HoldsCase, IsInState
 from interlock.db.work import Condition, Stamp, Write
-from interlock.guards.bucket import draws_of, pace_of
-from interlock.guards.gate import NotAfter, Spends
+from interlock.guards.gate import NotAfter
+from interlock.guards.spending import spending
 from interlock.guards.stop_gate import NotStopped
 from interlock.ledger.ledger import first_entry, further_entry
 
 
 def conditions_of(
-    action: Action, terms: ActionTerms, holder: Holder, now: datetime, *, doubtful: bool, new: bool = False
+    action: Action, terms: ActionTerms, holder: Holder, *, doubtful: bool, new: bool = False
 ) -> tuple[Condition, ...]:
     """What must hold in the commit that lets an attempt begin.
 
@@ -32,27 +35,27 @@ def conditions_of(
         action: As it is on record, or as it will be.
         terms: What the workflow's file in force says of it.
         holder: Who holds the case.
-        now: The database's time.
         doubtful: Whether an earlier attempt may have taken effect: sending again then only settles what may have been
             paid, so time limits no longer speak against it. All else still must hold.
         new: Whether the action itself is recorded in this commit; its id is then the unit's own.
     """
-    guard = f"{action.workflow}.{action.name}"
     conditions: list[Condition] = [
-        NotStopped(("everything", f"workflow:{action.workflow}", f"connector:{action.connector}", f"action:{guard}")),
-        HoldsCase(action.case_id, holder.fence),
-        Spends(
-            None if new else action.id,
-            draws_of(terms.limits, guard=guard, case_id=str(action.case_id), amount=action.exposure, now=now),
-            pace_of(terms.limits, guard=guard),
+        NotStopped(scopes_of(action)),
+        # Of a case that is to be cancelled, only what settles or takes back what was done goes out.
+        HoldsCase(action.case_id, holder.fence, even_cancelled=doubtful or action.undo_of is not None),
+        CircuitAdmits(terms.connector, terms.timeout),
+        *spending(
+            terms.limits, terms.budget, workflow=action.workflow, action=action.name, caller=action.caller,
+            action_id=None if new else action.id, case_id=action.case_id, amount=action.exposure,
+            undo=action.undo_of is not None, doubtful=doubtful,
         ),
-    ]
+    ]  # fmt: skip
     if not new:
         conditions.append(IsInState("action", action.id, (ActionState.READY,)))
     if not doubtful:
         conditions.append(NotAfter(action.deadline, f"the time in which {action.name} may begin"))
         if action.valid_until:
-            conditions.append(NotAfter(action.valid_until, "the decision's validity"))
+            conditions.append(NotAfter(action.valid_until, "the decision's validity", STALE))
     return tuple(conditions)
 
 
@@ -84,6 +87,18 @@ def dispatched(action: Action, stamp: Stamp, terms: ActionTerms, holder: Holder,
     )
 
 
+def let_go_at(before: Action | None, after: Action) -> datetime | None:
+    """From when on nothing of an action is sent, once this process has let go of its latest request.
+
+    Args:
+        before: As it was before that request was dispatched; None for its first.
+        after: As it was dispatched.
+    """
+    if before is None or before.attempt == 0 or after.send_deadline is None:
+        return after.send_deadline
+    return max(after.send_deadline, before.sender_ends_at) if before.sender_ends_at else None
+
+
 def rows_of(stamp: Stamp, after: Action, holder: Holder, *, new: bool = False) -> list[Write]:
     """The rows that put an attempt on record, before anything is sent.
 
@@ -109,6 +124,7 @@ def rows_of(stamp: Stamp, after: Action, holder: Holder, *, new: bool = False) -
         attempt=after.attempt,
         key=after.outside_key,
         amount=str(after.exposure) if after.exposure else None,
+        decision_age_ms=(stamp.now - after.decided_at) // timedelta(milliseconds=1) if after.decided_at else None,
     )
     return [*([] if new else [_changed(after)]), Write(ADD_ATTEMPTS, attempt), entry]
 

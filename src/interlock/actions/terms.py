@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 
 import msgspec
 
-from interlock.guards.limits import Limits
+from interlock.actions.failure import ErrorRule, Retry
+from interlock.guards.limits import CaseBudget, Limits, OverLimit
 
 TIMEOUT = timedelta(seconds=10)
 """How long one attempt may take where the file does not say."""
@@ -24,10 +27,15 @@ class ActionTerms(msgspec.Struct, frozen=True, kw_only=True):
         connector: The name of the connector in the settings that carries it out.
         domain: What it does, as stops and certificates name it: ``payments.reimburse``.
         limits: How much and how often; at least one limit is set.
+        over_limit: What becomes of an action that would pass a limit that will have room again.
+        budget: What one case of the workflow may use up, over all its actions.
         timeout: How long one attempt may take, from connecting to the last byte of the answer.
         attempts: How many attempts are made, the first included, while failures are transient.
+        retry: The pauses between attempts; None: the usual ones.
+        errors: How errors are taken, by the connector's code for them, where not as the connector says.
         deadline: How long after it was intended the action may still begin.
         undo: The name of the action that takes this one back; empty if there is none.
+        rests_on: The decision point whose decision must be named when it is asked for; empty: none need be.
         no_undo: Why there is none; empty if ``undo`` is set or if this action is itself the undoing of another.
     """
 
@@ -35,8 +43,13 @@ class ActionTerms(msgspec.Struct, frozen=True, kw_only=True):
     connector: str
     domain: str
     limits: Limits
+    over_limit: OverLimit = OverLimit.FAIL
+    budget: CaseBudget = CaseBudget()
     timeout: timedelta = TIMEOUT
     attempts: int = ATTEMPTS
+    retry: Retry | None = None
+    errors: Mapping[str, ErrorRule] = MappingProxyType({})
     deadline: timedelta = DEADLINE
     undo: str = ""
+    rests_on: str = ""
     no_undo: str = ""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Iterable
 
 from interlock.actions.terms import ATTEMPTS, DEADLINE, TIMEOUT, ActionTerms
-from interlock.cases.forms import COUNT, DOMAIN, DURATION, MONEY, NAME, RATE, TEXT
+from interlock.cases.failure_entry import ERRORS, NO_ERRORS, RETRY
+from interlock.cases.forms import COUNT, DOMAIN, DURATION, NAME, OVER_LIMIT, TEXT
+from interlock.cases.limits_entry import read_limits
 from interlock.cases.sections import Form, Place, Section
-from interlock.guards.limits import Limits
+from interlock.guards.limits import CaseBudget, Limits, OverLimit
 from interlock.plain_yaml import Mapping
+from interlock.spelling import meant
 
-ACTION_KEYS = ("connector", "domain", "limits", "timeout", "attempts", "deadline", "undo")
-LIMIT_KEYS = ("each", "per_case", "per_day", "rate")
+ACTION_KEYS = (
+    "connector", "domain", "limits", "over_limit", "timeout", "attempts", "retry", "errors", "deadline", "undo", "rests_on",
+)  # fmt: skip
 UNDO_KEYS = ("none",)
 
 MOST_ATTEMPTS = 100
@@ -20,30 +24,36 @@ MOST_ATTEMPTS = 100
 _NO_LIMITS = Limits()
 
 
-def read_action(name: str, place: Place, time_zone: str) -> ActionTerms:
+def read_action(name: str, place: Place, time_zone: str, budget: CaseBudget) -> ActionTerms:
     """Read one action's terms.
 
     Args:
         name: Its name in the file.
         place: Where it stands.
         time_zone: Where calendar limits begin and end their day; empty if the file names none.
+        budget: What one case may use up.
 
     Raises:
         Refused: no mapping stands there.
     """
     section = Section(place, ACTION_KEYS)
-    limits = Form("limits", lambda at: _limits(at, time_zone), _NO_LIMITS)
+    limits = Form("limits", lambda at: read_limits(at, time_zone, budget), _NO_LIMITS)
     undo, no_undo = section.may("undo", Form("undo", _undo, ("", "")), ("", ""))
     terms = ActionTerms(
         name=name,
         connector=section.need("connector", NAME, "name a connector of the settings"),
         domain=section.need("domain", DOMAIN, "say what it does, as in payments.reimburse"),
         limits=section.need("limits", limits, "limit it, as in {each: 5000 MYR, per_day: 50000 MYR, rate: 20/s}"),
+        over_limit=section.may("over_limit", OVER_LIMIT, OverLimit.FAIL),
+        budget=budget,
         timeout=section.may("timeout", DURATION, TIMEOUT),
         attempts=section.may("attempts", COUNT, ATTEMPTS),
+        retry=section.may("retry", RETRY, None),
+        errors=section.may("errors", ERRORS, NO_ERRORS),
         deadline=section.may("deadline", DURATION, DEADLINE),
         undo=undo,
         no_undo=no_undo,
+        rests_on=section.may("rests_on", NAME, ""),
     )
     if terms.attempts > MOST_ATTEMPTS:
         what = f"{terms.attempts} attempts are more than {MOST_ATTEMPTS}"
@@ -74,6 +84,24 @@ def check_undo(places: dict[str, Place], actions: dict[str, ActionTerms]) -> Non
             place.refuse('"undo" is missing', "missing-key", todo)
 
 
+def check_rests_on(places: dict[str, Place], actions: dict[str, ActionTerms], points: Iterable[str]) -> None:
+    """Check that each decision on which an action must rest is declared in the same file.
+
+    Args:
+        places: Where each action stands, by name.
+        actions: What was read there.
+        points: The names of the decision points.
+    """
+    known = frozenset(points)
+    for name, terms in actions.items():
+        if terms.rests_on and terms.rests_on not in known:
+            places[name].refuse(
+                f"rests_on: there is no decision {terms.rests_on!r} in this file",
+                "rests-on",
+                meant(terms.rests_on, known),
+            )
+
+
 def _has_no_undo(place: Place) -> bool:
     return isinstance(place.node, Mapping) and place.node.get("undo") is None
 
@@ -82,33 +110,3 @@ def _undo(place: Place) -> tuple[str, str]:
     if not isinstance(place.node, Mapping):
         return place.take(NAME), ""
     return "", Section(place, UNDO_KEYS).need("none", TEXT, "write why it cannot be taken back")
-
-
-def _limits(place: Place, time_zone: str) -> Limits:
-    section = Section(place, LIMIT_KEYS)
-    limits = Limits(
-        each=section.may("each", MONEY, None),
-        per_case=section.may("per_case", MONEY, None),
-        per_day=section.may("per_day", MONEY, None),
-        rate=section.may("rate", RATE, None),
-        time_zone=time_zone or "UTC",
-    )
-    if not any(section.at(key) for key in LIMIT_KEYS):
-        place.refuse("nothing is limited", "no-limit", "set at least one of each, per_case, per_day, rate")
-    if limits.per_day and not time_zone:
-        todo = "name the zone at the top of the file, as in time_zone: Asia/Kuala_Lumpur"
-        place.refuse("per_day needs a time zone, for when a day begins", "time-zone", todo)
-    _check_amounts(place, limits)
-    return limits
-
-
-def _check_amounts(place: Place, limits: Limits) -> None:
-    for name, amount in limits.amounts.items():
-        if amount.currency != limits.currency:
-            what = f"{name} is in {amount.currency}, another limit in {limits.currency}"
-            place.refuse(what, "limit-currency", "state all limits of an action in one currency")
-            return
-    for (narrow, less), (wide, more) in pairwise(limits.amounts.items()):
-        if less > more:
-            what = f"{narrow} ({less}) is above {wide} ({more}), so it never takes effect"
-            place.refuse(what, "limit-order", f"lower {narrow} or raise {wide}")

@@ -7,38 +7,52 @@ connectors) is for those to say who load these; here every reference has its for
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 import msgspec
 
 from interlock.actions.terms import ActionTerms
-from interlock.cases.action_entry import ACTION_KEYS, LIMIT_KEYS, UNDO_KEYS, check_undo, read_action
+from interlock.cases.action_entry import ACTION_KEYS, UNDO_KEYS, check_rests_on, check_undo, read_action
 from interlock.cases.dossier import Dossier
 from interlock.cases.dossier_entry import BASELINE_KEYS, DOSSIER_KEYS, SUCCESS_KEYS, WRONG_KEYS, read_dossier
+from interlock.cases.event_entry import EVENT_KEYS, EventTerms, read_event_terms
+from interlock.cases.fact_entry import FACT_KEYS, FactTerms, read_fact_terms
+from interlock.cases.failure_entry import ERROR_KEYS, RETRY_KEYS
 from interlock.cases.forms import CONTRACT, NAME, NAME_PATTERN, TIME_ZONE
+from interlock.cases.limits_entry import CASE_BUDGET_KEYS, COUNT_KEYS, LIMIT_KEYS, NO_CASE_BUDGET, read_case_budget
 from interlock.cases.point_entry import BAND_KEYS, BUDGET_KEYS, POINT_KEYS, QUEUE_KEYS, read_point
 from interlock.cases.sections import Findings, Form, Place, Section
 from interlock.decisions.point import DecisionPoint, QueueTerms
 from interlock.errors import DeclarationInvalid, Violation
+from interlock.guards.limits import CaseBudget
 from interlock.plain_yaml import LARGEST_FILE, parse_yaml
 
-TOP_KEYS = ("workflow", "contract", "time_zone", "decisions", "actions", *DOSSIER_KEYS)
+Terms = TypeVar("Terms")
+
+TOP_KEYS = ("workflow", "contract", "time_zone", "budget", "facts", "decisions", "actions", "events", *DOSSIER_KEYS)
 
 KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "": TOP_KEYS,
+        "budget": CASE_BUDGET_KEYS,
         "success": SUCCESS_KEYS,
         "success.baseline": BASELINE_KEYS,
         "wrong": WRONG_KEYS,
+        "facts.NAME": FACT_KEYS,
         "decisions.NAME": POINT_KEYS,
         "decisions.NAME.sure_from": BAND_KEYS,
         "decisions.NAME.budget": BUDGET_KEYS,
         "decisions.NAME.queue": QUEUE_KEYS,
         "actions.NAME": ACTION_KEYS,
         "actions.NAME.limits": LIMIT_KEYS,
+        "actions.NAME.limits.count": COUNT_KEYS,
         "actions.NAME.undo": UNDO_KEYS,
+        "actions.NAME.retry": RETRY_KEYS,
+        "actions.NAME.errors.CODE": ERROR_KEYS,
+        "events.NAME": EVENT_KEYS,
     }
 )
 """Every key that a workflow's file may have, by the section that it stands in."""
@@ -52,8 +66,11 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
         contract: The contract of a case's input: ``name@version``.
         dossier: Who answers for it, what it is to improve, what being wrong costs; it may have gaps.
         time_zone: Where calendar limits begin and end their day.
+        budget: What one case may use up, over all its actions.
         decisions: The decision points by name, in the order of the file.
         actions: The terms of the actions by name, in the order of the file.
+        facts: What decisions may assume, by name: where it is read.
+        events: The outside events that a case may wait for, by name.
         content: The file's bytes.
         digest: SHA-256 over these bytes: 32 bytes.
     """
@@ -62,8 +79,11 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     contract: str
     dossier: Dossier
     time_zone: str
+    budget: CaseBudget
     decisions: Mapping[str, DecisionPoint]
     actions: Mapping[str, ActionTerms]
+    facts: Mapping[str, FactTerms]
+    events: Mapping[str, EventTerms]
     content: bytes
     digest: bytes
 
@@ -107,13 +127,18 @@ def read_declaration(data: bytes, file: str) -> Declaration:
     section = Section(Place(findings, root, ""), TOP_KEYS, gaps=True)
     workflow = section.need("workflow", NAME, "name the workflow, as in workflow: receipts")
     time_zone = section.may("time_zone", TIME_ZONE, "")
+    budget = section.may("budget", Form("budget", read_case_budget, NO_CASE_BUDGET), NO_CASE_BUDGET)
+    points = _points(section, QueueTerms(name=workflow))
     declaration = Declaration(
         workflow=workflow,
         contract=section.need("contract", CONTRACT, "name the contract of a case's input, as in receipt@1"),
         dossier=read_dossier(section),
         time_zone=time_zone or "UTC",
-        decisions=MappingProxyType(_points(section, QueueTerms(name=workflow))),
-        actions=MappingProxyType(_actions(section, time_zone)),
+        budget=budget,
+        decisions=MappingProxyType(points),
+        actions=MappingProxyType(_actions(section, time_zone, budget, points)),
+        facts=MappingProxyType(_entries(section, "facts", read_fact_terms)),
+        events=MappingProxyType(_entries(section, "events", read_event_terms)),
         content=data,
         digest=hashlib.sha256(data).digest(),
     )
@@ -150,15 +175,28 @@ def _check_queues(places: dict[str, Place], points: dict[str, DecisionPoint]) ->
             places[name].refuse(what, "queue", "state the same capacity and due, or name another queue")
 
 
-def _actions(section: Section, time_zone: str) -> dict[str, ActionTerms]:
+def _entries(section: Section, key: str, read: Callable[[str, Place], Terms]) -> dict[str, Terms]:
+    found: dict[str, Terms] = {}
+    for name, place in section.may(key, _NAMED, {}).items():
+        form = Form[Terms | None](key, lambda at, name=name: read(name, at), None)
+        terms = place.take(form)
+        if terms is not None:
+            found[name] = terms
+    return found
+
+
+def _actions(
+    section: Section, time_zone: str, budget: CaseBudget, points: Mapping[str, DecisionPoint]
+) -> dict[str, ActionTerms]:
     places = section.may("actions", _NAMED, {})
     actions: dict[str, ActionTerms] = {}
     for name, place in places.items():
-        form = Form[ActionTerms | None]("action", lambda at, name=name: read_action(name, at, time_zone), None)
+        form = Form[ActionTerms | None]("action", lambda at, name=name: read_action(name, at, time_zone, budget), None)
         terms = place.take(form)
         if terms is not None:
             actions[name] = terms
     check_undo(places, actions)
+    check_rests_on(places, actions, points)
     return actions
 
 

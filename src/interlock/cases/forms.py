@@ -17,7 +17,7 @@ from interlock.decisions.condition import Condition, compile_condition
 from interlock.decisions.point import ExposureSource
 from interlock.durations import parse_duration
 from interlock.errors import Refused
-from interlock.guards.limits import Rate
+from interlock.guards.limits import OverLimit, Rate
 from interlock.money import Money, exponent
 from interlock.plain_yaml import Kind as Written
 from interlock.plain_yaml import Scalar
@@ -132,6 +132,14 @@ def _rate(place: Place) -> Rate:
     return Rate(int(parts[1]), per)
 
 
+def _over_limit(place: Place) -> OverLimit:
+    text = place.text()
+    try:
+        return OverLimit(text)
+    except ValueError as cause:
+        raise Refused(f"{text[:60]!r} is nothing that can be done", todo="write fail or wait") from cause
+
+
 def _exposure(place: Place) -> ExposureSource:
     text = place.text()
     parts = _EXPOSURE.match(text)
@@ -172,6 +180,7 @@ USD = Form("cost", _usd, Decimal(0))
 COMPONENT = Form("component", _component, ComponentRef(Kind.PERSON, "person"))
 SHARE = Form("share", _share, Fraction(1))
 RATE = Form[Rate | None]("rate", _rate, None)
+OVER_LIMIT = Form("over-limit", _over_limit, OverLimit.FAIL)
 EXPOSURE = Form[ExposureSource | None]("exposure", _exposure, None)
 CONDITION = Form[Condition | None]("condition", _condition, None)
 TIME_ZONE = Form("time-zone", _time_zone, "UTC")

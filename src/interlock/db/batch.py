@@ -48,6 +48,7 @@ class Batch:
         self.now = datetime.min.replace(tzinfo=UTC)
         self._tenant: UUID | None = None
         self._foreseen: dict[str, dict[UUID, list[Any]]] = {}
+        self._first: list[tuple[UUID, Bulk[Any], Sequence[Any]]] = []
 
     @property
     def admitted(self) -> list[Unit]:
@@ -90,15 +91,28 @@ class Batch:
         with a snapshot of its own, as if they had been sent one by one; only nobody waits in between. What is asked for
         units that a gate then refuses is locked, or taken and given back, for nothing.
         """
-        asked: list[tuple[Rows[Any] | Bulk[Any], UUID, Any]] = []
         async with self.connection.pipeline():
             await self.connection.execute("begin")
             clock = await self.connection.execute(READ_CLOCK.text)
-            for ask, tenant in [(one, tenant) for one in foresight for tenant in sorted(one.parameters)]:
-                cursor = await self._send(ask.statement, tenant, ask.parameters[tenant])
-                asked.append((ask.statement, tenant, cursor))
+            asked = await self._send_all(foresight)
             row = await clock.fetchone()
             self.now = row[0] if row else self.now
+        await self._know(asked)
+
+    async def ask_ahead(self, foresight: Iterable[Ask]) -> None:
+        """Ask several things in one flush, in order; ``ask`` then gives each its rows."""
+        async with self.connection.pipeline():
+            asked = await self._send_all(foresight)
+        await self._know(asked)
+
+    async def _send_all(self, foresight: Iterable[Ask]) -> list[tuple[Rows[Any] | Bulk[Any], UUID, Any]]:
+        return [
+            (one.statement, tenant, await self._send(one.statement, tenant, one.parameters[tenant]))
+            for one in foresight
+            for tenant in sorted(one.parameters)
+        ]
+
+    async def _know(self, asked: Iterable[tuple[Rows[Any] | Bulk[Any], UUID, Any]]) -> None:
         for statement, tenant, cursor in asked:
             read = statement.read if isinstance(statement, Rows) else None
             rows = [read(row) for row in await cursor.fetchall()] if read else []
@@ -141,6 +155,11 @@ class Batch:
                 cursors[tenant] = await self._send(statement, tenant, parameters[tenant])
         return {tenant: [statement.read(row) for row in await cursor.fetchall()] for tenant, cursor in cursors.items()}
 
+    def write_first(self, tenant: UUID, statement: Bulk[Any], rows: Sequence[Any]) -> None:
+        """Let a gate's own rows travel with the writes of the units, before them."""
+        if rows:
+            self._first.append((tenant, statement, rows))
+
     async def write(self, units: Sequence[Unit]) -> None:
         """Send every write of these units and the commit in one flush: a statement a tenant and table, no more."""
         rows: dict[tuple[UUID, int], tuple[Bulk[Any], list[Any]]] = {}
@@ -150,6 +169,9 @@ class Batch:
                 place = places.setdefault(write.statement.name, len(places))
                 rows.setdefault((unit.tenant, place), (write.statement, []))[1].append(write.row)
         async with self.connection.pipeline():
+            for tenant, statement, sent in self._first:
+                await self.use(tenant)
+                await self.connection.execute(statement.text, {"rows": encode_rows(sent)})
             for (tenant, _), (statement, sent) in sorted(rows.items(), key=lambda item: item[0]):
                 await self.use(tenant)
                 await self.connection.execute(statement.text, {"rows": encode_rows(sent)})

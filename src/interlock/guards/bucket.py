@@ -1,13 +1,16 @@
-"""What a limit draws on, and the arithmetic of drawing. Pure."""
+"""What an action draws on, and the arithmetic of rates. Pure."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from interlock.guards.limits import Limits, Rate
+from interlock.guards.limits import Rate
+from interlock.guards.span import Lasts, Span
 from interlock.money import Money
+
+_PERIODIC = re.compile(r"[0-9]{4}-[0-9]{2}[^/]*((?:/.*)?)\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -16,28 +19,66 @@ class BucketKey:
 
     Attributes:
         guard: ``workflow.action.limit``.
-        currency: Of the amounts in it; empty for a rate.
-        slot: The calendar day, the case's id, or empty for a rate.
+        currency: Of the amounts in it; empty for a rate or a count.
+        slot: Whose it is, a period, or both: the case's id; ``/caller``; ``2026-03-01``; ``2026-03-01/caller``; empty
+            for what has neither.
     """
 
     guard: str
     currency: str
     slot: str
 
+    @property
+    def head(self) -> BucketKey:
+        """The bucket whose lock covers this one: all periods of one owner have one. Without a period it is itself."""
+        found = _PERIODIC.match(self.slot)
+        return BucketKey(self.guard, self.currency, found[1]) if found else self
+
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """An amount that one action would take from a bucket.
+    """An amount that one action would take under one limit. In which period it falls is known under the lock.
 
     Attributes:
-        bucket: Which.
-        amount_minor: How much, in minor units.
-        most_minor: What the bucket may hold at most.
+        guard: ``workflow.action.limit``.
+        currency: Of the amount; empty for a count.
+        owner: Whose sum it is: the case's id, ``/caller``, or empty.
+        span: Over what the limit adds up.
+        amount: How much: minor units, or 1.
+        most: What the sum may be at most.
+        each_attempt: Whether every dispatch draws anew and nothing is given back; else the action draws once, and what
+            had no effect is given back.
     """
 
-    bucket: BucketKey
-    amount_minor: int
-    most_minor: int
+    guard: str
+    currency: str
+    owner: str
+    span: Span
+    amount: int
+    most: int
+    each_attempt: bool = False
+
+    @property
+    def head(self) -> BucketKey:
+        """The bucket to lock."""
+        return BucketKey(self.guard, self.currency, self.owner)
+
+    def bucket(self, moment: datetime) -> BucketKey:
+        """The bucket that it fills at a moment."""
+        return BucketKey(self.guard, self.currency, self.span.period(moment) + self.owner)
+
+    def first_bucket(self, moment: datetime) -> BucketKey:
+        """The earliest bucket that counts at a moment."""
+        return BucketKey(self.guard, self.currency, self.span.first_period(moment) + self.owner)
+
+    @property
+    def is_sliding(self) -> bool:
+        """Whether more buckets than one count at a moment."""
+        return self.span.lasts is Lasts.SLIDING
+
+    def shown(self, amount: int) -> str:
+        """An amount of this limit in words: "4.00 EUR", or "4"."""
+        return str(Money.of_minor(amount, self.currency)) if self.currency else str(amount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,44 +94,8 @@ class Pace:
     rate: Rate
 
 
-def draws_of(limits: Limits, *, guard: str, case_id: str, amount: Money | None, now: datetime) -> tuple[Draw, ...]:
-    """What an action of this amount draws on under these limits.
-
-    Args:
-        limits: The limits in force.
-        guard: The name that the buckets share: ``workflow.action``.
-        case_id: The slot of the limit per case.
-        amount: What the action moves; None draws on nothing.
-        now: The database's time; it names the calendar day in the limits' own time zone.
-    """
-    if amount is None:
-        return ()
-    day = now.astimezone(ZoneInfo(limits.time_zone)).date().isoformat()
-    spans = ((limits.per_case, "per_case", case_id), (limits.per_day, "per_day", day))
-    return tuple(
-        Draw(BucketKey(f"{guard}.{name}", amount.currency, slot), amount.minor, most.minor)
-        for most, name, slot in spans
-        if most is not None
-    )
-
-
-def pace_of(limits: Limits, *, guard: str) -> Pace | None:
-    """The rate that an action must keep under these limits."""
-    return Pace(BucketKey(f"{guard}.rate", "", ""), limits.rate) if limits.rate else None
-
-
-def refused_outright(limits: Limits, amount: Money | None) -> str:
-    """Why these limits can never let the amount go, in a sentence; empty if they can."""
-    if amount is None:
-        return "it moves an unknown amount under limits in money" if limits.amounts else ""
-    if amount.minor < 0:
-        return f"{amount} is negative"
-    if limits.currency and amount.currency != limits.currency:
-        return f"{amount} is not in {limits.currency}, the currency of its limits"
-    for name, most in limits.amounts.items():
-        if amount > most:
-            return f"{amount} is over the limit {name.replace('_', ' ')} of {most}"
-    return ""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def next_arrival(used: int, rate: Rate, now: datetime) -> tuple[int, datetime | None]:
@@ -104,10 +109,25 @@ def next_arrival(used: int, rate: Rate, now: datetime) -> tuple[int, datetime | 
     Returns:
         The new theoretical arrival time, and None; or the old one, and when to ask again.
     """
-    per = int(rate.per / timedelta(microseconds=1))
-    at = int((now - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
+    per = rate.per // _MICROSECOND
+    at = (now - _EPOCH) // _MICROSECOND
     interval = -(-per // rate.count)
     arrival = max(used, at) + interval
     if arrival - at > per:
         return used, now + timedelta(microseconds=arrival - at - per)
     return arrival, None
+
+
+def room_at(used: int, rate: Rate, now: datetime) -> tuple[int, datetime]:
+    """How many a rate would let through at once now, and when it would let all of its burst through.
+
+    Args:
+        used: As for ``next_arrival``.
+        rate: How many in what time.
+        now: The database's time.
+    """
+    per = rate.per // _MICROSECOND
+    at = (now - _EPOCH) // _MICROSECOND
+    interval = -(-per // rate.count)
+    full = max(used, at)
+    return max((at + per - full) // interval, 0), _EPOCH + full * _MICROSECOND

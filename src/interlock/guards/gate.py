@@ -2,94 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
-import msgspec
-
-from interlock.db.batch import Batch
-from interlock.db.queries import encode_rows, load_queries
+from interlock.db.batch import Ask, Batch
+from interlock.db.database import READ_CLOCK
+from interlock.db.queries import encode_rows
 from interlock.db.work import Condition, Refusal, Unit, Write
-from interlock.guards.bucket import BucketKey, Draw, Pace, next_arrival
-from interlock.money import Money
+from interlock.guards.books import Books
+from interlock.guards.bucket import BucketKey, Draw, Pace
+from interlock.guards.store import (
+    FILL_BUCKETS,
+    FIND_RESERVATIONS,
+    KNOWN_BUCKETS,
+    LOCK_BUCKETS,
+    OPEN_BUCKETS,
+    READ_PERIODS,
+    RELEASE,
+    RESERVE,
+    SETTLE,
+    EndedReservation,
+    FilledBucket,
+    NewBucket,
+    NewReservation,
+    WantedPeriods,
+)
 
+Kind = TypeVar("Kind", bound=Condition)
 
-class BucketRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A bucket under its lock: the fields of ``BucketKey``, and what is used of it."""
-
-    guard: str
-    currency: str
-    slot: str
-    used: int
-
-
-class ReservationRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What an action holds of a bucket.
-
-    Attributes:
-        action_id: Whose.
-        guard: The bucket's guard.
-        currency: The bucket's currency.
-        slot: The bucket's slot: the original one, however late it is settled or released.
-        amount_minor: How much.
-        state: ``reserved``, ``settled`` or ``released``.
-    """
-
-    action_id: UUID
-    guard: str
-    currency: str
-    slot: str
-    amount_minor: int
-    state: str
-
-
-class NewBucket(msgspec.Struct, frozen=True, kw_only=True):
-    """A bucket that may be new."""
-
-    tenant: UUID
-    guard: str
-    currency: str
-    slot: str
-
-
-class FilledBucket(msgspec.Struct, frozen=True, kw_only=True):
-    """What a bucket holds from now on."""
-
-    tenant: UUID
-    guard: str
-    currency: str
-    slot: str
-    used: int
-
-
-class NewReservation(msgspec.Struct, frozen=True, kw_only=True):
-    """What an action takes."""
-
-    action_id: UUID
-    tenant: UUID
-    guard: str
-    currency: str
-    slot: str
-    amount_minor: int
-    at: datetime
-
-
-class EndedReservation(msgspec.Struct, frozen=True):
-    """The action whose reservations end."""
-
-    action_id: UUID
-
-
-_SQL = load_queries(__file__)
-OPEN_BUCKETS = _SQL.bulk("open_buckets", NewBucket, distinct=("guard", "currency", "slot"))
-LOCK_BUCKETS = _SQL.rows("lock_buckets", BucketRow)
-FIND_RESERVATIONS = _SQL.rows("find_reservations", ReservationRow)
-FILL_BUCKETS = _SQL.bulk("fill_buckets", FilledBucket, distinct=("guard", "currency", "slot"))
-RESERVE = _SQL.bulk("reserve", NewReservation, distinct=("action_id", "guard"))
-SETTLE = _SQL.bulk("settle", EndedReservation, distinct=("action_id",))
-RELEASE = _SQL.bulk("release", EndedReservation, distinct=("action_id",))
+_LAST_SLOT = "9"
+"""Sorts after every period: a year has four digits."""
+_LEEWAY = timedelta(minutes=10)
+"""Between the time at which a batch is put together and that under its locks; beyond it the periods are read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +45,7 @@ class NotAfter(Condition):
 
     moment: datetime
     what: str
+    code: str = "expired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +53,21 @@ class Spends(Condition):
     """An action reserves what it needs, all or nothing. What it already holds is not taken again.
 
     Attributes:
-        action_id: Whose; None: this unit records the action, whose id is then the unit's own.
+        action_id: The action; None: this unit records the action, whose id is then the unit's own.
+        draws: What it draws on.
+        paces: The rates that it keeps, at each attempt.
+        never: Why its limits can never let it go; empty if they can.
     """
 
     action_id: UUID | None
-    draws: tuple[Draw, ...]
-    pace: Pace | None = None
+    draws: tuple[Draw, ...] = ()
+    paces: tuple[Pace, ...] = ()
+    never: str = ""
+
+    @property
+    def heads(self) -> set[BucketKey]:
+        """The buckets to lock."""
+        return {draw.head for draw in self.draws} | {pace.bucket for pace in self.paces}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,109 +77,196 @@ class GivesBack(Condition):
     action_id: UUID
 
 
-@dataclass(slots=True)
-class _Books:
-    """The buckets of one tenant while they are locked."""
-
-    used: dict[BucketKey, int]
-    reserved: dict[UUID, list[ReservationRow]]
-    changed: set[BucketKey] = field(default_factory=set[BucketKey])
-    taken: list[NewReservation] = field(default_factory=list[NewReservation])
-
-    def put(self, bucket: BucketKey, used: int) -> None:
-        self.used[bucket] = used
-        self.changed.add(bucket)
-
-
 class GuardGate:
-    """Admits greedily, in order of arrival, while every bucket is locked; writes each changed bucket once."""
+    """Admits greedily, in order of arrival, while every bucket is locked; each changed bucket is written once."""
+
+    def foresee(self, batch: Batch) -> list[Ask]:
+        """Everything, unless something is given back: which buckets that changes, only the database knows."""
+        wanted = _Wanted(batch)
+        if not wanted.heads or wanted.returning:
+            return []
+        opened = {tenant: {"rows": encode_rows(_rows(tenant, heads))} for tenant, heads in wanted.heads.items()}
+        return [Ask(OPEN_BUCKETS, opened), *wanted.under_lock()]
 
     async def admit(self, batch: Batch) -> None:
-        """Lock the buckets in order, then decide alone."""
-        for unit, condition in _flat(batch.conditions(NotAfter).values()):
-            if batch.now > condition.moment:
-                batch.refuse(
-                    unit, Refusal("expired", f"{condition.what} ended at {condition.moment:%Y-%m-%d %H:%M} UTC")
-                )
-        spends, returns = batch.conditions(Spends), batch.conditions(GivesBack)
-        for tenant in sorted({*spends, *returns}):
-            spending, returning = spends.get(tenant, []), returns.get(tenant, [])
-            books = await self._open(batch, tenant, [c for _, c in spending], [c for _, c in returning])
-            for _, returned in returning:
-                for row in books.reserved.pop(returned.action_id, ()):
-                    bucket = BucketKey(row.guard, row.currency, row.slot)
-                    books.put(bucket, books.used[bucket] - row.amount_minor)
-            for unit, condition in spending:
-                refusal = _draw(books, unit, condition, batch.now)
+        """Lock the buckets in order, take the time, then decide alone."""
+        _refuse_the_late(batch)
+        for unit, condition in _flat(batch.conditions(Spends).values()):
+            if condition.never:
+                batch.refuse(unit, Refusal("limit", f"refused by its limits: {condition.never}"))
+        wanted = _Wanted(batch)
+        if not batch.was_foreseen(OPEN_BUCKETS):
+            await wanted.prepare(batch)
+        if not wanted.heads:
+            return
+        shelf = await wanted.read(batch)
+        _refuse_the_late(batch)
+        for tenant, books in shelf.items():
+            for _, returned in wanted.returning.get(tenant, ()):
+                books.give_back(returned.action_id)
+            for unit, condition in wanted.spending.get(tenant, ()):
+                if unit.id in batch.refused:
+                    continue
+                refusal = books.draw(condition.action_id or unit.id, condition.draws, condition.paces, batch.now)
                 if refusal:
                     batch.refuse(unit, refusal)
-            await self._write(batch, tenant, books)
+        _write(batch, shelf)
 
     async def retract(self, batch: Batch) -> None:
         """It is the last gate: what it admits, nobody refuses."""
 
-    async def _open(self, batch: Batch, tenant: UUID, spends: Sequence[Spends], returns: Sequence[GivesBack]) -> _Books:
-        actions = sorted({c.action_id for c in (*spends, *returns) if c.action_id})
-        rows = (await batch.ask(FIND_RESERVATIONS, {tenant: {"actions": actions}}))[tenant]
-        reserved: dict[UUID, list[ReservationRow]] = {}
-        for row in rows:
-            reserved.setdefault(row.action_id, []).append(row)
-        buckets = {BucketKey(row.guard, row.currency, row.slot) for row in rows}
-        for condition in spends:
-            buckets |= {draw.bucket for draw in condition.draws} | (
-                {condition.pace.bucket} if condition.pace else set()
-            )
-        if not buckets:
-            return _Books({}, reserved)
-        new = [NewBucket(tenant=tenant, guard=b.guard, currency=b.currency, slot=b.slot) for b in sorted(buckets)]
-        await OPEN_BUCKETS.run(batch.connection, new)
-        locked = (await batch.ask(LOCK_BUCKETS, {tenant: {"wanted": encode_rows(new)}}))[tenant]
-        await batch.look_at_clock()
-        return _Books({BucketKey(row.guard, row.currency, row.slot): row.used for row in locked}, reserved)
 
-    async def _write(self, batch: Batch, tenant: UUID, books: _Books) -> None:
+class _Wanted:
+    """What a batch needs of the buckets, by tenant."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.spending = batch.conditions(Spends)
+        self.returning = batch.conditions(GivesBack)
+        self.heads = {
+            tenant: heads
+            for tenant, pairs in self.spending.items()
+            if (heads := {head for _, condition in pairs for head in condition.heads})
+        }
+        self.back: dict[UUID, set[WantedPeriods]] = {}
+
+    async def prepare(self, batch: Batch) -> None:
+        """Find what will be given back, make the buckets that are not there yet, and ask for the rest in one flush."""
+        asked = {tenant: {"actions": [c.action_id for _, c in pairs]} for tenant, pairs in self.returning.items()}
+        for tenant, rows in (await batch.ask(FIND_RESERVATIONS, asked)).items() if asked else ():
+            for bucket in (row.taken.bucket for row in rows):
+                self.heads.setdefault(tenant, set()).add(bucket.head)
+                self.back.setdefault(tenant, set()).add(_only(bucket))
+        if self.heads:
+            await self._make(batch)
+            await batch.ask_ahead(self.under_lock())
+
+    async def _make(self, batch: Batch) -> None:
+        """In order and before any lock, so that no two writers cross."""
+        asked = {tenant: {"wanted": encode_rows(_rows(tenant, heads))} for tenant, heads in self.heads.items()}
+        for tenant, rows in (await batch.ask(KNOWN_BUCKETS, asked)).items():
+            new = self.heads[tenant] - {row.key for row in rows}
+            if new:
+                await batch.use(tenant)
+                await OPEN_BUCKETS.run(batch.connection, _rows(tenant, new))
+
+    def under_lock(self) -> list[Ask]:
+        """First the locks; only then the time, and what actions and periods hold."""
+        locks = {tenant: {"wanted": encode_rows(_rows(tenant, heads))} for tenant, heads in self.heads.items()}
+        likely = {tenant: {"wanted": encode_rows(self._likely(tenant))} for tenant in self.heads}
+        return [
+            Ask(LOCK_BUCKETS, locks),
+            Ask(READ_CLOCK, {tenant: {} for tenant in self.heads}),
+            Ask(FIND_RESERVATIONS, self._actions()),
+            Ask(READ_PERIODS, likely),
+        ]
+
+    async def read(self, batch: Batch) -> dict[UUID, Books]:
+        """The books: what was asked for under the lock."""
+        shelf = {tenant: Books() for tenant in sorted(self.heads)}
+        tenants: dict[UUID, dict[str, object]] = {tenant: {} for tenant in shelf}
+        for tenant, locked in (await batch.ask(LOCK_BUCKETS, tenants)).items():
+            for row in locked:
+                shelf[tenant].open(row.key, row.used)
+        batch.now = max(batch.now, *(read for one in (await batch.ask(READ_CLOCK, tenants)).values() for read in one))
+        for tenant, held in (await batch.ask(FIND_RESERVATIONS, tenants)).items():
+            for row in held:
+                shelf[tenant].hold(row.taken)
+        periods = await batch.ask(READ_PERIODS, tenants)
+        late = {
+            tenant: {"wanted": encode_rows(sorted(needed))}
+            for tenant in shelf
+            if not _covers(self._likely(tenant), needed := self._needed(tenant, batch.now))
+        }
+        for found in (periods, await batch.ask(READ_PERIODS, late) if late else {}):
+            for tenant, rows in found.items():
+                for row in rows:
+                    shelf[tenant].open(row.key, row.used)
+        return shelf
+
+    def _actions(self) -> dict[UUID, dict[str, object]]:
+        return {
+            tenant: {
+                "actions": sorted(
+                    {c.action_id or unit.id for unit, c in self.spending.get(tenant, ())}
+                    | {c.action_id for _, c in self.returning.get(tenant, ())}
+                )
+            }
+            for tenant in self.heads
+        }
+
+    def _needed(self, tenant: UUID, now: datetime) -> set[WantedPeriods]:
+        """The buckets beside the heads that count at a moment, or that something goes back to."""
+        draws = {draw for _, condition in self.spending.get(tenant, ()) for draw in condition.draws}
+        return {_counted(draw, now) for draw in draws if draw.bucket(now) != draw.head} | self.back.get(tenant, set())
+
+    def _likely(self, tenant: UUID) -> list[WantedPeriods]:
+        """Those that will count, by the time at which the units were put together."""
+        stamps = [unit.stamp.now for unit, _ in self.spending.get(tenant, ()) if unit.stamp]
+        if not stamps:
+            return sorted(self.back.get(tenant, set()))
+        early, late = self._needed(tenant, min(stamps) - _LEEWAY), self._needed(tenant, max(stamps) + _LEEWAY)
+        return sorted(early | late)
+
+
+def _counted(draw: Draw, now: datetime) -> WantedPeriods:
+    """What counts against a limit at a moment; of a sliding span every later period too."""
+    if not draw.is_sliding:
+        return _only(draw.bucket(now))
+    first = draw.first_bucket(now)
+    return WantedPeriods(guard=first.guard, currency=first.currency, least=first.slot, most=_LAST_SLOT)
+
+
+def _only(bucket: BucketKey) -> WantedPeriods:
+    return WantedPeriods(guard=bucket.guard, currency=bucket.currency, least=bucket.slot, most=bucket.slot)
+
+
+def _covers(likely: Iterable[WantedPeriods], needed: Iterable[WantedPeriods]) -> bool:
+    read = list(likely)
+    return all(
+        any(
+            (one.guard, one.currency) == (want.guard, want.currency)
+            and one.least <= want.least
+            and want.most <= one.most
+            for one in read
+        )
+        for want in needed
+    )
+
+
+def _write(batch: Batch, shelf: Mapping[UUID, Books]) -> None:
+    for tenant, books in shelf.items():
         filled = [
             FilledBucket(tenant=tenant, guard=b.guard, currency=b.currency, slot=b.slot, used=books.used[b])
             for b in sorted(books.changed)
         ]
-        await batch.use(tenant)
-        if filled:
-            await FILL_BUCKETS.run(batch.connection, filled)
-        if books.taken:
-            await RESERVE.run(batch.connection, books.taken)
-
-
-def _draw(books: _Books, unit: Unit, condition: Spends, now: datetime) -> Refusal | None:
-    """Take everything that one action needs, or nothing and say why; each attempt keeps the rate."""
-    action_id = condition.action_id or unit.id
-    draws = () if action_id in books.reserved else condition.draws
-    for draw in draws:
-        if books.used[draw.bucket] + draw.amount_minor > draw.most_minor:
-            left = Money.of_minor(max(draw.most_minor - books.used[draw.bucket], 0), draw.bucket.currency)
-            return Refusal("limit", f"{draw.bucket.guard} has {left} left")
-    if condition.pace:
-        arrival, again = next_arrival(books.used[condition.pace.bucket], condition.pace.rate, now)
-        if again:
-            return Refusal("rate", f"{condition.pace.bucket.guard} is used up", until=again)
-        books.put(condition.pace.bucket, arrival)
-    for draw in draws:
-        books.put(draw.bucket, books.used[draw.bucket] + draw.amount_minor)
-        books.taken.append(
+        reserved = [
             NewReservation(
-                action_id=action_id,
-                tenant=unit.tenant,
-                guard=draw.bucket.guard,
-                currency=draw.bucket.currency,
-                slot=draw.bucket.slot,
-                amount_minor=draw.amount_minor,
-                at=now,
+                action_id=taken.action_id,
+                tenant=tenant,
+                guard=taken.bucket.guard,
+                currency=taken.bucket.currency,
+                slot=taken.bucket.slot,
+                amount_minor=taken.amount,
+                at=batch.now,
             )
-        )
-    books.reserved.setdefault(action_id, [])
-    return None
+            for taken in books.taken
+        ]
+        batch.write_first(tenant, FILL_BUCKETS, filled)
+        batch.write_first(tenant, RESERVE, reserved)
 
 
-def _flat(groups: Iterable[list[tuple[Unit, NotAfter]]]) -> list[tuple[Unit, NotAfter]]:
+def _refuse_the_late(batch: Batch) -> None:
+    for unit, condition in _flat(batch.conditions(NotAfter).values()):
+        if batch.now > condition.moment:
+            what = f"{condition.what} ended at {condition.moment:%Y-%m-%d %H:%M} UTC"
+            batch.refuse(unit, Refusal(condition.code, what))
+
+
+def _rows(tenant: UUID, buckets: Iterable[BucketKey]) -> list[NewBucket]:
+    return [NewBucket(tenant=tenant, guard=b.guard, currency=b.currency, slot=b.slot) for b in sorted(buckets)]
+
+
+def _flat(groups: Iterable[Sequence[tuple[Unit, Kind]]]) -> list[tuple[Unit, Kind]]:
     return [item for group in groups for item in group]
 
 

@@ -7,7 +7,7 @@ import random
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,11 +24,9 @@ from interlock.db.signals import Notifier
 from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import NotFound, Refused
-from interlock.guards.bucket import draws_of, pace_of
 from interlock.guards.gate import GivesBack, NotAfter, Spends, release, settle
 from interlock.guards.limits import Limits, Rate
-from interlock.guards.stop_gate import HOLD_OFF_STOPS, NotStopped
-from interlock.guards.stops import check_scope, list_stops, resume, stop
+from interlock.guards.spending import draws_of, paces_of
 from interlock.ledger.ledger import first_entry
 from interlock.money import Money
 from interlock.node import gates
@@ -55,12 +53,13 @@ class Spender:
         self.database = database
         self.limits = limits
 
-    async def spend(self, writer: Writer, action: UUID, amount: str | None, *, case: str = "c") -> Refusal | None:
+    async def spend(
+        self, writer: Writer, action: UUID, amount: str | None, *, case: str = "c", caller: str = "ana"
+    ) -> Refusal | None:
         """Reserve what the limits ask for."""
         money = Money(amount, "EUR") if amount else None
-        now = self.database.clock.now()
-        draws = draws_of(self.limits, guard="w.pay", case_id=case, amount=money, now=now)
-        return await self.write(writer, Spends(action, draws, pace_of(self.limits, guard="w.pay")))
+        draws = draws_of(self.limits, guard="w.pay", case_id=case, caller=caller, amount=money)
+        return await self.write(writer, Spends(action, draws, paces_of(self.limits, guard="w.pay", caller=caller)))
 
     async def write(self, writer: Writer, *conditions: Condition, writes: Sequence[Write] = ()) -> Refusal | None:
         """One unit of work."""
@@ -147,7 +146,10 @@ async def test_what_is_refused_uses_nothing_up_and_the_exact_rest_goes(
     assert await on.spend(writers[0], on.id(), "6.00") is None
     refusal = await on.spend(writers[1], on.id(), "4.01")
     assert refusal
-    assert (refusal.code, refusal.what) == ("limit", "w.pay.per_day has 4.00 EUR left")
+    assert refusal.code == "limit"
+    assert refusal.what.startswith("w.pay.per_day has 4.00 EUR left of 10.00 EUR, 4.01 EUR needed; it has room again at ")
+    assert refusal.until is not None
+    assert refusal.until.time() == time(0)
     assert await on.spend(writers[1], on.id(), "4.00") is None  # the refused one has not used the rate up either
     late = await on.spend(writers[0], on.id(), None)
     assert late
@@ -182,12 +184,13 @@ async def test_what_is_given_back_goes_to_the_slot_that_it_was_taken_from(
     on = spender(Limits(per_day=eur("10.00")))
     action = on.id()
     yesterday = datetime.now(UTC) - timedelta(days=1)
-    draws = draws_of(on.limits, guard="w.pay", case_id="c", amount=eur("3.00"), now=yesterday)
-    assert await on.write(writers[0], Spends(action, draws)) is None
+    assert await on.spend(writers[0], action, "3.00") is None
+    for table in ("guard_bucket", "reservation"):  # as if it had been reserved a day ago
+        admin.execute(f"update {table} set slot = %s where slot <> ''", (yesterday.date().isoformat(),))  # type: ignore[arg-type]
     assert await on.spend(writers[0], on.id(), "5.00") is None
     await on.give_back(writers[1], action)
     slots = dict(admin.execute("select slot, used from guard_bucket").fetchall())
-    assert slots == {yesterday.date().isoformat(): 0, datetime.now(UTC).date().isoformat(): 500}
+    assert slots == {"": 0, yesterday.date().isoformat(): 0, datetime.now(UTC).date().isoformat(): 500}
 
 
 async def test_a_rate_across_two_writers_is_one_rate(
@@ -212,83 +215,6 @@ async def test_a_moment_that_has_passed_refuses_by_the_databases_clock(
     assert refusal.code == "expired"
     assert "the decision's validity ended at" in refusal.what
     assert await on.write(writers[0], NotAfter(now + timedelta(minutes=1), "it")) is None
-
-
-async def test_after_a_stop_nothing_is_dispatched_on_any_writer(
-    spender: MakeSpender, database: Database, writers: tuple[Writer, Writer], admin: Admin, tenant: UUID
-) -> None:
-    on = spender(Limits())
-    ended, enough = asyncio.Event(), asyncio.Event()
-    wrote = 0
-
-    async def hammer(writer: Writer) -> None:
-        nonlocal wrote
-        while not ended.is_set():
-            if await on.write(writer, NotStopped(("everything", "connector:payments"))) is None:
-                wrote += 1
-                if wrote % 50 == 0:
-                    enough.set()
-            await asyncio.sleep(0)
-
-    tasks = [asyncio.create_task(hammer(writers[n % 2])) for n in range(16)]
-    try:
-        for scope in ("connector:payments", "everything"):
-            enough.clear()
-            async with asyncio.timeout(10):
-                await enough.wait()
-            stopped = await stop(database, writers[0], tenant, scope=scope, who="rosa", why="audit")
-            (count,) = admin.execute("select count(*) from ledger_entry where kind = 'test.spent'").fetchall()
-            await asyncio.sleep(0.1)
-            (later,) = admin.execute("select count(*) from ledger_entry where kind = 'test.spent'").fetchall()
-            assert later == count
-            await resume(writers[1], tenant, stopped, who="rosa", why="it is fine")
-    finally:
-        ended.set()
-        await asyncio.gather(*tasks)
-
-
-async def test_a_stop_returns_only_when_every_dispatch_that_did_not_see_it_has_ended(
-    database: Database, writers: tuple[Writer, Writer], tenant: UUID
-) -> None:
-    async with database.tenant(tenant) as connection:  # a dispatch that has read the stops and has not committed yet
-        await HOLD_OFF_STOPS.all(connection, {"tenant": str(tenant)})
-        stopping = asyncio.create_task(stop(database, writers[0], tenant, scope="everything", who="rosa", why="audit"))
-        done, _ = await asyncio.wait([stopping], timeout=0.4)
-        assert not done
-        assert [stopped.scope for stopped in await list_stops(database, tenant)] == ["everything"]
-    async with asyncio.timeout(5):
-        await stopping
-
-
-async def test_stops_need_a_scope_and_reasons_end_by_themselves_and_are_lifted_once(
-    database: Database, writers: tuple[Writer, Writer], tenant: UUID, spender: MakeSpender, admin: Admin
-) -> None:
-    writer = writers[0]
-    for wrong in ("", "everything:all", "workflow", "workflow:", "person:rosa"):
-        with pytest.raises(Refused, match="nothing that can be stopped"):
-            check_scope(wrong)
-    with pytest.raises(Refused, match="a reason is needed"):
-        await stop(database, writer, tenant, scope="everything", who="rosa", why=" ")
-    soon = datetime.now(UTC) + timedelta(milliseconds=300)
-    await stop(database, writer, tenant, scope="workflow:w", who="rosa", why="looks odd", until=soon)
-    (listed,) = await list_stops(database, tenant)
-    assert (listed.scope, listed.who, listed.why, listed.until) == ("workflow:w", "rosa", "looks odd", soon.replace())
-    refusal = await spender(Limits()).write(writer, NotStopped(("everything", "workflow:w")))
-    assert refusal
-    assert (refusal.code, refusal.what, refusal.until) == ("stopped", "workflow:w was stopped by rosa: looks odd", soon)
-    other = await database.ensure_tenant("other")
-    assert await list_stops(database, other) == []
-    await asyncio.sleep(0.35)
-    assert await list_stops(database, tenant) == []
-    assert await spender(Limits()).write(writer, NotStopped(("everything", "workflow:w"))) is None
-    stopped = await stop(database, writer, tenant, scope="everything", who="rosa", why="audit")
-    with pytest.raises(Refused, match="a reason is needed"):
-        await resume(writer, tenant, stopped, who="rosa", why="")
-    await resume(writer, tenant, stopped, who="rosa", why="done")
-    with pytest.raises(NotFound):
-        await resume(writer, tenant, stopped, who="rosa", why="done")
-    kinds = admin.execute("select kind from ledger_entry where kind like 'guard.%' order by id").fetchall()
-    assert [kind for (kind,) in kinds] == ["guard.stopped", "guard.stopped", "guard.resumed"]
 
 
 async def pays(case: Case) -> str:

@@ -1,0 +1,144 @@
+"""The buckets of one tenant while they are locked: who may draw, and what they hold from then on. Pure.
+
+INVARIANT: an action draws everything that it needs, or nothing; what is refused changes no bucket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from interlock.db.work import Refusal
+from interlock.guards.bucket import BucketKey, Draw, Pace, next_arrival
+from interlock.guards.span import Lasts
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an action holds of a bucket.
+
+    Attributes:
+        action_id: Whose.
+        bucket: The original bucket, however late it is settled or given back.
+        amount: How much.
+    """
+
+    action_id: UUID
+    bucket: BucketKey
+    amount: int
+
+
+@dataclass(slots=True)
+class Books:
+    """The buckets of one tenant while they are locked.
+
+    Attributes:
+        used: What each bucket holds.
+        held: What actions hold, by action and guard.
+        changed: The buckets that hold something else now.
+        taken: What was reserved now.
+    """
+
+    used: dict[BucketKey, int] = field(default_factory=dict[BucketKey, int])
+    held: dict[UUID, dict[str, Taken]] = field(default_factory=dict[UUID, dict[str, Taken]])
+    changed: set[BucketKey] = field(default_factory=set[BucketKey])
+    taken: list[Taken] = field(default_factory=list[Taken])
+    _periods: dict[BucketKey, set[BucketKey]] = field(default_factory=dict[BucketKey, set[BucketKey]])
+
+    def open(self, bucket: BucketKey, used: int) -> None:
+        """Take a bucket in as it is stored."""
+        self.used[bucket] = used
+        self._periods.setdefault(bucket.head, set()).add(bucket)
+
+    def hold(self, taken: Taken) -> None:
+        """Take a reservation in as it is stored."""
+        self.held.setdefault(taken.action_id, {})[taken.bucket.guard] = taken
+
+    def give_back(self, action_id: UUID) -> None:
+        """Empty the original buckets of what an action holds."""
+        for taken in self.held.pop(action_id, {}).values():
+            self._put(taken.bucket, self.used.get(taken.bucket, 0) - taken.amount)
+
+    def draw(self, action_id: UUID, draws: Iterable[Draw], paces: Iterable[Pace], now: datetime) -> Refusal | None:
+        """Take everything that one dispatch of an action needs, or nothing and say why.
+
+        Args:
+            action_id: The action; what it holds already is not taken again.
+            draws: What it draws on.
+            paces: The rates that it must keep, at each attempt.
+            now: The database's time, taken after the lock.
+        """
+        holds = self.held.get(action_id, {})
+        new = [draw for draw in draws if draw.each_attempt or draw.guard not in holds]
+        refusal = self._refuse(new, now)
+        if refusal:
+            return refusal
+        arrivals: list[tuple[BucketKey, int]] = []
+        for pace in paces:
+            arrival, again = next_arrival(self.used.get(pace.bucket, 0), pace.rate, now)
+            if again:
+                return Refusal("rate", f"{pace.bucket.guard} is used up", until=again)
+            arrivals.append((pace.bucket, arrival))
+        for bucket, arrival in arrivals:
+            self._put(bucket, arrival)
+        for draw in new:
+            bucket = draw.bucket(now)
+            self._put(bucket, self.used.get(bucket, 0) + draw.amount)
+            if not draw.each_attempt:
+                taken = Taken(action_id, bucket, draw.amount)
+                self.hold(taken)
+                self.taken.append(taken)
+        return None
+
+    def _refuse(self, draws: Iterable[Draw], now: datetime) -> Refusal | None:
+        """Every limit that would be passed, and when all of them have room, if time makes room in all."""
+        spent = [(draw, sum(self._counted(draw, now).values())) for draw in draws]
+        over = [(draw, used) for draw, used in spent if used + draw.amount > draw.most]
+        if not over:
+            return None
+        rooms = [self._room(draw, used, now) for draw, used in over]
+        said = [_over(draw, used, room) for (draw, used), room in zip(over, rooms, strict=True)]
+        known = [room for room in rooms if room is not None]
+        return Refusal("limit", "; ".join(said), until=max(known) if len(known) == len(rooms) else None)
+
+    def _counted(self, draw: Draw, now: datetime) -> dict[BucketKey, int]:
+        """What counts against a limit at a moment, by bucket.
+
+        INVARIANT: of a sliding span every later period counts too: should the clock have gone back, what was taken
+        before is not forgotten.
+        """
+        if not draw.is_sliding:
+            bucket = draw.bucket(now)
+            return {bucket: self.used.get(bucket, 0)}
+        first = draw.first_bucket(now).slot
+        return {
+            bucket: self.used[bucket]
+            for bucket in self._periods.get(draw.head, ())
+            if bucket != draw.head and bucket.slot >= first
+        }
+
+    def _room(self, draw: Draw, spent: int, now: datetime) -> datetime | None:
+        """When the limit has room for the amount, unless somebody else is faster; None: time makes none."""
+        if draw.span.lasts is Lasts.FOREVER or draw.amount > draw.most:
+            return None
+        if not draw.is_sliding:
+            return draw.span.ends(draw.span.period(now))
+        for bucket, used in sorted(self._counted(draw, now).items()):
+            spent -= used
+            if spent + draw.amount <= draw.most:
+                return draw.span.ends(bucket.slot)
+        raise AssertionError("an empty window has room for what is not over its limit")
+
+    def _put(self, bucket: BucketKey, used: int) -> None:
+        self.open(bucket, used)
+        self.changed.add(bucket)
+
+
+def _over(draw: Draw, spent: int, room: datetime | None) -> str:
+    left = max(draw.most - spent, 0)
+    again = f"; it has room again at {room.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if room else ""
+    return (
+        f"{draw.guard} has {draw.shown(left)} left of {draw.shown(draw.most)}, {draw.shown(draw.amount)} needed{again}"
+    )
