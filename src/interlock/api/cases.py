@@ -20,12 +20,12 @@ from interlock.api.documents import (
     CaseCountDocument,
     CaseDocument,
     CasePage,
-    CaseSummary,
     ExplainedDocument,
     StepDocument,
     Submission,
 )
 from interlock.api.endpoint import Endpoint, says
+from interlock.api.events import event_document
 from interlock.api.exceptions import exception_document
 from interlock.api.keys import Scope
 from interlock.api.problems import answer_problem
@@ -33,7 +33,9 @@ from interlock.api.quarantine import quarantine_document
 from interlock.api.reviews import review_document
 from interlock.api.stored import as_text, embed, embed_doubtful, money_of
 from interlock.api.submitting import take_in
+from interlock.api.summary_documents import CaseSummary, DecisionAgeDocument
 from interlock.api.trouble_documents import CaseRecordDocument, EntryDocument
+from interlock.cases.ages import DECISION_AGES, DecisionAge
 from interlock.cases.explain import as_text as as_story
 from interlock.cases.explain import explain
 from interlock.cases.journal import Recorded
@@ -83,10 +85,11 @@ async def list_cases(request: Call) -> Response[bytes]:
 
 @get("/v1/cases/summary", opt=says(Endpoint(needs=(Scope.READ,), asks=SummaryQuery, gives={200: CaseSummary})))
 async def summarise_cases(request: Call) -> Response[bytes]:
-    """How many cases are where, with which conclusion, and the money in them."""
+    """How many cases are where, with which conclusion and money, and how old decisions were at their effect."""
     asked = request.query(SummaryQuery)
     async with request.node.database.tenant(request.tenant) as connection:
         found = await COUNT_CASES.all(connection, {"workflow": asked.workflow})
+        ages = await DECISION_AGES.all(connection, {"workflow": asked.workflow})
     counts = tuple(
         CaseCountDocument(
             workflow=count.workflow,
@@ -97,7 +100,7 @@ async def summarise_cases(request: Call) -> Response[bytes]:
         )
         for count in found
     )
-    return answer(CaseSummary(counts=counts))
+    return answer(CaseSummary(counts=counts, ages=tuple(map(_age, ages))))
 
 
 @get(
@@ -131,7 +134,22 @@ def record_document(record: CaseRecord) -> CaseRecordDocument:
         actions=tuple(_action(action, record.attempts[action.id]) for action in record.actions),
         exceptions=tuple(map(exception_document, record.exceptions)),
         quarantine=tuple(map(quarantine_document, record.quarantines)),
+        events=tuple(map(event_document, record.events)),
         entries=tuple(map(_entry, record.entries)),
+    )
+
+
+def _age(age: DecisionAge) -> DecisionAgeDocument:
+    return DecisionAgeDocument(
+        workflow=age.workflow,
+        action=age.action,
+        point=age.point,
+        actions=age.actions,
+        p50_ms=age.p50_ms,
+        p95_ms=age.p95_ms,
+        max_ms=age.max_ms,
+        stale=age.stale,
+        held_days=as_text(age.held),
     )
 
 
@@ -142,6 +160,7 @@ def _heading(case: CaseRow) -> dict[str, Any]:
         "version": case.version,
         "code": case.code.hex,
         "key": case.key,
+        "caller": case.caller,
         "run": case.run,
         "state": case.state,
         "conclusion": case.conclusion,

@@ -58,6 +58,7 @@ class CaseDocument(Document, frozen=True, kw_only=True):
         version: The workflow's version.
         code: The content hash of the code that it finishes on.
         key: The idempotency key under which it was submitted.
+        caller: Who submitted it: the name of the API key, or who ran the command.
         run: Which run; a workflow may begin the next one.
         state: Where it is.
         conclusion: What the workflow returned, for a case that is done.
@@ -74,6 +75,7 @@ class CaseDocument(Document, frozen=True, kw_only=True):
     version: str
     code: str
     key: str
+    caller: str
     run: int
     state: CaseState
     conclusion: str | None
@@ -113,16 +115,6 @@ class CaseCountDocument(Document, frozen=True, kw_only=True):
     conclusion: str | None
     cases: int
     exposure: str | None
-
-
-class CaseSummary(Document, frozen=True, kw_only=True):
-    """The counts of a tenant's cases.
-
-    Attributes:
-        counts: By workflow, state, conclusion and currency.
-    """
-
-    counts: tuple[CaseCountDocument, ...]
 
 
 class ExplainedDocument(Document, frozen=True, kw_only=True):
@@ -197,6 +189,7 @@ class DecisionDocument(Document, frozen=True, kw_only=True):
         decided_at: When.
         valid_until: Until when an action may begin on its strength.
         supersedes: The decision that this one replaces.
+        facts: What it assumed: names, parameters, values, when and by which step they were read; null: nothing.
     """
 
     id: UUID
@@ -229,6 +222,7 @@ class DecisionDocument(Document, frozen=True, kw_only=True):
     decided_at: datetime
     valid_until: datetime | None
     supersedes: UUID | None
+    facts: Any
 
 
 class ReviewDocument(Document, frozen=True, kw_only=True):

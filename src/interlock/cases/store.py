@@ -53,6 +53,7 @@ class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
         currency: Of the exposure.
         created_at: When it was received.
         changed_at: When its state last changed.
+        caller: Who submitted it; limits per caller count by this name.
     """
 
     id: UUID
@@ -72,6 +73,7 @@ class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
     currency: str | None
     created_at: datetime
     changed_at: datetime
+    caller: str = ""
 
     @property
     def exposure(self) -> Money | None:
@@ -232,6 +234,7 @@ class ParkedCase(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     exposure_minor: int | None
     currency: str | None
+    held_by: UUID | None = None
 
 
 class FinishedCase(msgspec.Struct, frozen=True, kw_only=True):
@@ -346,6 +349,7 @@ COUNT_CASES = _SQL.rows("count_cases", CaseCount)
 JOURNAL_OF_CASE = _SQL.rows("journal_of_case", Recorded)
 RECORD_STEPS = _SQL.bulk("record_steps", StepRow, distinct=("case_id", "run", "scope", "ordinal"))
 PARK_CASES = _SQL.bulk("park_cases", ParkedCase, distinct=("case_id",))
+WAKE_FREED_CASES = _SQL.rows("wake_freed_cases", int)
 FINISH_CASES = _SQL.bulk("finish_cases", FinishedCase, distinct=("case_id",))
 BEGIN_NEXT_RUNS = _SQL.bulk("begin_next_runs", NextRun, distinct=("case_id",))
 RETRY_CASES = _SQL.bulk("retry_cases", RetriedCase, distinct=("case_id",))

@@ -47,7 +47,9 @@ class Submitted:
     violations: tuple[Violation, ...] = ()
 
 
-async def submit(writer: Writer, tenant: UUID, registered: Registered, *, key: str, data: bytes) -> Submitted:
+async def submit(
+    writer: Writer, tenant: UUID, registered: Registered, *, key: str, data: bytes, caller: str = ""
+) -> Submitted:
     """Take a case in, durably.
 
     Args:
@@ -56,6 +58,7 @@ async def submit(writer: Writer, tenant: UUID, registered: Registered, *, key: s
         registered: Its workflow.
         key: The idempotency key: the same key and input give the same case.
         data: The input as it came: the bytes of a JSON document.
+        caller: Who submits it; limits per caller count by this name. Of those who submit the same key, the first.
 
     Raises:
         Refused: no usable key, or more bytes than a case may have.
@@ -78,11 +81,12 @@ async def submit(writer: Writer, tenant: UUID, registered: Registered, *, key: s
             input=kept,
             state=CaseState.QUARANTINED if violations else CaseState.READY,
             created_at=stamp.now,
+            caller=caller,
         )
         received = first_entry(
             stamp, tenant, "case.received", subject=stamp.entry, case_id=stamp.entry,
             workflow=workflow.name, version=workflow.version, code=workflow.code, contract=contract,
-            input_digest=short_digest(kept),
+            input_digest=short_digest(kept), caller=caller,
         )  # fmt: skip
         if not violations:
             return [Write(ADD_CASES, case), received]

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from interlock.cases.ages import DECISION_AGES, DecisionAge
 from interlock.cases.explain import when
 from interlock.cases.record import CaseRecord, read_record
 from interlock.cases.store import COUNT_CASES, LIST_CASES, CaseCount, CaseRow, CaseState
+from interlock.cli.events import event
 from interlock.cli.options import Json, Limit, commands, read_id
 from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen, minute
@@ -18,9 +20,12 @@ from interlock.money import Money
 from interlock.node import Node
 
 app = commands()
+group = typer.Typer(name="cases", invoke_without_command=True, rich_markup_mode=None, add_completion=False)
+app.add_typer(group)
+group.command(name="event")(event)
 
 
-@app.command(name="cases")
+@group.callback()
 def list_cases(
     context: typer.Context,
     *,
@@ -31,6 +36,8 @@ def list_cases(
     as_json: Json = False,
 ) -> None:
     """List cases, the newest first."""
+    if context.invoked_subcommand is not None:
+        return
     screen = Screen(as_json=as_json)
     earlier = read_id(before, "a case") if before else None
     asked = {"workflow": workflow, "state": state, "before": earlier, "most": limit}
@@ -81,17 +88,28 @@ def summary(
     """Count cases by workflow, state and conclusion, with the money in them."""
     screen = Screen(as_json=as_json)
 
-    async def read(node: Node) -> list[CaseCount]:
+    async def read(node: Node) -> tuple[list[CaseCount], list[DecisionAge]]:
         async with node.database.tenant(node.tenant) as connection:
-            return await COUNT_CASES.all(connection, {"workflow": workflow})
+            mine = {"workflow": workflow}
+            return await COUNT_CASES.all(connection, mine), await DECISION_AGES.all(connection, mine)
 
-    counts = with_node(context, read)
+    counts, ages = with_node(context, read)
     if as_json:
-        screen.document({"counts": [as_document(count) for count in counts], "cases": sum(c.cases for c in counts)})
+        told = {"counts": [as_document(count) for count in counts], "ages": [as_document(age) for age in ages]}
+        screen.document({**told, "cases": sum(count.cases for count in counts)})
     screen.table(
         ("workflow", "state", "conclusion", "cases", "exposure"),
         ((c.workflow, c.state, c.conclusion, c.cases, _money(c)) for c in counts),
         none="There is no case yet.",
+    )
+    _part(
+        screen,
+        "Age of decisions when their actions took effect",
+        ("workflow", "action", "decision", "actions", "p50", "p95", "greatest", "stale", "money x days"),
+        (
+            (a.workflow, a.action, a.point, a.actions, *map(_span, (a.p50_ms, a.p95_ms, a.max_ms)), a.stale, a.held)
+            for a in ages
+        ),
     )
 
 
@@ -108,6 +126,7 @@ def record_document(record: CaseRecord) -> dict[str, Any]:
         ],
         "exceptions": [as_document(exception) for exception in record.exceptions],
         "quarantines": [as_document(quarantined) for quarantined in record.quarantines],
+        "events": [as_document(event) for event in record.events],
         "entries": [as_document(entry) for entry in record.entries],
     }
 
@@ -119,6 +138,7 @@ def _show_record(screen: Screen, record: CaseRecord) -> None:
             ("case", case.id),
             ("workflow", f"{case.workflow} {case.version}"),
             ("key", case.key),
+            ("submitted by", case.caller),
             ("state", _state(case)),
             ("waits for", case.waiting_for),
             ("wakes at", when(case.wake_at) if case.wake_at else None),
@@ -140,6 +160,8 @@ def _show_record(screen: Screen, record: CaseRecord) -> None:
     exceptions = ((e.id, e.kind, e.state, e.what) for e in record.exceptions)
     _part(screen, "Exceptions", ("id", "kind", "state", "what"), exceptions)
     held = ((q.id, q.contract, q.state, f"{len(q.broken)} violations") for q in record.quarantines)
+    events = ((e.id, e.name, e.sender, when(e.received_at), when(e.taken_at) if e.taken_at else None) for e in record.events)
+    _part(screen, "Events", ("id", "name", "sender", "received", "taken"), events)
     _part(screen, "Quarantine", ("id", "contract", "state", "why"), held)
 
 
@@ -149,6 +171,10 @@ def _part(screen: Screen, title: str, heads: tuple[str, ...], rows: Iterable[tup
         screen.line()
         screen.line(title, style="bold")
         screen.table(heads, found, none="")
+
+
+def _span(milliseconds: int) -> str:
+    return f"{milliseconds / 1000:.3f} s"
 
 
 def _state(case: CaseRow) -> str:

@@ -112,7 +112,14 @@ class Report:
 
 
 async def send(
-    node: Node, registered: Registered, lines: Iterable[Line], keying: Keying, screen: Screen, size: int | None
+    node: Node,
+    registered: Registered,
+    lines: Iterable[Line],
+    keying: Keying,
+    screen: Screen,
+    size: int | None,
+    *,
+    caller: str,
 ) -> Report:
     """Submit every line; none stops the others.
 
@@ -123,6 +130,7 @@ async def send(
         keying: Where their keys come from.
         screen: Where progress is drawn.
         size: The file's bytes, if they are known.
+        caller: Who submits them.
 
     Raises:
         DatabaseUnavailable: it went away; what was answered is durable, and the same command sends the rest.
@@ -133,7 +141,7 @@ async def send(
         while window := list(islice(stream, WINDOW)):
             offers = [offer_of(line, keying) for line in window]
             try:
-                became = await asyncio.gather(*(_send_one(node, registered, offer) for offer in offers))
+                became = await asyncio.gather(*(_send_one(node, registered, offer, caller) for offer in offers))
             except DatabaseUnavailable as cause:
                 todo = "run the same command again when it is back: what was taken before is found by its key"
                 raise DatabaseUnavailable(f"after {report.lines} inputs: {cause.what}", todo=todo) from cause
@@ -143,11 +151,13 @@ async def send(
     return report
 
 
-async def _send_one(node: Node, registered: Registered, offer: Offer | BadLine) -> Submitted | Refused | None:
+async def _send_one(
+    node: Node, registered: Registered, offer: Offer | BadLine, caller: str
+) -> Submitted | Refused | None:
     if isinstance(offer, BadLine):
         return None
     try:
-        return await submit(node.writer, node.tenant, registered, key=offer.key, data=offer.data)
+        return await submit(node.writer, node.tenant, registered, key=offer.key, data=offer.data, caller=caller)
     except Refused as cause:
         return cause
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, BinaryIO, NamedTuple
 import typer
 
 from interlock.cli.offers import Keying, Line, read_inputs, read_lines
-from interlock.cli.options import Json, commands
+from interlock.cli.options import As, Json, commands, who_acts
 from interlock.cli.screen import Screen
 from interlock.cli.sending import Report, send
 from interlock.cli.session import with_node
@@ -44,6 +44,7 @@ def submit(
     wait: Annotated[bool, typer.Option("--wait", help="Wait until all are done or wait for a person.")] = False,
     timeout: Annotated[str, typer.Option(metavar="DURATION", help="The longest to wait, as 5m.")] = "1h",
     strict: Annotated[bool, typer.Option("--strict", help="Exit 2 if any is quarantined or refused.")] = False,
+    who: As = "",
     as_json: Json = False,
 ) -> None:
     """Submit many cases from a file of JSON or JSON lines.
@@ -51,7 +52,7 @@ def submit(
     A line is {"key": ..., "input": {...}}, or a bare input whose key is --key-from, or else a digest of its content.
     The same line twice is one case. What breaks the contract is quarantined, and the rest goes on.
     """
-    screen = Screen(as_json=as_json)
+    screen, caller = Screen(as_json=as_json), who_acts(who)
     if key and key_from:
         raise Refused("--key and --key-from are given both", todo="give one of them")
     most = parse_duration(timeout)
@@ -61,7 +62,7 @@ def submit(
 
         async def run(node: Node) -> tuple[Report, dict[str, int] | None]:
             registered = node.registry.named(workflow)
-            report = await send(node, registered, _lines(source, key), keying, screen, source.size)
+            report = await send(node, registered, _lines(source, key), keying, screen, source.size, caller=caller)
             states = await wait_for(node, registered, report, screen, most) if wait else None
             return report, states
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -39,6 +40,16 @@ async def test_a_case_is_taken_in_once_by_its_key(caller: httpx.AsyncClient) -> 
     assert other.headers["content-type"] == "application/problem+json"
     assert other.json()["code"] == "key-reused"
     assert other.json()["holder"] == first.json()["id"]
+
+
+async def test_the_name_of_the_key_is_recorded_as_the_caller(
+    caller: httpx.AsyncClient, make_caller: Callable[..., Awaitable[httpx.AsyncClient]]
+) -> None:
+    shop = await make_caller("submit", name="shop")
+    first = (await shop.post("/v1/cases", json=submission())).json()
+    again = (await caller.post("/v1/cases", json=submission())).json()
+    assert again["id"] == first["id"]
+    assert (await caller.get(first["follow"])).json()["caller"] == "shop"
 
 
 async def test_the_key_may_come_in_a_header(caller: httpx.AsyncClient) -> None:

@@ -20,6 +20,18 @@ def test_a_file_is_taken_once_however_often_it_is_sent(run: Run, claims: Path) -
     assert len(run("cases", "--json").document["cases"]) == 5
 
 
+def test_who_submits_is_recorded_and_shown(run: Run, claims: Path) -> None:
+    taken = run("submit", "desk", str(claims), "--as", "rosa", "--json").document
+    mine = run("submit", "desk", "-", "--key", "mine", "--json", given='{"who": "ana", "total": "1.00"}').document
+    named, unnamed = taken["cases"][0]["case"], mine["cases"][0]["case"]
+    assert run("case", named, "--json").document["case"]["caller"] == "rosa"
+    assert run("case", unnamed, "--json").document["case"]["caller"].startswith("cli:")
+    assert "submitted by  rosa" in run("case", named).out
+    assert "Submitted by rosa." in run("explain", named).out
+    received = run("case", named, "--json").document["entries"][0]
+    assert (received["kind"], received["body"]["caller"]) == ("case.received", "rosa")
+
+
 def test_bad_lines_are_named_and_never_stop_the_rest(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "mixed.jsonl"
     lines = [
