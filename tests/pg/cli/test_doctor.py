@@ -161,3 +161,31 @@ def test_a_case_in_work_needs_no_doctor(run: Run, bank: socket.socket, advance: 
     run("submit", "desk", "-", given='{"who": "ana", "total": "1.00"}\n')
     advance()
     assert look(run, 0)["stranded cases"]["level"] == "ok"
+
+
+TILL = """
+[connectors.till]
+kind = "sql"
+simulated = true
+options = {{same_database = true, role = "{role}"}}
+
+[connectors.till.operations.pay]
+statement = "insert into payout values (%(key)s)"
+parameters = {{key = "{{key}}"}}
+"""
+
+
+def test_a_role_that_effects_may_not_run_as_is_seen(
+    run: Run, bank: socket.socket, admin: Admin, tmp_path: Path
+) -> None:
+    role = f"till_{secrets.token_hex(4)}"
+    file = tmp_path / "interlock.toml"
+    file.write_text(file.read_text("utf-8") + TILL.format(role=role), "utf-8")
+    assert look(run, 1)["connector till"]["what"] == f"there is no role {role}"
+    admin.execute(f"create role {role}".encode())
+    try:
+        assert look(run, 0)["connector till"]["level"] == "ok"
+        admin.execute(f"grant interlock_service to {role}".encode())
+        assert "rights on the schema interlock" in look(run, 1)["connector till"]["what"]
+    finally:
+        admin.execute(f"drop role {role}".encode())

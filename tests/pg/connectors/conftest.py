@@ -41,6 +41,11 @@ OPERATIONS: dict[str, Any] = {
             "minor": {"value": "{amount}", "as": "minor"},
         },
     },
+    "slow": {
+        "statement": "insert into payout (reference, payee, amount) values (%(key)s, %(to)s, 1) "
+        "returning id, pg_sleep(1)::text as slept",
+        "parameters": {"key": "{key}", "to": "{to}"},
+    },
     "drain": {
         "statement": "update account set balance = balance - %(amount)s where balance >= %(amount)s",
         "parameters": {"amount": {"value": "{amount.amount}", "as": "numeric"}},

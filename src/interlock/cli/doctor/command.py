@@ -54,18 +54,20 @@ def doctor(context: typer.Context, *, as_json: Json = False) -> None:
 
 async def _look(settings: Settings) -> list[Check]:
     checks = list(check_settings(settings))
+    connectors: list[Check] | None = None
     try:
         async with _reachable(settings) as url:
             admin = settings.admin_database_url or url
             checks += [check async for check in check_database(settings, url, admin)]
             checks += check_folder(settings)
+            connectors = await check_connectors(settings, url)
     except InterlockError as cause:
         checks.append(failed("database", cause))
     except psycopg.Error as cause:
         what = f"it could not be looked at: {cause.diag.message_primary or cause}"
         checks.append(fail("database", what, "see that the URLs name the right database and roles, and migrate it"))
     checks += check_workflows(settings)
-    checks += await check_connectors(settings)
+    checks += await check_connectors(settings) if connectors is None else connectors
     return checks
 
 

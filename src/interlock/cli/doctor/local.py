@@ -9,10 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from interlock.actions.connector import Connector, Examinable, Transactional
 from interlock.cases.registry import Registered, load_registry
 from interlock.cli.doctor.check import Check, fail, failed, ok, warn
 from interlock.config import ConnectorSettings, Settings
-from interlock.connectors.registry import make_connector
+from interlock.connectors.registry import join, make_connector, utc_now
 from interlock.durations import format_duration
 from interlock.errors import InterlockError
 from interlock.setting_forms import without_password
@@ -70,17 +71,27 @@ def _check_acting(entry: Registered, settings: Settings) -> Iterator[Check]:
         yield fail(f"connector {absent}", what, f"add [connectors.{absent}] to interlock.toml")
 
 
-async def check_connectors(settings: Settings) -> list[Check]:
-    """Whether each connector can be made, and its host takes connections within three seconds."""
-    return list(await asyncio.gather(*(_reach(one) for one in settings.connectors.values())))
+async def check_connectors(settings: Settings, url: str = "") -> list[Check]:
+    """Whether each connector can be made, and its host takes connections within three seconds.
+
+    Args:
+        settings: With the connectors.
+        url: Interlock's own database, if it answers, for those that act in it.
+    """
+    return list(await asyncio.gather(*(_reach(one, url) for one in settings.connectors.values())))
 
 
-async def _reach(connector: ConnectorSettings) -> Check:
+async def _reach(connector: ConnectorSettings, url: str) -> Check:
     name = f"connector {connector.name}"
     try:
-        await make_connector(connector.name, connector).close()
+        made = make_connector(connector.name, connector)
+        join(made, url)
+        fault = await _examine(made, url)
+        await made.close()
     except InterlockError as cause:
         return failed(name, cause)
+    if fault is not None:
+        return fail(name, fault, "mend what is named") if fault else ok(name, "it is fit to be acted on")
     parts = urlsplit(connector.url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     place = f"{parts.hostname}:{port}{' (simulated)' if connector.simulated else ''}"
@@ -97,6 +108,15 @@ async def _reach(connector: ConnectorSettings) -> Check:
     with suppress(OSError):
         await writer.wait_closed()
     return ok(name, f"{place} takes connections")
+
+
+async def _examine(connector: Connector, url: str) -> str | None:
+    """What is not fit, empty if nothing is; None where the connector cannot tell."""
+    if isinstance(connector, Transactional) and not url:
+        return "it acts in Interlock's own database, which does not answer"
+    if not isinstance(connector, Examinable):
+        return None
+    return await connector.examine(utc_now() + timedelta(seconds=_CONNECT_S))
 
 
 def check_folder(settings: Settings) -> Iterator[Check]:

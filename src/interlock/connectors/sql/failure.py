@@ -43,7 +43,7 @@ def judge_error(cause: psycopg.Error, place: str) -> Transient | Permanent:
         return Transient(what, code="connection-lost")
     if state[:2] in _PASSING_CLASSES or state in _PASSING:
         return Transient(what, code="late" if state == LATE else state)
-    return Permanent(what, code=cause.diag.constraint_name or state or "not-sendable")
+    return Permanent(what, code=cause.diag.constraint_name or state or "unsendable")
 
 
 def leaves_doubt(cause: psycopg.Error, *, lost: bool) -> bool:

@@ -99,11 +99,11 @@ class InsideSql:
         statement = self._tables.operations.get(request.operation)
         if statement is None:
             known = meant(request.operation, self._tables.operations)
-            return Permanent(f"{self._place} has no operation {request.operation!r}; {known}", code="no-operation")
+            return Permanent(f"{self._place} has no operation {request.operation!r}; {known}", code="unknown-operation")
         try:
             values = statement.values(request.key, request.payload)
         except (Refused, MalformedJson) as cause:
-            return Permanent(f"{request.operation} cannot be carried out: {cause.what}", code="not-sendable")
+            return Permanent(f"{request.operation} cannot be carried out: {cause.what}", code="unsendable")
         try:
             async with self._as_role(connection, request.deadline):
                 done = await run(connection, statement, values)
@@ -175,7 +175,7 @@ class InsideSql:
     async def send(self, request: Request) -> Sent:
         """Nothing: it acts inside Interlock's transaction only."""
         what = f"{self._place} carries {request.operation} out inside Interlock's own transaction only"
-        return Permanent(what, code="not-sendable")
+        return Permanent(what, code="unsendable")
 
     async def look_up(self, request: Request) -> LookedUp:
         """Nothing: the action's own record says what became of it."""

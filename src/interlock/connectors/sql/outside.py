@@ -33,6 +33,7 @@ from interlock.actions.connector import (
     Voided,
 )
 from interlock.connector_settings import ConnectorSettings
+from interlock.connectors.secret import fetch_secret
 from interlock.connectors.sql.answer import read_one, run
 from interlock.connectors.sql.failure import judge_error, leaves_doubt, said
 from interlock.connectors.sql.statement import Statement, check_key, request_hash
@@ -50,6 +51,8 @@ _CONNECT_SHARE = 0.4
 """Of a request's time, the most that connecting may take."""
 _ROOM_TO_ANSWER_S = 0.5
 """How long after its statements' time limit the server's answer is waited for."""
+_ROOM_TO_LEAVE_S = 1.0
+"""And how long until the connection is left as it is: the driver asks the server to end what it does, and waits."""
 
 
 class InboxRow(msgspec.Struct, frozen=True):
@@ -139,13 +142,13 @@ class OutsideSql:
         """Carry a statement out under its key, once. Never raises for what the other side does."""
         statement = self._tables.operations.get(request.operation)
         if statement is None:
-            return Permanent(self._no_operation(request.operation), code="no-operation")
+            return Permanent(self._no_operation(request.operation), code="unknown-operation")
         try:
             check_key(request.key)
             values = statement.values(request.key, request.payload)
             asked = request_hash(request.operation, request.payload)
         except (Refused, MalformedJson) as cause:
-            return Permanent(f"{request.operation} cannot be sent: {cause.what}", code="not-sendable")
+            return Permanent(f"{request.operation} cannot be sent: {cause.what}", code="unsendable")
         progress = _Progress()
         try:
             async with self._session(request.deadline) as connection:
@@ -277,7 +280,8 @@ class OutsideSql:
         left = (deadline - self._now()) / timedelta(seconds=1)
         if left <= 0:
             raise _Late("its deadline had passed before it was sent")
-        async with asyncio.timeout(left + _ROOM_TO_ANSWER_S), self._spares.use() as connection:
+        leave, stop = asyncio.timeout(left + _ROOM_TO_LEAVE_S), asyncio.timeout(left + _ROOM_TO_ANSWER_S)
+        async with leave, stop, self._spares.use() as connection:
             left = max((deadline - self._now()) / timedelta(seconds=1), 0.001)
             options = self._tables.options
             entered = {"ms": str(int(left * 1000) or 1), "schema": options.schema, "role": options.role}
@@ -288,9 +292,9 @@ class OutsideSql:
 
     async def _connect(self) -> AsyncConnection[Any]:
         seconds = self._terms.timeout / timedelta(seconds=1) * _CONNECT_SHARE
-        secret = await asyncio.to_thread(self._terms.secret.resolve, self._environ) if self._terms.secret else None
+        secret = await fetch_secret(self._terms.secret, self._environ)
         place = make_conninfo(
-            self._terms.url, password=secret, connect_timeout=max(int(seconds), 2), keepalives_idle=10,
+            self._terms.url, password=secret or None, connect_timeout=max(int(seconds), 2), keepalives_idle=10,
             keepalives_interval=5, keepalives_count=3, application_name="interlock",
         )  # fmt: skip
         connection = await AsyncConnection.connect(place, autocommit=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
 from interlock.connector_settings import ConnectorSettings
 from interlock.connectors.http.template import Template
 from interlock.connectors.sql.statement import Form, Parameter, Statement
+from interlock.connectors.table import Table, text_of
 from interlock.errors import Refused
 from interlock.setting_forms import Problems
 from interlock.spelling import meant
@@ -22,7 +24,6 @@ PARAMETER_KEYS = ("value", "as")
 ANY_ROWS = "any"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
-_PARAMETER = re.compile(r"[a-z_][a-z0-9_]{0,62}\Z")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}\Z")
 _PLACE = re.compile(r"%(?:\(([^)]*)\)s|%|.?)", re.DOTALL)
 _COMMENTS = re.compile(r"\s+|--[^\n]*\n?|/\*.*?\*/", re.DOTALL)
@@ -41,7 +42,7 @@ class Options:
     Attributes:
         same_database: Whether it acts in Interlock's own database, in the transaction that records the action.
         role: The role that its statements run as; empty: the login's own (another database only).
-        schema: Where its unqualified names are looked for; empty: as the login or role has it.
+        schema: Where its unqualified names are looked for, one after the other; empty: as the login or role has it.
     """
 
     same_database: bool = False
@@ -74,50 +75,42 @@ def read_tables(terms: ConnectorSettings) -> Tables:
     problems = Problems()
     options = _options(terms, where, problems)
     operations = {
-        name: _statement(name, table, f"{where}.operations.{name}", OPERATION_KEYS, _EFFECTS, problems)
+        name: _statement(name, Table.of(table, f"{where}.operations.{name}", OPERATION_KEYS, problems), _EFFECTS)
         for name, table in terms.operations.items()
     }
     reads = {
-        name: _statement(name, table, f"{where}.reads.{name}", READ_KEYS, _READS, problems)
+        name: _statement(name, Table.of(table, f"{where}.reads.{name}", READ_KEYS, problems), _READS)
         for name, table in terms.reads.items()
     }
     if not operations and not reads:
         problems.add(where, "there are no operations", f"write a table [{where}.operations.NAME] for each action")
-    _check_place(terms, options, where, problems)
+    (_check_inside if options.same_database else _check_outside)(terms, options, where, problems)
     problems.raise_any()
     return Tables(options, operations, reads)
 
 
 def _options(terms: ConnectorSettings, where: str, problems: Problems) -> Options:
-    given = terms.options
-    for key in given:
-        if key not in OPTION_KEYS:
-            problems.add(f"{where}.options.{key}", "there is no such setting", meant(key, OPTION_KEYS))
-    same = given.get("same_database", False)
-    if not isinstance(same, bool):
-        problems.add(f"{where}.options.same_database", f"{same!r} is neither true nor false", "write true or false")
-        same = False
-    names: dict[str, str] = {}
-    for key in ("role", "schema"):
-        name = given.get(key, "")
-        if name != "" and (not isinstance(name, str) or not _IDENTIFIER.match(name)):
-            problems.add(f"{where}.options.{key}", f"{name!r:.60} is no name", "use small letters, digits and _")
-            name = ""
-        names[key] = name
-    return Options(same_database=same, role=names["role"], schema=names["schema"])
+    table = Table.of(terms.options, f"{where}.options", OPTION_KEYS, problems)
+    if table is None:
+        return Options()
+    return Options(
+        same_database=table.read("same_database", _boolean, default=False),
+        role=table.read("role", _identifier, ""),
+        schema=table.read("schema", _schemas, ""),
+    )
 
 
-def _check_place(terms: ConnectorSettings, options: Options, where: str, problems: Problems) -> None:
-    """What the two ways of using it need, each its own."""
-    if options.same_database:
-        for key in ("url", "secret", "honours_keys", "can_look_up", "can_void"):
-            if getattr(terms, key):
-                todo = "remove it: effect and record are one transaction of Interlock's database"
-                problems.add(f"{where}.{key}", "has no meaning with same_database", todo)
-        if not options.role:
-            todo = "name a role that the service was granted and that has no right on the schema interlock"
-            problems.add(f"{where}.options.role", "is missing, which same_database needs", todo)
-        return
+def _check_inside(terms: ConnectorSettings, options: Options, where: str, problems: Problems) -> None:
+    for key in ("url", "secret", "honours_keys", "can_look_up", "can_void"):
+        if getattr(terms, key):
+            todo = "remove it: effect and record are one transaction of Interlock's database"
+            problems.add(f"{where}.{key}", "has no meaning with same_database", todo)
+    if not options.role:
+        todo = "name a role that the service was granted and that has no right on the schema interlock"
+        problems.add(f"{where}.options.role", "is missing, which same_database needs", todo)
+
+
+def _check_outside(terms: ConnectorSettings, _options: Options, where: str, problems: Problems) -> None:
     parts = urlsplit(terms.url)
     if parts.scheme not in _SCHEMES:
         todo = "write postgresql://USER@HOST/DATABASE, or set options = {same_database = true, role = ROLE}"
@@ -130,48 +123,36 @@ def _check_place(terms: ConnectorSettings, options: Options, where: str, problem
         problems.add(where, "honours_keys is missing: the inbox keeps each key", todo)
 
 
-def _statement(
-    name: str, table: object, where: str, known: tuple[str, ...], words: tuple[str, ...], problems: Problems
-) -> Statement:
+def _statement(name: str, table: Table | None, words: tuple[str, ...]) -> Statement:
     blank = Statement(name, b"", ())
-    if not _NAME.match(name):
-        problems.add(where, f"{name[:60]!r} is no name", "use letters, digits, _ and -")
-    if not isinstance(table, Mapping):
-        problems.add(where, "is no table", f"write [{where}]")
+    if table is None:
         return blank
-    values = cast("Mapping[str, object]", table)
-    for key in values:
-        if key not in known:
-            problems.add(f"{where}.{key}", "there is no such setting", meant(key, known))
-    parameters = _parameters(values.get("parameters", {}), f"{where}.parameters", problems)
+    if not _NAME.match(name):
+        table.problems.add(table.where, f"{name[:60]!r} is no name", "use letters, digits, _ and -")
+    parameters = _parameters(table)
+    begin = f"write one SQL statement that begins with {', '.join(words)}"
+    text = table.read("statement", lambda value: _text(value, words), "", required=begin)
     try:
-        text = _text(values.get("statement"), words)
         _check_places(text, {parameter.name for parameter in parameters})
     except Refused as cause:
-        problems.add(f"{where}.statement", cause.what, cause.todo)
-        return blank
-    rows = values.get("rows", 1)
-    if rows != ANY_ROWS and (isinstance(rows, bool) or not isinstance(rows, int) or not 0 <= rows <= _MOST_ROWS):
-        problems.add(f"{where}.rows", f"{rows!r:.60} is no number of rows", 'write a whole number, or "any"')
-        rows = 1
-    return Statement(name, text.encode(), parameters, rows if isinstance(rows, int) else None)
+        if text:
+            table.add("statement", cause.what, cause.todo)
+    return Statement(name, text.encode(), parameters, table.read("rows", _rows, 1))
 
 
 def _text(value: object, words: tuple[str, ...]) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise Refused("is missing", todo=f"write one SQL statement that begins with {' or '.join(words)}")
+    text = text_of(value)
     at = 0
-    while comment := _COMMENTS.match(value, at):
+    while comment := _COMMENTS.match(text, at):
         at = comment.end()
-    word = _WORD.match(value, at)
+    word = _WORD.match(text, at)
     if word is None or word[0].lower() not in words:
-        found = word[0] if word else value[at : at + 20]
+        found = word[0] if word else text[at : at + 20]
         raise Refused(f"begins with {found!r}", todo=f"begin with {', '.join(words)}")
-    if "set_config" in value.lower():
-        raise Refused(
-            "uses set_config, by which it could leave its role", todo="set it for the role: alter role ... set"
-        )
-    return value
+    if "set_config" in text.lower():
+        todo = "set it for the role: alter role ... set"
+        raise Refused("uses set_config, by which it could leave its role", todo=todo)
+    return text
 
 
 def _check_places(text: str, names: set[str]) -> None:
@@ -188,22 +169,18 @@ def _check_places(text: str, names: set[str]) -> None:
         raise Refused(f"the parameter {unused[0]} stands nowhere in it", todo=f"write %({unused[0]})s, or remove it")
 
 
-def _parameters(value: object, where: str, problems: Problems) -> tuple[Parameter, ...]:
-    if not isinstance(value, Mapping):
-        problems.add(where, "is no table", f"write [{where}]")
+def _parameters(table: Table) -> tuple[Parameter, ...]:
+    given = table.values.get("parameters", {})
+    inner = table.inner("parameters", tuple(cast("Mapping[str, object]", given)) if isinstance(given, Mapping) else ())
+    if inner is None:
         return ()
-    read: list[Parameter] = []
-    for name, given in cast("Mapping[str, object]", value).items():
-        try:
-            read.append(_parameter(name, given))
-        except Refused as cause:
-            problems.add(f"{where}.{name}", cause.what, cause.todo)
-            read.append(Parameter(name, Template(()), Form.AS_IT_IS))
-    return tuple(read)
+    blank = Parameter("", Template(()), Form.AS_IT_IS)
+    read = [inner.read(name, functools.partial(_parameter, name), blank) for name in inner.values]
+    return tuple(replace(parameter, name=name) for name, parameter in zip(inner.values, read, strict=True))
 
 
 def _parameter(name: str, given: object) -> Parameter:
-    if not _PARAMETER.match(name):
+    if not _IDENTIFIER.match(name):
         raise Refused(f"{name[:60]!r} is no name of a parameter", todo="use small letters, digits and _")
     table = cast("Mapping[str, object]", given) if isinstance(given, Mapping) else {"value": given}
     for key in table:
@@ -219,3 +196,27 @@ def _parameter(name: str, given: object) -> Parameter:
     if form in (Form.MINOR, Form.JSON) and (len(template.parts) != 1 or not template.names):
         raise Refused(f"{text[:60]!r} is no single look-up, which as = {form!r} needs", todo='write "{field}"')
     return Parameter(name, template, Form(form))
+
+
+def _rows(value: object) -> int | None:
+    if value == ANY_ROWS:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_ROWS:
+        raise Refused(f"{value!r:.60} is no number of rows", todo='write a whole number, or "any"')
+    return value
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Refused(f"{value!r:.60} is neither true nor false", todo="write true or false, without quotes")
+    return value
+
+
+def _schemas(value: object) -> str:
+    return ", ".join(_identifier(name.strip()) for name in text_of(value).split(","))
+
+
+def _identifier(value: object) -> str:
+    if not isinstance(value, str) or not _IDENTIFIER.match(value):
+        raise Refused(f"{value!r:.60} is no name", todo="use small letters, digits and _")
+    return value
