@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from interlock.errors import ConfigInvalid, Refused
-from interlock.setting_forms import BOOLEAN, DURATION, SECRET, TEXT, Problems, Raw, SecretRef, SettingForm
+from interlock.setting_forms import BOOLEAN, COUNT, DURATION, SECRET, TEXT, Problems, Raw, SecretRef, SettingForm
 from interlock.spelling import meant
 
 KIND_GROUP = "interlock.connectors"
@@ -37,6 +37,10 @@ class ConnectorSettings(msgspec.Struct, frozen=True, kw_only=True):
         simulated: Whether it only pretends to act; without a complete dossier a workflow may use no other.
         secret: Where the key for it is found, if it needs one.
         timeout: How long one exchange may take where the action does not say.
+        concurrency: How many requests of one process may be under way to it at once.
+        circuit_failures: How many failures in a row open its circuit.
+        circuit_pause: For how long the circuit opens the first time; each further time in a row twice as long.
+        circuit_longest: The longest that it opens.
         honours_keys: Whether the same idempotency key takes effect once at the other side.
         key_retention: For how long the other side remembers a key; zero if it honours none.
         can_look_up: Whether an effect can be found by its key.
@@ -57,6 +61,10 @@ class ConnectorSettings(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool = False
     secret: SecretRef | None = None
     timeout: timedelta = timedelta(seconds=10)
+    concurrency: int = 16
+    circuit_failures: int = 5
+    circuit_pause: timedelta = timedelta(seconds=1)
+    circuit_longest: timedelta = timedelta(minutes=1)
     honours_keys: bool = False
     key_retention: timedelta = timedelta(0)
     can_look_up: bool = False
@@ -79,7 +87,9 @@ def _url(raw: Raw, environ: Mapping[str, str]) -> str:
     text = TEXT.parse(raw, environ)
     try:
         parts = urlsplit(text)
-        usable = bool(parts.scheme) and bool(parts.hostname) and (parts.port or 1) > 0
+        # a database's can name a socket instead of a host: postgresql:///shop?host=/run/postgresql
+        reachable = bool(parts.hostname) or (parts.scheme not in _TOKENS_ONLY and bool(parts.query))
+        usable = bool(parts.scheme) and reachable and (parts.port or 1) > 0
     except ValueError:
         usable = False
         parts = urlsplit("")
@@ -110,6 +120,10 @@ CONNECTOR_FORMS: Mapping[str, SettingForm[Any]] = MappingProxyType(
         "simulated": BOOLEAN,
         "secret": SECRET,
         "timeout": DURATION,
+        "concurrency": COUNT,
+        "circuit_failures": COUNT,
+        "circuit_pause": DURATION,
+        "circuit_longest": DURATION,
         "honours_keys": BOOLEAN,
         "key_retention": DURATION,
         "can_look_up": BOOLEAN,
@@ -170,6 +184,9 @@ def _check_together(connector: ConnectorSettings, where: str, problems: Problems
     if connector.can_look_up and not connector.can_void and connector.max_request_life is None:
         todo = "find out how long a request can live at the other side; until then set can_look_up = false"
         problems.add(where, 'max_request_life is missing: without it, "not found" proves nothing', todo)
+    if connector.circuit_pause > connector.circuit_longest:
+        todo = "raise circuit_longest or lower circuit_pause"
+        problems.add(where, "circuit_pause is longer than circuit_longest", todo)
     parts = urlsplit(connector.url)
     if parts.scheme == "http" and connector.secret and not connector.simulated and parts.hostname not in _LOOPBACK:
         problems.add(where, "the secret would travel in the clear", "use https")

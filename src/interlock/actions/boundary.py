@@ -70,9 +70,9 @@ class Boundaries:
         """Hold a place in a connector's lane; see ``Lane.place``."""
         return self.lane(connector).place()
 
-    async def may_ask(self, connector: str, patience: timedelta) -> Refusal | None:
+    async def may_ask(self, connector: str, patience: timedelta, sent_at: datetime) -> Refusal | None:
         """Whether a look-up or a voiding may go now; see ``Circuits.let_ask``."""
-        return await self.circuits.let_ask(connector, patience)
+        return await self.circuits.let_ask(connector, patience, sent_at)
 
     async def note(self, connector: str, answer: object, sent_at: datetime | None) -> None:
         """Record what an answer shows of the other side; see ``Circuits.report``."""

@@ -5,9 +5,9 @@
                                     +-------------- a failure ---------------+
 
 While it is open nobody waits for an outside system that does not answer. When its pause is over one request goes, the
-probe; when that is answered, the pace that is let through begins at one a second and doubles each second, and at the
-ceiling the circuit closes. Who is turned away is told when to come again: each a place of its own along that same ramp,
-so that neither the other side nor our database is stormed by everybody at once.
+probe; when that is answered, the pace that is let through begins at one a second and doubles with each second of
+requests, and at the ceiling the circuit closes. Who is turned away is told when to come again: each a place of its own
+along that same ramp, so that neither the other side nor our database is stormed by everybody at once.
 
 Source: Nygard, "Release It!", 2nd edition, 2018, "Circuit Breaker"; the pace is kept by the generic cell rate algorithm
 (ITU-T I.371, virtual scheduling) with an interval that shrinks.
@@ -52,11 +52,12 @@ class Circuit(msgspec.Struct, frozen=True, kw_only=True):
         state: Where it is.
         failures: In a row, since the last success that anyone recorded.
         openings: In a row, since it was closed last; the pause grows with them.
-        since: Of its state; while recovering: of the probe, and once that was answered, of the answer.
+        since: Of its state; while recovering: when the probe was sent, by the clock of who sent it.
         retry_at: Open: when the probe may go; None: somebody opened it by hand. Recovering: when another probe may go,
             should the first never be heard of; None: the probe was answered.
         pace: While recovering: the theoretical arrival time of the next request, in microseconds since 1970.
-        promised: How many were told when to come again, since it opened.
+        admitted: While recovering: how many went, the probe included.
+        promised: The last place on the ramp that somebody was told to come at, counted like ``admitted``.
         what: The last failure, by kind and code, or who opened it and why. Tenants share it: it repeats no data.
     """
 
@@ -67,6 +68,7 @@ class Circuit(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     retry_at: datetime | None
     pace: int
+    admitted: int
     promised: int
     what: str
 
@@ -81,14 +83,17 @@ class Circuit(msgspec.Struct, frozen=True, kw_only=True):
         return self.state is CircuitState.CLOSED and not self.failures
 
 
-RAMP = timedelta(seconds=6)
-"""How long the pace grows, to 64 in the last second, before the circuit closes."""
+CEILING = 512
+"""So many requests close it: by then the pace is some 350 a second, which nine seconds of waiting requests reach."""
+RECOVERED = timedelta(seconds=30)
+"""So long without a failure closes it, too, where there are not that many requests."""
 ROOM = timedelta(seconds=2)
 """Beyond a probe's own time limit, before another one may go."""
-_SLACK = 0.25
-"""Seconds of the pace that may come at once, since those who wait wake by a clock of their own."""
+_SLACK = 250_000
+"""Microseconds of the pace that may come at once, since those who wait wake by a clock of their own."""
 _SPREAD = timedelta(milliseconds=100)
 _PROBED = timedelta(seconds=1)
+_SECOND = timedelta(seconds=1)
 _HELD = timedelta(seconds=5)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -98,11 +103,13 @@ def closed(connector: str, now: datetime) -> Circuit:
     """The circuit of a connector of which nothing bad is known."""
     return Circuit(
         connector=connector, state=CircuitState.CLOSED, failures=0, openings=0, since=now, retry_at=None, pace=0,
-        promised=0, what="",
+        admitted=0, promised=0, what="",
     )  # fmt: skip
 
 
-def admit(circuit: Circuit, now: datetime, patience: timedelta, jitter: float) -> tuple[Circuit, datetime | None]:
+def admit(
+    circuit: Circuit, now: datetime, patience: timedelta, jitter: float, *, sent_at: datetime | None = None
+) -> tuple[Circuit, datetime | None]:
     """Let one request through, or say when to come again.
 
     Args:
@@ -110,6 +117,7 @@ def admit(circuit: Circuit, now: datetime, patience: timedelta, jitter: float) -
         now: The database's time, taken after the lock.
         patience: How long the request may take.
         jitter: Chance, from 0 up to 1.
+        sent_at: The time by which the request will be reported as sent; None: now.
 
     Returns:
         The circuit after it, and None; or, with the promise counted, when to come again.
@@ -121,12 +129,14 @@ def admit(circuit: Circuit, now: datetime, patience: timedelta, jitter: float) -
             return circuit, now + _HELD + 2 * jitter * _HELD
         return _keep_pace(circuit, now, jitter)
     if now >= circuit.retry_at:
-        since = now if circuit.state is CircuitState.OPEN else circuit.since
+        since = (sent_at or now) if circuit.state is CircuitState.OPEN else circuit.since
         return _probe(circuit, since, now, patience), None
     if circuit.state is CircuitState.OPEN:
-        return _promise(circuit, circuit.retry_at, now, jitter)
-    told, until = _promise(circuit, circuit.since, now, jitter)
-    return told, max(until, now + _PROBED + jitter * _PROBED)
+        place = circuit.promised + 1
+        until = circuit.retry_at + math.log2(place) * _SECOND + jitter * _SPREAD
+        return msgspec.structs.replace(circuit, promised=place), until
+    # a probe is under way: the longer it takes, the less often the others ask about it
+    return circuit, now + max(now - circuit.since, _PROBED) * (1 + jitter)
 
 
 def _probe(circuit: Circuit, since: datetime, now: datetime, patience: timedelta) -> Circuit:
@@ -136,29 +146,25 @@ def _probe(circuit: Circuit, since: datetime, now: datetime, patience: timedelta
 
 
 def _keep_pace(circuit: Circuit, now: datetime, jitter: float) -> tuple[Circuit, datetime | None]:
-    """The n-th request after the probe may go log2(n + 1) seconds after its answer: 2^k of them in second k."""
-    elapsed = max((now - circuit.since).total_seconds(), 0)
-    if elapsed >= RAMP.total_seconds():
+    """The n-th request may go log2(n) seconds after the probe's answer, later by what nobody came.
+
+    Whoever comes too early is given the next place that nobody was told to come at.
+    """
+    if circuit.admitted >= CEILING or now - circuit.since >= RECOVERED:
         return closed(circuit.connector, now), None
     at = (now - _EPOCH) // _MICROSECOND
-    if circuit.pace > at + int(_SLACK * 1_000_000):
-        told, until = _promise(circuit, circuit.since, now, jitter)
-        return told, max(until, _EPOCH + circuit.pace * _MICROSECOND)
-    return msgspec.structs.replace(circuit, pace=_next(circuit.since, max(circuit.pace, at))), None
+    if circuit.pace > at + _SLACK:
+        place = max(circuit.promised, circuit.admitted) + 1
+        wait = math.log2(place / (circuit.admitted + 1)) * _SECOND + jitter * _SPREAD
+        return msgspec.structs.replace(circuit, promised=place), _EPOCH + circuit.pace * _MICROSECOND + wait
+    admitted = circuit.admitted + 1
+    arrival = max(circuit.pace, at) + _interval(admitted)
+    return msgspec.structs.replace(circuit, pace=arrival, admitted=admitted), None
 
 
-def _next(ramp: datetime, arrival: int) -> int:
-    """The theoretical arrival time after this one, on a ramp that began then."""
-    begin = (ramp - _EPOCH) // _MICROSECOND
-    return begin + int(1_000_000 * math.log2(2 ** ((arrival - begin) / 1_000_000) + 1))
-
-
-def _promise(circuit: Circuit, ramp: datetime, now: datetime, jitter: float) -> tuple[Circuit, datetime]:
-    """A place along the ramp: the n-th to be told comes log2(n) seconds after its begin; no place is in the past."""
-    elapsed = min(max((now - ramp).total_seconds(), 0), 2 * RAMP.total_seconds())
-    place = max(circuit.promised + 1, int(2**elapsed) + 1 if elapsed else 1)
-    until = ramp + timedelta(seconds=math.log2(place))
-    return msgspec.structs.replace(circuit, promised=place), max(until, now) + jitter * _SPREAD
+def _interval(admitted: int) -> int:
+    """From the n-th request to the next one, in microseconds."""
+    return int(1_000_000 * math.log2((admitted + 1) / admitted))
 
 
 def failed(
@@ -207,8 +213,8 @@ def succeeded(circuit: Circuit, now: datetime, *, sent_at: datetime) -> Circuit:
         case CircuitState.CLOSED if circuit.failures:
             return closed(circuit.connector, now)
         case CircuitState.RECOVERING if circuit.retry_at is not None and sent_at >= circuit.since:
-            pace = _next(now, (now - _EPOCH) // _MICROSECOND)
-            return msgspec.structs.replace(circuit, since=now, retry_at=None, pace=pace)
+            pace = (now - _EPOCH) // _MICROSECOND + _interval(1)
+            return msgspec.structs.replace(circuit, retry_at=None, pace=pace, admitted=1, promised=1)
         case _:
             return circuit
 

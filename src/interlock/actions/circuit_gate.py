@@ -92,7 +92,9 @@ class CircuitGate:
             circuit = after.get(condition.connector)
             if circuit is None:
                 continue
-            after[circuit.connector], until = admit(circuit, now, condition.patience, self._chance.random())
+            after[circuit.connector], until = admit(
+                circuit, now, condition.patience, self._chance.random(), sent_at=_sent_at(unit)
+            )
             if until:
                 batch.refuse(unit, Refusal("circuit", why_not(circuit), until=until))
             else:
@@ -109,7 +111,9 @@ class CircuitGate:
         for unit, condition in decided.admitted:
             if unit.id not in batch.refused:
                 circuit = after[condition.connector]
-                after[circuit.connector], _ = admit(circuit, decided.now, condition.patience, 0.0)
+                after[circuit.connector], _ = admit(
+                    circuit, decided.now, condition.patience, 0.0, sent_at=_sent_at(unit)
+                )
         for name, circuit in decided.after.items():  # what was promised stays promised
             after[name] = msgspec.structs.replace(after[name], promised=circuit.promised)
         await PUT_CIRCUITS.run(batch.connection, [after[name] for name in sorted(after)])
@@ -135,6 +139,11 @@ def log_change(before: Circuit, after: Circuit) -> None:
     elif after.state is not before.state or (after.retry_at is None) != (before.retry_at is None):
         answered = " and was answered" if after.state is CircuitState.RECOVERING and after.retry_at is None else ""
         log.info("the circuit of %s is %s%s", after.connector, after.state, answered)
+
+
+def _sent_at(unit: Unit) -> datetime | None:
+    """The unit's own time, by which its request will be reported: it was taken before any lock was."""
+    return unit.stamp.now if unit.stamp else None
 
 
 def _is_late(batch: Batch, unit: Unit) -> bool:

@@ -110,12 +110,13 @@ class Circuits:
                 )  # fmt: skip
         return circuit
 
-    async def let_ask(self, connector: str, patience: timedelta) -> Refusal | None:
+    async def let_ask(self, connector: str, patience: timedelta, sent_at: datetime) -> Refusal | None:
         """Whether a look-up may go, or when to come again: it takes a place like any request, and may be the probe.
 
         Args:
             connector: Whose circuit.
             patience: How long the look-up may take.
+            sent_at: The time by which it will be reported.
 
         Raises:
             DatabaseUnavailable: it does not answer.
@@ -128,7 +129,7 @@ class Circuits:
         told: list[Refusal] = []
 
         def ask(held: Circuit, now: datetime) -> Circuit:
-            after, until = admit(held, now, patience, self._chance.random())
+            after, until = admit(held, now, patience, self._chance.random(), sent_at=sent_at)
             if until:
                 told.append(Refusal("circuit", why_not(held), until=until))
             return after

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from interlock.actions.circuit import (
-    RAMP,
+    CEILING,
+    RECOVERED,
     ROOM,
     Circuit,
     CircuitRules,
@@ -81,13 +82,20 @@ def test_while_it_is_open_nothing_goes_and_each_is_told_another_time() -> None:
 def test_one_probe_goes_and_the_others_wait_for_its_answer() -> None:
     circuit = probing()
     assert circuit.state is CircuitState.RECOVERING
-    for seconds in (1.0, 2.5, 12.9):
-        _, until = admit(circuit, at(seconds), TIMEOUT, 0.5)
-        assert until is not None
-        assert at(seconds + 1) <= until <= at(seconds + 9)
+    for seconds, pause in ((1.0, 1.5), (1.9, 1.5), (5.0, 6.0)):
+        same, until = admit(circuit, at(seconds), TIMEOUT, 0.5)
+        assert same == circuit
+        assert until == at(seconds + pause)
     again, until = admit(circuit, at(1) + TIMEOUT + ROOM, TIMEOUT, 0.5)
     assert until is None, "a probe that is never heard of is followed by another"
     assert again.retry_at == at(1) + 2 * (TIMEOUT + ROOM)
+
+
+def test_the_probe_s_answer_counts_though_its_time_was_taken_before_the_lock() -> None:
+    circuit, until = admit(opened(), at(1.5), TIMEOUT, 0.5, sent_at=at(1.2))
+    assert until is None
+    assert succeeded(circuit, at(1.6), sent_at=at(1.2)).retry_at is None
+    assert fail(circuit, at(1.6), sent=at(1.2)).state is CircuitState.OPEN
 
 
 def test_an_answer_to_what_was_sent_before_the_probe_proves_nothing() -> None:
@@ -122,8 +130,9 @@ def test_the_pace_doubles_each_second_until_it_closes() -> None:
         seconds += 0.002
     assert circuit.is_well
     assert circuit.openings == 0
-    assert went[-1] == pytest.approx(RAMP.total_seconds(), abs=0.01)
-    for second in range(1, 7):
+    assert len(went) == CEILING
+    assert went[-1] == pytest.approx(9, abs=0.3)
+    for second in range(1, 9):
         assert 2**second - 1 <= sum(one < second for one in went) <= 2 ** (second + 0.25)
 
 
@@ -148,6 +157,26 @@ def test_who_comes_when_told_is_let_through() -> None:
     assert len(went) == 200
     assert turned <= 20
     assert went[-1] < at(10)
+
+
+def test_a_pause_of_everybody_is_no_reason_to_storm() -> None:
+    """Nobody comes for five seconds, then all at once: the pace goes on from where it was."""
+    circuit, went = recovering(), 0
+    for _ in range(100):
+        circuit, until = admit(circuit, at(6), TIMEOUT, 0.5)
+        went += until is None
+    assert went == 1
+
+
+def test_where_little_comes_time_closes_it() -> None:
+    circuit = recovering()
+    for seconds in (5, 15, 25):
+        circuit, until = admit(circuit, at(seconds), TIMEOUT, 0.5)
+        assert until is None
+        assert circuit.state is CircuitState.RECOVERING
+    circuit, until = admit(circuit, at(1.1) + RECOVERED, TIMEOUT, 0.5)
+    assert until is None
+    assert circuit.is_well
 
 
 def test_a_failure_while_recovering_opens_it_again() -> None:
