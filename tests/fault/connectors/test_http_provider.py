@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import socket
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -30,19 +30,13 @@ from interlock.connectors.conformance import Trial, silence, violations
 from interlock.setting_forms import SecretRef
 from interlock.sim import Down, FaultKind, FaultPlan, FaultRule, Operation, SimulatedProvider
 
+sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.fault.connectors.wire import closed_port
+
 Connect = Callable[..., Connector]
 Ask = Callable[..., Request]
 Count = Callable[[str], Awaitable[int]]
 Operations = dict[str, Any]
-
-
-def closed_port() -> int:
-    """A port below those of outgoing connections, at which nothing listens."""
-    for port in range(19_000, 19_900):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
-    pytest.fail("every port is taken")
 
 
 def plan(kind: FaultKind, **fields: object) -> FaultPlan:

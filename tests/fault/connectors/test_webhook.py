@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -22,7 +21,7 @@ from interlock.errors import Unauthenticated
 from interlock.setting_forms import SecretRef
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
-from tests.fault.connectors.wire import Wire, serving, until_closed
+from tests.fault.connectors.wire import Wire, closed_port, serving, until_closed
 
 Connect = Callable[..., Connector]
 Ask = Callable[..., Request]
@@ -79,15 +78,6 @@ def hook(connect: Connect, tmp_path: Path) -> Connect:
         return connect(url, **(terms | changes))
 
     return make
-
-
-def closed_port() -> int:
-    """A port at which nothing listens, below those of outgoing connections."""
-    for port in range(19_000, 19_900):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
-    pytest.fail("every port is taken")
 
 
 async def test_it_conforms(receiver: Receiver, hook: Connect, ask: Ask) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
+
+import pytest
 
 OK = b"HTTP/1.1 200 OK\r\n"
 JSON = b"Content-Type: application/json\r\n"
@@ -67,3 +70,12 @@ class Wire:
     def says(self, body: bytes, head: bytes = OK + JSON) -> None:
         """Answer with a body."""
         self.answer = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+def closed_port() -> int:
+    """A port below those of outgoing connections, at which nothing listens."""
+    for port in range(19_000, 19_900):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+    pytest.fail("every port is taken")
