@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
+from interlock.actions.action import Action
 from interlock.cases.ages import DECISION_AGES, DecisionAge
 from interlock.cases.explain import when
 from interlock.cases.record import CaseRecord, read_record
@@ -95,7 +97,7 @@ def summary(
 
     counts, ages = with_node(context, read)
     if as_json:
-        told = {"counts": [as_document(count) for count in counts], "ages": [as_document(age) for age in ages]}
+        told = {"counts": [as_document(count) for count in counts], "ages": [_age(age) for age in ages]}
         screen.document({**told, "cases": sum(count.cases for count in counts)})
     screen.table(
         ("workflow", "state", "conclusion", "cases", "exposure"),
@@ -126,7 +128,7 @@ def record_document(record: CaseRecord) -> dict[str, Any]:
         ],
         "exceptions": [as_document(exception) for exception in record.exceptions],
         "quarantines": [as_document(quarantined) for quarantined in record.quarantines],
-        "events": [as_document(event) for event in record.events],
+        "events": [as_document(came) for came in record.events],
         "entries": [as_document(entry) for entry in record.entries],
     }
 
@@ -155,13 +157,19 @@ def _show_record(screen: Screen, record: CaseRecord) -> None:
     _part(screen, "Decisions", ("id", "point", "route", "component", "confidence", "exposure"), decisions)
     reviews = ((r.id, r.point, r.state, r.resolution, r.resolved_by or r.claimed_by) for r in record.reviews)
     _part(screen, "Reviews", ("id", "point", "state", "resolution", "who"), reviews)
-    actions = ((a.id, a.name, a.state, a.connector, a.exposure, a.attempt, a.error) for a in record.actions)
-    _part(screen, "Actions", ("id", "name", "state", "connector", "exposure", "attempts", "error"), actions)
+    actions = (
+        (a.id, a.name, a.state, a.connector, a.exposure, a.attempt, _moment(a.not_before), _begins_by(a), a.error)
+        for a in record.actions
+    )
+    heads = ("id", "name", "state", "connector", "exposure", "attempts", "next at", "begins by", "error")
+    _part(screen, "Actions", heads, actions)
     exceptions = ((e.id, e.kind, e.state, e.what) for e in record.exceptions)
     _part(screen, "Exceptions", ("id", "kind", "state", "what"), exceptions)
     held = ((q.id, q.contract, q.state, f"{len(q.broken)} violations") for q in record.quarantines)
-    events = ((e.id, e.name, e.sender, when(e.received_at), when(e.taken_at) if e.taken_at else None) for e in record.events)
-    _part(screen, "Events", ("id", "name", "sender", "received", "taken"), events)
+    came = (
+        (e.id, e.name, e.sender, when(e.received_at), when(e.taken_at) if e.taken_at else "") for e in record.events
+    )
+    _part(screen, "Events", ("id", "name", "sender", "received", "taken"), came)
     _part(screen, "Quarantine", ("id", "contract", "state", "why"), held)
 
 
@@ -173,8 +181,22 @@ def _part(screen: Screen, title: str, heads: tuple[str, ...], rows: Iterable[tup
         screen.table(heads, found, none="")
 
 
+def _age(age: DecisionAge) -> dict[str, Any]:
+    document = as_document(age)
+    del document["held_minor_days"]
+    return {**document, "held_days": str(age.held) if age.held else None}
+
+
 def _span(milliseconds: int) -> str:
     return f"{milliseconds / 1000:.3f} s"
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return when(moment) if moment else None
+
+
+def _begins_by(action: Action) -> str | None:
+    return when(action.deadline) if action.ended_at is None else None
 
 
 def _state(case: CaseRow) -> str:

@@ -20,6 +20,7 @@ from tests.pg.stage import DOSSIER, Stage, declared, payments, stage
 from interlock.actions.action import ActionState
 from interlock.actions.stale import assumed_of
 from interlock.cases import anew
+from interlock.cases.ages import DECISION_AGES
 from interlock.cases.case import Case
 from interlock.cases.explain import as_text, explain
 from interlock.cases.record import CaseRecord
@@ -428,3 +429,25 @@ def _writes_of(unit: Unit, writer: Writer) -> tuple[Any, ...]:
     """What a unit will write; building twice is safe, for the stamp is taken once."""
     unit.prepare(writer._clock)  # pyright: ignore[reportPrivateUsage] - the test looks into the commit
     return unit.writes
+
+
+async def test_the_age_of_decisions_at_their_effect_and_what_waited_are_measured(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider, register: Register
+) -> None:
+    turns.append(lambda: register.vendors.update(Ana={"status": "active", "ceiling": "12.00"}))
+    flow = fact_flow(to_vendor, tmp_path)
+    async with stage(database_url, [flow], connectors=[payments(provider.url), register.connector]) as on:
+        await run(on, "aged-1")
+        await run(on, "aged-2")
+        with psycopg.connect(database_url, options="-c search_path=interlock") as admin:
+            admin.execute(
+                "update action set decided_at = sent_at - interval '12 hours' where key like '%/aged-1' and attempt > 0"
+            )
+            admin.execute("update action set decided_at = sent_at - interval '36 hours' where key like '%/aged-2'")
+        async with on.node.database.tenant(on.node.tenant) as connection:
+            (age,) = await DECISION_AGES.all(connection, {"workflow": None})
+            assert not await DECISION_AGES.all(connection, {"workflow": "another"})
+    assert (age.workflow, age.action, age.point, age.currency) == ("to_vendor", "pay", "approve", "EUR")
+    assert (age.actions, age.stale, age.p50_ms, age.max_ms) == (2, 1, 24 * 3_600_000, 36 * 3_600_000)
+    assert age.p95_ms == round((12 + 24 * 0.95) * 3_600_000)
+    assert age.held == Money("24.00", "EUR")  # 12.00 for half a day, and 12.00 for a day and a half

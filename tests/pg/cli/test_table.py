@@ -28,6 +28,8 @@ def paths() -> Iterator[tuple[str, list[str]]]:
     for name, entry in TABLE.items():
         command = get_group(importlib.import_module(f"interlock.cli.{entry.module}").app).commands[name]
         inner = list(command.commands.items()) if isinstance(command, TyperGroup) else [("", command)]
+        if isinstance(command, TyperGroup) and command.invoke_without_command:
+            inner.append(("", command))
         for below, one in inner:
             options = [text for parameter in one.params for text in parameter.opts if text.startswith("--")]
             yield f"{name} {below}".strip(), options
