@@ -25,6 +25,7 @@ from interlock.actions.circuit import CircuitState
 from interlock.actions.circuit_gate import CircuitAdmits, CircuitGate
 from interlock.actions.circuits import close_circuit, list_circuits, open_circuit
 from interlock.cases.case import Case
+from interlock.cases.explain import as_text, explain, when
 from interlock.cases.record import CaseRecord
 from interlock.cases.registry import Registered, register
 from interlock.cases.store import CaseState
@@ -284,13 +285,16 @@ async def test_a_restart_keeps_the_schedule_and_the_case_shows_it(
     async with stage(database_url, flows, connectors=[payments(provider.url)]) as on:
         case_id = await on.submit(key="later")
         waiting = await on.until(case_id, CaseState.WAITING)
-        (before,) = (await on.record(case_id)).actions
+        record = await on.record(case_id)
+    (before,), story = record.actions, as_text(explain(record))
     assert before.not_before is not None
     assert before.sent_at is not None
     assert before.not_before >= before.sent_at + timedelta(seconds=3)
     assert waiting.wake_at == before.not_before
     text = f"attempt 2 of 4 of pay, to begin by {before.deadline:%Y-%m-%d %H:%M:%S} UTC: it answered 429"
     assert (waiting.waiting_for or "").startswith(text)
+    assert f"Attempt 2 may begin at {when(before.not_before)}." in story
+    assert f"It must begin by {when(before.deadline)}." in story
     async with stage(database_url, flows, connectors=[payments(provider.url)]) as on:
         await on.until(case_id, CaseState.DONE)
         record = await on.record(case_id)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from interlock.actions.action import LONGEST_ASKED, pause_after
 from interlock.actions.connector import (
     Absent,
     Done,
@@ -18,7 +20,7 @@ from interlock.actions.connector import (
     Unknown,
     Voided,
 )
-from interlock.actions.failure import ErrorRule, FailureClass, Health, classed, come_again, sign_of
+from interlock.actions.failure import ErrorRule, FailureClass, Health, Retry, classed, come_again, sign_of
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 WAIT = timedelta(seconds=7)
@@ -89,3 +91,15 @@ def test_what_is_held_up_is_looked_at_again_when_one_of_its_limits_has_passed() 
     assert come_again(NOW + timedelta(seconds=2), NOW, deadline) == NOW + timedelta(seconds=2)
     assert come_again(NOW + timedelta(seconds=2), NOW, NOW - WAIT) == NOW + timedelta(seconds=2)
     assert come_again(None, NOW) > NOW
+
+
+def test_pauses_are_those_of_the_file() -> None:
+    chance, retry = random.Random(3), Retry(first=timedelta(seconds=2), longest=timedelta(seconds=6))
+    for attempt, most in ((1, 2), (2, 4), (3, 6), (50, 6)):
+        pauses = [pause_after(attempt, chance, retry=retry) for _ in range(300)]
+        assert timedelta(seconds=most * 0.9) < max(pauses) <= timedelta(seconds=most)
+    assert pause_after(1, chance, retry=retry, retry_after=timedelta(minutes=1)) == timedelta(minutes=1)
+
+
+def test_no_connector_makes_an_action_wait_for_ever() -> None:
+    assert pause_after(1, random.Random(3), retry_after=timedelta(days=3000)) == LONGEST_ASKED
