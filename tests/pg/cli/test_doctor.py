@@ -27,6 +27,10 @@ method = "POST"
 path = "/payments"
 body = {{to = "{{to}}", amount = "{{amount.amount}}", reference = "{{key}}"}}
 success = [200, 201]
+
+[connectors.missing_bank.reads.standing]
+path = "/customers/{{id}}"
+value = "/standing"
 """
 
 
@@ -72,6 +76,15 @@ def test_a_connector_that_is_down_or_missing_fails(run: Run, bank: socket.socket
 def test_a_connector_that_cannot_be_made_fails(run: Run, tmp_path: Path) -> None:
     (tmp_path / "interlock.toml").write_text('[connectors.missing_bank]\nurl = "http://127.0.0.1:1"\n', "utf-8")
     assert "operations" in look(run, 1)["connector missing_bank"]["what"]
+
+
+def test_a_fact_that_no_connector_reads_fails(run: Run, bank: socket.socket, tmp_path: Path) -> None:
+    settings = tmp_path / "interlock.toml"
+    text = settings.read_text("utf-8")
+    assert "fact standing" not in look(run, 0)
+    settings.write_text(text.replace("reads.standing", "reads.rating"), "utf-8")
+    found = look(run, 1)["fact standing"]
+    assert found["todo"] == "add [connectors.missing_bank.reads.standing] to interlock.toml"
 
 
 def test_an_incomplete_dossier_before_a_live_connector_fails(

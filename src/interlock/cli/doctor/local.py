@@ -69,6 +69,12 @@ def _check_acting(entry: Registered, settings: Settings) -> Iterator[Check]:
     for absent in (one for one in needed if one not in settings.connectors):
         what = f"{entry.workflow.name} acts through it, and the settings have none of that name"
         yield fail(f"connector {absent}", what, f"add [connectors.{absent}] to interlock.toml")
+    for fact in entry.declaration.facts.values():
+        connector = settings.connectors.get(fact.connector)
+        if connector is None or fact.read not in connector.reads:
+            what = f"{entry.workflow.name} reads it there, and the settings have no such reading"
+            todo = f"add [connectors.{fact.connector}.reads.{fact.read}] to interlock.toml"
+            yield fail(f"fact {fact.name}", what, todo)
 
 
 async def check_connectors(settings: Settings, url: str = "") -> list[Check]:
