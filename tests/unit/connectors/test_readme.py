@@ -15,8 +15,8 @@ README = files("interlock.connectors.http").joinpath("README.md").read_text("utf
 
 async def test_the_example_loads_as_it_stands(tmp_path: Path) -> None:
     examples = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
-    assert len(examples) == 1
-    (tmp_path / "interlock.toml").write_text(examples[0])
+    assert len(examples) == 2
+    (tmp_path / "interlock.toml").write_text("\n".join(examples))
     settings = Settings.load({}, {}, tmp_path)
     connector = make_connector("payments", settings.connectors["payments"])
     assert connector.abilities.can_look_up
