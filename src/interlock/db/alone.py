@@ -20,7 +20,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from interlock.clock import Clock
-from interlock.db.batch import Batch, Gate
+from interlock.db.batch import Batch, Foresees, Gate
 from interlock.db.database import connect_service
 from interlock.db.gates import CaseGate, HoldsCase
 from interlock.db.signals import Notifier
@@ -29,7 +29,7 @@ from interlock.db.work import Refusal, Unit
 from interlock.db.writer import FIND_UNITS
 from interlock.errors import DatabaseUnavailable, SchemaOutdated, WorkFailed
 
-MOST = 4
+MOST = 8
 """Such transactions at once, of one process."""
 PATIENCE_S = 30.0
 COMMIT_S = 15.0
@@ -147,6 +147,7 @@ class Alone:
     async def _commit(self, batch: Batch, unit: Unit) -> Refusal | None:
         """Pass the gates and commit; what is refused leaves nothing behind, the effect included."""
         await batch.look_at_clock()
+        await batch.ask_ahead(ask for gate in self._gates if isinstance(gate, Foresees) for ask in gate.foresee(batch))
         for gate in self._gates:
             await gate.admit(batch)
             if batch.refused:

@@ -106,14 +106,9 @@ class InsideSql:
             return Permanent(f"{request.operation} cannot be carried out: {cause.what}", code="unsendable")
         try:
             async with self._as_role(connection, request.deadline):
-                done = await run(connection, statement, values)
-                # what waits for the commit happens now, with the role's rights and not with the service's
-                await connection.execute("set constraints all immediate")
-                if not await IS_ROLE.one(connection, {"role": self._tables.options.role}):
-                    return Permanent(f"{self._place}: {request.operation} left its role", code="left-role")
+                return await run(connection, statement, values)
         except (Refused, psycopg.Error, TimeoutError) as cause:
             return self._failed(cause)
-        return done
 
     @asynccontextmanager
     async def _as_role(self, connection: AsyncConnection[Any], deadline: datetime) -> AsyncGenerator[None]:
@@ -122,19 +117,27 @@ class InsideSql:
             raise _Late("its deadline had passed before it began")
         options = self._tables.options
         async with asyncio.timeout(left + _ROOM_TO_ANSWER_S):
-            found = await ROLE_FAULT.one(connection, {"role": options.role})
-            if found is None or found.fault:
-                raise RoleUnfit(
-                    found.fault if found and found.fault else f"there is no role {options.role}",
-                    todo="grant and revoke as src/interlock/connectors/sql/README.md says",
-                )
             entered = {"ms": str(max(int(left * 1000), 1)), "schema": options.schema, "role": options.role}
-            await TAKE_ROLE.run(connection, entered)
+            async with connection.pipeline():
+                fault = await connection.execute(ROLE_FAULT.text, {"role": options.role})
+                await TAKE_ROLE.run(connection, entered)
+                found = await fault.fetchone()
+            if found and found[0]:
+                raise RoleUnfit(found[0], todo="grant and revoke as the connector's README says")
             yield
-            await LEAVE_ROLE.run(connection)
+            async with connection.pipeline():
+                # what waits for the commit happens now, with the role's rights and not with the service's
+                await connection.execute("set constraints all immediate")
+                stayed = await connection.execute(IS_ROLE.text, {"role": options.role})
+                await LEAVE_ROLE.run(connection)
+                is_role = await stayed.fetchone()
+            if is_role != (True,):
+                raise _LeftRole("its statement left its role")
 
     def _failed(self, cause: Exception) -> Transient | Permanent:
         match cause:
+            case _LeftRole():
+                return Permanent(f"{self._place}: {cause.what}", code=cause.code)
             case Refused():
                 return Transient(f"{self._place}: {cause.what}", code=cause.code)
             case psycopg.Error():
@@ -149,11 +152,8 @@ class InsideSql:
             return Unknown(f"{self._place} has no reading {name!r}; {meant(name, self._tables.reads)}")
         try:
             values = statement.values("", parameters)
-            async with self._readers.use() as connection:
-                await connection.execute("begin read only")
-                async with self._as_role(connection, deadline):
-                    value = await read_one(connection, statement, values)
-                await connection.execute("rollback")
+            async with self._reading(deadline) as connection:
+                value = await read_one(connection, statement, values)
         except (InterlockError, psycopg.Error, TimeoutError, ValueError) as cause:
             return Unknown(f"{self._place}: {cause.what if isinstance(cause, InterlockError) else said(cause)}")
         return Read(value)
@@ -161,14 +161,20 @@ class InsideSql:
     async def examine(self, deadline: datetime) -> str:
         """What is not fit to act on, for whoever looks the installation over; empty if nothing is found."""
         try:
-            async with self._readers.use() as connection:
-                await connection.execute("begin read only")
-                async with self._as_role(connection, deadline):
-                    pass
-                await connection.execute("rollback")
+            async with self._reading(deadline):
+                return ""
         except (InterlockError, psycopg.Error, TimeoutError) as cause:
             return cause.what if isinstance(cause, InterlockError) else said(cause)
-        return ""
+
+    @asynccontextmanager
+    async def _reading(self, deadline: datetime) -> AsyncGenerator[AsyncConnection[Any]]:
+        """A read-only transaction as the role, within the deadline."""
+        left = max((deadline - self._now()) / timedelta(seconds=1), 0.0)
+        async with asyncio.timeout(left + _ROOM_TO_ANSWER_S), self._readers.use() as connection:
+            await connection.execute("begin read only")
+            async with self._as_role(connection, deadline):
+                yield connection
+            await connection.execute("rollback")
 
     # ------------------------------------- what a connector to another system would do
 
@@ -195,6 +201,12 @@ class InsideSql:
     @property
     def _place(self) -> str:
         return f"connectors.{self._name}"
+
+
+class _LeftRole(Refused):
+    """A statement that is another role at its end than at its beginning is rolled back."""
+
+    code = "left-role"
 
 
 class _Late(Refused):

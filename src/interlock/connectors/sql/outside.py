@@ -127,12 +127,13 @@ class OutsideSql:
     @property
     def abilities(self) -> Abilities:
         """What the inbox makes of any PostgreSQL; for how long it keeps keys is the settings' to say."""
+        keeps = bool(self._tables.operations)  # one that only brings facts needs no inbox
         return Abilities(
             simulated=self._terms.simulated,
-            honours_keys=True,
+            honours_keys=keeps,
             key_retention=self._terms.key_retention,
-            can_look_up=True,
-            can_void=True,
+            can_look_up=keeps,
+            can_void=keeps,
             max_request_life=self._terms.max_request_life,
         )
 

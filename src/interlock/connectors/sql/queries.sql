@@ -13,10 +13,12 @@ select case
 from (select %(role)s::text as name) n left join pg_roles r on r.rolname = n.name
 
 -- name: take_role
--- For this transaction, until ``leave_role``.
+-- For this transaction, until ``leave_role``; a role that cannot be taken is ``role_fault``'s to name.
 select set_config('statement_timeout', %(ms)s::text, true),
        set_config('search_path', coalesce(nullif(%(schema)s::text, ''), '"$user", public'), true),
-       set_config('role', %(role)s::text, true)
+       set_config('role', case when exists (select from pg_roles r where r.rolname = %(role)s::text
+                                            and pg_has_role(session_user, r.oid, 'member'))
+                               then %(role)s::text else current_setting('role') end, true)
 
 -- name: is_role
 -- Whether the effect is still what it began as.
