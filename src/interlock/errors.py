@@ -17,6 +17,7 @@ InterlockError
 │   ├── Unauthenticated          no valid key
 │   ├── Forbidden                a valid key without the right
 │   └── LimitReached             a guard or a stop said no
+│       └── ScopeStopped         somebody has stopped it, or nobody authorized it in time
 ├── ComponentFailed              a component gave no usable answer
 │   └── ComponentLate            not within its part of the budget
 ├── DecisionRejected             a workflow used the output of a decision that was rejected
@@ -39,6 +40,7 @@ from typing import ClassVar
 
 import msgspec
 
+from uuid import UUID
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is wrong, so that a caller can point at it.
@@ -216,6 +218,21 @@ class LimitReached(Refused):
 
 class ComponentFailed(InterlockError):
     """A component gave no usable answer; the declared fallback answers instead."""
+
+class ScopeStopped(LimitReached):
+    """Somebody has stopped it, or nobody authorized it in time.
+
+    Args:
+        what: Who stopped what and why.
+        stop: The stop, or the lapsed term.
+    """
+
+    code = "stopped"
+
+    def __init__(self, what: str, *, stop: UUID) -> None:
+        super().__init__(what, where=str(stop), todo="`interlock stops` lists what is stopped, by whom and why")
+        self.stop = stop
+
 
     code = "component-failed"
 

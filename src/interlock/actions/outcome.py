@@ -46,10 +46,12 @@ class Later:
     Attributes:
         at: When to go on; None: when a person has decided.
         why: What is waited for, in words.
+        held_by: The stop that holds it, if one does: the case is woken when it ends.
     """
 
     at: datetime | None
     why: str
+    held_by: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

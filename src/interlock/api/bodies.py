@@ -94,14 +94,17 @@ class StopBody(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be stopped.
 
     Attributes:
-        scope: everything, workflow:NAME, point:WORKFLOW.POINT, component:REF, connector:NAME or action:WORKFLOW.NAME.
+        scope: everything, workflow:NAME, point:WORKFLOW.POINT, component:REF, connector:NAME, action:WORKFLOW.NAME,
+            domain:NAME or agent:NAME; with a key that may operate also installation and tenant:NAME.
         why: For whoever reads the ledger.
         until: When it ends by itself, with a time zone; without it, somebody resumes.
+        installation: Whether it is stopped in every tenant; for a key that may operate.
     """
 
     scope: Name
     why: Why
     until: Utc | None = None
+    installation: bool = False
 
 
 class ResumeBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +114,60 @@ class ResumeBody(msgspec.Struct, frozen=True, kw_only=True):
         why: For whoever reads the ledger.
     """
 
+    why: Why
+
+
+class ResumeScopeBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes on.
+
+    Attributes:
+        scope: What was stopped; every stop in force that names just this is lifted.
+        why: For whoever reads the ledger.
+        installation: Whether the stops of every tenant are meant; for a key that may operate.
+    """
+
+    scope: Name
+    why: Why
+    installation: bool = False
+
+
+class NewTermBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What stops by itself unless it is authorized in time.
+
+    Attributes:
+        scope: As for a stop.
+        every: How long one authorization lasts, as 24h.
+        why: For whoever reads the ledger.
+    """
+
+    scope: Name
+    every: Name
+    why: Why
+
+
+class AuthorizeBody(msgspec.Struct, frozen=True, kw_only=True):
+    """An authorization.
+
+    Attributes:
+        scope: Which has a term.
+        why: For whoever reads the ledger.
+        span: For how long, as 8h; by default, and at most, a whole term.
+    """
+
+    scope: Name
+    why: Why
+    span: Name | None = None
+
+
+class EndTermBody(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of a term.
+
+    Attributes:
+        scope: Which has one.
+        why: For whoever reads the ledger.
+    """
+
+    scope: Name
     why: Why
 
 

@@ -55,6 +55,7 @@ async def decide(request: Call) -> Response[bytes]:
         key=request.key(body.key),
         value=body.input,
         exposure=_money(body.exposure),
+        caller=request.caller.name,
     )
     try:
         decision = await request.node.tools.decider.decide(asked)
@@ -189,11 +190,12 @@ async def _review_of(call: Call, decision: Decision) -> Review | None:
 def _deferred(call: Call, deferred: Deferred) -> Response[bytes]:
     seconds = max(1, round(deferred.pause.total_seconds()))
     problem = Problem(
-        type="urn:interlock:problem:queue-full",
-        title="The queue of reviews is full",
+    code, title = ("stopped", "It is stopped") if deferred.held_by else ("queue-full", "The queue of reviews is full")
+        type=f"urn:interlock:problem:{code}",
+        title=title,
         status=503,
         detail=deferred.why,
-        code="queue-full",
+        code=code,
         todo=f"nothing was decided: ask again in {seconds} s with the same key",
         trace=call.trace,
     )

@@ -35,7 +35,8 @@ class Scope(StrEnum):
     """What a key may do.
 
     ``submit`` cases; ask to ``decide``; ``read`` everything; ``review``: claim and resolve reviews, exceptions and
-    quarantine; ``stop`` and resume; ``admin``: all of these.
+    quarantine; ``stop`` and resume; ``admin``: all of these. ``operate``: stop and resume in every tenant of the
+    installation, which no tenant's administrator may.
     """
 
     SUBMIT = "submit"
@@ -44,6 +45,7 @@ class Scope(StrEnum):
     REVIEW = "review"
     STOP = "stop"
     ADMIN = "admin"
+    OPERATE = "operate"
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +67,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
     def may(self, needs: Iterable[Scope]) -> bool:
         """Whether it has one of these scopes."""
-        return Scope.ADMIN in self.scopes or any(scope in self.scopes for scope in needs)
+        wanted = set(needs)
+        return bool(wanted & set(self.scopes)) or (Scope.ADMIN in self.scopes and bool(wanted - {Scope.OPERATE}))
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):

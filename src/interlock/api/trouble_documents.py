@@ -1,4 +1,4 @@
-"""What callers get of what went wrong, and of the state of things: exceptions, quarantine, stops, entries, health."""
+"""What callers get of what went wrong, and of the state of things: exceptions, quarantine, entries, health."""
 
 from __future__ import annotations
 
@@ -159,38 +159,6 @@ class GoesOn(Document, frozen=True, kw_only=True):
 
     case: UUID
     follow: str
-
-
-class StopDocument(Document, frozen=True, kw_only=True):
-    """A stop in force.
-
-    Attributes:
-        id: Its id.
-        scope: What it stops.
-        who: Who stopped it.
-        why: Why.
-        until: When it ends by itself.
-        created_at: Since when.
-        known: Whether anything that this process carries bears that name; if not, it may have been misspelt.
-    """
-
-    id: UUID
-    scope: str
-    who: str
-    why: str
-    until: datetime | None
-    created_at: datetime
-    known: bool
-
-
-class StopPage(Document, frozen=True, kw_only=True):
-    """The stops in force, the oldest first.
-
-    Attributes:
-        stops: They.
-    """
-
-    stops: tuple[StopDocument, ...]
 
 
 class Health(Document, frozen=True, kw_only=True):

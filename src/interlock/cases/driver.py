@@ -11,6 +11,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+from uuid import UUID
 
 import msgspec
 
@@ -58,10 +59,12 @@ class Park:
     Attributes:
         at: When to go on; None: when somebody wakes the case.
         why: What is waited for, in words.
+        held_by: The stop that holds it, if one does: the case is woken when it ends.
     """
 
     at: datetime | None
     why: str
+    held_by: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +222,9 @@ class Driver:
         parked = [result for result in results if isinstance(result, Park)]
         if parked:
             times = [park.at for park in parked if park.at]
-            return Park(min(times, default=None), "; ".join(dict.fromkeys(park.why for park in parked)))
+            why = "; ".join(dict.fromkeys(park.why for park in parked))
+            held_by = next((park.held_by for park in parked if park.held_by), None)
+            return Park(min(times, default=None), why, held_by)
         thrown = next((result for result in results if isinstance(result, Thrown)), None)
         return thrown or Value([result.value for result in results if isinstance(result, Value)])
 

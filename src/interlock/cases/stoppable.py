@@ -27,7 +27,7 @@ def stoppable(declarations: Iterable[Declaration], connectors: Iterable[str] = (
             shares = [share for choice in point.steps for share in choice.shares]
             scopes |= {f"component:{one.component}" for one in shares if one.component.kind is not Kind.PERSON}
         for action in declaration.actions.values():
-            scopes |= {f"action:{flow}.{action.name}", f"connector:{action.connector}"}
+            scopes |= {f"action:{flow}.{action.name}", f"connector:{action.connector}", f"domain:{action.domain}"}
     return frozenset(scopes)
 
 

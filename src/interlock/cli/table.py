@@ -42,8 +42,16 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         "resolve-exception": Entry("exceptions", "Resolve an exception; its case goes on or is cancelled."),
         "quarantine": Entry("quarantine", "Data that broke their contract: list, show and release them."),
         "stop": Entry("stops", "Stop a scope: nothing in it is dispatched any more."),
-        "stops": Entry("stops", "List the stops in force."),
-        "resume": Entry("stops", "Lift a stop."),
+        "stops": Entry("stops", "List the stops in force, or show one with the calls that are still under way."),
+        "resume": Entry("stops", "Lift a stop, or every stop of a scope; what it held goes on within a second."),
+        "deadman": Entry(
+            "dead_man", "Let a scope stop by itself unless it is authorized in time; end such a term; list them."
+        ),
+        "authorize": Entry("dead_man", "Authorize a scope that has a dead-man term for another term, from now."),
+        "connectors": Entry(
+            "connectors", "List the connectors: circuit, failures, what is under way and what waits."
+        ),
+        "circuit": Entry("connectors", "The circuit breaker of a connector: open and close it by hand."),
         "keys": Entry("keys", "API keys: add, list and revoke them."),
         "tenants": Entry("tenants", "Tenants: add and list them."),
         "workflow": Entry("check", "Workflow files: check one before it is used."),

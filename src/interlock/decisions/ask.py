@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -17,8 +18,10 @@ from interlock.decisions.decision import Became, ComponentAsked, Reason
 from interlock.decisions.library import Library
 from interlock.decisions.point import DecisionPoint, ExposureSource, choose, needed_confidence
 from interlock.decisions.route import exposure_value
-from interlock.errors import ComponentFailed, ComponentLate, InterlockError
+from interlock.errors import ComponentFailed, ComponentLate, InterlockError, ScopeStopped
 from interlock.money import Money
+
+Cutting = Callable[[ComponentRef], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Asking:
         best: The sure answer, or the surest of the others.
         person: Whether a person stands at the end.
         cost: What the answers cost together, in USD.
+        stopped: Who stopped a component that was asked or next, if somebody did.
     """
 
     attempts: list[ComponentAsked] = field(default_factory=list[ComponentAsked])
@@ -63,6 +67,7 @@ class Asking:
     best: Proposal | None = None
     person: bool = False
     cost: Decimal = Decimal(0)
+    stopped: ScopeStopped | None = None
 
 
 async def ask_components(
@@ -73,8 +78,12 @@ async def ask_components(
     key: bytes,
     exposure: Money | None,
     now: datetime,
+    cutting: Cutting,
 ) -> Asking:
     """Ask the point's components in order; the next one when one fails, is late or is unsure.
+
+    One that is stopped ends it, since a person decides then: the next in order is for failures, and must not become the
+    way around a stop.
 
     Args:
         point: The decision point.
@@ -83,6 +92,7 @@ async def ask_components(
         key: What decides between versions that share a step.
         exposure: The money at stake, if the caller knows it.
         now: The time of the decision.
+        cutting: Cuts the asking of a component off as soon as somebody stops what the decision bears.
     """
     asking = Asking()
     give_up = time.perf_counter() + point.budget.time.total_seconds()
@@ -101,9 +111,13 @@ async def ask_components(
         component: Component | None = None
         try:
             component = library.component(reference)
-            answer = await _within(component, Question(input=value, now=now), give_up - started)
+            answer = await _within(component, Question(input=value, now=now), give_up - started, cutting)
             asking.cost += answer.cost
             proposal = _weigh(point, library, component, propensity, answer, value, exposure, now)
+        except ScopeStopped as cause:
+            _note(asking, reference, component, propensity, Became.STOPPED, started, why=cause.what)
+            asking.stopped = cause
+            break
         except InterlockError as cause:
             became = Became.LATE if isinstance(cause, ComponentLate) else Became.FAILED
             _note(asking, reference, component, propensity, became, started, why=cause.what)
@@ -121,15 +135,15 @@ async def ask_components(
     return asking
 
 
-async def _within(component: Component, question: Question, left_s: float) -> Answer:
-    """The component's answer, within what is left of the budget."""
+async def _within(component: Component, question: Question, left_s: float, cutting: Cutting) -> Answer:
+    """The component's answer, within what is left of the budget and as long as nobody stops it."""
     limit: asyncio.Timeout | None = None
     if left_s <= 0:
         raise ComponentLate("the time was used up before it was asked")
     try:
         if component.ref.kind is Kind.RULES:  # bounded by its table, and quicker than a change of threads
             return component.answer(question)
-        async with asyncio.timeout(left_s) as limit:
+        async with cutting(component.ref), asyncio.timeout(left_s) as limit:
             return await asyncio.to_thread(component.answer, question)
     except InterlockError:
         raise

@@ -115,7 +115,7 @@ async def test_a_scope_is_stopped_and_resumed(caller: httpx.AsyncClient) -> None
     assert (listed["id"], listed["who"], listed["scope"]) == (stopped.json()["id"], "boss", "workflow:claims")
     path = f"/v1/stops/{listed['id']}/resume"
     resumed = await caller.post(path, json={"why": "over"})
-    assert (resumed.status_code, resumed.json()) == (200, {"stops": []})
+    assert (resumed.status_code, resumed.json()) == (200, {"stops": [], "soon": []})
     assert (await caller.post(path, json={"why": "again"})).status_code == 404
 
 
@@ -135,7 +135,7 @@ async def test_a_stop_that_is_not_whole_is_refused(caller: httpx.AsyncClient, bo
     refused = await caller.post("/v1/stops", json=body)
 
     assert (refused.status_code, refused.headers["content-type"]) == (400, "application/problem+json")
-    assert (await caller.get("/v1/stops")).json() == {"stops": []}
+    assert (await caller.get("/v1/stops")).json() == {"stops": [], "soon": []}
 
 
 async def test_a_misspelt_stop_says_what_was_meant(caller: httpx.AsyncClient) -> None:

@@ -9,7 +9,10 @@ alter table cases
   add column cancel_by  text,
   add column cancel_why text,
   add column rewinds    int not null default 0,    -- how often a stale decision was taken anew
+  add column held_by    uuid,                      -- the stop, or the lapsed dead-man term, that it waits for
   add constraint case_cancel_says_who_and_why check (cancel_at is null or (cancel_by <> '' and cancel_why <> ''));
+
+create index case_held_by_a_stop on cases (held_by) where held_by is not null and state = 'waiting';
 
 alter type step_kind add value 'fact';
 alter type step_kind add value 'event';
@@ -44,6 +47,9 @@ alter table action
   add column facts           bytea;                   -- what that decision assumed
 -- An undo that is waived or abandoned stays on record; the original is undone by one action at most.
 create unique index action_is_undone_by_one on action (undo_of) where undo_of is not null;
+
+-- Retries that wait: nothing else enters it, since an action that goes at its first attempt never has a not_before.
+create index action_paused on action (tenant, id) where state = 'ready' and not_before is not null;
 
 -- The state of what can fail by itself, shared by all workers of the installation: one row a connector.
 create type circuit_state as enum ('closed', 'open', 'recovering');
@@ -120,7 +126,7 @@ create function claim_cases(claimant bigint, carried uuid[], most int, serves uu
                  caller text, cancel_at timestamptz, cancel_by text, cancel_why text, rewinds int)
   language sql security definer set search_path = interlock, pg_catalog as $$
   update cases c
-  set state = 'running', worker = claimant, fence = c.fence + 1, waiting_for = null, wake_at = null,
+  set state = 'running', worker = claimant, fence = c.fence + 1, waiting_for = null, wake_at = null, held_by = null,
       changed_at = clock_timestamp()
   from (
     select d.id from cases d
@@ -142,3 +148,107 @@ alter function claim_cases(bigint, uuid[], int, uuid) owner to interlock_finder;
 revoke create on schema interlock from interlock_finder;
 revoke all on function claim_cases(bigint, uuid[], int, uuid) from public;
 grant execute on function claim_cases(bigint, uuid[], int, uuid) to interlock_service;
+
+-- Every stop in force, with the tenant that it is for; null: every tenant. A hint for what is under way: what is
+-- dispatched or decided reads the stops in its own commit.
+create function stops_everywhere()
+  returns table (tenant uuid, id uuid, kind text, scope text, who text, why text, until timestamptz, created_at timestamptz)
+  language sql stable security definer set search_path = interlock, pg_catalog as $$
+  select s.tenant, s.id, 'stop', s.scope, s.who, s.why, s.until, s.created_at from stop s
+  where s.lifted_at is null and (s.until is null or s.until > clock_timestamp())
+  union all
+  select t.tenant, i.id, 'installation', i.scope, i.who, i.why, i.until, i.created_at
+  from installation_stop i left join tenant t on i.scope = 'tenant:' || t.name
+  where i.lifted_at is null and (i.until is null or i.until > clock_timestamp())
+    and (i.scope not like 'tenant:%' or t.tenant is not null)
+  union all
+  select d.tenant, d.id, 'lapsed', d.scope, d.authorized_by, d.why, null, d.authorized_until from dead_man d
+  where d.ended_at is null and d.authorized_until <= clock_timestamp()
+$$;
+
+-- Makes the cases ready whose stop is in force no longer, whoever or whatever ended it. SKIP LOCKED: it waits for nobody.
+create function wake_freed_cases() returns bigint
+  language sql security definer set search_path = interlock, pg_catalog as $$
+  with freed as (
+    select c.id from cases c
+    where c.state = 'waiting' and c.held_by in (
+      select h.held_by from (select distinct held_by from cases where held_by is not null and state = 'waiting') h
+      where not exists (select from stop s where s.id = h.held_by and s.lifted_at is null
+                        and (s.until is null or s.until > clock_timestamp()))
+        and not exists (select from installation_stop s where s.id = h.held_by and s.lifted_at is null
+                        and (s.until is null or s.until > clock_timestamp()))
+        and not exists (select from dead_man d where d.id = h.held_by and d.ended_at is null
+                        and d.authorized_until <= clock_timestamp())
+    )
+    order by c.tenant, c.id
+    for no key update skip locked
+  ), woken as (
+    update cases c
+    set state = 'ready', waiting_for = null, held_by = null, wake_at = clock_timestamp(), changed_at = clock_timestamp()
+    from freed where c.id = freed.id
+    returning 1
+  )
+  select count(*) from woken
+$$;
+
+-- Whether a stop of a scope holds an action; an undo is held only by one that names its own action or connector.
+-- The same rule as scopes_of in actions/scopes.py, which a test holds against it.
+create function stop_holds_action(stopped text, a action) returns boolean
+  language sql stable parallel safe set search_path = interlock, pg_catalog as $$
+  select stopped in ('action:' || a.workflow || '.' || a.name, 'connector:' || a.connector)
+      or (a.undo_of is null and (
+            stopped = 'everything' or stopped like 'tenant:%'
+            or stopped in ('workflow:' || a.workflow, 'domain:' || a.domain)
+            or (a.caller <> '' and stopped = 'agent:' || a.caller)
+            or (a.point is not null and stopped = 'point:' || a.workflow || '.' || a.point)
+            or (a.component is not null and stopped = 'component:' || a.component)))
+$$;
+
+-- Cases that wait for their next attempt show the stop that will hold it, and are woken when it ends.
+create function show_stop_to_cases(held_by_stop uuid, stopped text, what text, only_tenant uuid, most int) returns bigint
+  language sql security definer set search_path = interlock, pg_catalog as $$
+  with waiting as (
+    select c.id from cases c
+    where c.state = 'waiting' and c.id in (
+      select a.case_id from action a
+      where a.state = 'ready' and a.not_before is not null and (only_tenant is null or a.tenant = only_tenant)
+        and stop_holds_action(stopped, a)
+      limit most)
+    order by c.tenant, c.id
+    for no key update skip locked
+  ), shown as (
+    update cases c set waiting_for = what, held_by = held_by_stop from waiting where c.id = waiting.id returning 1
+  )
+  select count(*) from shown
+$$;
+
+-- Calls that were dispatched and are not settled yet, in the scope of a stop; of one tenant, or of all.
+create function calls_under_way(stopped text, only_tenant uuid, most int)
+  returns table (tenant text, id uuid, case_id uuid, workflow text, name text, connector text, state text, attempt int,
+                 key text, exposure_minor bigint, currency text, since timestamptz, deadline timestamptz)
+  language sql stable security definer set search_path = interlock, pg_catalog as $$
+  select t.name, a.id, a.case_id, a.workflow, a.name, a.connector, a.state::text, a.attempt, a.key, a.exposure_minor,
+         a.currency, a.sent_at, a.send_deadline
+  from action a join tenant t on t.tenant = a.tenant
+  where a.state in ('dispatching', 'in_doubt') and (only_tenant is null or a.tenant = only_tenant)
+    and stop_holds_action(stopped, a)
+  order by a.sent_at, a.id limit most
+$$;
+grant select on stop, installation_stop, dead_man, action to interlock_finder;
+grant execute on function stop_holds_action(text, action) to interlock_finder;
+
+do $$
+declare
+  finder text;
+begin
+  grant create on schema interlock to interlock_finder;
+  foreach finder in array array[
+    'stops_everywhere()', 'wake_freed_cases()', 'show_stop_to_cases(uuid, text, text, uuid, int)',
+    'calls_under_way(text, uuid, int)'
+  ] loop
+    execute format('alter function interlock.%s owner to interlock_finder', finder);
+    execute format('revoke all on function interlock.%s from public', finder);
+    execute format('grant execute on function interlock.%s to interlock_service', finder);
+  end loop;
+  revoke create on schema interlock from interlock_finder;
+end $$;
