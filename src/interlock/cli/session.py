@@ -6,13 +6,14 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 import typer
+import uvloop
 
 from interlock.cases.registry import Registry
 from interlock.cli.options import flags_of
@@ -24,7 +25,15 @@ T = TypeVar("T")
 
 
 def load_settings(context: typer.Context, **more: object) -> Settings:
-    """The settings of this command. Workflows may stand beside ``interlock.toml``: its folder is searched last.
+    """The settings of this command: see ``read_settings``."""
+    return read_settings({**flags_of(context), **more})
+
+
+def read_settings(flags: Mapping[str, Any]) -> Settings:
+    """The settings of this process. Workflows may stand beside ``interlock.toml``: its folder is searched last.
+
+    Args:
+        flags: What the command line says, by key.
 
     Raises:
         ConfigInvalid: anything is unknown or malformed; all of it is named.
@@ -32,7 +41,7 @@ def load_settings(context: typer.Context, **more: object) -> Settings:
     here = Path.cwd()
     if (here / FILE).is_file() and str(here) not in sys.path:
         sys.path.append(str(here))  # last, so that nothing that stands there hides a module of ours
-    return Settings.load({**flags_of(context), **more}, os.environ, here)
+    return Settings.load(flags, os.environ, here)
 
 
 def begin_logging(settings: Settings, *, quiet: bool = False) -> None:
@@ -75,7 +84,8 @@ def run_loop(work: Callable[[], Awaitable[T]]) -> T:
         return await work()
 
     try:
-        return asyncio.run(run())
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(run())
     except psycopg.errors.InsufficientPrivilege as cause:
         raise DatabaseUnavailable(
             f"the database refuses it to this role: {cause.diag.message_primary}",

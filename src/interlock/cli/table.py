@@ -24,7 +24,7 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
             "demo.command",
             "Run the main job end to end: receipts in, decisions, reviews, payments out once, books balanced.",
         ),
-        "up": Entry("up", "Run the API and the workers in this process, until SIGTERM or Ctrl-C."),
+        "up": Entry("up", "Run the API, and workers in processes of their own, until SIGTERM or Ctrl-C."),
         "migrate": Entry("migrate", "Bring the database to the schema that this version needs."),
         "doctor": Entry("doctor", "Check settings, database, workers, workflows and connectors."),
         "submit": Entry("submit", "Submit many cases from a file of JSON or JSON lines."),

@@ -1,4 +1,4 @@
-"""One process with everything: the API, and workers beside it."""
+"""Everything by one command: the API in this process, and workers in processes of their own beside it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from interlock.api.app import create_app
 from interlock.api.keys import Scope, list_keys, make_key
 from interlock.api.serve import serving
 from interlock.cases.registry import Registered
-from interlock.cli.options import commands
+from interlock.cli.crew import Crew, WorkerEnded
+from interlock.cli.options import commands, flags_of
 from interlock.cli.screen import Screen
 from interlock.cli.session import begin_logging, load_settings, run_loop
 from interlock.config import Settings
@@ -40,23 +42,26 @@ def up(
     no_api: Annotated[bool, typer.Option("--no-api", help="Run workers only.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document a line, for programs.")] = False,
 ) -> None:
-    """Run the API and the workers in this process, until SIGTERM or Ctrl-C.
+    """Run the API, and workers in processes of their own, until SIGTERM or Ctrl-C.
 
-    Both give cases back between two of their writes, answer the requests under way, and end within seconds. A second
-    signal ends at once; nothing is lost by that, either.
+    A worker that hangs or dies keeps nobody from the API, and for a dead one another is started. On the signal they
+    give cases back between two of their writes, answer the requests under way, and end within seconds. A second signal
+    ends at once; nothing is lost by that, either.
     """
     screen = Screen(as_json=as_json)
     settings = load_settings(context, api_host=host, api_port=port)
     begin_logging(settings)
 
+    crew = Crew(workers, flags_of(context), lambda ended: _say_ended(screen, ended))
+
     async def run() -> int:
-        return await _serve(settings, screen, workers=workers, api=not no_api)
+        return await _serve(settings, screen, crew, api=not no_api)
 
     if run_loop(run) == signal.SIGINT:
         raise typer.Exit(INTERRUPTED)
 
 
-async def _serve(settings: Settings, screen: Screen, *, workers: int, api: bool) -> int:
+async def _serve(settings: Settings, screen: Screen, crew: Crew, *, api: bool) -> int:
     """Run until a signal; its number."""
     stopped: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     async with AsyncExitStack() as stack:
@@ -65,10 +70,9 @@ async def _serve(settings: Settings, screen: Screen, *, workers: int, api: bool)
         with _signals(stopped):
             _say_what_runs(screen, node)
             secret = await _first_key(node) if api else None
-            for _ in range(workers):
-                await stack.enter_async_context(node.worker())
             url = await stack.enter_async_context(_listening(node)) if api else None
-            _say_ready(screen, url, workers, secret)
+            await stack.enter_async_context(crew)
+            _say_ready(screen, url, crew, secret)
             number = await stopped
         screen.note("stopping: giving cases back, answering what is under way")
         await stack.aclose()
@@ -158,14 +162,24 @@ def _carried(entry: Registered, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _say_ready(screen: Screen, url: str | None, workers: int, secret: str | None) -> None:
-    _event(screen, "ready", url=url, workers=workers, key=secret)
+def _say_ready(screen: Screen, url: str | None, crew: Crew, secret: str | None) -> None:
+    processes = crew.processes
+    _event(screen, "ready", url=url, workers=len(processes), key=secret, processes=processes)
     if url:
         screen.line(f"listening: {url} (what it offers: {url}/openapi.json)")
-    screen.line(f"workers: {workers}")
+    ids = f" (processes {', '.join(map(str, processes))})" if processes else ""
+    screen.line(f"workers: {len(processes)}{ids}")
     if secret:
         screen.line(f'API key "{FIRST_KEY}", shown this once: {secret}', style="bold")
     screen.line("Ready. Ctrl-C ends it.")
+
+
+def _say_ended(screen: Screen, ended: WorkerEnded) -> None:
+    _event(screen, "worker_ended", **msgspec.structs.asdict(ended))
+    screen.note(
+        f"worker {ended.worker} (process {ended.process}) ended with {ended.status}; "
+        f"another one begins in {ended.again_in_s:g} s"
+    )
 
 
 def _event(screen: Screen, name: str, **facts: Any) -> None:

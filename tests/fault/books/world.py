@@ -54,6 +54,7 @@ honours_keys = true
 key_retention = "30d"
 can_look_up = true
 max_request_life = "5s"
+circuit_failures = {circuit_failures}
 
 [connectors.payments.operations.pay]
 method = "POST"
@@ -85,6 +86,8 @@ class World:
         tenant: Whose cases these are.
         plan: What goes wrong at the provider.
         workers: Which workers run from the start.
+        circuit_failures: How many failures in a row open the provider's circuit; where half of all requests meet a
+            fault on purpose, that many are no sign of anything.
 
     Attributes:
         timeline: What happened, in order.
@@ -99,6 +102,7 @@ class World:
         tenant: str,
         plan: FaultPlan,
         workers: Sequence[str] = WORKERS,
+        circuit_failures: int = 1000,
     ) -> None:
         self.folder = folder
         self.tenant = tenant
@@ -107,6 +111,7 @@ class World:
         self.timeline: list[str] = []
         self.provider_wanted = True
         self.provider = SimulatedProvider(folder / "book", faults=plan)
+        self._circuit_failures = circuit_failures
         self._layout = Layout(data_dir / "postgres")
         self._data_dir = data_dir
         self._wanted = [SERVER, *workers]
@@ -128,6 +133,7 @@ class World:
             port=self.port,
             lease=f"{LEASE_S:.0f}",
             provider=self.provider.url,
+            circuit_failures=self._circuit_failures,
         )
         (self.folder / "interlock.toml").write_text(settings, encoding="utf-8")
         try:
@@ -176,8 +182,16 @@ class World:
             process.wait()
 
     def processes(self, *names: str) -> list[psutil.Process]:
-        """Those of these that live."""
-        return [psutil.Process(self._running[name].pid) for name in names if self._running[name].poll() is None]
+        """Those of these that live: the server's own, and of a worker the one that works."""
+        found: list[psutil.Process] = []
+        for name in names:
+            if self._running[name].poll() is not None:
+                continue
+            process = psutil.Process(self._running[name].pid)
+            with suppress(psutil.Error):
+                works = [one for one in process.children() if "interlock.cli.worker_process" in _command(one)]
+                found += [process] if name == SERVER else works
+        return found
 
     def heart(self, name: str) -> list[psutil.Process]:
         """The heartbeat process of a worker, if it has one now."""
@@ -241,7 +255,9 @@ class World:
 
     def _end(self) -> None:
         hearts = [heart for name in self._running for heart in self.heart(name)]
-        kill_all([*self.processes(*self._running), *hearts])
+        for process in self._running.values():  # its workers die with it
+            process.kill()
+        kill_all(hearts)
         for process in self._running.values():
             process.wait()
         self.provider.stop()

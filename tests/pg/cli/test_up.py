@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -22,6 +24,7 @@ from psycopg.conninfo import make_conninfo
 from .conftest import DESK, as_url
 
 Up = subprocess.Popen[str]
+CLAIM = '{"key": "small", "input": {"who": "ana", "total": "1.00"}}\n'
 COMMAND = [
     sys.executable,
     "-P",
@@ -102,6 +105,46 @@ def test_serves_works_and_drains(project: dict[str, str], up: Up) -> None:
     assert "Traceback" not in up.stderr.read()
     listed = json.loads(once(project, "cases", "--json").stdout)["cases"]
     assert {case["key"]: case["state"] for case in listed} == {"by-api": "done", "by-cli": "waiting"}
+
+
+def test_a_worker_that_is_killed_is_started_again_and_all_end_with_their_parent(
+    project: dict[str, str], up: Up
+) -> None:
+    event(up, "starting")
+    ready = event(up, "ready")
+    (worker,) = ready["processes"]
+    assert psutil.Process(worker).ppid() == up.pid
+    os.kill(worker, signal.SIGKILL)
+    ended = event(up, "worker_ended")
+    assert (ended["process"], ended["status"], ended["again_in_s"] < 1) == (worker, "SIGKILL", True)
+    sent = once(project, "submit", "desk", "-", "--wait", "--timeout", "20s", "--json", given=CLAIM)
+    assert json.loads(sent.stdout)["states"] == {"done: approved": 1}  # by the one in its place
+    (other,) = [one.pid for one in psutil.Process(up.pid).children() if "interlock.cli.worker_process" in one.cmdline()]
+    os.kill(other, signal.SIGSTOP)  # what hangs ends with its parent, too, however that one ends
+    up.kill()
+    up.wait(timeout=10)
+    until = time.monotonic() + 5
+    while psutil.pid_exists(other):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_a_worker_that_hangs_keeps_nobody_from_stopping_nor_from_ending_it(project: dict[str, str], up: Up) -> None:
+    event(up, "starting")
+    ready = event(up, "ready")
+    (worker,) = ready["processes"]
+    os.kill(worker, signal.SIGSTOP)
+    with httpx.Client(base_url=ready["url"], headers={"Authorization": f"Bearer {ready['key']}"}) as api:
+        stopped = api.post("/v1/stops", json={"scope": "everything", "why": "it hangs"})
+        assert (stopped.status_code, stopped.json()["under_way"]) == (201, [])
+        assert api.get(f"/v1/stops/{stopped.json()['id']}").json()["in_force"] is True
+    assert once(project, "resume", "everything", "--why", "it is looked into").returncode == 0
+    begun = time.monotonic()
+    up.send_signal(signal.SIGTERM)
+    event(up, "stopped")
+    assert up.wait(timeout=15) == 0
+    assert time.monotonic() - begun < 12
+    assert not psutil.pid_exists(worker)
 
 
 def test_ctrl_c_ends_it_cleanly_and_the_key_is_made_once(project: dict[str, str], up: Up) -> None:
