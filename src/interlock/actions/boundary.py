@@ -17,6 +17,8 @@ from interlock.actions.lane import MOST, Lane
 from interlock.db.database import Database
 from interlock.db.work import Refusal
 
+_READING = " (facts)"  # no connector's name has a space in it
+
 
 class BoundaryTerms(msgspec.Struct, frozen=True, kw_only=True):
     """What the settings say of one connector's boundary.
@@ -62,13 +64,21 @@ class Boundaries:
     def lane(self, connector: str) -> Lane:
         """The lane of a connector."""
         if connector not in self._lanes:
-            wanted = self._terms.get(connector, BoundaryTerms()).concurrency
+            wanted = self._terms.get(connector.removesuffix(_READING), BoundaryTerms()).concurrency
             self._lanes[connector] = Lane(connector, min(wanted, self._most), self._now, self._chance)
         return self._lanes[connector]
 
     def place(self, connector: str) -> AbstractAsyncContextManager[Refusal | None]:
         """Hold a place in a connector's lane; see ``Lane.place``."""
         return self.lane(connector).place()
+
+    def reading(self, connector: str) -> AbstractAsyncContextManager[Refusal | None]:
+        """Hold a place for reading a fact: in a lane of its own, as wide as the connector's.
+
+        INVARIANT: whoever holds such a place waits for no other, so that an action that holds one in its connector's
+        lane may read facts through any connector.
+        """
+        return self.lane(f"{connector}{_READING}").place()
 
     async def may_ask(self, connector: str, patience: timedelta, sent_at: datetime) -> Refusal | None:
         """Whether a look-up or a voiding may go now; see ``Circuits.let_ask``."""

@@ -16,6 +16,7 @@ from interlock.actions.connector import (
     InDoubt,
     Pending,
     Permanent,
+    Read,
     Sent,
     Transient,
     Voided,
@@ -120,7 +121,7 @@ def sign_of(answer: object) -> Sign:
         answer: As the connector gave it, before the workflow's file takes it otherwise.
     """
     match answer:
-        case Done() | Permanent() | Found() | Absent() | Pending() | Voided():
+        case Done() | Permanent() | Found() | Absent() | Pending() | Voided() | Read():
             return Sign(Health.WELL)
         case Transient(code=code) if code in _OURS:
             return Sign(Health.SILENT)

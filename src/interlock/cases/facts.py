@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from interlock.actions.action import Action
-from interlock.actions.connector import FactReader, Read
+from interlock.actions.connector import FactReader, Read, Unknown
 from interlock.actions.outcome import Finished, Later, give_up
 from interlock.actions.stale import Assumed, Change, Stale, assumed_of, is_same, stale
 from interlock.cases.driver import decode
@@ -51,18 +51,30 @@ async def read_fact(held: Held, tools: Tools, name: str, parameters: Mapping[str
     if terms is None:
         known = ", ".join(sorted(held.declaration.facts)) or "none"
         raise WorkflowMisuse(f"the workflow's file declares no fact {name!r}", todo=f"it declares {known}")
-    reader = _reader(tools, terms)
-    read_at = tools.database.clock.now()
-    try:
-        async with asyncio.timeout(terms.timeout.total_seconds() + _ROOM_TO_ANSWER_S):
-            found = await reader.read_fact(terms.read, parameters, read_at + terms.timeout)
-    except TimeoutError:
-        return _later(tools, name, "no answer within its time")
-    except Exception as cause:  # noqa: BLE001 - whatever a connector raises, the fact is not known now
-        return _later(tools, name, f"{type(cause).__name__}: {cause}")
+    reader, boundaries = _reader(tools, terms), tools.dispatcher.boundaries
+    async with boundaries.reading(terms.connector) as busy:
+        read_at = tools.database.clock.now()
+        refusal = busy or await boundaries.may_ask(terms.connector, terms.timeout, read_at)
+        if refusal:
+            return _later(tools, name, refusal.what, refusal.until)
+        found = await _ask(reader, terms, parameters, read_at)
+    await boundaries.note(terms.connector, found, read_at)
     if not isinstance(found, Read):
         return _later(tools, name, found.what)
     return FactRead(_as_json(name, found.value), read_at)
+
+
+async def _ask(
+    reader: FactReader, terms: FactTerms, parameters: Mapping[str, Any], read_at: datetime
+) -> Read | Unknown:
+    """Make the outside call, within its deadline. Whatever the connector does, the fact is read or not known."""
+    try:
+        async with asyncio.timeout(terms.timeout.total_seconds() + _ROOM_TO_ANSWER_S):
+            return await reader.read_fact(terms.read, parameters, read_at + terms.timeout)
+    except TimeoutError:
+        return Unknown("no answer within its time")
+    except Exception as cause:  # noqa: BLE001 - whatever a connector raises, the fact is not known now
+        return Unknown(f"{type(cause).__name__}: {cause}")
 
 
 async def recheck(held: Held, tools: Tools, action: Action) -> Stale | Later | Finished | None:
@@ -130,9 +142,9 @@ def _reader(tools: Tools, terms: FactTerms) -> FactReader:
     return connector
 
 
-def _later(tools: Tools, name: str, why: str) -> Later:
+def _later(tools: Tools, name: str, why: str, until: datetime | None = None) -> Later:
     pause = timedelta(seconds=random.uniform(_LEAST_PAUSE_S, _LONGEST_PAUSE_S))  # noqa: S311 - jitter
-    return Later(tools.database.clock.now() + pause, f"the fact {name} cannot be read now: {why}")
+    return Later(until or tools.database.clock.now() + pause, f"the fact {name} cannot be read now: {why}")
 
 
 def _as_json(name: str, value: Any) -> Any:

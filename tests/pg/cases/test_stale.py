@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
@@ -17,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.register import Register
 from tests.pg.stage import DOSSIER, Stage, declared, payments, stage
 
+from interlock import Fact
 from interlock.actions.action import ActionState
 from interlock.actions.stale import assumed_of
 from interlock.cases import anew
@@ -451,3 +453,52 @@ async def test_the_age_of_decisions_at_their_effect_and_what_waited_are_measured
     assert (age.actions, age.stale, age.p50_ms, age.max_ms) == (2, 1, 24 * 3_600_000, 36 * 3_600_000)
     assert age.p95_ms == round((12 + 24 * 0.95) * 3_600_000)
     assert age.held == Money("24.00", "EUR")  # 12.00 for half a day, and 12.00 for a day and a half
+
+
+async def unpaid(case: Case) -> str:
+    """Pay only what the provider does not hold yet."""
+    held = await case.fact("held", {"k": case.key})
+    decided = await case.decide("approve", case.input, exposure=Money("1.00", "EUR"), assumes=[held])
+    await case.act("pay", {"to": "Ana", "amount": Money("1.00", "EUR")}, key=case.key, because=decided)
+    return f"paid after {held.value}"
+
+
+async def test_a_fact_may_be_read_through_the_connector_that_then_acts_though_that_has_one_place_only(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider
+) -> None:
+    """The place of the action is held while its facts are read: were theirs in the same lane, both would wait."""
+    held = {"path": "/payments?key={k}", "value": "/state"}
+    narrow = msgspec.structs.replace(payments(provider.url), reads={"held": held}, concurrency=1)
+    flow = fact_flow(unpaid, tmp_path, more="facts:\n  held: {connector: payments, read: held}\n")
+    async with stage(database_url, [flow], connectors=[narrow]) as on:
+        cases = [await on.submit(key=f"narrow-{number}") for number in range(3)]
+        assert {(await on.until(case)).conclusion for case in cases} == {"paid after None"}
+
+
+async def test_a_decision_assumes_only_facts_that_its_case_read(database_url: str, tmp_path: Path) -> None:
+    flow = fact_flow(made_up, tmp_path)
+    async with stage(database_url, [flow]) as on:
+        record = await run(on, "made-up", CaseState.EXCEPTION)
+    assert record.exceptions[0].kind == "workflow-misuse"
+    assert "approve assumes what is no fact of this workflow" in record.exceptions[0].what
+
+
+async def made_up(case: Case) -> str:
+    """Assume what nobody read."""
+    guess = Fact("guess", {}, 1, case.created_at, "0")
+    await case.decide("approve", case.input, exposure=Money("1.00", "EUR"), assumes=[guess])
+    return "decided"
+
+
+async def test_a_connector_that_reads_no_such_fact_is_named(
+    database_url: str, tmp_path: Path, register: Register
+) -> None:
+    flow = fact_flow(always_changing, tmp_path, more="facts:\n  status: {connector: register, read: stat}\n")
+    async with stage(database_url, [flow], connectors=[register.connector]) as on:
+        case = await on.until(await on.submit(key="unread"), CaseState.WAITING)
+        assert "connectors.register has no reading 'stat'" in (case.waiting_for or "")
+    async with stage(database_url, [flow], connectors=[]) as on:
+        record = await run(on, "nobody", CaseState.EXCEPTION)
+    assert (
+        "the settings have no connector 'register', which the fact status is read through" in record.exceptions[0].what
+    )
