@@ -26,6 +26,7 @@ from interlock.actions.connector import (
     Absent,
     Connector,
     Done,
+    Examinable,
     FactReader,
     Found,
     InDoubt,
@@ -98,6 +99,7 @@ async def violations(trial: Trial) -> tuple[Violation, ...]:
     await (run.try_looking() if trial.connector.abilities.can_look_up else run.try_not_looking())
     await (run.try_voiding() if trial.connector.abilities.can_void else run.try_not_voiding())
     await run.try_facts()
+    await run.try_examining()
     if trial.silent is not None:
         await run.try_silence(trial.silent)
     await run.try_cancelling()
@@ -254,6 +256,15 @@ class _Run:
             return await connector.read_fact("no_such_fact", {}, request.deadline)
 
         self.expect("unknown-fact-is-unknown", "read_fact", await self._said("read_fact", request, read()), Unknown)
+
+    async def try_examining(self) -> None:
+        """A connector that can tell whether the other side is fit tells one that is from one that is not there."""
+        request = self.trial.ask(self.trial.new_key())
+        for connector, is_fit in ((self.trial.connector, True), (self.trial.dead, False)):
+            if isinstance(connector, Examinable):
+                fault = await self._said("examine", request, connector.examine(request.deadline))
+                if fault is None or (not fault) is not is_fit:
+                    self.add("examined-right", "examine", f"{fault!r:.500} of a system that is {is_fit=}")
 
     async def try_silence(self, silent: Connector) -> None:
         """A system that takes connections and never answers: no effect is denied or claimed, and deadlines hold."""

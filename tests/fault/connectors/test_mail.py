@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,7 +20,7 @@ from uuid import uuid4
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from interlock.actions.connector import Connector, Done, Permanent, Request, Transient, Unknown
+from interlock.actions.connector import Connector, Done, Examinable, Permanent, Request, Transient, Unknown
 from interlock.connectors.conformance import Trial, silence, violations
 from interlock.setting_forms import SecretRef
 
@@ -229,6 +230,27 @@ async def test_nothing_is_said_to_a_server_without_starttls_where_it_is_due(
         connector = mail(f"smtp://127.0.0.1:{port}", options={"tls": "starttls"})
         sent = await connector.send(ana(ask, "k"))
     assert sent == Transient(f"127.0.0.1:{port} does not offer STARTTLS", code="no-starttls")
+    assert room.envelopes == []
+
+
+async def test_what_keeps_mails_from_being_sent_is_told_before_the_first(
+    mail: Connect, room: Mailroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMTP_PASSWORD", "s3cret")
+    secret = SecretRef("env", "SMTP_PASSWORD")
+    soon = datetime.now(UTC) + timedelta(seconds=5)
+    async with serving(room, authenticator=login, auth_require_tls=False) as port:
+
+        async def told(user: str, **terms: Any) -> str:
+            connector = mail(f"smtp://{user}@127.0.0.1:{port}", **({"secret": secret} | terms))
+            assert isinstance(connector, Examinable)
+            return await connector.examine(soon)
+
+        assert await told("refunds%40example.com") == ""
+        assert "535 5.7.8" in await told("ben")
+        assert "does not offer STARTTLS" in await told("ben", options={"tls": "starttls"})
+        assert "no secret in env:OTHER" in await told("ben", secret=SecretRef("env", "OTHER"))
+    assert "no connection" in await told("ben") or "connecting" in await told("ben")
     assert room.envelopes == []
 
 

@@ -194,6 +194,11 @@ class RaisesOnFacts(Notebook):
         raise KeyError(name)
 
 
+class CallsTheDeadFit(Notebook):
+    async def examine(self, deadline: datetime) -> str:
+        return ""
+
+
 def trial_of(kind: type[Notebook], *, silent: Notebook | None = None) -> Trial:
     numbers = itertools.count()
     connector = kind()
@@ -238,6 +243,7 @@ async def test_a_connector_that_keeps_its_promises_breaks_none() -> None:
         (AnswersNoJson, {"response-is-json"}),
         (ForgetsToSayForHowLong, {"abilities-fit", "cannot-look-up-is-unknown", "cannot-void-is-unknown"}),
         (CannotLookOrVoid, {"cannot-look-up-is-unknown", "cannot-void-is-unknown"}),
+        (CallsTheDeadFit, {"examined-right"}),
         (RaisesOnFacts, {"never-raises", "unknown-fact-is-unknown"}),
     ],
 )

@@ -12,7 +12,7 @@ from interlock.connector_settings import ConnectorSettings, refuse_unused
 from interlock.connectors.mail.letter import Letter, read_letters
 from interlock.connectors.mail.message import compose
 from interlock.connectors.mail.server import read_server
-from interlock.connectors.mail.session import Envelope, Progress, deliver
+from interlock.connectors.mail.session import Envelope, Progress, deliver, examine
 from interlock.connectors.secret import fetch_secret
 from interlock.errors import Refused
 from interlock.spelling import meant
@@ -88,6 +88,15 @@ class MailConnector:
     async def void(self, request: Request) -> Voidance:
         """A mail cannot be called back."""
         return Unknown(f"connectors.{self._name}: a mail cannot be called back, as that of {request.key[:60]!r}")
+
+    async def examine(self, deadline: datetime) -> str:
+        """What keeps mails from being sent, from the connection to the login; empty if nothing does. Sends nothing."""
+        try:
+            password = await fetch_secret(self._terms.secret, self._environ)
+        except Refused as cause:
+            return cause.what
+        seconds = self._left(deadline)
+        return await examine(self._server, password, seconds) if seconds > 0 else "there was no time to look"
 
     async def close(self) -> None:
         """Send nothing any more."""

@@ -18,7 +18,7 @@ from typing import cast
 import aiosmtplib
 from aiosmtplib.protocol import SMTPProtocol
 
-from interlock.actions.connector import Done, Sent
+from interlock.actions.connector import Done, Sent, Transient
 from interlock.connectors.mail.message import stuffed
 from interlock.connectors.mail.reply import Stage, judge_loss, judge_reply, shown
 from interlock.connectors.mail.server import Server, Tls
@@ -85,15 +85,7 @@ async def deliver(server: Server, password: str, envelope: Envelope, seconds: fl
         seconds: How long it may take.
         progress: Where it is told how far it came.
     """
-    client = aiosmtplib.SMTP(
-        hostname=server.host,
-        port=server.port,
-        timeout=None,  # the library's own would swallow a cancellation at times (bpo-37658, mended in Python 3.12)
-        local_hostname=server.hostname or _own_name(),
-        use_tls=server.tls is Tls.IMPLICIT,
-        start_tls=False,
-        cert_bundle=server.ca or None,
-    )
+    client = _client(server)
     listening = False
     try:
         async with asyncio.timeout(seconds):
@@ -110,16 +102,40 @@ async def deliver(server: Server, password: str, envelope: Envelope, seconds: fl
     return Done({"message_id": envelope.message_id, "reply": reply, "recipients": list(envelope.recipients)})
 
 
-async def _converse(
-    client: aiosmtplib.SMTP,
-    server: Server,
-    password: str,
-    envelope: Envelope,
-    progress: Progress,
-    *,
-    patience: float,
-) -> aiosmtplib.SMTPResponse:
-    progress.stage = Stage.CONNECTING
+async def examine(server: Server, password: str, seconds: float) -> str:
+    """What keeps mails from being sent, in words: connects, protects the connection, logs in, and parts again.
+
+    Returns:
+        Empty if nothing does.
+    """
+    client = _client(server)
+    listening = False
+    try:
+        async with asyncio.timeout(seconds):
+            await _greet(client, server, password, patience=seconds * _SHARE)
+        listening = True
+    except Exception as cause:  # noqa: BLE001 - whatever it is, it is what is not fit
+        failed = _failed(cause, server, Stage.CONNECTING, seconds)
+        return failed.what if isinstance(failed, Transient) else str(cause)
+    finally:
+        await _part(client, listening=listening)
+    return ""
+
+
+def _client(server: Server) -> aiosmtplib.SMTP:
+    return aiosmtplib.SMTP(
+        hostname=server.host,
+        port=server.port,
+        timeout=None,  # the library's own would swallow a cancellation at times (gh-86296, mended in 3.12)
+        local_hostname=server.hostname or _own_name(),
+        use_tls=server.tls is Tls.IMPLICIT,
+        start_tls=False,
+        cert_bundle=server.ca or None,
+    )
+
+
+async def _greet(client: aiosmtplib.SMTP, server: Server, password: str, *, patience: float) -> None:
+    """From nothing to a server that waits for a mail."""
     await client.connect(timeout=patience)
     _go_on()
     try:
@@ -135,6 +151,19 @@ async def _converse(
         if not client.supports_extension("auth"):
             raise _Lacks("no-auth")
         await client.login(server.user, password)
+
+
+async def _converse(
+    client: aiosmtplib.SMTP,
+    server: Server,
+    password: str,
+    envelope: Envelope,
+    progress: Progress,
+    *,
+    patience: float,
+) -> aiosmtplib.SMTPResponse:
+    progress.stage = Stage.CONNECTING
+    await _greet(client, server, password, patience=patience)
     progress.stage = Stage.ADDRESSING
     await client.mail(envelope.sender)
     for recipient in envelope.recipients:
