@@ -13,19 +13,23 @@ from litestar.types import ControllerRouterHandler
 from interlock.api.batch import submit_batch
 from interlock.api.call import Call, check_caller, limit_time
 from interlock.api.cases import explain_case, list_cases, read_case, submit_case, summarise_cases
+from interlock.api.connectors import list_connectors
+from interlock.api.dead_man import authorize, begin_term, end_term, list_terms
 from interlock.api.decisions import decide, read_decision
 from interlock.api.endpoint import MOST_BYTES, Endpoint, says
+from interlock.api.events import send_event, send_event_by_key
 from interlock.api.exceptions import list_exceptions
 from interlock.api.exceptions import resolve as resolve_exception
 from interlock.api.health import read_health
 from interlock.api.keys import Callers
+from interlock.api.limits import read_limits
 from interlock.api.openapi import describe
 from interlock.api.problems import answer_error
 from interlock.api.quarantine import list_quarantine, read_quarantine
 from interlock.api.quarantine import release as release_quarantined
 from interlock.api.reviews import claim_review, list_reviews, read_review, release_review, resolve_review
 from interlock.api.sending import add_headers
-from interlock.api.stops import list_stops, resume_scope, stop_scope
+from interlock.api.stops import list_stops, read_stop, resume_scope, resume_stop, stop_scope
 from interlock.node import Node
 
 ROUTES: tuple[ControllerRouterHandler, ...] = (
@@ -35,6 +39,8 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     summarise_cases,
     read_case,
     explain_case,
+    send_event,
+    send_event_by_key,
     decide,
     read_decision,
     list_reviews,
@@ -44,9 +50,17 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     resolve_review,
     list_exceptions,
     resolve_exception,
+    read_limits,
     list_stops,
+    read_stop,
     stop_scope,
+    resume_stop,
     resume_scope,
+    list_terms,
+    begin_term,
+    authorize,
+    end_term,
+    list_connectors,
     list_quarantine,
     read_quarantine,
     release_quarantined,

@@ -41,6 +41,9 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         "exception": Entry("exceptions", "Show one exception with its captured state."),
         "resolve-exception": Entry("exceptions", "Resolve an exception; its case goes on or is cancelled."),
         "quarantine": Entry("quarantine", "Data that broke their contract: list, show and release them."),
+        "limits": Entry(
+            "limits", "Show what each limit holds now: used, reserved, left, and when there is room again."
+        ),
         "stop": Entry("stops", "Stop a scope: nothing in it is dispatched any more."),
         "stops": Entry("stops", "List the stops in force, or show one with the calls that are still under way."),
         "resume": Entry("stops", "Lift a stop, or every stop of a scope; what it held goes on within a second."),

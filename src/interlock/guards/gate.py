@@ -197,7 +197,9 @@ class _Wanted:
     def _needed(self, tenant: UUID, now: datetime) -> set[WantedPeriods]:
         """The buckets beside the heads that count at a moment, or that something goes back to."""
         draws = {draw for _, condition in self.spending.get(tenant, ()) for draw in condition.draws}
-        return {_counted(draw, now) for draw in draws if draw.bucket(now) != draw.head} | self.back.get(tenant, set())
+        return {counted_periods(draw, now) for draw in draws if draw.bucket(now) != draw.head} | self.back.get(
+            tenant, set()
+        )
 
     def _likely(self, tenant: UUID) -> list[WantedPeriods]:
         """Those that will count, by the time at which the units were put together."""
@@ -208,7 +210,7 @@ class _Wanted:
         return sorted(early | late)
 
 
-def _counted(draw: Draw, now: datetime) -> WantedPeriods:
+def counted_periods(draw: Draw, now: datetime) -> WantedPeriods:
     """What counts against a limit at a moment; of a sliding span every later period too."""
     if not draw.is_sliding:
         return _only(draw.bucket(now))

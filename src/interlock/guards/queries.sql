@@ -137,6 +137,20 @@ select b.guard, b.currency, b.slot, b.used
 from json_to_recordset(%(wanted)s::json) as r (guard text, currency text, least text, most text)
 join guard_bucket b on b.guard = r.guard and b.currency = r.currency and b.slot >= r.least and b.slot <= r.most
 
+-- name: caller_buckets
+select b.guard, b.currency, b.slot, b.used
+from json_to_recordset(%(wanted)s::json) as r (guard text, currency text, period text)
+join guard_bucket b on b.guard = r.guard and b.currency = r.currency and starts_with(b.slot, r.period || '/')
+
+-- name: reserved_buckets
+-- What is reserved belongs to cases that go on: by their index, since settled reservations are many.
+select v.guard, v.currency, v.slot, sum(v.amount_minor)::bigint as used
+from cases c
+join action a on a.tenant = c.tenant and a.case_id = c.id
+join reservation v on v.action_id = a.id
+where c.state in ('ready', 'running', 'waiting', 'exception') and v.state = 'reserved' and v.guard = any(%(guards)s::text[])
+group by v.guard, v.currency, v.slot
+
 -- name: find_reservations
 select action_id, guard, currency, slot, amount_minor from reservation
 where action_id = any(%(actions)s) and state = 'reserved'

@@ -77,6 +77,14 @@ class WantedPeriods(msgspec.Struct, frozen=True, kw_only=True, order=True):
     most: str
 
 
+class WantedCallers(msgspec.Struct, frozen=True, kw_only=True):
+    """The buckets of every caller under a guard in one period."""
+
+    guard: str
+    currency: str
+    period: str
+
+
 class NewReservation(msgspec.Struct, frozen=True, kw_only=True):
     """What an action takes."""
 
@@ -100,6 +108,8 @@ KNOWN_BUCKETS = _SQL.rows("known_buckets", BucketRow)
 OPEN_BUCKETS = _SQL.bulk("open_buckets", NewBucket, distinct=("guard", "currency", "slot"))
 LOCK_BUCKETS = _SQL.rows("lock_buckets", BucketRow)
 READ_PERIODS = _SQL.rows("read_periods", BucketRow)
+CALLER_BUCKETS = _SQL.rows("caller_buckets", BucketRow)
+RESERVED_BUCKETS = _SQL.rows("reserved_buckets", BucketRow)
 FIND_RESERVATIONS = _SQL.rows("find_reservations", ReservationRow)
 FILL_BUCKETS = _SQL.bulk("fill_buckets", FilledBucket, distinct=("guard", "currency", "slot"))
 RESERVE = _SQL.bulk("reserve", NewReservation, distinct=("action_id", "guard"))

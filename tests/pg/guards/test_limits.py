@@ -23,7 +23,6 @@ from interlock.db.database import Database
 from interlock.db.signals import Notifier
 from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
 from interlock.db.writer import Writer
-from interlock.errors import NotFound, Refused
 from interlock.guards.gate import GivesBack, NotAfter, Spends, release, settle
 from interlock.guards.limits import Limits, Rate
 from interlock.guards.spending import draws_of, paces_of

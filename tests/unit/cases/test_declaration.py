@@ -13,7 +13,7 @@ from interlock.cases.declaration import Declaration, load_declaration, read_decl
 from interlock.cases.dossier import Harm
 from interlock.decisions.point import ExposureSource
 from interlock.errors import DeclarationInvalid, Violation
-from interlock.guards.limits import Rate
+from interlock.guards.limits import CaseBudget, OverLimit, Rate
 from interlock.money import Money
 
 RECEIPTS = Path(__file__).parents[3] / "src/interlock/packs/receipts/receipts.workflow.yaml"
@@ -229,6 +229,52 @@ ONE_WRONG = [
     (LIMITS, "{}", 26, "actions.pay.limits", "nothing is limited", "at least one"),
     (LIMITS, "{per_case: 5 MYR, each: 9 MYR}", 26, "actions.pay.limits", "each (9.00 MYR) is above per_case", "lower"),
     (LIMITS, "{each: 5 MYR, per_case: 5 USD}", 26, "actions.pay.limits", "another limit in MYR", "one currency"),
+    (
+        LIMITS,
+        "{per_month: 5 MYR, per_day: 9 MYR}",
+        26,
+        "actions.pay.limits",
+        "per_day (9.00 MYR) is above per_month",
+        "lower",
+    ),
+    (
+        LIMITS,
+        "{per_hour: 9 MYR, windows: {7d: 5 MYR}}",
+        26,
+        "actions.pay.limits",
+        "per_hour (9.00 MYR) is above 7d",
+        "lower",
+    ),
+    (LIMITS, "{each: 9 MYR, windows: {5m: 5 MYR}}", 26, "actions.pay.limits", "each (9.00 MYR) is above 5m", "lower"),
+    (LIMITS, "{windows: {30s: 5 MYR}}", 26, "actions.pay.limits.windows.30s", "shorter than a minute", "rate"),
+    (LIMITS, "{windows: {1h: 5 MYR}}", 26, "actions.pay.limits.windows.1h", "key of its own", "per_hour"),
+    (
+        LIMITS,
+        "{windows: {7d: 5 MYR, 168h: 6 MYR}}",
+        26,
+        "actions.pay.limits.windows.168h",
+        "stands here twice",
+        "remove",
+    ),
+    (LIMITS, "{windows: {week: 5 MYR}}", 26, "actions.pay.limits.windows.week", "no length of time", "7d"),
+    (LIMITS, "{count: {}}", 26, "actions.pay.limits.count", "nothing is counted", "at least one"),
+    (LIMITS, "{count: {per_day: 0}}", 26, "actions.pay.limits.count.per_day", "0 is no count", "from 1"),
+    (
+        LIMITS,
+        "{count: {per_case: 5, per_day: 4}}",
+        26,
+        "actions.pay.limits.count",
+        "per_case (5) is above per_day",
+        "raise",
+    ),
+    (
+        LIMITS,
+        "{rate: 1/s}\n    over_limit: ask",
+        27,
+        "actions.pay.over_limit",
+        "nothing that can be done",
+        "fail or wait",
+    ),
     ("rate: 20/s", "rate: 20", 26, "actions.pay.limits.rate", "'20' is no rate", "20/s"),
     ("rate: 20/s", "rate: 0/s", 26, "actions.pay.limits.rate", "'0/s' is no rate", "20/s"),
     ("rate: 20/s", "rate: 20/0s", 26, "actions.pay.limits.rate", "'20/0s' is no rate", "above zero"),
@@ -262,6 +308,42 @@ def test_everything_is_named_at_once_in_the_order_of_the_file() -> None:
 def test_what_is_not_plain_yaml_is_refused_with_its_line() -> None:
     assert violations(changed("workflow: claims", "workflow: &n claims"))[0].where == "f.yaml:1"
     assert violations(WHOLE + "owner: c@example.com\n")[0].rule == "duplicate-key"
+
+
+def test_limits_of_every_kind_and_a_budget_are_read() -> None:
+    limits = (
+        "{per_caller: 6 MYR, per_hour: 7 MYR, per_month: 90 MYR, windows: {7d: 50 MYR, 5m: 6 MYR}, "
+        "count: {per_case: 3, per_caller: 9, per_hour: 20, per_day: 30, per_month: 40, windows: {2h: 25}}, "
+        "rate_per_caller: 1/s}\n    over_limit: wait"
+    )
+    text = WHOLE.replace(LIMITS, limits).replace(
+        "decisions:", "budget: {money: 10 MYR, attempts: 50, time: 72h}\ndecisions:"
+    )
+    read = read_declaration(text.encode(), "f.yaml")
+    pay = read.actions["pay"]
+    assert pay.over_limit is OverLimit.WAIT
+    assert pay.budget == read.budget == CaseBudget(money=Money("10", "MYR"), attempts=50, time=timedelta(hours=72))
+    assert [(one.name, one.most, one.currency) for one in pay.limits.allowances] == [
+        ("per_caller", 600, "MYR"), ("per_hour", 700, "MYR"), ("per_month", 9000, "MYR"), ("5m", 600, "MYR"),
+        ("7d", 5000, "MYR"), ("count.per_case", 3, ""), ("count.per_caller", 9, ""), ("count.per_hour", 20, ""),
+        ("count.per_day", 30, ""), ("count.per_month", 40, ""), ("count.2h", 25, ""),
+    ]  # fmt: skip
+    assert pay.limits.rate_per_caller == Rate(1, timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(
+    ("budget", "said"),
+    [
+        ("{}", "nothing is budgeted"),
+        ("{money: 10 USD}", "the limits are in MYR, the budget of a case in USD"),
+        ("{attempts: none}", "is text, not a number"),
+        ("{tokens: 5}", "there is no such key"),
+    ],
+)
+def test_a_budget_that_cannot_hold_is_refused(budget: str, said: str) -> None:
+    with pytest.raises(DeclarationInvalid) as refused:
+        read_declaration(WHOLE.replace("decisions:", f"budget: {budget}\ndecisions:").encode(), "f.yaml")
+    assert said in str(refused.value)
 
 
 def test_calendar_limits_need_a_time_zone() -> None:
