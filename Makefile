@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check format bench lock clean
+.PHONY: help demo test model soak check format bench lock clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -20,6 +20,12 @@ demo: $(INSTALLED)   ## run the main job on generated receipts, on an embedded P
 
 test: check          ## all checks and all tests
 	$(BIN)/pytest -n 2 --dist worksteal
+
+model: $(INSTALLED)  ## check the model of dispatch in every order of its steps (needs spin and gcc; root gets them)
+	@command -v spin >/dev/null && command -v gcc >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -y -q spin gcc; } \
+	  || { echo "spin and gcc are missing: apt-get install spin gcc" >&2; exit 1; }
+	$(BIN)/pytest -n 2 --dist worksteal tests/model
 
 soak: $(INSTALLED)   ## the long forms: two hundred kills, and whatever else takes many minutes
 	$(BIN)/pytest --long -m long -s
