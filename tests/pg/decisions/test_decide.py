@@ -321,7 +321,7 @@ async def test_while_it_is_stopped_a_person_decides(database_url: str, tmp_path:
         assert held.why[0].what == f"{scope} was stopped by rosa: drift"
         (review,) = await on.reviews()
         assert review.id == held.review
-        await resume(node.writer, node.tenant, stopped, who="rosa", why="fixed")
+        await resume(node.writer, node.tenant, stopped.id, who="rosa", why="fixed")
         assert (await desk.decided("free")).route is Route.AUTOMATIC
         assert (await desk.decided("held")).route is Route.REVIEW
         await stop(node.database, node.writer, node.tenant, scope="point:approve.other", who="rosa", why="x")
@@ -349,7 +349,7 @@ async def test_when_the_queue_is_full_intake_is_held_and_goes_on_later(
         node = on.node
         stopped = await stop(node.database, node.writer, node.tenant, scope="everything", who="rosa", why="drift")
         assert isinstance(await desk.ask("stopped"), Deferred)
-        await resume(node.writer, node.tenant, stopped, who="rosa", why="fixed")
+        await resume(node.writer, node.tenant, stopped.id, who="rosa", why="fixed")
         assert len(await on.reviews()) == 1
         await on.approve((await on.reviews())[0])
         assert (await on.until(first)).conclusion == "within_policy by person:rosa"
