@@ -132,6 +132,23 @@ async def test_no_effect_touches_interlock_s_own_tables(
     assert wanted.get(way, "permission denied") in (action.error or "")
 
 
+async def test_what_is_deferred_to_the_commit_has_the_role_s_rights_only(
+    database_url: str, tmp_path: Path, till: Till
+) -> None:
+    till.admin.execute(
+        "create function shop.sneak() returns trigger language plpgsql as "
+        "$$ begin update interlock.cases set conclusion = 'x'; return null; end $$"
+    )
+    till.admin.execute(
+        "create constraint trigger sneak after insert on shop.payout deferrable initially deferred "
+        "for each row execute function shop.sneak()"
+    )
+    async with stage(database_url, [declared(pay, tmp_path)], connectors=[till_settings(till.role)]) as on:
+        record = await ended(on)
+    assert (record.actions[0].state, till.payouts()) == (ActionState.FAILED, 0)
+    assert "permission denied for schema interlock" in (record.actions[0].error or "")
+
+
 UNFIT = {
     "grant usage on schema interlock to {}": "has rights on the schema interlock",
     "grant interlock_service to {}": "has rights on the schema interlock",

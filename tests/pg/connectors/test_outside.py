@@ -154,6 +154,19 @@ async def test_what_is_refused_is_classed_and_leaves_nothing(
     assert isinstance(await connector.send(ask("k")), Done)
 
 
+async def test_what_is_refused_at_the_commit_is_known_to_have_had_no_effect(outside: Outside, connect: Connect) -> None:
+    outside.admin.execute(
+        "alter table payout add constraint payout_is_one_a_payee unique (payee) deferrable initially deferred"
+    )
+    connector = connect(outside.url)
+    assert isinstance(await connector.send(ask("first")), Done)
+    second = await connector.send(ask("second"))
+    assert isinstance(second, Permanent)
+    assert second.code == "payout_is_one_a_payee"
+    assert (outside.payouts("second"), await connector.look_up(ask("second"))) == (0, Absent())
+    assert isinstance(await connector.send(ask("second", to="ben")), Done)
+
+
 async def test_a_request_that_arrives_after_its_deadline_does_nothing(outside: Outside, connect: Connect) -> None:
     """By the clock of that server: ours is behind, so that it was sent in good faith."""
     slow = ask("k", seconds=-0.2)
