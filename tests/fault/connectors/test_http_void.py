@@ -158,3 +158,15 @@ async def test_keys_and_their_voiding_are_remembered_only_for_so_long(
     assert isinstance(await connector.send(ask("paid")), Done)
     assert isinstance(await connector.send(ask("void")), Done)
     assert [entry.key for entry in forgetful.book()] == ["paid", "paid", "void"]
+
+
+async def test_voiding_proves_nothing_once_the_key_is_forgotten(
+    forgetful: SimulatedProvider, connect: Connect, ask: Ask, voiding: dict[str, Any]
+) -> None:
+    """Why a key is made void only within its retention: a forgotten one is void although it was paid under."""
+    connector = connect(forgetful.url, operations=voiding, can_void=True)
+    assert isinstance(await connector.send(ask("paid")), Done)
+    assert isinstance(await connector.void(ask("paid")), Found)
+    await asyncio.sleep(1.1)
+    assert await connector.void(ask("paid")) == Voided()
+    assert [entry.key for entry in forgetful.book()] == ["paid"]
