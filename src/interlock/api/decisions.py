@@ -155,6 +155,7 @@ def decision_document(decision: Decision) -> DecisionDocument:
         decided_at=decision.decided_at,
         valid_until=decision.valid_until,
         supersedes=decision.supersedes,
+        facts=embed(decision.facts),
     )
 
 
@@ -189,8 +190,8 @@ async def _review_of(call: Call, decision: Decision) -> Review | None:
 
 def _deferred(call: Call, deferred: Deferred) -> Response[bytes]:
     seconds = max(1, round(deferred.pause.total_seconds()))
-    problem = Problem(
     code, title = ("stopped", "It is stopped") if deferred.held_by else ("queue-full", "The queue of reviews is full")
+    problem = Problem(
         type=f"urn:interlock:problem:{code}",
         title=title,
         status=503,

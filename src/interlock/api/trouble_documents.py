@@ -14,6 +14,7 @@ from interlock.api.documents import (
     ReviewDocument,
     StepDocument,
 )
+from interlock.api.event_documents import EventDocument
 from interlock.errors import Violation
 
 
@@ -136,6 +137,7 @@ class CaseRecordDocument(CaseDocument, frozen=True, kw_only=True):
         actions: In order, with their sendings.
         exceptions: In order.
         quarantine: In order.
+        events: The outside events that came for it, in order.
         entries: Its ledger entries, in order.
     """
 
@@ -146,6 +148,7 @@ class CaseRecordDocument(CaseDocument, frozen=True, kw_only=True):
     actions: tuple[ActionDocument, ...]
     exceptions: tuple[ExceptionDocument, ...]
     quarantine: tuple[QuarantineDocument, ...]
+    events: tuple[EventDocument, ...]
     entries: tuple[EntryDocument, ...]
 
 

@@ -152,7 +152,8 @@ def _say_what_runs(screen: Screen, node: Node) -> None:
 
 
 def _carried(entry: Registered, settings: Settings) -> dict[str, Any]:
-    needed = {terms.connector for terms in entry.declaration.actions.values()}
+    declaration = entry.declaration
+    needed = {terms.connector for terms in (*declaration.actions.values(), *declaration.facts.values())}
     return {
         "workflow": entry.workflow.name,
         "version": entry.workflow.version,
