@@ -36,6 +36,18 @@ class Provider:
     arrivals: list[tuple[datetime, int]] = field(default_factory=list[tuple[datetime, int]])
     void: dict[int, datetime] = field(default_factory=dict[int, datetime])
 
+    @property
+    def memory(self) -> timedelta:
+        """For how long it knows that there was an effect under a key, or that the key is void."""
+        return self.abilities.key_retention if self.abilities.honours_keys else timedelta(days=36_500)
+
+    def make_void(self, generation: int, now: datetime) -> bool:
+        """Make a key void unless it remembers an effect under it; whether it did."""
+        known = self.effects(now, generation) > self.effects(now - self.memory, generation)
+        if not known:
+            self.void.setdefault(generation, now)
+        return not known
+
     def effects(self, until: datetime, generation: int | None = None) -> int:
         """How many payments there are at a moment, of one generation of the key or of all."""
         first: dict[int, datetime] = {}
@@ -43,7 +55,7 @@ class Provider:
         for at, key in sorted(self.arrivals):
             if at > until:
                 break
-            if key in self.void and at >= self.void[key]:
+            if key in self.void and self.void[key] <= at < self.void[key] + self.memory:
                 continue
             if self.abilities.honours_keys and key in first and at < first[key] + self.abilities.key_retention:
                 continue
@@ -144,9 +156,8 @@ def test_nothing_is_ever_paid_twice(
                 break
             move = settle_doubt(action, able, now, absent=True)
         if move.move is NextMove.VOID:
-            if provider.effects(now, action.generation):
+            if not provider.make_void(action.generation, now):
                 break
-            provider.void.setdefault(action.generation, now)
             move = settle_doubt(action, able, now, voided=True)
             action = msgspec.structs.replace(action, generation=action.generation + 1, first_sent_at=None)
         if move.move is NextMove.ASK_PERSON:

@@ -206,6 +206,25 @@ def is_remembered(action: Action, abilities: Abilities, now: datetime) -> bool:
     return latest < action.first_sent_at + abilities.key_retention
 
 
+def is_voidable(action: Action, abilities: Abilities, now: datetime) -> bool:
+    """Whether making the key void, now, proves that no request under it has had or will have an effect.
+
+    Where keys are remembered for a time, both that there was an effect and that a key is void are forgotten with it:
+    the first request must be remembered still, and the last one dead before the voiding is forgotten. Without a time
+    they are remembered for ever.
+
+    Args:
+        action: With its times of sending.
+        abilities: What its connector can do.
+        now: The database's time.
+    """
+    if not abilities.can_void or not abilities.honours_keys or action.first_sent_at is None:
+        return abilities.can_void
+    memory = abilities.key_retention - SAFETY
+    last_arrival = last_sending(action) + (abilities.max_request_life or timedelta(0))
+    return now < action.first_sent_at + memory and last_arrival < now + memory
+
+
 def dead_at(action: Action, abilities: Abilities) -> datetime | None:
     """From when on no request of the action can take effect any more; None if nobody can know.
 
@@ -248,7 +267,7 @@ def settle_doubt(  # noqa: PLR0911 - one line for each thing that may be done
     if is_remembered(action, abilities, now):
         why = "the other side honours the key: sent again, it takes effect once"
         return Move(NextMove.SEND_AGAIN, why, dead if absent else None)
-    if abilities.can_void:
+    if is_voidable(action, abilities, now):
         return Move(NextMove.VOID, "its key can be made void, so that no late request takes effect")
     safe = dead or last_sending(action)
     if now < safe:

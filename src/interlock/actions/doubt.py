@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from interlock.actions.action import Action, ActionState, Move, NextMove, settle_doubt
+from interlock.actions.action import Action, ActionState, Move, NextMove, is_voidable, settle_doubt
 from interlock.actions.boundary import Boundaries
 from interlock.actions.connector import Absent, Connector, Found, Pending, Request, Unknown, Voided
 from interlock.actions.outcome import Finished, Holder, Later, finish, look_again, no_attempt_left, request_of
@@ -51,7 +51,12 @@ class Settlement:
                 return self._seen(found, action, holder, now)
             move = settle_doubt(action, connector.abilities, now, absent=True)
         spent = action.attempt >= terms.attempts
-        if move.move is NextMove.SEND_AGAIN and spent and not move.cleared and connector.abilities.can_void:
+        if (
+            move.move is NextMove.SEND_AGAIN
+            and spent
+            and not move.cleared
+            and is_voidable(action, connector.abilities, now)
+        ):
             move = Move(NextMove.VOID, "no attempt is left, and its key can be made void")
         voided = move.move is NextMove.VOID
         if voided:
