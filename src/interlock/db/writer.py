@@ -40,6 +40,7 @@ MOST_UNITS = 128
 LINGER_S = 0.001
 PATIENCE_S = 30.0
 _DEADLOCK_RETRIES = 6
+_UNCLEAR_RETRIES = 3
 
 _Waiting = tuple[Unit, "asyncio.Future[Refusal | None]"]
 
@@ -207,6 +208,7 @@ class Writer:
         alone, each must still be looked for.
         """
         give_up = time.monotonic() + self._patience_s
+        unclear = 0
         while True:
             connection = await self._connected(give_up)
             try:
@@ -217,7 +219,8 @@ class Writer:
                 # whatever the error looks like: a server that goes away says so in many ways, and the commit may stand
                 for unit in units:
                     unit.doubtful = True
-                if not lost:
+                unclear += not lost
+                if not lost and (unclear > _UNCLEAR_RETRIES or not _is_the_clients(cause)):
                     raise
             except BaseException:
                 await self._disconnect()
@@ -280,6 +283,11 @@ def _fail(future: asyncio.Future[Refusal | None], cause: BaseException) -> None:
 
 def _constraint(cause: psycopg.Error) -> str:
     return cause.diag.constraint_name or cause.diag.table_name or ""
+
+
+def _is_the_clients(cause: psycopg.Error) -> bool:
+    """Errors that the server did not send: the driver met a connection that was cut before it knew that it was."""
+    return isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None
 
 
 def _is_a_shutdown(cause: psycopg.Error) -> bool:
