@@ -296,3 +296,24 @@ def test_an_action_draws_once_each_attempt_draws_anew_and_a_new_limit_is_drawn_b
         ("w.budget.money", 60),
         ("w.pay.per_day", 60),
     ]
+
+
+def test_a_sum_that_comes_to_its_share_raises_one_alarm_and_lets_nothing_more_through_in_its_batch() -> None:
+    books = Books()
+
+    def draw(amount: int) -> Draw:
+        return Draw("w.pay.per_day", "EUR", "", per_day("UTC"), amount, 100, stops_at=80, stops="action:w.pay")
+
+    assert books.draw(UUID(int=1), [draw(79)], [], T0) is None
+    assert books.alarms == {}
+    assert books.draw(UUID(int=2), [draw(1)], [], T0) is None
+    assert list(books.alarms) == ["action:w.pay"]
+    refusal = books.draw(UUID(int=3), [draw(1)], [], T0)
+    assert refusal is not None
+    assert refusal.code == "stopped"
+    later = Books(used=dict(books.used))
+    for bucket, used in books.used.items():
+        later.open(bucket, used)
+    assert later.draw(UUID(int=3), [draw(1)], [], T0) is None  # resumed by a person: it goes on
+    assert later.alarms == {}
+    assert books.draw(UUID(int=4), [Draw("w.refund.per_day", "EUR", "", per_day("UTC"), 1, 100)], [], T0) is None

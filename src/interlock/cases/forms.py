@@ -34,6 +34,7 @@ _FUNCTION = re.compile(r"[A-Za-z_]\w{0,99}(\.[A-Za-z_]\w{0,99}){0,15}:[A-Za-z_]\
 _EXPOSURE = re.compile(r"(input|output)((?:\.[A-Za-z_]\w{0,99}){1,8}) ([A-Z]{3})\Z", re.ASCII)
 _NUMBER = re.compile(r"[-+]?[0-9]{1,30}(\.[0-9]{1,18})?\Z")
 _SHARE = re.compile(r"([0-9]{1,9})/([1-9][0-9]{0,8})\Z")
+_PERCENT = re.compile(r"([0-9]{1,3})%\Z")
 _RATE = re.compile(r"([0-9]{1,9})/([0-9]{0,9}[a-z]{1,2})\Z")
 
 
@@ -140,6 +141,14 @@ def _over_limit(place: Place) -> OverLimit:
         raise Refused(f"{text[:60]!r} is nothing that can be done", todo="write fail or wait") from cause
 
 
+def _percent(place: Place) -> int:
+    text = place.text()
+    found = _PERCENT.match(text)
+    if found is None or not 1 <= int(found[1]) <= 100:  # noqa: PLR2004 - the whole
+        raise Refused(f"{text[:60]!r} is no share of a limit", todo="write a whole percentage, as in 80%")
+    return int(found[1])
+
+
 def _exposure(place: Place) -> ExposureSource:
     text = place.text()
     parts = _EXPOSURE.match(text)
@@ -180,6 +189,7 @@ USD = Form("cost", _usd, Decimal(0))
 COMPONENT = Form("component", _component, ComponentRef(Kind.PERSON, "person"))
 SHARE = Form("share", _share, Fraction(1))
 RATE = Form[Rate | None]("rate", _rate, None)
+PERCENT = Form("percent", _percent, 1)
 OVER_LIMIT = Form("over-limit", _over_limit, OverLimit.FAIL)
 EXPOSURE = Form[ExposureSource | None]("exposure", _exposure, None)
 CONDITION = Form[Condition | None]("condition", _condition, None)

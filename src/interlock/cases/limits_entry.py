@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from interlock.cases.forms import COUNT, DURATION, MONEY, RATE
+from interlock.cases.forms import COUNT, DURATION, MONEY, PERCENT, RATE
 from interlock.cases.sections import Form, Place, Section
 from interlock.durations import parse_duration
 from interlock.errors import Refused
-from interlock.guards.limits import CaseBudget, Counts, CountWindow, Limits, Window
-from interlock.guards.span import LEAST_SPAN, sliding
+from interlock.guards.limits import CaseBudget, Counts, CountWindow, Limits, StopAt, Window
+from interlock.guards.span import LEAST_SPAN, Whose, sliding
 
 T = TypeVar("T")
 
@@ -26,6 +26,7 @@ LIMIT_KEYS = (
     "count",
     "rate",
     "rate_per_caller",
+    "stop_at",
 )
 COUNT_KEYS = ("per_case", "per_caller", "per_hour", "per_day", "per_month", "windows")
 CASE_BUDGET_KEYS = ("money", "attempts", "time")
@@ -66,12 +67,14 @@ def read_limits(place: Place, time_zone: str, budget: CaseBudget) -> Limits:
         count=section.may("count", counts, Counts()),
         rate=section.may("rate", RATE, None),
         rate_per_caller=section.may("rate_per_caller", RATE, None),
+        stop_at=tuple(StopAt(name, at.take(PERCENT)) for name, at in section.may("stop_at", _ENTRIES, ())),
         time_zone=time_zone or "UTC",
     )
-    if not any(section.at(key) for key in LIMIT_KEYS):
+    if not any(section.at(key) for key in LIMIT_KEYS if key != "stop_at"):
         place.refuse("nothing is limited", "no-limit", "set at least one of each, per_case, per_day, rate")
     _check_zone(place, limits.named, time_zone)
     _check_currency(place, limits, budget)
+    _check_stops(section, limits)
     first = {"each": limits.each} if limits.each else {}
     lengths = {sliding(window.span).name: (window.span, window.most) for window in limits.windows}
     _check_order(place, {**first, **limits.named}, lengths)
@@ -149,6 +152,14 @@ def _check_currency(place: Place, limits: Limits, budget: CaseBudget) -> None:
     if budget.money and limits.currency and budget.money.currency != limits.currency:
         what = f"the limits are in {limits.currency}, the budget of a case in {budget.money.currency}"
         place.refuse(what, "limit-currency", "state them in one currency: an amount in another one is refused")
+
+
+def _check_stops(section: Section, limits: Limits) -> None:
+    shared = [one.name for one in limits.allowances if one.span.whose is Whose.ANYONE]
+    for name, at in section.may("stop_at", _ENTRIES, ()):
+        if name not in shared:
+            known = ", ".join(shared) or "set per_hour, per_day, per_month or windows first"
+            at.refuse("there is no such limit over all cases", "stop-at", f"name one of them: {known}")
 
 
 def _check_order(place: Place, named: Mapping[str, Any], lengths: Mapping[str, tuple[timedelta, Any]]) -> None:

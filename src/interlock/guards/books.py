@@ -30,6 +30,19 @@ class Taken:
     amount: int
 
 
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A sum has come to the share of its limit at which something stops.
+
+    Attributes:
+        scope: What stops.
+        why: In a sentence.
+    """
+
+    scope: str
+    why: str
+
+
 @dataclass(slots=True)
 class Books:
     """The buckets of one tenant while they are locked.
@@ -39,12 +52,14 @@ class Books:
         held: What actions hold, by action and guard.
         changed: The buckets that hold something else now.
         taken: What was reserved now.
+        alarms: What stops from now on, by scope.
     """
 
     used: dict[BucketKey, int] = field(default_factory=dict[BucketKey, int])
     held: dict[UUID, dict[str, Taken]] = field(default_factory=dict[UUID, dict[str, Taken]])
     changed: set[BucketKey] = field(default_factory=set[BucketKey])
     taken: list[Taken] = field(default_factory=list[Taken])
+    alarms: dict[str, Alarm] = field(default_factory=dict[str, Alarm])
     _periods: dict[BucketKey, set[BucketKey]] = field(default_factory=dict[BucketKey, set[BucketKey]])
 
     def open(self, bucket: BucketKey, used: int) -> None:
@@ -72,6 +87,9 @@ class Books:
         """
         holds = self.held.get(action_id, {})
         new = [draw for draw in draws if draw.each_attempt or draw.guard not in holds]
+        alarm = next((self.alarms[draw.stops] for draw in new if draw.stops in self.alarms), None)
+        if alarm:
+            return Refusal("stopped", f"{alarm.scope} was stopped: {alarm.why}")
         refusal = self._refuse(new, now)
         if refusal:
             return refusal
@@ -84,6 +102,7 @@ class Books:
         for bucket, arrival in arrivals:
             self._put(bucket, arrival)
         for draw in new:
+            self._watch(draw, now)
             bucket = draw.bucket(now)
             self._put(bucket, self.used.get(bucket, 0) + draw.amount)
             if not draw.each_attempt:
@@ -91,6 +110,14 @@ class Books:
                 self.hold(taken)
                 self.taken.append(taken)
         return None
+
+    def _watch(self, draw: Draw, now: datetime) -> None:
+        """Raise the alarm when a sum comes to its share: then alone, so that whoever resumes is not stopped again."""
+        spent = sum(self._counted(draw, now).values()) if draw.stops_at else 0
+        if spent < draw.stops_at <= spent + draw.amount:
+            held = f"{draw.shown(spent + draw.amount)} of {draw.shown(draw.most)}"
+            why = f"{draw.guard} holds {held}, the share at which it stops by itself"
+            self.alarms.setdefault(draw.stops, Alarm(draw.stops, why))
 
     def _refuse(self, draws: Iterable[Draw], now: datetime) -> Refusal | None:
         """Every limit that would be passed, and when all of them have room, if time makes room in all."""

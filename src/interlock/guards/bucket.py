@@ -48,6 +48,8 @@ class Draw:
         most: What the sum may be at most.
         each_attempt: Whether every dispatch draws anew and nothing is given back; else the action draws once, and what
             had no effect is given back.
+        stops_at: The sum that stops what it is for; 0: none does.
+        stops: The scope that is then stopped.
     """
 
     guard: str
@@ -57,6 +59,8 @@ class Draw:
     amount: int
     most: int
     each_attempt: bool = False
+    stops_at: int = 0
+    stops: str = ""
 
     @property
     def head(self) -> BucketKey:

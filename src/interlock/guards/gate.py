@@ -12,8 +12,9 @@ from interlock.db.batch import Ask, Batch
 from interlock.db.database import READ_CLOCK
 from interlock.db.queries import encode_rows
 from interlock.db.work import Condition, Refusal, Unit, Write
-from interlock.guards.books import Books
+from interlock.guards.books import Alarm, Books
 from interlock.guards.bucket import BucketKey, Draw, Pace
+from interlock.guards.stops import ADD_STOPS, NewStop
 from interlock.guards.store import (
     FILL_BUCKETS,
     FIND_RESERVATIONS,
@@ -30,8 +31,11 @@ from interlock.guards.store import (
     NewReservation,
     WantedPeriods,
 )
+from interlock.ledger.ledger import ADD_ENTRIES, further_entry
 
 Kind = TypeVar("Kind", bound=Condition)
+STOPS_BY_ITSELF = "interlock"
+"""Who stops what came to its share."""
 
 _LAST_SLOT = "9"
 """Sorts after every period: a year has four digits."""
@@ -102,18 +106,26 @@ class GuardGate:
         shelf = await wanted.read(batch)
         _refuse_the_late(batch)
         for tenant, books in shelf.items():
-            for _, returned in wanted.returning.get(tenant, ()):
-                books.give_back(returned.action_id)
-            for unit, condition in wanted.spending.get(tenant, ()):
-                if unit.id in batch.refused:
-                    continue
-                refusal = books.draw(condition.action_id or unit.id, condition.draws, condition.paces, batch.now)
-                if refusal:
-                    batch.refuse(unit, refusal)
+            _decide(batch, wanted, tenant, books)
         _write(batch, shelf)
 
     async def retract(self, batch: Batch) -> None:
         """It is the last gate: what it admits, nobody refuses."""
+
+
+def _decide(batch: Batch, wanted: _Wanted, tenant: UUID, books: Books) -> None:
+    """Give back first, then let draw in order of arrival."""
+    for _, returned in wanted.returning.get(tenant, ()):
+        books.give_back(returned.action_id)
+    for unit, condition in wanted.spending.get(tenant, ()):
+        if unit.id in batch.refused:
+            continue
+        known = set(books.alarms)
+        refusal = books.draw(condition.action_id or unit.id, condition.draws, condition.paces, batch.now)
+        if refusal:
+            batch.refuse(unit, refusal)
+        for scope in books.alarms.keys() - known:
+            _stop(batch, unit, books.alarms[scope])
 
 
 class _Wanted:
@@ -255,6 +267,26 @@ def _write(batch: Batch, shelf: Mapping[UUID, Books]) -> None:
         ]
         batch.write_first(tenant, FILL_BUCKETS, filled)
         batch.write_first(tenant, RESERVE, reserved)
+
+
+def _stop(batch: Batch, unit: Unit, alarm: Alarm) -> None:
+    """Stop what came to its share in the very commit that brought it there: every later dispatch sees it."""
+    if unit.stamp is None:
+        raise AssertionError("a unit at the gate has its stamp")
+    stop = NewStop(
+        id=unit.stamp.new_id(),
+        tenant=unit.tenant,
+        scope=alarm.scope,
+        who=STOPS_BY_ITSELF,
+        why=alarm.why,
+        until=None,
+        created_at=batch.now,
+    )
+    entry = further_entry(
+        unit.stamp, unit.tenant, "guard.stopped", subject=stop.id, scope=stop.scope, who=stop.who, why=stop.why
+    )
+    batch.write_first(unit.tenant, ADD_STOPS, [stop])
+    batch.write_first(unit.tenant, ADD_ENTRIES, [entry.row])
 
 
 def _refuse_the_late(batch: Batch) -> None:

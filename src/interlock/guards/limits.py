@@ -73,6 +73,18 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         return {name: most for name, most in known.items() if most is not None}
 
 
+class StopAt(msgspec.Struct, frozen=True):
+    """The share of a limit at which its action stops by itself, until a person resumes it.
+
+    Attributes:
+        name: The limit's name, as of ``Allowance``.
+        percent: From 1 to 100.
+    """
+
+    name: str
+    percent: int
+
+
 class Allowance(msgspec.Struct, frozen=True):
     """One limit on a sum: how much, over what.
 
@@ -81,12 +93,14 @@ class Allowance(msgspec.Struct, frozen=True):
         span: Over what.
         most: The largest sum: minor units, or a count.
         currency: Of the sum; empty for a count.
+        stops_at: The sum that stops the action; 0: none does.
     """
 
     name: str
     span: Span
     most: int
     currency: str
+    stops_at: int = 0
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +117,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         count: How many actions.
         rate: The most actions in a time, over all cases of the tenant.
         rate_per_caller: The most actions in a time of one caller's cases.
+        stop_at: The shares of limits at which the action stops by itself.
         time_zone: Where calendar days and months begin and end: a name of the IANA time zone database.
     """
 
@@ -116,6 +131,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     count: Counts = Counts()
     rate: Rate | None = None
     rate_per_caller: Rate | None = None
+    stop_at: tuple[StopAt, ...] = ()
     time_zone: str = "UTC"
 
     @property
@@ -149,9 +165,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         money += [(sliding(window.span), window.most) for window in self.windows]
         counts = [(spans[name], most) for name, most in self.count.named.items()]
         counts += [(sliding(window.span), window.most) for window in self.count.windows]
-        return (
-            *(Allowance(span.name, span, most.minor, most.currency) for span, most in money),
-            *(Allowance(f"count.{span.name}", span, most, "") for span, most in counts),
+        known = [(span.name, span, most.minor, most.currency) for span, most in money]
+        known += [(f"count.{span.name}", span, most, "") for span, most in counts]
+        percents = {one.name: one.percent for one in self.stop_at}
+        return tuple(
+            Allowance(name, span, most, currency, -(-most * percents.get(name, 0) // 100))
+            for name, span, most, currency in known
         )
 
     @property

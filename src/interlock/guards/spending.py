@@ -81,7 +81,11 @@ def draws_of(limits: Limits, *, guard: str, case_id: str, caller: str, amount: M
     def draw(allowance: Allowance) -> Draw:
         size = amount.minor if amount is not None and allowance.currency else 1
         name = f"{guard}.{allowance.name}"
-        return Draw(name, allowance.currency, owners[allowance.span.whose], allowance.span, size, allowance.most)
+        owner, scope = owners[allowance.span.whose], f"action:{guard}"
+        return Draw(
+            name, allowance.currency, owner, allowance.span, size, allowance.most,
+            stops_at=allowance.stops_at, stops=scope if allowance.stops_at else "",
+        )  # fmt: skip
 
     currency = amount.currency if amount is not None else ""
     return tuple(draw(allowance) for allowance in limits.allowances if allowance.currency in ("", currency))

@@ -24,6 +24,7 @@ from interlock.cases.store import CaseState
 from interlock.cases.submit import submit
 from interlock.errors import NotFound
 from interlock.guards.standing import Standing, read_standings
+from interlock.guards.stops import list_stops, resume
 from interlock.money import Money
 from interlock.sim import FaultKind, FaultPlan, FaultRule, SimulatedProvider
 
@@ -224,6 +225,30 @@ async def test_what_is_in_doubt_stays_reserved_and_is_shown_as_that(
     assert (shown["pay.pay.per_day"].reserved, shown["pay.pay.per_day"].left) == ("20.00 EUR", "10.00 EUR")
     rate = shown["pay.pay.rate"]
     assert (rate.limit, rate.used, rate.left, rate.over) == ("50", "1", "49", "1h")
+
+
+async def test_at_its_share_of_a_limit_an_action_stops_by_itself_until_a_person_resumes_it(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider, admin: Admin
+) -> None:
+    flow = declared(pay, tmp_path, limits="per_day: 100 EUR, stop_at: {per_day: 40%}")
+    async with stage(database_url, [flow], connectors=[payments(provider.url)]) as on:
+        for number in range(2):  # 20.00, 40.00: that is the share
+            assert (await on.until(await on.submit(key=f"share-{number}"))).state is CaseState.DONE
+        node = on.node
+        (stopped,) = await list_stops(node.database, node.tenant)
+        assert (stopped.scope, stopped.who) == ("action:pay.pay", "interlock")
+        assert stopped.why == "pay.pay.per_day holds 40.00 EUR of 100.00 EUR, the share at which it stops by itself"
+        third = await on.submit(key="share-3")
+        waiting = await on.until(third, CaseState.WAITING)
+        assert waiting.waiting_for is not None
+        assert "the share at which it stops by itself" in waiting.waiting_for
+        kinds = admin.execute("select count(*) from ledger_entry where kind = 'guard.stopped'").fetchone()
+        assert kinds == (1,)
+        await resume(node.writer, node.tenant, stopped.id, who="rosa", why="month end; it is right")
+        admin.execute("update cases set wake_at = now() where id = %s", (third,))
+        assert (await on.until(third)).state is CaseState.DONE
+        assert await list_stops(node.database, node.tenant) == []  # whoever resumed is not stopped again
+    assert paid(provider, "share-") == 3
 
 
 def test_a_workflow_that_is_not_there_is_said(tmp_path: Path) -> None:
