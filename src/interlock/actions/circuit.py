@@ -2,7 +2,7 @@
 
     closed --failures in a row--> open --its pause is over: one probe--> recovering --the pace has grown--> closed
                                     ^                                        |
-                                    +-------------- a failure ---------------+
+                                    +---- the probe, or as many in a row ----+
 
 While it is open nobody waits for an outside system that does not answer. When its pause is over one request goes, the
 probe; when that is answered, the pace that is let through begins at one a second and doubles with each second of
@@ -86,7 +86,7 @@ class Circuit(msgspec.Struct, frozen=True, kw_only=True):
 CEILING = 512
 """So many requests close it: by then the pace is some 350 a second, which nine seconds of waiting requests reach."""
 RECOVERED = timedelta(seconds=30)
-"""So long without a failure closes it, too, where there are not that many requests."""
+"""So long after the probe it closes, too, where there are not that many requests."""
 ROOM = timedelta(seconds=2)
 """Beyond a probe's own time limit, before another one may go."""
 _SLACK = 250_000
@@ -173,7 +173,8 @@ def failed(
     """The circuit after a failure.
 
     What was sent before a recovery began says nothing about it: requests that were under way when the circuit opened
-    end late.
+    end late. One failure among successes slows a recovery down by a quarter and does not end it: else a system that
+    fails now and then in its best times would never be taken for recovered.
 
     Args:
         circuit: As it is, under its lock.
@@ -188,8 +189,9 @@ def failed(
     if circuit.state is CircuitState.RECOVERING and sent_at < circuit.since:
         return circuit
     counted = msgspec.structs.replace(circuit, failures=circuit.failures + 1, what=what)
-    if circuit.state is CircuitState.CLOSED and counted.failures < rules.failures:
-        return counted
+    was_the_probe = circuit.state is CircuitState.RECOVERING and circuit.retry_at is not None
+    if counted.failures < rules.failures and not was_the_probe:
+        return msgspec.structs.replace(counted, admitted=circuit.admitted * 3 // 4 or circuit.admitted)
     pause = min(rules.pause * 2 ** min(circuit.openings, 30), rules.longest)
     return msgspec.structs.replace(
         counted,
@@ -214,7 +216,9 @@ def succeeded(circuit: Circuit, now: datetime, *, sent_at: datetime) -> Circuit:
             return closed(circuit.connector, now)
         case CircuitState.RECOVERING if circuit.retry_at is not None and sent_at >= circuit.since:
             pace = (now - _EPOCH) // _MICROSECOND + _interval(1)
-            return msgspec.structs.replace(circuit, retry_at=None, pace=pace, admitted=1, promised=1)
+            return msgspec.structs.replace(circuit, failures=0, retry_at=None, pace=pace, admitted=1, promised=1)
+        case CircuitState.RECOVERING if circuit.retry_at is None and circuit.failures:
+            return msgspec.structs.replace(circuit, failures=0)
         case _:
             return circuit
 

@@ -166,12 +166,12 @@ async def test_two_hundred_waiting_cases_come_back_at_the_pace_of_recovery(
 async def test_a_hanging_system_holds_up_its_own_cases_only(
     database_url: str, tmp_path: Path, provider: SimulatedProvider
 ) -> None:
-    """32 slots, a system that hangs for 10 s with 200 cases, and another one at full speed beside it."""
+    """32 slots, a system that hangs for a minute with 200 cases, and another one at full speed beside it."""
     with SimulatedProvider(tmp_path / "other", keys_optional=True) as hanging:
-        hanging.set_faults(FaultPlan(rules=(FaultRule(kind=FaultKind.SLOW, seconds=10),)))
-        slow = payments(hanging.url, timeout=timedelta(seconds=20))
+        hanging.set_faults(FaultPlan(rules=(FaultRule(kind=FaultKind.SLOW, seconds=60),)))
+        slow = payments(hanging.url, timeout=timedelta(seconds=60))
         connectors = [payments(provider.url), msgspec.structs.replace(slow, name="slow")]
-        flows = [flow(pay, tmp_path), flow(pay_slowly, tmp_path, connector="slow", timeout="15s")]
+        flows = [flow(pay, tmp_path), flow(pay_slowly, tmp_path, connector="slow", timeout="60s")]
         async with stage(database_url, flows, connectors=connectors) as on:
             alone = await _rate(on, "alone")
             held = [await on.submit("pay_slowly", key=f"slow-{n}") for n in range(200)]
@@ -184,7 +184,7 @@ async def test_a_hanging_system_holds_up_its_own_cases_only(
     assert under_way == 16
     assert len(waiting) >= 150
     assert "slow is at its limit of 16 at once" in {record.case.waiting_for for record in waiting}
-    assert beside > alone / 3
+    assert beside > alone / 5, "were all slots held, it were two or three in a second"
 
 
 async def _rate(on: Stage, name: str) -> float:

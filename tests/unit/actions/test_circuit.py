@@ -179,9 +179,31 @@ def test_where_little_comes_time_closes_it() -> None:
     assert circuit.is_well
 
 
-def test_a_failure_while_recovering_opens_it_again() -> None:
-    circuit = fail(recovering(), at(3))
-    assert (circuit.state, circuit.openings) == (CircuitState.OPEN, 2)
+def test_failures_while_recovering_slow_it_down_and_in_a_row_open_it_again() -> None:
+    circuit = recovering()
+    for n in range(21):
+        circuit, until = admit(circuit, at(2.2 + n), TIMEOUT, 0.5)
+        assert until is None
+    assert circuit.admitted == 22
+    slower = fail(circuit, at(23))
+    assert (slower.state, slower.admitted, slower.failures) == (CircuitState.RECOVERING, 16, 1)
+    assert succeeded(slower, at(23), sent_at=at(22)).failures == 0
+    again = fail(circuit, at(23), times=5)
+    assert (again.state, again.openings) == (CircuitState.OPEN, 2)
+    assert fail(probing(), at(2)).state is CircuitState.OPEN, "of the probe one failure is enough"
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.1])
+def test_a_system_that_fails_now_and_then_is_taken_for_recovered(share: float) -> None:
+    circuit, chance, seconds = recovering(), random.Random(5), 1.1
+    while circuit.state is CircuitState.RECOVERING:
+        circuit, until = admit(circuit, at(seconds), TIMEOUT, 0.5)
+        if until is None and circuit.state is CircuitState.RECOVERING:
+            fails = chance.random() < share
+            circuit = fail(circuit, at(seconds)) if fails else succeeded(circuit, at(seconds), sent_at=at(seconds))
+        seconds += 0.005
+    assert circuit.state is CircuitState.CLOSED
+    assert seconds <= 1.2 + RECOVERED.total_seconds()
 
 
 def test_by_hand_it_stays_open_whatever_happens() -> None:
