@@ -22,8 +22,11 @@ InterlockError
 │   └── ComponentLate            not within its part of the budget
 ├── DecisionRejected             a workflow used the output of a decision that was rejected
 ├── ActionFailed                 an action ended without effect
+├── EventLate                    an outside event did not come in time
 ├── StepFailed                   a function that a workflow ran as a step raised
+├── CaseFailed                   a workflow says that its case has failed: what it did is taken back
 ├── Fenced                       the case belongs to another worker now
+├── CancelWanted                 the case is to be cancelled: nothing new begins in it
 ├── WorkflowMisuse               workflow code did what cannot be replayed
 │   └── StepLimitReached         more steps than one run may have
 ├── DatabaseUnavailable          the database cannot be reached
@@ -37,10 +40,10 @@ InterlockError
 from __future__ import annotations
 
 from typing import ClassVar
+from uuid import UUID
 
 import msgspec
 
-from uuid import UUID
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is wrong, so that a caller can point at it.
@@ -216,9 +219,6 @@ class LimitReached(Refused):
     exit_code = 6
 
 
-class ComponentFailed(InterlockError):
-    """A component gave no usable answer; the declared fallback answers instead."""
-
 class ScopeStopped(LimitReached):
     """Somebody has stopped it, or nobody authorized it in time.
 
@@ -233,6 +233,9 @@ class ScopeStopped(LimitReached):
         super().__init__(what, where=str(stop), todo="`interlock stops` lists what is stopped, by whom and why")
         self.stop = stop
 
+
+class ComponentFailed(InterlockError):
+    """A component gave no usable answer; the declared fallback answers instead."""
 
     code = "component-failed"
 
@@ -255,10 +258,28 @@ class ActionFailed(InterlockError):
     code = "action-failed"
 
 
+class EventLate(InterlockError):
+    """An outside event did not come within the time that the workflow gave it; the workflow may handle it."""
+
+    code = "event-late"
+
+
 class StepFailed(InterlockError):
     """A function that a workflow ran as a step raised; its error is in the message."""
 
     code = "step-failed"
+
+
+class CaseFailed(InterlockError):
+    """Raised by workflow code: the case has failed. What it did is taken back, the latest first; it ends cancelled."""
+
+    code = "case-failed"
+
+
+class CancelWanted(InterlockError):
+    """The case is to be cancelled; what its worker was about to begin was not begun. No workflow code sees this."""
+
+    code = "cancel-wanted"
 
 
 class Fenced(InterlockError):

@@ -12,15 +12,20 @@ from uuid import UUID
 
 import psycopg
 
+from interlock.actions.boundary import Boundaries, BoundaryTerms
+from interlock.actions.circuit import CircuitRules
+from interlock.actions.circuit_gate import CircuitGate
 from interlock.actions.connector import Connector
 from interlock.actions.dispatch import Dispatcher
 from interlock.actions.store import action_gate
+from interlock.cases.events import event_gate
 from interlock.cases.held import Tools
 from interlock.cases.registry import Registry, load_registry
 from interlock.cases.store import quarantine_gate
 from interlock.cases.worker import Worker
 from interlock.config import Settings
-from interlock.connectors.registry import make_connector
+from interlock.connectors.registry import join, make_connector
+from interlock.db.alone import Alone
 from interlock.db.batch import Gate
 from interlock.db.database import Database
 from interlock.db.embedded import EmbeddedPostgres
@@ -30,9 +35,11 @@ from interlock.db.signals import Notifier
 from interlock.db.writer import Writer
 from interlock.decisions.decide import Decider
 from interlock.errors import InterlockError
+from interlock.guards.dead_man import term_state_gate
 from interlock.guards.gate import GuardGate
 from interlock.guards.stop_gate import StopGate
-from interlock.guards.stops import stop_state_gate
+from interlock.guards.stop_watch import StopWatch
+from interlock.guards.stops import installation_stop_gate, stop_state_gate
 from interlock.oversight.store import exception_gate, review_gate
 
 LEAST_PARTITIONS = 3
@@ -40,17 +47,25 @@ PARTITION_UPKEEP_S = 3600.0
 log = logging.getLogger("interlock.node")
 
 
-def gates() -> tuple[Gate, ...]:
-    """Every gate, in the one global order of locks: stops, cases, what belongs to cases, keys, guards last."""
+def gates(circuits: CircuitGate | None = None) -> tuple[Gate, ...]:
+    """Every gate, in the one global order of locks: stops, cases, what belongs to cases, keys, circuits, guards last.
+
+    Args:
+        circuits: The gate of the circuits, if somebody is to hear from it which are not well.
+    """
     return (
         StopGate(),
         stop_state_gate,
+        installation_stop_gate,
+        term_state_gate,
         CaseGate(),
         action_gate,
         review_gate,
         exception_gate,
         quarantine_gate,
+        event_gate,
         KeyGate(),
+        circuits or CircuitGate(),
         GuardGate(),
     )
 
@@ -129,13 +144,29 @@ async def open_node(settings: Settings, *, registry: Registry | None = None) -> 
         stack.callback(upkeep.cancel)
         tenant = await database.ensure_tenant(settings.tenant)
         notifier = await stack.enter_async_context(Notifier(url))
-        writer = await stack.enter_async_context(Writer(url, database.clock, gates(), notifier))
+        circuits = CircuitGate()
+        writer = await stack.enter_async_context(Writer(url, database.clock, gates(circuits), notifier))
+        alone = await stack.enter_async_context(Alone(url, database.clock, gates(circuits), notifier))
+        watch = await stack.enter_async_context(StopWatch(database, notifier))
         connectors: dict[str, Connector] = {}
         for name, terms in settings.connectors.items():
             connectors[name] = make_connector(name, terms, now=database.clock.now)
             stack.push_async_callback(connectors[name].close)
-        tools = Tools(database, writer, Decider(database, writer), Dispatcher(database, writer), connectors)
+            join(connectors[name], url)
+        dispatcher = Dispatcher(database, writer, _boundaries(settings, database, circuits), alone)
+        tools = Tools(database, writer, Decider(database, writer, watch), dispatcher, connectors)
         yield Node(settings, url, tenant, database, writer, notifier, known, tools)
+
+
+def _boundaries(settings: Settings, database: Database, gate: CircuitGate) -> Boundaries:
+    terms = {
+        name: BoundaryTerms(
+            concurrency=one.concurrency,
+            circuit=CircuitRules(failures=one.circuit_failures, pause=one.circuit_pause, longest=one.circuit_longest),
+        )
+        for name, one in settings.connectors.items()
+    }
+    return Boundaries(database, gate, terms, slots=settings.concurrency)
 
 
 async def _keep_partitions(database: Database) -> None:

@@ -3,12 +3,14 @@
 The order is what makes it safe: the dispatch is committed, under the case's fence, with limits reserved and stops and
 time limits checked in that very commit; then the outside call is made; then its end is recorded. A crash between any
 two of these leaves a state from which ``settle_doubt`` knows what may be done. From before the commit until the
-connector has answered, a kernel timer stands ready to kill this process: see ``sender``.
+connector has answered, a kernel timer stands ready to kill this process: see ``sender``. ``model/dispatch.pml`` says
+the same for a model checker, which tries every order of these steps with pauses, kills and late effects between them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from collections.abc import Sequence
 from datetime import timedelta
@@ -16,26 +18,33 @@ from uuid import UUID
 
 import msgspec
 
-from interlock.actions.action import Action, ActionState, is_remembered
-from interlock.actions.connector import Connector, Done, InDoubt, Permanent, Sent, Transient
-from interlock.actions.dispatch_commit import conditions_of, dispatched, rows_of
+from interlock.actions.action import Action, ActionState, is_remembered, may_begin
+from interlock.actions.boundary import Boundaries
+from interlock.actions.connector import Connector, Done, InDoubt, Permanent, Sent, Transactional, Transient
+from interlock.actions.dispatch_commit import conditions_of, dispatched, let_go_at, rows_of
 from interlock.actions.doubt import Settlement
+from interlock.actions.failure import classed, come_again
 from interlock.actions.intent import Intent
-from interlock.actions.outcome import Finished, Holder, Later, as_it_ended, finish, give_up, request_of
+from interlock.actions.one_commit import Ending, InOneCommit
+from interlock.actions.outcome import Finished, Holder, Later, as_it_ended, finish, give_up, next_attempt, request_of
 from interlock.actions.sender import sender_timer
+from interlock.actions.stale import Recheck, Stale, stale
 from interlock.actions.store import ADD_ACTIONS, COUNT_DOUBTFUL, FIND_ACTION
 from interlock.actions.terms import ActionTerms
 from interlock.actions.transition import Transition
+from interlock.db.alone import Alone
 from interlock.db.database import Database
 from interlock.db.work import Condition, Refusal, Stamp, Write
 from interlock.db.writer import Writer
-from interlock.errors import Fenced, NotFound
-from interlock.guards.bucket import refused_outright
+from interlock.errors import CancelWanted, Fenced, NotFound
+from interlock.guards.limits import OverLimit
+from interlock.guards.spending import refused_outright
 
-_STOPPED_PAUSE = timedelta(seconds=5)
+_STOPPED_PAUSE = timedelta(seconds=30)  # when the stop ends, the case is woken; see cases/freed.py
 _ROOM_TO_ANSWER = timedelta(seconds=2)
+_HELD_UP = ("busy", "circuit")
 
-Outcome = Finished | Later
+Outcome = Finished | Later | Stale
 
 
 class Dispatcher:
@@ -44,25 +53,65 @@ class Dispatcher:
     Args:
         database: To read actions.
         writer: For every write.
+        boundaries: What keeps requests to outside systems within bounds.
+        alone: For effects in the same database.
         chance: The source of jitter.
     """
 
-    def __init__(self, database: Database, writer: Writer, *, chance: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        writer: Writer,
+        boundaries: Boundaries,
+        alone: Alone,
+        *,
+        chance: random.Random | None = None,
+    ) -> None:
         self._database = database
         self._writer = writer
+        self._boundaries = boundaries
+        self._in_one_commit = InOneCommit(alone, writer, database.clock.now, chance=chance)
         self._transition = Transition(writer, chance or random.SystemRandom())
-        self._settlement = Settlement(self._transition, database.clock.now)
+        self._settlement = Settlement(self._transition, database.clock.now, boundaries)
 
-    async def carry_out(self, action_id: UUID, connector: Connector, terms: ActionTerms, holder: Holder) -> Outcome:
+    @property
+    def boundaries(self) -> Boundaries:
+        """What keeps requests to outside systems within bounds."""
+        return self._boundaries
+
+    async def carry_out(
+        self,
+        action_id: UUID,
+        connector: Connector,
+        terms: ActionTerms,
+        holder: Holder,
+        recheck: Recheck | None = None,
+        ending: Ending | None = None,
+    ) -> Outcome:
         """Take an action that is on record as far as it goes now.
+
+        Args:
+            action_id: Which.
+            connector: Through which it is sent.
+            terms: What the workflow's file in force says of it.
+            holder: Who holds its case.
+            recheck: Reads anew what its decision assumed, before each dispatch; None: it assumed nothing.
+            ending: Gives the rows that end action and step, for effects that are in the same transaction; None: the
+                action's own.
 
         Raises:
             Fenced: the case belongs to another worker now.
         """
-        return await self._go_on(await self._find(action_id, holder.tenant), connector, terms, holder)
+        return await self._go_on(await self.find(action_id, holder.tenant), connector, terms, holder, recheck, ending)
 
     async def begin(
-        self, intent: Intent, connector: Connector, terms: ActionTerms, holder: Holder
+        self,
+        intent: Intent,
+        connector: Connector,
+        terms: ActionTerms,
+        holder: Holder,
+        recheck: Recheck | None = None,
+        ending: Ending | None = None,
     ) -> tuple[UUID, Outcome] | Refusal:
         """Put an action on record and take it as far as it goes now; its id with that, or why its key is not its own.
 
@@ -72,24 +121,45 @@ class Dispatcher:
         Raises:
             Fenced: the case belongs to another worker now.
         """
-        if not refused_outright(terms.limits, intent.exposure):
-            begun = await self._begin_at_once(intent, connector, terms, holder)
+        probe = intent.probe(holder, self._database.clock.now())
+        held_up = await recheck(probe) if recheck else None
+        apart = not isinstance(connector, Transactional)  # else its dispatch is a part of its effect's transaction
+        if apart and not held_up and not refused_outright(terms.limits, intent.exposure):
+            begun = await self._begin_at_once(intent, connector, terms, holder, recheck)
             if not isinstance(begun, Refusal):
                 return begun
             if begun.code == "key-held":
                 return begun
             _raise_if_fenced(begun, intent.case_id)
+        else:
+            begun = None
         refusal, unit = await holder.carried.write(
             self._writer, holder.tenant, lambda stamp: intent.writes(stamp, holder), intent.conditions(holder)
         )
         if refusal:
             _raise_if_fenced(refusal, intent.case_id)
             return refusal
-        return unit.id, await self.carry_out(unit.id, connector, terms, holder)
+        if begun and begun.code in _HELD_UP:
+            again = come_again(begun.until, self._database.clock.now(), probe.deadline, probe.valid_until)
+            return unit.id, Later(again, begun.what)
+        return unit.id, await self.carry_out(unit.id, connector, terms, holder, recheck, ending)
 
     async def _begin_at_once(
-        self, intent: Intent, connector: Connector, terms: ActionTerms, holder: Holder
+        self, intent: Intent, connector: Connector, terms: ActionTerms, holder: Holder, recheck: Recheck | None
     ) -> tuple[UUID, Outcome] | Refusal:
+        async with self._boundaries.place(terms.connector) as busy:
+            begun = busy or await self._begin_in_place(intent, connector, terms, holder)
+        if isinstance(begun, Refusal):
+            return begun
+        action, answer = begun
+        outcome = await self._after(None, action, terms, holder, answer)
+        if isinstance(outcome, Action):
+            outcome = await self._go_on(outcome, connector, terms, holder, recheck)
+        return action.id, outcome
+
+    async def _begin_in_place(
+        self, intent: Intent, connector: Connector, terms: ActionTerms, holder: Holder
+    ) -> tuple[Action, Sent] | Refusal:
         sent: list[Action] = []
         token = sender_timer.arm(terms.timeout)
         try:
@@ -107,22 +177,26 @@ class Dispatcher:
 
             now = self._database.clock.now()
             probe = intent.probe(holder, now)
-            conditions = conditions_of(probe, terms, holder, now, doubtful=False, new=True)
+            conditions = conditions_of(probe, terms, holder, doubtful=False, new=True)
             refusal, _ = await holder.carried.write(self._writer, holder.tenant, build, (*conditions, intent.taken))
             if refusal:
                 return refusal
-            answer = await self._ask(sent[0], connector)
+            return sent[0], await self._ask(sent[0], connector)
         finally:
             sender_timer.let_go(token)
-        outcome = await self._after(sent[0], terms, holder, answer)
-        if isinstance(outcome, Action):
-            outcome = await self._go_on(outcome, connector, terms, holder)
-        return sent[0].id, outcome
 
-    async def _go_on(self, action: Action, connector: Connector, terms: ActionTerms, holder: Holder) -> Outcome:
+    async def _go_on(
+        self,
+        action: Action,
+        connector: Connector,
+        terms: ActionTerms,
+        holder: Holder,
+        recheck: Recheck | None,
+        ending: Ending | None = None,
+    ) -> Outcome:
         while True:
             if action.state is ActionState.READY:
-                outcome = await self._send(action, connector, terms, holder)
+                outcome = await self._send(action, connector, terms, holder, recheck, ending)
             elif action.state in (ActionState.DISPATCHING, ActionState.IN_DOUBT):
                 outcome = await self._settlement.settle(action, connector, terms, holder)
             else:
@@ -131,7 +205,12 @@ class Dispatcher:
                 return outcome
             action = outcome
 
-    async def _find(self, action_id: UUID, tenant: UUID) -> Action:
+    async def find(self, action_id: UUID, tenant: UUID) -> Action:
+        """An action as it is on record.
+
+        Raises:
+            NotFound: this tenant has none of that id.
+        """
         async with self._database.tenant(tenant) as connection:
             action = await FIND_ACTION.one(connection, {"id": action_id})
         if action is None:
@@ -140,14 +219,18 @@ class Dispatcher:
 
     # ------------------------------------------------------------------- sending
 
-    async def _send(
-        self, action: Action, connector: Connector, terms: ActionTerms, holder: Holder
-    ) -> Finished | Later | Action:
+    async def _send(  # noqa: PLR0911 - one way on for each thing that may stand against it
+        self,
+        action: Action,
+        connector: Connector,
+        terms: ActionTerms,
+        holder: Holder,
+        recheck: Recheck | None,
+        ending: Ending | None,
+    ) -> Outcome | Action:
         now = self._database.clock.now()
         if action.not_before and action.not_before > now:
-            return Later(
-                action.not_before, f"attempt {action.attempt + 1} of {action.name}: {action.error or 'paused'}"
-            )
+            return Later(action.not_before, next_attempt(action, terms.attempts))
         doubtful = await self._is_doubtful(action, holder, action.attempt)
         if doubtful and not is_remembered(action, connector.abilities, now):
             why = "it was held up for longer than the other side remembers its key"
@@ -155,16 +238,34 @@ class Dispatcher:
         never = refused_outright(terms.limits, action.exposure)
         if never:
             return give_up(action, holder, f"refused by its limits: {never}", doubtful=doubtful)
+        async with self._boundaries.place(terms.connector) as busy:
+            # What may have taken effect is settled, never decided anew.
+            held_up = None if busy or doubtful or recheck is None else await recheck(action)
+            if held_up:
+                return held_up
+            if isinstance(connector, Transactional):
+                together = busy or await self._in_one_commit.carry_out(action, connector, terms, holder, ending)
+                if not isinstance(together, Refusal):
+                    await self._boundaries.note(terms.connector, together[1], now)
+                    return together[0]
+                begun = together
+            else:
+                begun = busy or await self._send_in_place(action, connector, terms, holder, doubtful=doubtful)
+        if isinstance(begun, Refusal):
+            return await self._not_sent(action, terms, holder, begun, doubtful=doubtful)
+        after, sent = begun
+        return await self._after(action, after, terms, holder, sent)
+
+    async def _send_in_place(
+        self, action: Action, connector: Connector, terms: ActionTerms, holder: Holder, *, doubtful: bool
+    ) -> tuple[Action, Sent] | Refusal:
         token = sender_timer.arm(terms.timeout)
         try:
-            conditions = conditions_of(action, terms, holder, now, doubtful=doubtful)
+            conditions = conditions_of(action, terms, holder, doubtful=doubtful)
             begun = await self._commit_dispatch(action, terms, holder, conditions)
-            if isinstance(begun, Refusal):
-                return await self._not_sent(action, holder, begun, doubtful=doubtful)
-            sent = await self._ask(begun, connector)
+            return begun if isinstance(begun, Refusal) else (begun, await self._ask(begun, connector))
         finally:
             sender_timer.let_go(token)
-        return await self._after(begun, terms, holder, sent)
 
     async def _is_doubtful(self, action: Action, holder: Holder, most: int) -> bool:
         """Whether one of the first ``most`` attempts may have taken effect, whatever was answered to the later ones."""
@@ -186,20 +287,29 @@ class Dispatcher:
         refusal, _ = await holder.carried.write(self._writer, holder.tenant, build, conditions)
         return refusal or begun[0]
 
-    async def _not_sent(
-        self, action: Action, holder: Holder, refusal: Refusal, *, doubtful: bool
-    ) -> Finished | Later | Action:
+    async def _not_sent(  # noqa: PLR0911 - one way on for each kind of refusal
+        self, action: Action, terms: ActionTerms, holder: Holder, refusal: Refusal, *, doubtful: bool
+    ) -> Outcome | Action:
         _raise_if_fenced(refusal, action.case_id)
         now = self._database.clock.now()
         match refusal.code:
             case "stopped":
-                return Later(min(refusal.until or now + _STOPPED_PAUSE, now + _STOPPED_PAUSE), refusal.what)
-            case "rate":
+                again = min(refusal.until or now + _STOPPED_PAUSE, now + _STOPPED_PAUSE)
+                return Later(again, refusal.what, refusal.holder)
+            case "busy" | "circuit" if not doubtful and now > action.deadline:
+                over = f"the time in which {action.name} may begin ended at {action.deadline:%Y-%m-%d %H:%M} UTC"
+                return give_up(action, holder, f"{over}; {refusal.what}", doubtful=False)
+            case "rate" | "busy" | "circuit":
+                ends = () if doubtful else (action.deadline, action.valid_until)
+                return Later(come_again(refusal.until, now, *ends), refusal.what)
+            case "limit" if terms.over_limit is OverLimit.WAIT and refusal.until and may_begin(action, refusal.until):
                 return Later(refusal.until, refusal.what)
+            case "stale" if not doubtful:
+                return stale(action, holder, refusal.what)
             case "limit" | "expired":
                 return give_up(action, holder, refusal.what, doubtful=doubtful)
             case _:
-                return await self._find(action.id, holder.tenant)
+                return await self.find(action.id, holder.tenant)
 
     async def _ask(self, action: Action, connector: Connector) -> Sent:
         """Make the outside call. Whatever the connector does, the answer is one of four."""
@@ -215,33 +325,36 @@ class Dispatcher:
         except Exception as cause:  # noqa: BLE001 - a connector's own failure says nothing about the effect
             return InDoubt(f"the connector failed: {type(cause).__name__}: {cause}", code="connector-failed")
 
-    async def _after(self, action: Action, terms: ActionTerms, holder: Holder, sent: Sent) -> Finished | Later | Action:
+    async def _after(
+        self, before: Action | None, action: Action, terms: ActionTerms, holder: Holder, sent: Sent
+    ) -> Finished | Later | Action:
         """Go on from an answer.
 
         INVARIANT: "no effect" is said of this attempt alone. While an earlier one is in doubt, so is the action.
         """
-        if not isinstance(sent, Done) and await self._is_doubtful(action, holder, action.attempt - 1):
-            again = None if isinstance(sent, Permanent) else sent.retry_after
-            outcome = {Transient: "transient", Permanent: "permanent", InDoubt: "in_doubt"}[type(sent)]
-            return await self._transition.pause(action, holder, ActionState.IN_DOUBT, outcome, sent.what, again)
+        await self._boundaries.note(terms.connector, sent, action.sent_at)
+        sent = classed(sent, terms.errors)
+        doubtful = not isinstance(sent, Done) and await self._is_doubtful(action, holder, action.attempt - 1)
+        ends = let_go_at(before, action)
+        pause = functools.partial(self._transition.pause, retry=terms.retry)
         match sent:
             case Done(response):
                 return finish(action, holder, ActionState.DONE, response=response, outcome="done")
+            case Permanent(what) if doubtful:
+                return await pause(action, holder, ActionState.IN_DOUBT, "permanent", what, None, ends)
             case Permanent(what):
                 return finish(action, holder, ActionState.FAILED, error=what, outcome="permanent")
+            case Transient(what, retry_after) if doubtful:
+                return await pause(action, holder, ActionState.IN_DOUBT, "transient", what, retry_after, ends)
             case Transient(what, retry_after):
                 if self._no_more(action, terms):
                     return finish(
                         action, holder, ActionState.FAILED, outcome="transient",
                         error=f"given up after {action.attempt} attempts: {what}",
                     )  # fmt: skip
-                return await self._transition.pause(
-                    action, holder, ActionState.READY, "transient", what, retry_after, let_go=True
-                )
+                return await pause(action, holder, ActionState.READY, "transient", what, retry_after, ends)
             case InDoubt(what, retry_after):
-                return await self._transition.pause(
-                    action, holder, ActionState.IN_DOUBT, "in_doubt", what, retry_after, let_go=True
-                )
+                return await pause(action, holder, ActionState.IN_DOUBT, "in_doubt", what, retry_after, ends)
 
     def _no_more(self, action: Action, terms: ActionTerms) -> bool:
         return action.attempt >= terms.attempts or self._database.clock.now() > action.deadline
@@ -250,3 +363,5 @@ class Dispatcher:
 def _raise_if_fenced(refusal: Refusal, case_id: UUID) -> None:
     if refusal.code == "fenced":
         raise Fenced(refusal.what, where=str(case_id))
+    if refusal.code == "cancelled":
+        raise CancelWanted(refusal.what, where=str(case_id))

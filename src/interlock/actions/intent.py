@@ -89,4 +89,5 @@ class Intent:
 
     def conditions(self, holder: Holder) -> tuple[Condition, ...]:
         """What must hold for it to be recorded."""
-        return (HoldsCase(self.case_id, holder.fence), self.taken)
+        undoing = self.fields.get("undo_of") is not None
+        return (HoldsCase(self.case_id, holder.fence, even_cancelled=undoing), self.taken)

@@ -64,6 +64,7 @@ class Finished:
         error: What went wrong, for the others.
         writes: Builds the rows that end action, attempt and reservation.
         conditions: What must hold in that commit.
+        recorded: Whether all of it, the case's step too, is on record already.
     """
 
     state: ActionState
@@ -72,9 +73,12 @@ class Finished:
     conditions: tuple[Condition, ...]
     ended: Ended
     attempt: EndedAttempt | None
+    recorded: bool = False
 
     def writes(self, stamp: Stamp) -> list[Write]:
         """The rows that end the action, its attempt and its reservations."""
+        if self.recorded:
+            return []
         ended = msgspec.structs.replace(self.ended, ended_at=self.ended.ended_at or stamp.now)
         rows = [Write(END_ACTIONS, ended)]
         if self.attempt:
@@ -95,6 +99,17 @@ def request_of(action: Action) -> Request:
         deadline=action.send_deadline or action.deadline,
         decided_at=action.decided_at or action.created_at,
     )
+
+
+def next_attempt(action: Action, attempts: int) -> str:
+    """What is waited for between two attempts: which one, of how many, until when, and what the last one said.
+
+    Args:
+        action: Between two attempts.
+        attempts: How many may be made.
+    """
+    which = f"attempt {action.attempt + 1} of {max(attempts, action.attempt + 1)} of {action.name}"
+    return f"{which}, to begin by {action.deadline:%Y-%m-%d %H:%M:%S} UTC: {action.error or 'paused'}"
 
 
 def ended_attempt(action: Action, now: datetime, outcome: str, what: str | None) -> EndedAttempt:

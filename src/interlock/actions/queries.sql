@@ -72,3 +72,51 @@ where action_id = %(action_id)s and number <= %(most)s and (outcome is null or o
 update attempt a set outcome = 'absent', ended_at = coalesce(a.ended_at, r.at)
 from json_to_recordset(%(rows)s::json) as r (action_id uuid, at timestamptz)
 where a.action_id = r.action_id and (a.outcome is null or a.outcome = 'in_doubt')
+
+-- name: list_circuits
+select connector, state::text as state, failures, openings, since, retry_at, pace, admitted, promised, what from circuit order by connector
+
+-- name: find_circuits
+-- Without a lock: a closed circuit is read by every dispatch and holds nobody up.
+select connector, state::text as state, failures, openings, since, retry_at, pace, admitted, promised, what from circuit
+where connector = any(%(connectors)s)
+
+-- name: lock_circuits
+select connector, state::text as state, failures, openings, since, retry_at, pace, admitted, promised, what from circuit
+where connector = any(%(connectors)s) order by connector for no key update
+
+-- name: add_circuits
+insert into circuit (connector, state, failures, openings, since, retry_at, pace, admitted, promised, what)
+select connector, state, failures, openings, since, retry_at, pace, admitted, promised, what
+from json_to_recordset(%(rows)s::json) as r (connector text, state circuit_state, failures int, openings int,
+  since timestamptz, retry_at timestamptz, pace bigint, admitted int, promised int, what text)
+order by connector
+on conflict (connector) do nothing
+
+-- name: put_circuits
+insert into circuit (connector, state, failures, openings, since, retry_at, pace, admitted, promised, what)
+select connector, state, failures, openings, since, retry_at, pace, admitted, promised, what
+from json_to_recordset(%(rows)s::json) as r (connector text, state circuit_state, failures int, openings int,
+  since timestamptz, retry_at timestamptz, pace bigint, admitted int, promised int, what text)
+order by connector
+on conflict (connector) do update
+set state = excluded.state, failures = excluded.failures, openings = excluded.openings, since = excluded.since,
+    retry_at = excluded.retry_at, pace = excluded.pace, admitted = excluded.admitted,
+    promised = excluded.promised, what = excluded.what
+
+-- name: connector_loads
+-- What is under way by the index of the unfinished; what waits by the cases that wait for a time.
+select connector, sum(in_flight)::int as in_flight, sum(in_doubt)::int as in_doubt, sum(waiting)::int as waiting
+from (
+  select connector, (state = 'dispatching')::int as in_flight, (state = 'in_doubt')::int as in_doubt, 0 as waiting
+  from action where state in ('dispatching', 'in_doubt')
+  union all
+  select a.connector, 0, 0, 1
+  from cases c join action a on a.tenant = c.tenant and a.case_id = c.id
+  where c.state = 'waiting' and a.state = 'ready'
+) loads
+group by connector order by connector
+
+-- name: calls_under_way
+select tenant, id, case_id, workflow, name, connector, state, attempt, key, exposure_minor, currency, since, deadline
+from calls_under_way(%(scope)s, %(tenant)s, %(most)s)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from interlock.actions.action import Action, ActionState, Move, pause_after
+from interlock.actions.failure import Retry
 from interlock.actions.outcome import Holder, ended_attempt
 from interlock.actions.store import CLEAR_ATTEMPTS, END_ACTIONS, END_ATTEMPTS, ClearedAttempts, Ended
 from interlock.db.gates import HoldsCase, IsInState
@@ -39,8 +40,8 @@ class Transition:
         outcome: str,
         what: str,
         retry_after: timedelta | None,
-        *,
-        let_go: bool = False,
+        ends: datetime | None,
+        retry: Retry | None = None,
     ) -> Action:
         """Record how the attempt ended and when the next may begin.
 
@@ -51,11 +52,11 @@ class Transition:
             outcome: How the attempt ended.
             what: What is known.
             retry_after: What the other side asked for.
-            let_go: Whether this was the only sender: it has let go, so that nothing is sent after now.
+            ends: From when on no process can send anything of it, now that this one has let go.
+            retry: The pauses, where the workflow's file says which.
         """
-        pause = pause_after(max(action.attempt, 1), self._chance, retry_after=retry_after)
+        pause = pause_after(max(action.attempt, 1), self._chance, retry_after=retry_after, retry=retry)
         what = storable(what)[:2000]
-        ends = action.send_deadline if let_go else action.sender_ends_at
         after: list[Action] = []
 
         def build(stamp: Stamp) -> Sequence[Write]:

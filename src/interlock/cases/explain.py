@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from interlock.actions.action import Action
+from interlock.actions.action import Action, ActionState
 from interlock.actions.stale import assumed_of
 from interlock.actions.store import Attempt
 from interlock.cases.events import OutsideEvent
@@ -173,6 +173,10 @@ def _action(action: Action, attempts: tuple[Attempt, ...]) -> Iterator[str]:
         yield f"The other side answered: {_short(msgspec.json.decode(action.response))}."
     if action.error and action.ended_at:
         yield f"{action.error}."
+    if action.state is ActionState.READY:
+        if action.not_before:
+            yield f"Attempt {len(attempts) + 1} may begin at {when(action.not_before)}."
+        yield f"It must begin by {when(action.deadline)}."
     ended = f" at {when(action.ended_at)}" if action.ended_at else ""
     yield f"State: {action.state}{ended}."
 

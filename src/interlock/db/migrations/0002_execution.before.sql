@@ -30,6 +30,7 @@ create table case_event (
 );
 call protect('case_event');
 create index case_event_untaken on case_event (tenant, case_id, name, id) where taken_at is null;
+create index case_event_by_case on case_event (tenant, case_id, id);
 
 ------------------------------------------------------------------------------------------------------ decisions
 
@@ -59,9 +60,11 @@ create table circuit (
   failures    int not null,              -- in a row, since the last success that anyone recorded
   openings    int not null,              -- in a row: the pause grows with them
   since       timestamptz not null,
-  retry_at    timestamptz,               -- when the next probe may go
+  retry_at    timestamptz,               -- when the next probe may go; open without it: by hand
   pace        bigint not null default 0, -- GCRA time in microseconds while recovering
-  what        text not null              -- the last failure, in a sentence
+  admitted    int not null default 0,    -- how many went while recovering, the probe included
+  promised    int not null default 0,    -- the last place on the ramp that somebody was told to come at
+  what        text not null              -- the last failure by kind and code: tenants share it
 ) with (fillfactor = 50);
 alter table circuit enable row level security;
 alter table circuit force row level security;
