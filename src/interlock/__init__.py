@@ -11,17 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from interlock.cases.case import Case
-    from interlock.cases.requests import Decided
+    from interlock.cases.requests import Decided, Fact
     from interlock.cases.workflow import workflow
-    from interlock.errors import ActionFailed, ContractViolated, DecisionRejected, InterlockError, StepFailed
+    from interlock.errors import (
+        ActionFailed,
+        CaseFailed,
+        ContractViolated,
+        DecisionRejected,
+        EventLate,
+        InterlockError,
+        StepFailed,
+    )
     from interlock.money import Money
 
 __all__ = [
     "ActionFailed",
     "Case",
+    "CaseFailed",
     "ContractViolated",
     "Decided",
     "DecisionRejected",
+    "EventLate",
+    "Fact",
     "InterlockError",
     "Money",
     "StepFailed",
@@ -31,6 +42,7 @@ __all__ = [
 _HOMES = {
     "Case": "interlock.cases.case",
     "Decided": "interlock.cases.requests",
+    "Fact": "interlock.cases.requests",
     "workflow": "interlock.cases.workflow",
     "Money": "interlock.money",
 }

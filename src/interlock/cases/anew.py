@@ -18,7 +18,8 @@ from interlock.actions.stale import STALE, Stale, assumed_of
 from interlock.actions.store import ACTIONS_OF_CASE
 from interlock.actions.terms import ActionTerms
 from interlock.cases.answered import failure_of
-from interlock.cases.held import Held, Tools
+from interlock.cases.ending_store import CORRECTED
+from interlock.cases.held import CaseStuck, Held, Tools
 from interlock.cases.journal import Place, Recorded, StepKind, StepState, encode
 from interlock.cases.requests import Act
 from interlock.cases.rewind import Rewind, Stays, plan_rewind
@@ -91,14 +92,15 @@ def _check_point(terms: ActionTerms, decision: Decision | None) -> None:
 
 
 async def key_after_rewind(held: Held, tools: Tools, name: str, key: str) -> str:
-    """The key of an action whose namesake in an earlier run was stale.
+    """The key of an action whose namesake in an earlier run was stale, or was asked for by an input since corrected.
 
     One that was never sent hands its key on. One that was sent, surely without effect, does not: the other side may
     remember the key with what was asked for then.
     """
     async with tools.database.tenant(held.case.tenant) as connection:
         actions = await ACTIONS_OF_CASE.all(connection, {"case_id": held.case.id})
-    used = any(a.name == name and a.key == key and a.attempt and (a.error or "").startswith(STALE) for a in actions)
+    before = (STALE, CORRECTED)
+    used = any(a.name == name and a.key == key and a.attempt and (a.error or "").startswith(before) for a in actions)
     return f"{key}+{held.case.run}" if used else key
 
 
@@ -111,8 +113,8 @@ async def superseded_decision(held: Held, tools: Tools, point: str, place: Place
     return next((old.id for old in found if old.point == point and old.place == str(place)), None)
 
 
-async def decide_anew(held: Held, tools: Tools, stale: Stale) -> str:
-    """Take a case back to before its stale decision, ready to go on. Why it cannot, in a sentence; empty if it did.
+async def decide_anew(held: Held, tools: Tools, stale: Stale) -> CaseStuck | None:
+    """Take a case back to before its stale decision, ready to go on; or say why a person has to decide.
 
     INVARIANT: no branch of the case is at work: the driver has ended.
 
@@ -138,19 +140,24 @@ async def decide_anew(held: Held, tools: Tools, stale: Stale) -> str:
         rewinds=case.rewinds,
     )
     if isinstance(plan, Stays):
-        return f"{action.name} rests on a decision that no longer holds ({stale.why}), and {plan.why}"
+        return _stuck(stale, plan.why)
     conditions = (held.condition, *(c for c in stale.finished.conditions if not isinstance(c, HoldsCase)))
     try:
         refusal, _ = await carried.write(
             tools.writer, case.tenant, lambda stamp: _writes(held, stale, plan, stamp), conditions, wakes=("cases",)
         )
     except WorkFailed as cause:
-        return f"{action.name} rests on a decision that no longer holds, and going back was refused: {cause.what}"
+        return _stuck(stale, f"going back was refused: {cause.what}")
     if refusal and refusal.code in ("fenced", "cancelled"):
         held.raise_refused(refusal)
     if refusal:
         raise InterlockError(f"the case could not go back: {refusal.what}", where=str(case.id))
-    return ""
+    return None
+
+
+def _stuck(stale: Stale, why: str) -> CaseStuck:
+    what = f"{stale.action.name} rests on a decision that no longer holds ({stale.why}), and {why}"
+    return CaseStuck("decision-stale", what, action=stale.action)
 
 
 def _writes(held: Held, stale: Stale, plan: Rewind, stamp: Stamp) -> list[Write]:

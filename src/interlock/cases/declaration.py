@@ -18,6 +18,7 @@ from interlock.actions.terms import ActionTerms
 from interlock.cases.action_entry import ACTION_KEYS, UNDO_KEYS, check_rests_on, check_undo, read_action
 from interlock.cases.dossier import Dossier
 from interlock.cases.dossier_entry import BASELINE_KEYS, DOSSIER_KEYS, SUCCESS_KEYS, WRONG_KEYS, read_dossier
+from interlock.cases.ending_entry import ROUTE_KEYS, ExceptionRoute, OnFailure, read_on_failure, read_routes
 from interlock.cases.event_entry import EVENT_KEYS, EventTerms, read_event_terms
 from interlock.cases.fact_entry import FACT_KEYS, FactTerms, read_fact_terms
 from interlock.cases.failure_entry import ERROR_KEYS, RETRY_KEYS
@@ -32,12 +33,16 @@ from interlock.plain_yaml import LARGEST_FILE, parse_yaml
 
 Terms = TypeVar("Terms")
 
-TOP_KEYS = ("workflow", "contract", "time_zone", "budget", "facts", "decisions", "actions", "events", *DOSSIER_KEYS)
+TOP_KEYS = (
+    "workflow", "contract", "time_zone", "budget", "on_failure", "exceptions", "facts", "decisions", "actions",
+    "events", *DOSSIER_KEYS,
+)  # fmt: skip
 
 KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "": TOP_KEYS,
         "budget": CASE_BUDGET_KEYS,
+        "exceptions": ROUTE_KEYS,
         "success": SUCCESS_KEYS,
         "success.baseline": BASELINE_KEYS,
         "wrong": WRONG_KEYS,
@@ -71,6 +76,8 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
         actions: The terms of the actions by name, in the order of the file.
         facts: What decisions may assume, by name: where it is read.
         events: The outside events that a case may wait for, by name.
+        on_failure: What becomes of a case whose workflow raises an error that it does not handle.
+        exceptions: Who answers for which kind of exception, where that is not the owner.
         content: The file's bytes.
         digest: SHA-256 over these bytes: 32 bytes.
     """
@@ -86,6 +93,12 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     events: Mapping[str, EventTerms]
     content: bytes
     digest: bytes
+    on_failure: OnFailure = OnFailure.ASK
+    exceptions: tuple[ExceptionRoute, ...] = ()
+
+    def owner_of(self, kind: str) -> str:
+        """Who answers for a kind of exception: as the file routes it, else its owner."""
+        return next((route.owner for route in self.exceptions if route.kind == kind), self.dossier.owner)
 
     @property
     def queues(self) -> Mapping[str, QueueTerms]:
@@ -139,6 +152,8 @@ def read_declaration(data: bytes, file: str) -> Declaration:
         actions=MappingProxyType(_actions(section, time_zone, budget, points)),
         facts=MappingProxyType(_entries(section, "facts", read_fact_terms)),
         events=MappingProxyType(_entries(section, "events", read_event_terms)),
+        on_failure=read_on_failure(section),
+        exceptions=read_routes(section),
         content=data,
         digest=hashlib.sha256(data).digest(),
     )

@@ -104,6 +104,7 @@ class Driver:
         self._steps = steps
         self._journal = {recorded.place: recorded for recorded in journal}
         self._count = 0
+        self._failed: list[tuple[Place, Exception]] = []
 
     async def run(self, coroutine: Coroutine[Any, Any, Any]) -> Ended:
         """Run the coroutine until it returns or all of it waits.
@@ -117,6 +118,18 @@ class Driver:
         if isinstance(ended, Thrown):
             raise ended.error
         return ended
+
+    def place_of(self, error: BaseException) -> Place | None:
+        """The step whose failure an error of this run is, or comes from; None: it is no step's."""
+        seen: list[BaseException] = []
+        link: BaseException | None = error
+        while link is not None and link not in seen:
+            place = next((place for place, failure in self._failed if failure is link), None)
+            if place:
+                return place
+            seen.append(link)
+            link = link.__cause__ or link.__context__
+        return None
 
     async def _drive(self, coroutine: Coroutine[Any, Any, Any], scope: str) -> Ended | Thrown:
         """Run one branch. What its own code raises is ``Thrown``; what the steps raise ends the whole run."""
@@ -145,6 +158,7 @@ class Driver:
                     case StepRequest():
                         old_case = request.kind is StepKind.PATCHED and self._is_another(request, place)
                         outcome = Value(value=False) if old_case else await self._step(request, place)
+                        self._note(outcome, place)
                         ordinal += 0 if old_case else 1
                     case _:
                         raise WorkflowMisuse(
@@ -181,6 +195,10 @@ class Driver:
                 f"{self._workflow} took more than {MOST_STEPS} steps in one run",
                 todo="let it end with case.continue_as from time to time",
             )
+
+    def _note(self, outcome: Outcome, place: Place) -> None:
+        if isinstance(outcome, Thrown):
+            self._failed.append((place, outcome.error))
 
     async def _step(self, request: StepRequest[Any], place: Place) -> Outcome:
         recorded = self._journal.get(place)

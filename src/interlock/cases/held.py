@@ -4,34 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NoReturn
+from uuid import UUID
 
+from interlock.actions.action import Action
 from interlock.actions.connector import Connector
 from interlock.actions.dispatch import Dispatcher
 from interlock.actions.outcome import Holder
 from interlock.cases.declaration import Declaration
+from interlock.cases.journal import Place
 from interlock.cases.store import ClaimedCase
 from interlock.db.database import Database
 from interlock.db.gates import HoldsCase
-from interlock.db.work import Condition, Stamp, Write
+from interlock.db.work import Condition, Refusal, Stamp, Write
 from interlock.db.writer import Writer
 from interlock.decisions.decide import Decider
 from interlock.decisions.library import Library
-from interlock.errors import InterlockError
+from interlock.errors import CancelWanted, Fenced, InterlockError
 from interlock.money import Money
 
 FirstWrites = Callable[[Stamp], Sequence[Write]]
 
 
 class CaseStuck(InterlockError):
-    """The case cannot go on by itself: it becomes an exception, with these writes in the same commit."""
+    """The case cannot go on by itself: it becomes an exception, with these writes in the same commit.
+
+    Attributes:
+        kind: What kind of fact it is.
+        writes: What is recorded with it.
+        conditions: What must hold in that commit.
+        action: The action that it is about, if it is about one.
+        priority: 0 is the highest.
+        place: The step at which the case stopped, if it was at one.
+    """
 
     def __init__(
-        self, kind: str, what: str, *, writes: FirstWrites | None = None, conditions: tuple[Condition, ...] = ()
+        self,
+        kind: str,
+        what: str,
+        *,
+        writes: FirstWrites | None = None,
+        conditions: tuple[Condition, ...] = (),
+        action: Action | None = None,
+        priority: int = 1,
+        place: Place | None = None,
     ) -> None:
         super().__init__(what)
         self.kind = kind
         self.writes = writes
         self.conditions = conditions
+        self.action = action
+        self.priority = priority
+        self.place = place
+
+
+def raise_refused(refusal: Refusal, case_id: UUID) -> NoReturn:
+    """Say why a write for a case was refused.
+
+    Raises:
+        CancelWanted: the case is to be cancelled.
+        Fenced: the case belongs to another worker now, as for every other refusal.
+    """
+    if refusal.code == "cancelled":
+        raise CancelWanted(refusal.what, where=str(case_id))
+    raise Fenced(refusal.what, where=str(case_id))
 
 
 @dataclass(slots=True)
@@ -54,8 +90,22 @@ class Held:
 
     @property
     def condition(self) -> HoldsCase:
-        """INVARIANT: every write for the case is conditional on its fence."""
+        """INVARIANT: each write for the case is conditional on its fence; nothing begins in one to be cancelled."""
+        return HoldsCase(self.case.id, self.holder.fence, even_cancelled=self.case.cancel_at is not None)
+
+    @property
+    def recording(self) -> HoldsCase:
+        """The condition for recording what has begun, also while the case is to be cancelled."""
         return HoldsCase(self.case.id, self.holder.fence)
+
+    def raise_refused(self, refusal: Refusal) -> NoReturn:
+        """End this run of the case: it belongs to another worker, or is to be cancelled.
+
+        Raises:
+            Fenced: it belongs to another worker now.
+            CancelWanted: it is to be cancelled.
+        """
+        raise_refused(refusal, self.case.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,12 +38,14 @@ from quarantine where state = 'held' order by id limit %(most)s
 
 -- name: find_case
 select id, workflow, version, code, key, input, run, state::text as state, conclusion, waiting_for, wake_at, worker, fence,
-       exposure_minor, currency, created_at, changed_at
+       exposure_minor, currency, created_at, changed_at, caller,
+       cancel_at, cancel_by, cancel_why
 from cases where id = %(id)s
 
 -- name: list_cases
 select id, workflow, version, code, key, input, run, state::text as state, conclusion, waiting_for, wake_at, worker, fence,
-       exposure_minor, currency, created_at, changed_at
+       exposure_minor, currency, created_at, changed_at, caller,
+       cancel_at, cancel_by, cancel_why
 from cases
 where (%(state)s::text is null or state = %(state)s::case_state) and (%(workflow)s::text is null or workflow = %(workflow)s)
   and (%(before)s::uuid is null or id < %(before)s)
@@ -75,11 +77,14 @@ on conflict (case_id, run, scope, ordinal) do update
 update cases c
 set state = case when c.signals = r.signals then 'waiting' else 'ready' end::case_state,
     wake_at = case when c.signals = r.signals then r.wake_at else r.at end,
-    waiting_for = r.waiting_for, worker = null, changed_at = r.at,
+    waiting_for = r.waiting_for, held_by = r.held_by, worker = null, changed_at = r.at,
     exposure_minor = coalesce(r.exposure_minor, c.exposure_minor), currency = coalesce(r.currency, c.currency)
 from json_to_recordset(%(rows)s::json) as r (case_id uuid, signals bigint, wake_at timestamptz, waiting_for text, at timestamptz,
-  exposure_minor bigint, currency text)
+  exposure_minor bigint, currency text, held_by uuid)
 where c.id = r.case_id
+
+-- name: wake_freed_cases
+select wake_freed_cases()
 
 -- name: finish_cases
 update cases c
@@ -94,18 +99,91 @@ update cases c set run = c.run + 1, input = decode(r.input, 'base64'), state = '
 from json_to_recordset(%(rows)s::json) as r (case_id uuid, input text, at timestamptz)
 where c.id = r.case_id
 
+-- name: add_events
+insert into case_event (id, tenant, case_id, name, payload, sender, received_at)
+select id, tenant, case_id, name, decode(payload, 'base64'), sender, received_at
+from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, case_id uuid, name text, payload text, sender text,
+  received_at timestamptz)
+
+-- name: next_event
+-- The oldest one that waits to be taken; with a moment, only if it came until then.
+select id, name, payload, sender, received_at, taken_at
+from case_event
+where case_id = %(case_id)s and name = %(name)s and taken_at is null
+  and (%(before)s::timestamptz is null or received_at <= %(before)s)
+order by id limit 1
+
+-- name: take_events
+update case_event e set taken_at = r.at
+from json_to_recordset(%(rows)s::json) as r (id uuid, at timestamptz)
+where e.id = r.id
+
+-- name: lock_events
+select id, case when taken_at is null then 'kept' else 'taken' end as state
+from case_event where id = any(%(ids)s) order by id for no key update
+
+-- name: events_of_case
+select id, name, payload, sender, received_at, taken_at from case_event where case_id = %(case_id)s order by id
+
+-- name: decision_ages
+-- From the decision, or a person's word on it, to the sending that took effect; what waited is its amount times its days.
+select workflow, name as action, point, currency,
+  count(*) filter (where took_effect) as actions,
+  coalesce(percentile_cont(0.5) within group (order by age) filter (where took_effect) * 1000, 0)::bigint as p50_ms,
+  coalesce(percentile_cont(0.95) within group (order by age) filter (where took_effect) * 1000, 0)::bigint as p95_ms,
+  coalesce(max(age) filter (where took_effect) * 1000, 0)::bigint as max_ms,
+  count(*) filter (where state = 'failed' and error like 'stale:%%') as stale,
+  coalesce(sum(exposure_minor * age::numeric) filter (where took_effect) / 86400, 0)::numeric as held_minor_days
+from (
+  select workflow, name, point, currency, exposure_minor, state, error, state in ('done', 'undoing', 'undone') as took_effect,
+         extract(epoch from sent_at - decided_at)::double precision as age
+  from action
+  where decided_at is not null and point is not null and (%(workflow)s::text is null or workflow = %(workflow)s)
+) a
+group by 1, 2, 3, 4 order by 1, 2, 3, 4
+
+-- name: copy_steps
+-- What a rewound run begins with: the steps of the run before it that its stale decision did not touch.
+insert into journal (case_id, tenant, run, scope, ordinal, kind, name, args_hash, state, ref, result, due, fence, started_at, finished_at)
+select j.case_id, j.tenant, j.run + 1, j.scope, j.ordinal, j.kind, j.name, j.args_hash, j.state, j.ref, j.result, j.due, j.fence,
+       j.started_at, j.finished_at
+from json_to_recordset(%(rows)s::json) as r (case_id uuid, run int, scope text, ordinal int)
+join journal j using (case_id, run, scope, ordinal)
+
+-- name: rewind_cases
+update cases c set run = c.run + 1, rewinds = c.rewinds + 1, state = 'ready', wake_at = r.at, worker = null, changed_at = r.at
+from json_to_recordset(%(rows)s::json) as r (case_id uuid, at timestamptz)
+where c.id = r.case_id
+
+-- name: return_events
+update case_event e set taken_at = null
+from json_to_recordset(%(rows)s::json) as r (id uuid)
+where e.id = r.id
+
+-- name: superseded_decisions
+-- Those of a case that were stale and that no other decision has taken the place of yet, the latest first.
+select d.id, d.point, d.key
+from decision d
+where d.case_id = %(case_id)s and d.id >= %(case_id)s
+  and exists (select from ledger_entry e where e.subject = d.id and e.id >= %(case_id)s and e.kind = 'decision.superseded')
+  and not exists (select from decision n where n.case_id = d.case_id and n.id > d.id and n.supersedes = d.id)
+order by d.id desc
+
 -- name: retry_cases
-update cases c set state = 'ready', wake_at = r.at, waiting_for = null, changed_at = r.at
+update cases c set state = 'ready', wake_at = r.at, waiting_for = null, changed_at = r.at, rewinds = 0
 from json_to_recordset(%(rows)s::json) as r (case_id uuid, at timestamptz)
 where c.id = r.case_id
 
 -- name: reopen_steps
--- What failed and stopped the case is tried again; what failed and was handled by the workflow stays as it is.
+-- What failed and stopped the case is tried again; what failed and was handled by the workflow stays as it is. Where
+-- nobody knows which step it was, it was the last one if any.
 update journal j set state = 'pending', result = null, finished_at = null
-from json_to_recordset(%(rows)s::json) as r (case_id uuid, run int, at timestamptz)
+from json_to_recordset(%(rows)s::json) as r (case_id uuid, run int, at timestamptz, scope text, ordinal int)
 where j.case_id = r.case_id and j.run = r.run and j.state = 'failed'
-  and (j.scope, j.ordinal) = (select l.scope, l.ordinal from journal l where l.case_id = r.case_id and l.run = r.run
-                              order by coalesce(l.finished_at, l.started_at) desc, l.ordinal desc limit 1)
+  and ((j.scope, j.ordinal) = (r.scope, r.ordinal)
+       or r.scope is null and (j.scope, j.ordinal) = (
+         select l.scope, l.ordinal from journal l where l.case_id = r.case_id and l.run = r.run
+         order by coalesce(l.finished_at, l.started_at) desc, l.ordinal desc limit 1))
 
 -- name: reopen_actions
 update action a set state = 'ready', ended_at = null, not_before = null, deadline = greatest(a.deadline, r.at + interval '24 hours')
@@ -126,6 +204,76 @@ select a.id, a.name, a.state::text as state,
          select from attempt t where t.action_id = a.id and (t.outcome is null or t.outcome = 'in_doubt')) as doubtful
 from action a
 where a.case_id = %(case_id)s and a.state not in ('done', 'failed', 'undone') order by a.id
+
+-- name: cancel_cases
+-- A running one learns it at its next write. One whose action waits for a person's word stays until that is given.
+update cases c
+set cancel_at = r.at, cancel_by = r.who, cancel_why = r.why, signals = c.signals + 1, changed_at = r.at,
+    state = case when r.stays then c.state else 'ready' end, wake_at = case when r.stays then c.wake_at else r.at end,
+    waiting_for = case when r.stays then c.waiting_for end, held_by = null
+from (
+  select w.*, d.state = 'running' or (d.state = 'exception' and exists (
+           select from action a where a.case_id = d.id and a.state = 'exception')) as stays
+  from json_to_recordset(%(rows)s::json) as w (case_id uuid, at timestamptz, who text, why text)
+  join cases d on d.id = w.case_id
+) r
+where c.id = r.case_id and c.cancel_at is null
+
+-- name: abandon_exceptions
+-- Those of a case that shall end, but for the question what became of an action: somebody still has to answer it.
+update exception e set state = 'abandoned', resolved_at = r.at, resolved_by = r.who, resolution = 'cancelled: ' || r.why
+from json_to_recordset(%(rows)s::json) as r (case_id uuid, at timestamptz, who text, why text)
+where e.case_id = r.case_id and e.state = 'open'
+  and not exists (select from action a where a.case_id = r.case_id and a.state = 'exception')
+
+-- name: discard_quarantines
+update quarantine q set state = 'discarded', resolved_at = r.at, resolved_by = r.who
+from json_to_recordset(%(rows)s::json) as r (case_id uuid, at timestamptz, who text, why text)
+where q.case_id = r.case_id and q.state = 'held'
+
+-- name: find_cancellation
+select signals, cancel_at, cancel_by, cancel_why from cases where id = %(id)s
+
+-- name: change_originals
+-- When it had its effect stays on record: by that the order of taking back is found again after a crash.
+update action a set state = r.state, error = coalesce(r.error, a.error)
+from json_to_recordset(%(rows)s::json) as r (id uuid, state action_state, error text)
+where a.id = r.id
+
+-- name: reopen_undos
+update action a set state = 'ready', ended_at = null, not_before = null, deadline = greatest(a.deadline, r.at + interval '24 hours')
+from json_to_recordset(%(rows)s::json) as r (id uuid, at timestamptz)
+where a.id = r.id and a.undo_of is not null and a.state in ('failed', 'exception')
+
+-- name: mark_corrected
+-- What was sent without effect before the correction: its key is not used again, the other side may remember it.
+update action a set error = 'the input was corrected; ' || coalesce(a.error, '')
+from json_to_recordset(%(rows)s::json) as r (case_id uuid)
+where a.case_id = r.case_id and a.state = 'failed'
+
+-- name: answer_steps
+update journal j set state = 'done', result = decode(r.result, 'base64'), ref = coalesce(r.ref, j.ref), finished_at = r.at
+from json_to_recordset(%(rows)s::json) as r (case_id uuid, run int, scope text, ordinal int, result text, ref uuid, at timestamptz)
+where j.case_id = r.case_id and j.run = r.run and j.scope = r.scope and j.ordinal = r.ordinal and j.state = 'failed'
+
+-- name: movable_cases
+-- Those of a workflow that have not ended, by the version or the code that they began on.
+select id, tenant, workflow, version, code, key, input, run, state::text as state, fence, created_at, caller,
+       cancel_at is not null as cancelled
+from cases
+where workflow = %(workflow)s and state not in ('done', 'cancelled') and code <> %(code)s
+  and (version = %(origin)s or code::text = %(origin)s or replace(code::text, '-', '') = %(origin)s)
+  and (%(only)s::uuid is null or id = %(only)s) and (%(after)s::uuid is null or id > %(after)s)
+order by id limit %(most)s
+
+-- name: migrate_cases
+-- A waiting one goes on waiting for what it waited for.
+update cases c set version = r.version, code = r.code, changed_at = r.at
+from json_to_recordset(%(rows)s::json) as r (case_id uuid, version text, code uuid, at timestamptz)
+where c.id = r.case_id
+
+-- name: code_is_carried
+select exists (select from worker w where w.ended_at is null and w.lease_until > clock_timestamp() and %(code)s = any (w.code))
 
 -- name: case_of_unit
 select case_id from ledger_entry where id = %(id)s

@@ -1,168 +1,345 @@
-"""Resolving exceptions: try again, say what became of an action in doubt, or abandon the case."""
+"""Resolving exceptions, one by one or all of one cause: see ``Way`` for how."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from enum import StrEnum
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from interlock.actions.action import ActionState
-from interlock.actions.store import CLEAR_ATTEMPTS, ClearedAttempts
+from interlock.actions.store import ACTIONS_OF_CASE, CLEAR_ATTEMPTS, ClearedAttempts
+from interlock.cases.answer import PersonsAnswer, check_answer
+from interlock.cases.cancel import cancel_writes, check_why
+from interlock.cases.correct import correction_writes, read_correction
+from interlock.cases.ending_store import CHANGE_ORIGINALS, REOPEN_UNDOS, Original, ReopenedUndo
+from interlock.cases.journal import encode
+from interlock.cases.registry import Registry
 from interlock.cases.store import (
     DECIDE_ACTIONS,
     FIND_CASE,
-    FINISH_CASES,
+    JOURNAL_OF_CASE,
     OPEN_ACTIONS,
+    QUARANTINES_OF_CASE,
     REOPEN_ACTIONS,
     REOPEN_STEPS,
     RETRY_CASES,
     CaseState,
     DecidedAction,
-    FinishedCase,
-    OpenAction,
     ReopenedSteps,
     RetriedCase,
 )
+from interlock.cases.ways import TAKES_VALUE, Scene, Way, check_way, unsent
 from interlock.db.database import Database
 from interlock.db.gates import HoldsCase, IsInState
 from interlock.db.work import Condition, Stamp, Unit, Write
 from interlock.db.writer import Writer
-from interlock.errors import NotFound, Refused, StateConflict
+from interlock.errors import InterlockError, NotFound, Refused, StateConflict
 from interlock.guards.gate import GivesBack, release, settle
 from interlock.ledger.ledger import first_entry, further_entry
-from interlock.oversight.exception import ExceptionState
-from interlock.oversight.store import (
-    END_EXCEPTIONS,
-    FIND_EXCEPTION,
-    WITHDRAW_REVIEWS,
-    EndedException,
-    WithdrawnReviews,
-)
+from interlock.oversight.exception import CaseException, ExceptionState
+from interlock.oversight.store import END_EXCEPTIONS, EXCEPTIONS_OF_GROUP, FIND_EXCEPTION, EndedException
+
+__all__ = ["Member", "Way", "resolve_exception", "resolve_group"]
+
+LARGEST_GROUP = 10_000
+"""Members of a group that are resolved by one word."""
+_AT_ONCE = 32
 
 
-class Way(StrEnum):
-    """How an exception is resolved.
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a person says about an exception.
 
-    ``retry``: what failed is tried again. ``took_effect`` and ``no_effect``: a person's word on an action in doubt,
-    after looking into the other side's own book. ``abandon``: the case is cancelled, and what it never sent
-    never will be; refused while a request of it may have had an effect, or may yet.
+    Attributes:
+        way: How it is resolved.
+        who: Who says it.
+        why: Why.
+        value: The corrected input, or the answer, for the ways that need one.
     """
 
-    RETRY = "retry"
-    TOOK_EFFECT = "took_effect"
-    NO_EFFECT = "no_effect"
-    ABANDON = "abandon"
+    way: Way
+    who: str
+    why: str
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What became of one exception of a group.
+
+    Attributes:
+        exception_id: The exception.
+        case_id: Its case.
+        refused: Why it could not be resolved so; None: it is resolved.
+    """
+
+    exception_id: UUID
+    case_id: UUID | None
+    refused: InterlockError | None
 
 
 async def resolve_exception(
-    database: Database, writer: Writer, tenant: UUID, exception_id: UUID, way: Way, *, who: str, why: str
+    database: Database,
+    writer: Writer,
+    tenant: UUID,
+    exception_id: UUID,
+    way: Way,
+    *,
+    who: str,
+    why: str,
+    value: Any = None,
+    registry: Registry | None = None,
 ) -> UUID:
-    """Resolve an exception; its case goes on where it stopped, or is cancelled. The case's id.
+    """Resolve an exception; its case goes on where it stopped, begins anew, or ends. The case's id.
+
+    Args:
+        database: To read what is known.
+        writer: For the commit.
+        tenant: Whose.
+        exception_id: Which.
+        way: How.
+        who: Who says it.
+        why: Why.
+        value: The corrected input or the answer, as JSON, for the ways that need one.
+        registry: The workflows with their contracts, for these ways.
 
     Raises:
         NotFound: this tenant has none of that id.
-        Refused: no reason, or a way that does not fit what happened; abandoning while an action is unsettled.
-        StateConflict: it was resolved before.
+        Refused: no reason, no value, or a way that does not fit what is known; it says which does, or from when on.
+        ContractViolated: the corrected input, or the answer, breaks its contract; every violation is named.
+        StateConflict: it was resolved before, or somebody was faster.
     """
-    if not why.strip():
-        raise Refused("a reason is needed", where="/why", todo="say why, for whoever reads the ledger")
+    word = Word(way, who, check_why(why), value)
+    if (way in TAKES_VALUE) != (value is not None):
+        needs = "needs" if way in TAKES_VALUE else "takes no"
+        raise Refused(
+            f"{way} {needs} value", where="/value", todo="give it as JSON" if way in TAKES_VALUE else "leave it out"
+        )
+    scene = await _read(database, tenant, exception_id)
+    found = scene.exception
+    if found.state is not ExceptionState.OPEN:
+        raise StateConflict(f"the exception {exception_id} is {found.state} by {found.resolved_by} already")
+    check_way(way, scene, database.clock.now())
+    unit = await _unit(database, tenant, scene, word, registry)
+    refusal = await writer.write(unit)
+    if refusal:
+        raise StateConflict(refusal.what, todo="look at it again: somebody was faster")
+    return scene.case.id
+
+
+async def resolve_group(
+    database: Database,
+    writer: Writer,
+    tenant: UUID,
+    fingerprint: UUID,
+    way: Way,
+    *,
+    who: str,
+    why: str,
+    value: Any = None,
+    registry: Registry | None = None,
+) -> tuple[Member, ...]:
+    """Resolve every open exception of one cause in the same way; what became of each, the oldest first.
+
+    Each is resolved by itself: one that cannot be, and why, keeps none of the others from going on.
+
+    Raises:
+        NotFound: this tenant has no open exception of that cause.
+        Refused: no reason, or a way that is each case's own: no two cases have the same corrected input.
+    """
+    check_why(why)
+    if way is Way.CORRECT:
+        raise Refused("no group has one input", where="/way", todo="correct its members one by one")
+    async with database.tenant(tenant) as connection:
+        asked = {"fingerprint": fingerprint, "most": LARGEST_GROUP}
+        found = await EXCEPTIONS_OF_GROUP.all(connection, asked)
+    if not found:
+        raise NotFound(
+            f"no open exception has the fingerprint {fingerprint.hex}",
+            todo="`interlock exceptions --grouped` lists them",
+        )
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def resolve(one: CaseException) -> Member:
+        async with gate:
+            try:
+                await resolve_exception(
+                    database, writer, tenant, one.id, way, who=who, why=why, value=value, registry=registry
+                )
+            except (Refused, StateConflict) as cause:
+                return Member(one.id, one.case_id, cause)
+            return Member(one.id, one.case_id, None)
+
+    return tuple(await asyncio.gather(*(resolve(one) for one in found)))
+
+
+async def _read(database: Database, tenant: UUID, exception_id: UUID) -> Scene:
     async with database.tenant(tenant) as connection:
         found = await FIND_EXCEPTION.one(connection, {"id": exception_id})
         if found is None or found.case_id is None:
             raise NotFound(f"there is no exception {exception_id}", todo="`interlock exceptions` lists the open ones")
-        case_id = found.case_id
-        case = await FIND_CASE.one(connection, {"id": case_id})
-        unended = await OPEN_ACTIONS.all(connection, {"case_id": case_id})
-    if case is None:
-        raise NotFound(f"there is no case {case_id}")
-    if found.state is not ExceptionState.OPEN:
-        raise StateConflict(f"the exception {exception_id} is {found.state} by {found.resolved_by} already")
-    run = case.run
-    doubtful = [action.id for action in unended if action.state is ActionState.EXCEPTION]
-    _check_way(way, unended)
-    given_up = [action for action in unended if way is Way.ABANDON and not action.doubtful]
+        mine = {"case_id": found.case_id}
+        case = await FIND_CASE.one(connection, {"id": found.case_id})
+        if case is None:
+            raise NotFound(f"there is no case {found.case_id}")
+        return Scene(
+            exception=found,
+            case=case,
+            journal=await JOURNAL_OF_CASE.all(connection, {**mine, "run": case.run}),
+            actions=await ACTIONS_OF_CASE.all(connection, mine),
+            unended=await OPEN_ACTIONS.all(connection, mine),
+        )
+
+
+async def _unit(database: Database, tenant: UUID, scene: Scene, word: Word, registry: Registry | None) -> Unit:
+    """The commit that resolves it. It holds only if nothing of what it rests on has changed."""
+    way, subject = word.way, scene.subject
+    ends = way is Way.ABANDON
+    answer = await _answer(database, tenant, scene, word, registry) if way is Way.ANSWER else None
+    data = read_correction(registry, scene.case, word.value) if way is Way.CORRECT else b""
 
     def build(stamp: Stamp) -> Sequence[Write]:
-        state = ExceptionState.ABANDONED if way is Way.ABANDON else ExceptionState.RESOLVED
-        ended = EndedException(
-            id=exception_id, state=state, resolved_at=stamp.now, resolved_by=who, resolution=f"{way}: {why}"
-        )
-        entry = first_entry(
-            stamp, tenant, "exception.resolved", subject=exception_id, case_id=case_id, way=way, who=who, why=why
-        )
-        failed = [write for action in given_up for write in _give_up(stamp, tenant, case_id, action, why)]
-        return [Write(END_EXCEPTIONS, ended), entry, *failed, *_next(stamp, case_id, run, way, doubtful, why)]
+        return [
+            *_ended(stamp, tenant, scene, word),
+            *(answer.writes(stamp) if answer else ()),
+            *(correction_writes(stamp, tenant, scene, data, who=word.who) if way is Way.CORRECT else ()),
+            *_next(stamp, tenant, scene, word),
+        ]
 
     conditions: list[Condition] = [
-        HoldsCase(case_id, None, (CaseState.EXCEPTION,)),
-        IsInState("exception", exception_id, ("open",)),
-        *(IsInState("action", action.id, (action.state,)) for action in given_up),
-        *(GivesBack(action.id) for action in given_up),
-    ]
-    if way is Way.NO_EFFECT:
-        conditions += [GivesBack(action) for action in doubtful]
-    refusal = await writer.write(Unit(tenant, build, tuple(conditions), wakes=("cases", "reviews")))
-    if refusal:
-        raise StateConflict(refusal.what, todo="look at it again: somebody was faster")
-    return case_id
+        HoldsCase(
+            scene.case.id, None, (CaseState.EXCEPTION,), even_cancelled=scene.case.cancel_at is not None,
+            unclaimed_since=scene.case.fence, cancels=ends,
+        ),
+        IsInState("exception", scene.exception.id, ("open",)),
+    ]  # fmt: skip
+    if subject and subject.state in (ActionState.EXCEPTION, ActionState.FAILED):
+        conditions.append(IsInState("action", subject.id, (subject.state,)))
+    if (
+        subject
+        and subject.state is ActionState.EXCEPTION
+        and (way is Way.BY_HAND or (way is Way.NO_EFFECT and subject.undo_of is None))
+    ):
+        conditions.append(GivesBack(subject.id))
+    if way is Way.CORRECT:
+        conditions += [GivesBack(action) for action in unsent(scene)]
+    return Unit(tenant, build, tuple(conditions), wakes=("cases", "reviews"))
 
 
-def _check_way(way: Way, unended: Sequence[OpenAction]) -> None:
-    """Refuse a way that does not fit what is known of the case's actions.
-
-    INVARIANT: a case is never cancelled while a request of it may have had an effect, or may yet: nobody would learn
-    what became of the money.
-    """
-    asks = any(action.state is ActionState.EXCEPTION for action in unended)
-    if asks != (way in (Way.TOOK_EFFECT, Way.NO_EFFECT)):
-        raise Refused(
-            f"{way} does not fit: {'an action is in doubt' if asks else 'no action is in doubt'}",
-            where="/way",
-            todo="say took_effect or no_effect, after looking into the other side's book"
-            if asks
-            else "say retry or abandon",
-        )
-    unsettled = [action for action in unended if action.doubtful]
-    if way is Way.ABANDON and unsettled:
-        which = ", ".join(f"{action.name} ({action.id}) is {action.state}" for action in unsettled)
-        raise Refused(
-            f"the case cannot be abandoned yet, for a request may have taken effect: {which}",
-            where="/way",
-            todo="say retry, so that it is settled; if it cannot be, a person is asked whether it took effect",
-        )
-
-
-def _give_up(stamp: Stamp, tenant: UUID, case_id: UUID, action: OpenAction, why: str) -> list[Write]:
-    """End an action that surely had no effect, with its case."""
-    error = f"the case was abandoned: {why}"[:2000]
-    return [
-        Write(DECIDE_ACTIONS, DecidedAction(id=action.id, state=ActionState.FAILED, error=error, at=stamp.now)),
-        release(action.id),
-        further_entry(stamp, tenant, "action.failed", subject=action.id, case_id=case_id, error=error),
-    ]
+async def _answer(
+    database: Database, tenant: UUID, scene: Scene, word: Word, registry: Registry | None
+) -> PersonsAnswer:
+    step = scene.failed_step
+    if step is None:
+        raise AssertionError("an answer has a step: see check_way")
+    registered = registry.named(scene.case.workflow) if registry else None
+    check_answer(step, word.value, registered)
+    async with database.tenant(tenant) as connection:
+        held = await QUARANTINES_OF_CASE.all(connection, {"case_id": scene.case.id})
+    quarantine = next((one for one in reversed(held) if one.point == step.name and one.state == "held"), None)
+    return PersonsAnswer(
+        tenant=tenant,
+        case=scene.case,
+        exception=scene.exception,
+        step=step,
+        value=word.value,
+        who=word.who,
+        why=word.why,
+        registered=registered,
+        quarantine=quarantine,
+    )
 
 
-def _next(stamp: Stamp, case_id: UUID, run: int, way: Way, doubtful: Sequence[UUID], why: str) -> list[Write]:
-    if way is Way.ABANDON:
-        row = FinishedCase(
-            case_id=case_id,
-            state=CaseState.CANCELLED,
-            conclusion=None,
-            waiting_for=f"abandoned: {why}"[:500],
-            at=stamp.now,
-            exposure_minor=None,
-            currency=None,
-        )
-        return [Write(FINISH_CASES, row), Write(WITHDRAW_REVIEWS, WithdrawnReviews(case_id))]
+def _ended(stamp: Stamp, tenant: UUID, scene: Scene, word: Word) -> list[Write]:
+    state = ExceptionState.ABANDONED if word.way is Way.ABANDON else ExceptionState.RESOLVED
+    row = EndedException(
+        id=scene.exception.id,
+        state=state,
+        resolved_at=stamp.now,
+        resolved_by=word.who,
+        resolution=f"{word.way}: {word.why}",
+        answer=encode(word.value) if word.way in TAKES_VALUE else None,
+    )
+    entry = first_entry(
+        stamp, tenant, "exception.resolved", subject=scene.exception.id, case_id=scene.case.id, way=word.way,
+        who=word.who, why=word.why,
+    )  # fmt: skip
+    return [Write(END_EXCEPTIONS, row), entry]
+
+
+def _next(stamp: Stamp, tenant: UUID, scene: Scene, word: Word) -> list[Write]:
+    """What becomes of the case and of the action that it is about."""
+    case_id = scene.case.id
     again = Write(RETRY_CASES, RetriedCase(case_id=case_id, at=stamp.now))
-    if way is Way.RETRY:
-        reopened = Write(REOPEN_STEPS, ReopenedSteps(case_id=case_id, run=run, at=stamp.now))
-        return [reopened, Write(REOPEN_ACTIONS, RetriedCase(case_id=case_id, at=stamp.now)), again]
-    state = ActionState.DONE if way is Way.TOOK_EFFECT else ActionState.FAILED
-    writes = [
-        Write(DECIDE_ACTIONS, DecidedAction(id=action, state=state, error=f"decided by a person: {why}", at=stamp.now))
-        for action in doubtful
+    match word.way:
+        case Way.ABANDON:
+            return cancel_writes(stamp, tenant, case_id, who=word.who, why=f"abandoned: {word.why}", first=False)
+        case Way.CORRECT:
+            return []
+        case Way.ANSWER:
+            return [again]
+        case Way.RETRY:
+            return [*_retried(stamp, scene), again]
+        case Way.BY_HAND:
+            return [*_by_hand(stamp, tenant, scene, word), again]
+        case _:
+            return [*_settled(stamp, scene, word), again]
+
+
+def _retried(stamp: Stamp, scene: Scene) -> list[Write]:
+    case_id, place, subject = scene.case.id, scene.place, scene.subject
+    if scene.case.cancel_at is not None:
+        reopened = subject is not None and subject.undo_of is not None
+        return [Write(REOPEN_UNDOS, ReopenedUndo(id=subject.id, at=stamp.now))] if subject and reopened else []
+    steps = ReopenedSteps(
+        case_id=case_id,
+        run=scene.case.run,
+        at=stamp.now,
+        scope=place.scope if place else None,
+        ordinal=place.ordinal if place else None,
+    )
+    return [Write(REOPEN_STEPS, steps), Write(REOPEN_ACTIONS, RetriedCase(case_id=case_id, at=stamp.now))]
+
+
+def _settled(stamp: Stamp, scene: Scene, word: Word) -> list[Write]:
+    """A person's word on an action in doubt. An undo without effect is tried again: its case must still end."""
+    subject = scene.subject
+    if subject is None:
+        raise AssertionError("somebody said what became of an action: see check_way")
+    cleared = Write(CLEAR_ATTEMPTS, ClearedAttempts(action_id=subject.id, at=stamp.now))
+    if word.way is Way.NO_EFFECT and subject.undo_of is not None:
+        return [Write(REOPEN_UNDOS, ReopenedUndo(id=subject.id, at=stamp.now)), cleared]
+    took = word.way is Way.TOOK_EFFECT
+    row = DecidedAction(
+        id=subject.id,
+        state=ActionState.DONE if took else ActionState.FAILED,
+        error=f"decided by {word.who}: {word.why}",
+        at=stamp.now,
+    )
+    return [
+        Write(DECIDE_ACTIONS, row),
+        settle(subject.id) if took else release(subject.id),
+        *([] if took else [cleared]),
     ]
-    ends = [settle(action) if way is Way.TOOK_EFFECT else release(action) for action in doubtful]
-    cleared = [Write(CLEAR_ATTEMPTS, ClearedAttempts(action_id=action, at=stamp.now)) for action in doubtful]
-    return [*writes, *ends, *(cleared if way is Way.NO_EFFECT else []), again]
+
+
+def _by_hand(stamp: Stamp, tenant: UUID, scene: Scene, word: Word) -> list[Write]:
+    """A person took an action back outside: it is undone, and its undo, if there is one, surely had no effect."""
+    original, subject = scene.original, scene.subject
+    if original is None or subject is None:
+        raise AssertionError("something was to be taken back: see check_way")
+    told = f"taken back by hand, by {word.who}: {word.why}"
+    writes = [
+        Write(CHANGE_ORIGINALS, Original(id=original.id, state=ActionState.UNDONE, error=told)),
+        further_entry(
+            stamp, tenant, "action.undone", subject=original.id, case_id=scene.case.id, who=word.who, why=word.why,
+            by_hand=True,
+        ),
+    ]  # fmt: skip
+    if subject.state is not ActionState.EXCEPTION:
+        return writes
+    failed = DecidedAction(id=subject.id, state=ActionState.FAILED, error=told, at=stamp.now)
+    cleared = Write(CLEAR_ATTEMPTS, ClearedAttempts(action_id=subject.id, at=stamp.now))
+    return [*writes, Write(DECIDE_ACTIONS, failed), release(subject.id), cleared]

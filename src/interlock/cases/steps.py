@@ -6,15 +6,18 @@ import inspect
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from interlock.actions.action import ActionState, outside_key
+from interlock.actions.action import Action, ActionState, outside_key
 from interlock.actions.intent import Intent
 from interlock.actions.outcome import Finished, Later
+from interlock.actions.stale import Stale
 from interlock.actions.terms import ActionTerms
+from interlock.cases.anew import DecisionStale, key_after_rewind, superseded_decision, terms_of_decision
 from interlock.cases.answered import (
     Answered,
     answered_by_person,
@@ -25,9 +28,11 @@ from interlock.cases.answered import (
 )
 from interlock.cases.cut import is_being_cut, said_by
 from interlock.cases.driver import Outcome, Park, Thrown, Value, decode
+from interlock.cases.event_step import await_event
+from interlock.cases.facts import FactRead, as_fact, facts_of, read_fact, recheck
 from interlock.cases.held import CaseStuck, FirstWrites, Held, Tools
 from interlock.cases.journal import Place, Recorded, StepKind, StepState, args_hash, encode
-from interlock.cases.requests import Act, Decide, First, Review, Step, StepRequest, Wait
+from interlock.cases.requests import Act, AwaitEvent, Decide, First, ReadFact, Review, Step, StepRequest, Wait
 from interlock.cases.store import ADD_QUARANTINES, CASE_OF_UNIT, RECORD_STEPS, NewQuarantine, StepRow
 from interlock.db.gates import HoldsCase, TakesKey, key_digest, short_digest
 from interlock.db.text import storable
@@ -38,7 +43,6 @@ from interlock.errors import (
     ActionFailed,
     ContractViolated,
     DossierIncomplete,
-    Fenced,
     KeyReused,
     MoneyInvalid,
     StepFailed,
@@ -71,6 +75,11 @@ class CaseSteps:
                 return await self._decide(request, place, recorded)
             case Act():
                 return await self._act(request, place, recorded)
+            case ReadFact():
+                return await self._fact(request, place)
+            case AwaitEvent():
+                row = partial(self._row, request, place)
+                return await await_event(self._held, self._tools, request, place, recorded, row)
             case Review():
                 return await self._review(request, place, recorded)
             case Wait():
@@ -92,11 +101,12 @@ class CaseSteps:
                 decided = msgspec.convert(value, Answered).decided()
                 self._note_exposure(decided.exposure)
                 return Value(decided)
-            case First():
-                return Value(UUID(value))
+            case ReadFact():
+                read = msgspec.convert(value, FactRead)
+                return Value(as_fact(request.name, request.parameters, read, str(recorded.place)))
             case _ if request.kind is StepKind.NOW:
                 return Value(datetime.fromisoformat(value))
-            case _ if request.kind is StepKind.ID:
+            case _ if isinstance(request, First) or request.kind is StepKind.ID:
                 return Value(UUID(value))
             case _:
                 return Value(value)
@@ -145,13 +155,15 @@ class CaseSteps:
         if self._held.holder.carried:
             await self._write(None)
 
-    async def _write(self, build: FirstWrites | None, *conditions: Condition) -> Refusal | None:
+    async def _write(
+        self, build: FirstWrites | None, *conditions: Condition, holds: HoldsCase | None = None
+    ) -> Refusal | None:
         held = self._held
         refusal, _ = await held.holder.carried.write(
-            self._tools.writer, held.case.tenant, build, (held.condition, *conditions)
+            self._tools.writer, held.case.tenant, build, (holds or held.condition, *conditions)
         )
         if refusal and refusal.code != "key-held":
-            raise Fenced(refusal.what, where=str(self._held.case.id))
+            held.raise_refused(refusal)
         return refusal
 
     async def _record(
@@ -207,6 +219,9 @@ class CaseSteps:
             value=request.value,
             exposure=request.exposure,
             case_id=case.id,
+            caller=case.caller,
+            facts=facts_of(self._held, request.name, request.assumes),
+            supersedes=await superseded_decision(self._held, self._tools, request.name, place),
             conditions=(self._held.condition,),
             attach=lambda stamp, decision: [self._step_of(request, place, stamp, decision)],
         )
@@ -215,7 +230,7 @@ class CaseSteps:
         except ContractViolated as cause:
             return await self._quarantine(request, place, point.input, cause)
         if isinstance(decision, Deferred):
-            return Park(self._tools.database.clock.now() + decision.pause, decision.why)
+            return Park(self._tools.database.clock.now() + decision.pause, decision.why, decision.held_by)
         self._note_exposure(decision.exposure)
         if decision.route is Route.REVIEW:
             return Park(None, f"a person in the queue {point.queue.name}: {decision.why[0].what}")
@@ -314,17 +329,28 @@ class CaseSteps:
                 violations,
             )
             raise CaseStuck(problem.code, problem.what)
+
+        async def fresh(action: Action) -> Stale | Later | Finished | None:
+            return await recheck(self._held, self._tools, action)
+
+        def ending(finished: Finished) -> FirstWrites:
+            return self._ended(request, place, finished, StepState.DONE, finished.response)
+
         if recorded and recorded.ref:
             action_id = recorded.ref
-            outcome = await self._tools.dispatcher.carry_out(action_id, connector, terms, self._held.holder)
+            outcome = await self._tools.dispatcher.carry_out(
+                action_id, connector, terms, self._held.holder, fresh, ending
+            )
         else:
             intent = await self._intent(request, place, terms)
-            begun = await self._tools.dispatcher.begin(intent, connector, terms, self._held.holder)
+            begun = await self._tools.dispatcher.begin(intent, connector, terms, self._held.holder, fresh, ending)
             if isinstance(begun, Refusal):
                 return await self._key_is_another_s(request, place, begun, intent.fields["key"])
             action_id, outcome = begun
         if isinstance(outcome, Later):
-            return Park(outcome.at, outcome.why)
+            return Park(outcome.at, outcome.why, outcome.held_by)
+        if isinstance(outcome, Stale):
+            raise DecisionStale(outcome)
         return await self._after_action(request, place, action_id, outcome)
 
     async def _intent(self, request: Act, place: Place, terms: ActionTerms) -> Intent:
@@ -332,6 +358,8 @@ class CaseSteps:
         case = self._held.case
         name = f"{case.workflow}/{request.name}"
         key = outside_key(case.tenant, name, request.key or f"{case.key}/{case.run}/{place}")
+        if request.key and case.run > 1:
+            key = await key_after_rewind(self._held, self._tools, request.name, key)
         payload = encode(request.payload)
         fields = {
             "tenant": case.tenant,
@@ -345,7 +373,8 @@ class CaseSteps:
             "payload": payload,
             "exposure_minor": request.amount.minor if request.amount else None,
             "currency": request.amount.currency if request.amount else None,
-            "valid_until": await self._valid_until(request.decision),
+            "valid_until": None,
+            **await terms_of_decision(self._held, self._tools, request, terms),
             "caller": case.caller,
         }
         return Intent(
@@ -365,32 +394,30 @@ class CaseSteps:
         await self._record(request, place, failure_of(reused), state=StepState.FAILED)
         return Thrown(error_of(failure_of(reused)))
 
-    async def _valid_until(self, decision_id: UUID | None) -> datetime | None:
-        """Until when an action may begin: counted from the decision, or from the person's word on it."""
-        if decision_id is None:
-            return None
-        tenant = self._held.case.tenant
-        decision = await find_decision(self._tools.database, tenant, decision_id)
-        if decision.review is None or decision.valid_until is None:
-            return decision.valid_until
-        review = await find_review(self._tools.database, tenant, decision.review)
-        return (review.resolved_at or decision.decided_at) + (decision.valid_until - decision.decided_at)
+    def _ended(
+        self, request: Act, place: Place, finished: Finished, state: StepState, result: Any = None
+    ) -> FirstWrites:
+        """What records in one commit how the action ended and that the step has."""
+        return lambda stamp: [
+            *finished.writes(stamp),
+            *([] if state is StepState.PENDING else [self._row(request, place, stamp, state, result=result)]),
+            first_entry(
+                stamp, self._held.case.tenant, f"action.{finished.state}", subject=finished.ended.id,
+                case_id=self._held.case.id, error=finished.error or None,
+            ),
+        ]  # fmt: skip
 
     async def _after_action(self, request: Act, place: Place, action_id: UUID, finished: Finished) -> Outcome:
-        """Record in one commit how the action ended and that the step has."""
-
-        def build(state: StepState, result: Any) -> FirstWrites:
-            return lambda stamp: [
-                *finished.writes(stamp),
-                *([] if state is StepState.PENDING else [self._row(request, place, stamp, state, result=result)]),
-                first_entry(
-                    stamp, self._held.case.tenant, f"action.{finished.state}", subject=action_id,
-                    case_id=self._held.case.id, error=finished.error or None,
-                ),
-            ]  # fmt: skip
-
+        """Record in one commit how the action ended and that the step has, unless that is on record."""
+        if finished.recorded:
+            return Value(finished.response)
+        build = partial(self._ended, request, place, finished)
         if finished.state is ActionState.DONE:
-            await self._write(build(StepState.DONE, finished.response), *_not_the_case(finished.conditions))
+            await self._write(
+                build(StepState.DONE, finished.response),
+                *_not_the_case(finished.conditions),
+                holds=self._held.recording,
+            )
             return Value(finished.response)
         if finished.state is ActionState.EXCEPTION:
             raise CaseStuck(
@@ -398,12 +425,23 @@ class CaseSteps:
                 f"{request.name}: {finished.error}",
                 writes=build(StepState.PENDING, None),
                 conditions=_not_the_case(finished.conditions),
+                action=await self._tools.dispatcher.find(action_id, self._held.case.tenant),
+                place=place,
             )
         error = ActionFailed(f"{request.name} had no effect: {finished.error}", where=str(action_id))
-        await self._write(build(StepState.FAILED, failure_of(error)), *_not_the_case(finished.conditions))
+        await self._write(
+            build(StepState.FAILED, failure_of(error)), *_not_the_case(finished.conditions), holds=self._held.recording
+        )
         return Thrown(error)
 
     # -------------------------------------------------------------- other steps
+
+    async def _fact(self, request: ReadFact, place: Place) -> Outcome:
+        read = await read_fact(self._held, self._tools, request.name, request.parameters)
+        if isinstance(read, Later):
+            return Park(read.at, read.why)
+        await self._record(request, place, read)
+        return Value(as_fact(request.name, request.parameters, read, str(place)))
 
     async def _wait(self, request: Wait, place: Place, recorded: Recorded | None) -> Outcome:
         now = self._tools.database.clock.now()

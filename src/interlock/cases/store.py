@@ -54,6 +54,9 @@ class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
         created_at: When it was received.
         changed_at: When its state last changed.
         caller: Who submitted it; limits per caller count by this name.
+        cancel_at: Since when it shall end; what it did is taken back first.
+        cancel_by: By whose word.
+        cancel_why: Why.
     """
 
     id: UUID
@@ -74,6 +77,9 @@ class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     changed_at: datetime
     caller: str = ""
+    cancel_at: datetime | None = None
+    cancel_by: str | None = None
+    cancel_why: str | None = None
 
     @property
     def exposure(self) -> Money | None:
@@ -265,11 +271,13 @@ class RetriedCase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReopenedSteps(msgspec.Struct, frozen=True, kw_only=True):
-    """A case whose failed step is tried again."""
+    """A case whose failed step is tried again: the one at this place, or, where none is known, the last."""
 
     case_id: UUID
     run: int
     at: datetime
+    scope: str | None = None
+    ordinal: int | None = None
 
 
 class DecidedAction(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,19 +10,25 @@ import sys
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
+import msgspec
 import psycopg
 
 from interlock.actions.outcome import Holder
 from interlock.cases import heartbeat
+from interlock.cases.anew import DecisionStale, decide_anew
+from interlock.cases.cancel import LONGEST_WHY, cancel_writes
 from interlock.cases.case import Case
 from interlock.cases.cut import is_being_cut, said_by
 from interlock.cases.driver import Continued, Driver, Ended, Park, Value, WorkflowDiverged, decode
+from interlock.cases.ending import Ending
+from interlock.cases.ending_entry import OnFailure
+from interlock.cases.ending_store import FIND_CANCELLATION
+from interlock.cases.freed import wake_freed_forever
 from interlock.cases.held import CaseStuck, FirstWrites, Held, Tools
-from interlock.cases.journal import encode
+from interlock.cases.journal import Place, encode
 from interlock.cases.registry import Registered, Registry
 from interlock.cases.steps import CaseSteps
 from interlock.cases.store import (
@@ -39,13 +45,22 @@ from interlock.cases.store import (
     ParkedCase,
     TakenOver,
 )
-from interlock.db.gates import short_digest
+from interlock.cases.stuck import exception_of
 from interlock.db.signals import Notifier
 from interlock.db.text import storable
 from interlock.db.work import Condition, Stamp, Write
-from interlock.errors import DatabaseUnavailable, DecisionRejected, Fenced, InterlockError, WorkFailed
+from interlock.errors import (
+    CancelWanted,
+    CaseFailed,
+    DatabaseUnavailable,
+    DecisionRejected,
+    Fenced,
+    InterlockError,
+    WorkFailed,
+    WorkflowMisuse,
+)
 from interlock.ledger.ledger import first_entry, further_entry
-from interlock.oversight.store import ADD_EXCEPTIONS, NewException
+from interlock.oversight.store import ADD_EXCEPTIONS
 
 log = logging.getLogger("interlock.worker")
 
@@ -109,6 +124,7 @@ class Worker:
             asyncio.create_task(_keep_on(self._probe_forever), name="interlock-probe"),
             asyncio.create_task(_keep_on(self._beat_forever), name="interlock-progress"),
             asyncio.create_task(_keep_on(self._watch_heart), name="interlock-heart"),
+            asyncio.create_task(_keep_on(self._wake_freed), name="interlock-freed"),
         ]
         return self
 
@@ -183,6 +199,9 @@ class Worker:
         async with self._tools.database.installation() as connection:
             return await TAKE_OVER_CASES.all(connection)
 
+    async def _wake_freed(self) -> None:
+        await wake_freed_forever(self._tools.database, self._notifier, self._probe_s)
+
     # ------------------------------------------------------------------ claiming
 
     async def _claim_forever(self) -> None:
@@ -237,15 +256,19 @@ class Worker:
         """Run a case until it ends, waits, or belongs to somebody else; through lost databases."""
         registered = self._registry.carrying(case.code)
         fresh = case.fence == 1  # never claimed before: nothing can be recorded
+        cancelled = False
         while True:
-            held = Held(
-                case=case,
-                declaration=registered.declaration,
-                library=registered.library,
-                holder=Holder(case.tenant, self.number, case.fence),
-            )
             try:
-                await self._run(held, registered, fresh=fresh)
+                case, cancelled = await self._as_cancelled(case) if cancelled else case, False
+                held = Held(
+                    case=case,
+                    declaration=registered.declaration,
+                    library=registered.library,
+                    holder=Holder(case.tenant, self.number, case.fence),
+                )
+                await (self._close(held) if case.cancel_at else self._run(held, registered, fresh=fresh))
+            except CancelWanted:
+                cancelled = True
             except (Fenced, asyncio.CancelledError):
                 return
             except (DatabaseUnavailable, psycopg.OperationalError):
@@ -274,23 +297,62 @@ class Worker:
             except DecisionRejected:
                 ended = Value("rejected")
             await self._end(held, ended)
-        except (Fenced, DatabaseUnavailable, psycopg.OperationalError, GeneratorExit, KeyboardInterrupt):
+        except (Fenced, CancelWanted, DatabaseUnavailable, psycopg.OperationalError, GeneratorExit, KeyboardInterrupt):
             raise
+        except DecisionStale as cause:
+            stuck = await decide_anew(held, self._tools, cause.stale)
+            if stuck:
+                await self._stick(held, stuck.kind, stuck.what, stuck=stuck)
         except WorkflowDiverged as cause:
-            await self._stick(held, registered, "workflow-diverged", str(cause))
+            await self._stick(held, "workflow-diverged", str(cause))
         except CaseStuck as cause:
-            await self._stick(held, registered, cause.kind, cause.what, stuck=cause)
-        except InterlockError as cause:
-            await self._stick(held, registered, cause.code, str(cause.what), trace=_trace(cause))
+            await self._stick(held, cause.kind, cause.what, stuck=cause)
         except BaseException as cause:  # whatever code raises, the case, its state and this worker go on
             if is_being_cut(cause):
                 raise
-            await self._stick(held, registered, "workflow-error", said_by(cause), trace=_trace(cause))
+            await self._failed(held, cause, driver.place_of(cause))
+
+    async def _failed(self, held: Held, cause: BaseException, place: Place | None) -> None:
+        """An error that the workflow did not handle: as its file says, what the case did is taken back, or a person is
+        asked. An error in how the code is written, or of the database, is always for a person.
+        """  # noqa: D205 - one thought
+        ours = isinstance(cause, InterlockError)
+        kind, what = (cause.code, str(cause.what)) if ours else ("workflow-error", said_by(cause))
+        if isinstance(cause, CaseFailed):
+            await self._undo(held, what)
+        elif held.declaration.on_failure is OnFailure.UNDO and not isinstance(cause, WorkflowMisuse | WorkFailed):
+            log.warning("case %s has failed: %s: %s", held.case.id, kind, storable(what), exc_info=cause)
+            await self._undo(held, f"{kind}: {what}")
+        else:
+            await self._stick(held, kind, what, trace=_trace(cause), place=place)
+
+    async def _undo(self, held: Held, why: str) -> None:
+        """Begin the end of a case that failed by its own word."""
+        case, who = held.case, f"workflow:{held.case.workflow}"
+        why = storable(why).strip()[:LONGEST_WHY] or "it did not say why"
+        await self._write(held, lambda stamp: cancel_writes(stamp, case.tenant, case.id, who=who, why=why))
+        raise CancelWanted(why, where=str(case.id))
+
+    async def _close(self, held: Held) -> None:
+        """Take a case that is to be cancelled as far towards its end as it goes now."""
+        try:
+            park = await Ending(held, self._tools).go_on()
+        except CaseStuck as cause:
+            await self._stick(held, cause.kind, cause.what, stuck=cause)
+        else:
+            if park:
+                await self._park(held, park)
+
+    async def _as_cancelled(self, case: ClaimedCase) -> ClaimedCase:
+        """A case that is held here, with what was said while it ran."""
+        async with self._tools.database.tenant(case.tenant) as connection:
+            found = await FIND_CANCELLATION.one(connection, {"id": case.id})
+        return msgspec.structs.replace(case, **msgspec.structs.asdict(found)) if found else case
 
     async def _end(self, held: Held, ended: Ended) -> None:
         match ended:
-            case Park(at, why):
-                await self._park(held, at, why)
+            case Park():
+                await self._park(held, ended)
             case Continued(value):
                 await self._continue(held, encode(value))
             case Value(value):
@@ -309,10 +371,10 @@ class Worker:
             self._tools.writer, held.case.tenant, build, (held.condition, *conditions), wakes=wakes
         )
         if refusal:
-            raise Fenced(refusal.what, where=str(held.case.id))
+            held.raise_refused(refusal)
 
-    async def _park(self, held: Held, at: datetime | None, why: str) -> None:
-        why = storable(why)[:500]
+    async def _park(self, held: Held, park: Park) -> None:
+        at, why = park.at, storable(park.why)[:500]
 
         def build(stamp: Stamp) -> Sequence[Write]:
             row = ParkedCase(
@@ -320,6 +382,7 @@ class Worker:
                 signals=held.case.signals,
                 wake_at=at,
                 waiting_for=why,
+                held_by=park.held_by,
                 at=stamp.now,
                 **_money(held),
             )
@@ -359,32 +422,19 @@ class Worker:
     async def _stick(
         self,
         held: Held,
-        registered: Registered,
         kind: str,
         what: str,
         *,
         trace: str = "",
+        place: Place | None = None,
         stuck: CaseStuck | None = None,
     ) -> None:
         """Make the case an exception that somebody owns, with its state, in one commit."""
         case = held.case
-        what, trace = storable(what), storable(trace)
+        what, place = storable(what), stuck.place if stuck else place
 
         def build(stamp: Stamp) -> Sequence[Write]:
-            row = NewException(
-                id=stamp.new_id(),
-                tenant=case.tenant,
-                case_id=case.id,
-                workflow=case.workflow,
-                kind=kind,
-                fingerprint=short_digest(case.workflow.encode(), kind.encode(), _shape(what).encode()),
-                priority=1,
-                what=what[:2000],
-                detail=encode({"version": case.version, "run": case.run, "trace": trace[-8000:]}),
-                owner=registered.declaration.dossier.owner or "",
-                created_at=stamp.now,
-                **_money(held),
-            )
+            row = exception_of(held, self._tools, stamp, kind, what, trace=trace, place=place, stuck=stuck)
             finished = FinishedCase(
                 case_id=case.id,
                 state=CaseState.EXCEPTION,
@@ -406,7 +456,8 @@ class Worker:
                 raise
             held.holder.carried.drop()
             # What came with it cannot be recorded; without it the case has an owner, and its action stays as it was.
-            await self._stick(held, registered, kind, f"{what} (its records were refused: {cause.what})", trace=trace)
+            told = f"{what} (its records were refused: {cause.what})"
+            await self._stick(held, kind, told, trace=trace, place=place)
 
     def _entry(self, stamp: Stamp, held: Held, kind: str, **facts: Any) -> Write:
         case = held.case
@@ -437,6 +488,3 @@ def _trace(cause: BaseException) -> str:
     return "".join(traceback.format_exception(cause))
 
 
-def _shape(what: str) -> str:
-    """A message without its numbers and ids, so that exceptions of one cause share a fingerprint."""
-    return "".join("#" if character.isdigit() else character for character in what)[:200]

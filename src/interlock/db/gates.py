@@ -55,6 +55,8 @@ class HoldsCase(Condition):
         states: The states that it may be in; empty: any.
         even_cancelled: Whether this goes on although the case is to be cancelled: what has begun is recorded, what it
             did is taken back. Nothing new begins.
+        cancels: Whether this unit says that the case shall end. INVARIANT: no unit that begins or ends anything in the
+            case shares its batch, since a batch does not keep the order of two units' statements.
         unclaimed_since: The fence that it must still have while nobody runs it: what was read of it still holds.
     """
 
@@ -63,10 +65,14 @@ class HoldsCase(Condition):
     states: tuple[str, ...] = ()
     even_cancelled: bool = True
     unclaimed_since: int | None = None
+    cancels: bool = False
 
 
 class CaseGate:
-    """Refuses units of a worker that lost its case: it can finish nothing any more."""
+    """Refuses units of a worker that lost its case: it can finish nothing any more.
+
+    What would come of it without this is shown by a model: ``NO_FENCE`` in ``interlock/actions/model``.
+    """
 
     def foresee(self, batch: Batch) -> list[Ask]:
         """The cases are locked by tenant and id."""
@@ -83,8 +89,11 @@ class CaseGate:
         held = await batch.ask(HOLD_CASES, ids)
         for tenant, pairs in wanted.items():
             cases = {case.id: case for case in held[tenant]}
+            ending = {c.case_id for _, c in pairs if c.cancels and _why_not(c, cases.get(c.case_id)) is None}
             for unit, condition in pairs:
                 refusal = _why_not(condition, cases.get(condition.case_id))
+                if refusal is None and condition.case_id in ending and not condition.cancels:
+                    refusal = _why_cancelled(condition)
                 if refusal:
                     batch.refuse(unit, refusal)
 
@@ -99,11 +108,17 @@ def _why_not(condition: HoldsCase, case: HeldCase | None) -> Refusal | None:
         return Refusal("fenced", f"case {case.id} belongs to another worker now", holder=case.id)
     if condition.unclaimed_since is not None and case.fence != condition.unclaimed_since:
         return Refusal("state", f"a worker has run case {case.id} meanwhile", holder=case.id)
-    if case.cancelled and not condition.even_cancelled:
-        return Refusal("cancelled", f"case {case.id} is to be cancelled", holder=case.id)
+    if case.cancelled and (cancelled := _why_cancelled(condition)):
+        return cancelled
     if condition.states and case.state not in condition.states:
         return Refusal("state", f"case {case.id} is {case.state}", holder=case.id)
     return None
+
+
+def _why_cancelled(condition: HoldsCase) -> Refusal | None:
+    if condition.even_cancelled:
+        return None
+    return Refusal("cancelled", f"case {condition.case_id} is to be cancelled", holder=condition.case_id)
 
 
 ############################################################################# states

@@ -1,12 +1,15 @@
-"""Exceptions: cases that cannot go on, each with its captured state and an owner. Types."""
+"""Exceptions: cases that cannot go on, each with its captured state and an owner, and groups of one cause. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 import msgspec
+
+from interlock.money import Money
 
 
 class ExceptionState(StrEnum):
@@ -37,6 +40,11 @@ class CaseException(msgspec.Struct, frozen=True, kw_only=True):
         resolved_at: When it was resolved.
         resolved_by: Who resolved it.
         resolution: How.
+        run: The run of its case in which it stopped.
+        scope: The scope of the step at which it stopped, if it was at one.
+        ordinal: The step's ordinal in that scope.
+        action: The action that it is about, if it is about one.
+        answer: The value that resolved it, if one did: canonical JSON.
     """
 
     id: UUID
@@ -55,3 +63,87 @@ class CaseException(msgspec.Struct, frozen=True, kw_only=True):
     resolved_at: datetime | None
     resolved_by: str | None
     resolution: str | None
+    run: int | None = None
+    scope: str | None = None
+    ordinal: int | None = None
+    action: UUID | None = None
+    answer: bytes | None = None
+
+    @property
+    def safe_at(self) -> datetime | None:
+        """From when on a person may say what became of its action: no request of it is under way any more."""
+        return msgspec.json.decode(self.detail, type=_Captured).safe_at
+
+    @property
+    def exposure(self) -> Money | None:
+        """The money at stake."""
+        return Money.of_columns(self.exposure_minor, self.currency)
+
+
+class _Captured(msgspec.Struct, frozen=True):
+    safe_at: datetime | None = None
+
+
+class CauseRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The open exceptions of one cause in one currency, counted: fields as in ``CauseGroup``."""
+
+    fingerprint: UUID
+    currency: str | None
+    workflow: str
+    kind: str
+    owner: str
+    what: str
+    priority: int
+    members: int
+    exposure_minor: int
+    oldest: datetime
+
+
+class CauseGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """The open exceptions of one cause.
+
+    Attributes:
+        fingerprint: What they have in common: workflow, kind, and the shape of what happened.
+        workflow: Of their cases.
+        kind: What kind of fact it is.
+        owner: Who answers for them; of several, the first by name.
+        what: One of them, in a sentence.
+        priority: The highest of theirs; 0 is the highest.
+        members: How many.
+        exposures: The money at stake in all of them, an amount for each currency.
+        oldest: Since when the oldest is open.
+    """
+
+    fingerprint: UUID
+    workflow: str
+    kind: str
+    owner: str
+    what: str
+    priority: int
+    members: int
+    exposures: tuple[Money, ...]
+    oldest: datetime
+
+
+def grouped(rows: Sequence[CauseRow]) -> tuple[CauseGroup, ...]:
+    """The groups, from a row for each currency of theirs; in the rows' order."""
+    found: dict[UUID, list[CauseRow]] = {}
+    for row in rows:
+        found.setdefault(row.fingerprint, []).append(row)
+    return tuple(_group(fingerprint, parts) for fingerprint, parts in found.items())
+
+
+def _group(fingerprint: UUID, parts: Sequence[CauseRow]) -> CauseGroup:
+    first = parts[0]
+    amounts = (Money.of_columns(part.exposure_minor, part.currency) for part in parts if part.currency)
+    return CauseGroup(
+        fingerprint=fingerprint,
+        workflow=first.workflow,
+        kind=first.kind,
+        owner=min(part.owner for part in parts),
+        what=first.what,
+        priority=min(part.priority for part in parts),
+        members=sum(part.members for part in parts),
+        exposures=tuple(amount for amount in amounts if amount),
+        oldest=min(part.oldest for part in parts),
+    )

@@ -34,6 +34,16 @@ select id, tenant, case_id, decision_id, workflow, point, queue, 'open', decode(
 from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, case_id uuid, decision_id uuid, workflow text, point text,
   queue text, question text, proposal text, exposure_minor bigint, currency text, urgency bigint, due_at timestamptz, created_at timestamptz)
 
+-- name: add_answered_reviews
+-- What a person answered unasked, to a question that failed: resolved from the beginning.
+insert into review (id, tenant, case_id, decision_id, workflow, point, queue, state, question, exposure_minor, currency, urgency,
+                    resolution, output, reason_code, note, resolved_by, created_at, resolved_at)
+select id, tenant, case_id, decision_id, workflow, point, queue, 'resolved', decode(question, 'base64'), exposure_minor, currency, 0,
+       'change', decode(output, 'base64'), reason_code, note, resolved_by, at, at
+from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, case_id uuid, decision_id uuid, workflow text, point text,
+  queue text, question text, exposure_minor bigint, currency text, output text, reason_code text, note text, resolved_by text,
+  at timestamptz)
+
 -- name: claim_reviews
 update review v set state = 'claimed', claimed_by = r.claimed_by, claimed_until = r.claimed_until
 from json_to_recordset(%(rows)s::json) as r (id uuid, claimed_by text, claimed_until timestamptz)
@@ -65,31 +75,50 @@ where (v.id = r.ref or v.decision_id = r.ref) and v.state in ('open', 'claimed')
 
 -- name: add_exceptions
 insert into exception (id, tenant, case_id, workflow, kind, fingerprint, state, priority, what, detail, owner,
-                       exposure_minor, currency, created_at)
+                       exposure_minor, currency, created_at, run, scope, ordinal, action)
 select id, tenant, case_id, workflow, kind, fingerprint, 'open', priority, what, decode(detail, 'base64'), owner,
-       exposure_minor, currency, created_at
+       exposure_minor, currency, created_at, run, scope, ordinal, action
 from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, case_id uuid, workflow text, kind text, fingerprint uuid,
-  priority int, what text, detail text, owner text, exposure_minor bigint, currency text, created_at timestamptz)
+  priority int, what text, detail text, owner text, exposure_minor bigint, currency text, created_at timestamptz,
+  run int, scope text, ordinal int, action uuid)
 
 -- name: lock_exceptions
 select id, state::text as state from exception where id = any(%(ids)s) order by id for no key update
 
 -- name: find_exception
 select id, case_id, workflow, kind, fingerprint, state::text as state, priority, what, detail, owner, exposure_minor, currency,
-       created_at, resolved_at, resolved_by, resolution
+       created_at, resolved_at, resolved_by, resolution, run, scope, ordinal, action, answer
 from exception where id = %(id)s
 
 -- name: exceptions_of_case
 select id, case_id, workflow, kind, fingerprint, state::text as state, priority, what, detail, owner, exposure_minor, currency,
-       created_at, resolved_at, resolved_by, resolution
+       created_at, resolved_at, resolved_by, resolution, run, scope, ordinal, action, answer
 from exception where case_id = %(case_id)s order by id
 
 -- name: list_exceptions
 select id, case_id, workflow, kind, fingerprint, state::text as state, priority, what, detail, owner, exposure_minor, currency,
-       created_at, resolved_at, resolved_by, resolution
+       created_at, resolved_at, resolved_by, resolution, run, scope, ordinal, action, answer
 from exception where state = 'open' order by priority, id limit %(most)s
 
 -- name: end_exceptions
-update exception e set state = r.state, resolved_at = r.resolved_at, resolved_by = r.resolved_by, resolution = r.resolution
-from json_to_recordset(%(rows)s::json) as r (id uuid, state exception_state, resolved_at timestamptz, resolved_by text, resolution text)
+update exception e set state = r.state, resolved_at = r.resolved_at, resolved_by = r.resolved_by, resolution = r.resolution,
+       answer = decode(r.answer, 'base64')
+from json_to_recordset(%(rows)s::json) as r (id uuid, state exception_state, resolved_at timestamptz, resolved_by text,
+  resolution text, answer text)
 where e.id = r.id
+
+-- name: exceptions_of_group
+-- The open ones of one cause, the oldest first.
+select id, case_id, workflow, kind, fingerprint, state::text as state, priority, what, detail, owner, exposure_minor, currency,
+       created_at, resolved_at, resolved_by, resolution, run, scope, ordinal, action, answer
+from exception where fingerprint = %(fingerprint)s and state = 'open' order by id limit %(most)s
+
+-- name: list_exception_groups
+-- One row for each cause and currency: how many, how much is at stake, since when.
+select fingerprint, currency, min(workflow) as workflow, min(kind) as kind, min(owner) as owner, min(what) as what,
+       min(priority) as priority, count(*) as members, coalesce(sum(exposure_minor), 0)::bigint as exposure_minor,
+       min(created_at) as oldest
+from exception where state = 'open'
+group by fingerprint, currency
+order by min(priority), min(created_at), fingerprint, currency
+limit %(most)s

@@ -9,7 +9,7 @@ import msgspec
 
 from interlock.db.gates import StateGate, StateRow
 from interlock.db.queries import load_queries
-from interlock.oversight.exception import CaseException, ExceptionState
+from interlock.oversight.exception import CaseException, CauseRow, ExceptionState
 from interlock.oversight.review import Resolution, Review
 
 
@@ -70,6 +70,26 @@ class ResolvedReview(msgspec.Struct, frozen=True, kw_only=True):
     resolved_at: datetime
 
 
+class AnsweredReview(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's answer to a question that had failed: a review that is resolved from the beginning."""
+
+    id: UUID
+    tenant: UUID
+    case_id: UUID
+    decision_id: UUID
+    workflow: str
+    point: str
+    queue: str
+    question: bytes
+    exposure_minor: int | None
+    currency: str | None
+    output: bytes
+    reason_code: str
+    note: str
+    resolved_by: str
+    at: datetime
+
+
 class NewException(msgspec.Struct, frozen=True, kw_only=True):
     """An exception on its way in: fields as in ``CaseException``."""
 
@@ -86,6 +106,10 @@ class NewException(msgspec.Struct, frozen=True, kw_only=True):
     exposure_minor: int | None
     currency: str | None
     created_at: datetime
+    run: int | None = None
+    scope: str | None = None
+    ordinal: int | None = None
+    action: UUID | None = None
 
 
 class EndedException(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +120,7 @@ class EndedException(msgspec.Struct, frozen=True, kw_only=True):
     resolved_at: datetime
     resolved_by: str
     resolution: str
+    answer: bytes | None = None
 
 
 _SQL = load_queries(__file__)
@@ -104,6 +129,7 @@ REVIEWS_OF_CASE = _SQL.rows("reviews_of_case", Review)
 LIST_QUEUE = _SQL.rows("list_queue", Review)
 COUNT_WAITING = _SQL.rows("count_waiting", int)
 ADD_REVIEWS = _SQL.bulk("add_reviews", NewReview, distinct=("id",))
+ADD_ANSWERED_REVIEWS = _SQL.bulk("add_answered_reviews", AnsweredReview, distinct=("id",))
 CLAIM_REVIEWS = _SQL.bulk("claim_reviews", ClaimedReview, distinct=("id",))
 RELEASE_REVIEWS = _SQL.bulk("release_reviews", ReleasedReview, distinct=("id",))
 RESOLVE_REVIEWS = _SQL.bulk("resolve_reviews", ResolvedReview, distinct=("id",))
@@ -113,6 +139,8 @@ ADD_EXCEPTIONS = _SQL.bulk("add_exceptions", NewException, distinct=("id",))
 FIND_EXCEPTION = _SQL.rows("find_exception", CaseException)
 EXCEPTIONS_OF_CASE = _SQL.rows("exceptions_of_case", CaseException)
 LIST_EXCEPTIONS = _SQL.rows("list_exceptions", CaseException)
+EXCEPTIONS_OF_GROUP = _SQL.rows("exceptions_of_group", CaseException)
+LIST_EXCEPTION_GROUPS = _SQL.rows("list_exception_groups", CauseRow)
 END_EXCEPTIONS = _SQL.bulk("end_exceptions", EndedException, distinct=("id",))
 review_gate = StateGate("review", _SQL.rows("lock_reviews", StateRow))
 exception_gate = StateGate("exception", _SQL.rows("lock_exceptions", StateRow))

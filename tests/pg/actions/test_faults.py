@@ -21,6 +21,7 @@ from interlock.actions import action as action_rules
 from interlock.actions.action import ActionState, outside_key
 from interlock.cases.case import Case
 from interlock.cases.explain import as_text, explain
+from interlock.cases.journal import StepState
 from interlock.cases.record import CaseRecord, read_record
 from interlock.cases.resolve import Way, resolve_exception
 from interlock.cases.store import CaseState
@@ -213,7 +214,7 @@ async def test_what_is_held_up_beyond_the_keys_memory_is_not_sent_again(
     async with stage(database_url, [flow], connectors=[connector], workers=0) as on:
         case_id = await on.submit(key="held-up")
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("interlock.actions.dispatch.pause_after", pause_of(3.2))
+            patched.setattr("interlock.actions.transition.pause_after", pause_of(3.2))
             await on.work()
             await on.until(case_id, CaseState.EXCEPTION)
         record = await on.record(case_id)
@@ -232,7 +233,7 @@ async def test_limits_that_were_lowered_do_not_turn_doubt_into_no_effect(
     async with stage(database_url, [flow], connectors=[connector], workers=0) as on:
         case_id = await on.submit(key="lowered")
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("interlock.actions.dispatch.pause_after", pause_of(0.5))
+            patched.setattr("interlock.actions.transition.pause_after", pause_of(0.5))
             await on.work()
             await on.until(case_id, CaseState.WAITING)
     lowered = declared(flow.workflow, tmp_path, limits="each: 10 EUR")
@@ -332,7 +333,7 @@ async def test_an_abandoned_case_is_cancelled(database_url: str, tmp_path: Path,
         assert "closed account" in (waiting.waiting_for or "")
         await settle(on, await open_exception(on), Way.ABANDON, why="paid in cash")
         case = await on.until(case_id, CaseState.CANCELLED)
-    assert case.waiting_for == "abandoned: paid in cash"
+    assert case.waiting_for == "cancelled by rosa: abandoned: paid in cash"
     assert not payments_of(provider, "abandoned")
 
 
@@ -343,7 +344,7 @@ def used_up(database_url: str) -> int:
     return (found[0] or 0) if found else 0
 
 
-async def test_a_case_whose_payment_is_unsettled_is_not_abandoned(
+async def test_a_payment_under_way_is_settled_before_its_abandoned_case_ends(
     database_url: str, tmp_path: Path, provider: SimulatedProvider
 ) -> None:
     provider.set_faults(FaultPlan(rules=(FaultRule(kind=FaultKind.SLOW_AFTER, seconds=1.0, attempts=(1,)),)))
@@ -354,14 +355,16 @@ async def test_a_case_whose_payment_is_unsettled_is_not_abandoned(
             await asyncio.sleep(0.01)
     async with stage(database_url, [flow], connectors=[]) as on:
         await on.until(case_id, CaseState.EXCEPTION)
-        with pytest.raises(Refused, match=r"may have taken effect: pay \(.*\) is dispatching") as refused:
-            await settle(on, await open_exception(on), Way.ABANDON)
-        assert "say retry" in refused.value.todo
-        assert (await on.record(case_id)).case.state is CaseState.EXCEPTION
+        await settle(on, await open_exception(on), Way.ABANDON)
+        stuck = await on.until(case_id, CaseState.EXCEPTION)
+        assert "the settings have no connector 'payments', which pay needs" in (stuck.waiting_for or "")
+        assert (await on.record(case_id)).actions[0].state is ActionState.DISPATCHING
     async with stage(database_url, [flow], connectors=[payments(provider.url)]) as on:
         await settle(on, await open_exception(on), Way.RETRY)
-        assert (await on.until(case_id)).state is CaseState.DONE
-        assert (await on.record(case_id)).actions[0].state is ActionState.DONE
+        assert (await on.until(case_id)).state is CaseState.CANCELLED
+        record = await on.record(case_id)
+    assert (record.actions[0].state, record.steps[0].state) == (ActionState.DONE, StepState.DONE)
+    assert "pay stays as it is: a refund that has been paid is not taken back" in (record.case.waiting_for or "")
     assert len(payments_of(provider, "under-way")) == 1
 
 
@@ -382,15 +385,15 @@ async def test_what_an_abandoned_case_never_sent_ends_and_gives_back_what_it_res
     async with stage(database_url, [flow], connectors=[]) as on:
         await on.until(case_id, CaseState.EXCEPTION)
         assert (await on.record(case_id)).actions[0].state is ActionState.READY
-        exception = await open_exception(on)
-        if doubtful:
-            with pytest.raises(Refused, match="is ready"):
-                await settle(on, exception, Way.ABANDON)
-            return
-        await settle(on, exception, Way.ABANDON, why="paid in cash")
+        await settle(on, await open_exception(on), Way.ABANDON, why="paid in cash")
+        await on.until(case_id, CaseState.EXCEPTION if doubtful else CaseState.CANCELLED)
         record = await on.record(case_id)
+    if doubtful:
+        assert record.actions[0].state is ActionState.READY
+        assert used_up(database_url) >= 2000
+        return
     assert (record.case.state, record.actions[0].state) == (CaseState.CANCELLED, ActionState.FAILED)
-    assert record.actions[0].error == "the case was abandoned: paid in cash"
+    assert record.actions[0].error == "the case was cancelled by rosa: abandoned: paid in cash"
     assert [entry.kind for entry in record.entries].count("action.failed") == 1
     assert used_up(database_url) == 0
 
@@ -478,7 +481,7 @@ async def test_decisions_that_are_too_old_and_actions_past_their_time_are_not_be
         await asyncio.sleep(1.1)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr("interlock.actions.dispatch._STOPPED_PAUSE", timedelta(milliseconds=20))
-            await resume(on.node.writer, on.node.tenant, stopped, who="rosa", why="done")
+            await resume(on.node.writer, on.node.tenant, stopped.id, who="rosa", why="done")
             await on.until(case_id, CaseState.EXCEPTION)
         record = await on.record(case_id)
     assert record.actions[0].state is ActionState.FAILED

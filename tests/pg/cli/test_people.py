@@ -96,6 +96,7 @@ def test_an_exception_is_retried_or_abandoned_with_a_reason(
     assert [one["kind"] for one in again] == ["connector-missing"]
     assert again[0]["id"] != exception
     ended = run("resolve-exception", again[0]["id"], "abandon", "--why", "no bank", "--as", "ana", "--json").document
+    advance()
     assert run("case", ended["case"], "--json").document["case"]["state"] == "cancelled"
     run("resolve-exception", again[0]["id"], "abandon", "--why", "twice", code=5)
     run("resolve-exception", str(uuid4()), "abandon", "--why", "x", code=4)

@@ -1,0 +1,223 @@
+"""A person's answer in place of a step that failed: checked, and recorded as that person's own decision."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, cast
+from uuid import UUID
+
+import msgspec
+
+from interlock.cases.answered import Answered
+from interlock.cases.changed import changed_exposure, changed_source, check_change
+from interlock.cases.driver import decode
+from interlock.cases.ending_store import ANSWER_STEPS, AnsweredStep
+from interlock.cases.journal import Recorded, StepKind, encode
+from interlock.cases.registry import Registered
+from interlock.cases.store import END_QUARANTINES, CaseRow, EndedQuarantine, Quarantined
+from interlock.db.work import Stamp, Write
+from interlock.decisions.decision import Reason, Route
+from interlock.decisions.point import DecisionPoint
+from interlock.decisions.store import ADD_DECISIONS, NewDecision
+from interlock.errors import ContractViolated, NotFound, Refused
+from interlock.ledger.ledger import further_entry
+from interlock.money import Money
+from interlock.oversight.exception import CaseException
+from interlock.oversight.review import Question
+from interlock.oversight.store import ADD_ANSWERED_REVIEWS, AnsweredReview
+
+REASON_CODE = "answered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonsAnswer:
+    """An answer that has been checked.
+
+    Attributes:
+        tenant: Whose.
+        case: The case that could not go on.
+        exception: What it is resolved by.
+        step: The step that failed.
+        value: The answer.
+        who: Whose it is.
+        why: Why, in words.
+        registered: The workflow, for a decision.
+        quarantine: The input that broke its contract, if that is why the step failed.
+    """
+
+    tenant: UUID
+    case: CaseRow
+    exception: CaseException
+    step: Recorded
+    value: Any
+    who: str
+    why: str
+    registered: Registered | None = None
+    quarantine: Quarantined | None = None
+
+    def writes(self, stamp: Stamp) -> list[Write]:
+        """What makes it the result of its step, with the decision and the review that record whose it is."""
+        if self.step.kind is StepKind.STEP:
+            return [self._step(stamp, self.value, None)]
+        return self._decision(stamp)
+
+    def _step(self, stamp: Stamp, result: Any, ref: UUID | None) -> Write:
+        row = AnsweredStep(
+            case_id=self.case.id,
+            run=self.case.run,
+            scope=self.step.scope,
+            ordinal=self.step.ordinal,
+            result=encode(result),
+            ref=ref,
+            at=stamp.now,
+        )
+        return Write(ANSWER_STEPS, row)
+
+    def _decision(self, stamp: Stamp) -> list[Write]:
+        if self.registered is None:
+            raise AssertionError("an answer to a decision was checked with its workflow")
+        point = self.registered.declaration.decisions[self.step.name]
+        source, output = changed_source(point), encode(self.value)
+        exposure = changed_exposure(source, self.value) if source else self.case.exposure
+        decision_id, review_id = stamp.new_id(), stamp.new_id()
+        row = self._row(stamp, self.registered, point, output, exposure, decision_id, review_id)
+        answered = Answered(
+            id=decision_id,
+            rejected=False,
+            amount=str(exposure) if exposure else None,
+            confidence=None,
+            by=f"person:{self.who}",
+            findings=(),
+            answer=self.value,
+        )
+        held = self.quarantine
+        ended = (
+            EndedQuarantine(id=held.id, state="released", resolved_at=stamp.now, resolved_by=self.who) if held else None
+        )
+        return [
+            Write(ADD_DECISIONS, row),
+            Write(ADD_ANSWERED_REVIEWS, self._review(stamp, row, point, review_id)),
+            *([Write(END_QUARANTINES, ended)] if ended else []),
+            self._step(stamp, answered, decision_id),
+            *self._entries(stamp, row, review_id),
+        ]
+
+    def _row(
+        self,
+        stamp: Stamp,
+        registered: Registered,
+        point: DecisionPoint,
+        output: bytes,
+        exposure: Money | None,
+        decision_id: UUID,
+        review_id: UUID,
+    ) -> NewDecision:
+        data = self.quarantine.data if self.quarantine else encode({})
+        why = Reason(code=REASON_CODE, what=f"the step failed, and a person answered: {self.exception.what}"[:500])
+        contract = registered.library.contract(point.output)
+        return NewDecision(
+            id=decision_id,
+            tenant=self.tenant,
+            case_id=self.case.id,
+            workflow=self.case.workflow,
+            point=point.name,
+            key=f"{self.case.id}/{self.case.run}/{self.step.place}",
+            input=data,
+            input_hash=hashlib.sha256(data).digest(),
+            input_contract=None,
+            output=output,
+            output_hash=hashlib.sha256(output).digest(),
+            output_contract=f"{contract.name}@{contract.version}",
+            component="person",
+            component_digest=None,
+            propensity=Decimal(1),
+            attempts=encode([]),
+            confidence=None,
+            confidence_needed=None,
+            exposure_minor=exposure.minor if exposure else None,
+            currency=exposure.currency if exposure else None,
+            findings=encode([]),
+            verdicts=encode([]),
+            reasons=encode([why]),
+            route=Route.REVIEW,
+            review=review_id,
+            evidence=encode({}),
+            cost=Decimal(0),
+            declaration=registered.declaration.digest,
+            took_us=encode({}),
+            valid_until=stamp.now + point.valid_for,
+            decided_at=stamp.now,
+            supersedes=None,
+        )
+
+    def _review(self, stamp: Stamp, row: NewDecision, point: DecisionPoint, review_id: UUID) -> AnsweredReview:
+        data = decode(row.input)
+        question = Question(
+            why=(self.exception.what,),
+            input=cast("dict[str, Any]", data) if isinstance(data, dict) else {},
+            proposal=None,
+            proposed_by="",
+            confidence=None,
+            confidence_needed=None,
+            evidence={},
+            findings=(),
+            output_contract=point.output,
+            choices={"change": "the answer holds, and the case goes on with it"},
+        )
+        return AnsweredReview(
+            id=review_id,
+            tenant=self.tenant,
+            case_id=self.case.id,
+            decision_id=row.id,
+            workflow=self.case.workflow,
+            point=point.name,
+            queue=point.queue.name,
+            question=encode(question),
+            exposure_minor=row.exposure_minor,
+            currency=row.currency,
+            output=row.output or b"",
+            reason_code=REASON_CODE,
+            note=self.why,
+            resolved_by=self.who,
+            at=stamp.now,
+        )
+
+    def _entries(self, stamp: Stamp, row: NewDecision, review_id: UUID) -> Sequence[Write]:
+        taken = further_entry(
+            stamp, self.tenant, "decision.taken", subject=row.id, case_id=self.case.id,
+            point=f"{row.workflow}.{row.point}", component=row.component, input_hash=row.input_hash,
+            output_hash=row.output_hash, declaration=row.declaration, route=row.route, review=review_id,
+            exposure=str(row.exposure) if row.exposure else None,
+        )  # fmt: skip
+        resolved = further_entry(
+            stamp, self.tenant, "review.resolved", subject=review_id, case_id=self.case.id, resolution="change",
+            reason_code=REASON_CODE, who=self.who, decision=row.id,
+        )  # fmt: skip
+        return (taken, resolved)
+
+
+def check_answer(step: Recorded, value: Any, registered: Registered | None) -> None:
+    """Hold an answer to what its step demands: for a decision the point's output contract, and where it says what is
+    at stake.
+
+    Raises:
+        Refused: it is no JSON object where a decision needs one.
+        ContractViolated: it breaks the contract; every violation is named.
+        NotFound: the workflow, or its decision point, is not carried here.
+    """  # noqa: D205 - one thought
+    if step.kind is not StepKind.DECIDE:
+        encode(value)
+        return
+    if registered is None or step.name not in registered.declaration.decisions:
+        raise NotFound(
+            f"the decision point {step.name} is not carried here", todo="ask where the workflow's code is installed"
+        )
+    if not isinstance(value, Mapping):
+        raise Refused("the answer to a decision is a JSON object", where="/value", todo='write {"field": value}')
+    contract = registered.declaration.decisions[step.name].output
+    violations = check_change(registered, step.name)(contract, msgspec.convert(value, dict[str, Any]))
+    if violations:
+        raise ContractViolated(f"the answer breaks {contract}", violations, todo="mend what is named and send it again")
