@@ -1,4 +1,4 @@
-"""A connection that is cut while it is read from fails in the driver's own words, before the driver knows of the cut."""
+"""A connection that is cut while it is read from fails in the driver's own words, before it knows of the cut."""
 
 from __future__ import annotations
 

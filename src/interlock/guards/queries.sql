@@ -132,10 +132,14 @@ order by b.guard, b.currency, b.slot
 for no key update of b
 
 -- name: read_periods
--- The periods of heads that are locked: they change under that lock alone.
-select b.guard, b.currency, b.slot, b.used
+-- The periods of heads that are locked: they change under that lock alone. Row by row (offset 0): the planner takes a
+-- range for a third of the table, and would read all of it for a few sub-slots.
+select p.guard, p.currency, p.slot, p.used
 from json_to_recordset(%(wanted)s::json) as r (guard text, currency text, least text, most text)
-join guard_bucket b on b.guard = r.guard and b.currency = r.currency and b.slot >= r.least and b.slot <= r.most
+cross join lateral (
+  select b.guard, b.currency, b.slot, b.used from guard_bucket b
+  where b.guard = r.guard and b.currency = r.currency and b.slot >= r.least and b.slot <= r.most offset 0
+) p
 
 -- name: caller_buckets
 select b.guard, b.currency, b.slot, b.used
