@@ -1,0 +1,167 @@
+"""Every write fails once, and succeeds once with its answer lost: each case ends the same, with the same books.
+
+A write is a unit of work, named by a kind of ledger entry that it bears. The kinds are gathered from the code, so
+that a new one fails here until a scene makes it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+
+import psycopg
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parent))
+from tests.pg.register import Register
+from tests.pg.stage import Stage, stage
+from writes.cut import Cut, Moment
+from writes.scenes import SCENES, World, plan
+
+import interlock
+from interlock.actions import action as action_rules
+from interlock.sim import SimulatedProvider
+
+SOURCE = Path(interlock.__file__).parent
+KIND = re.compile(r"(case|decision|step|action|review|exception|event|guard|circuit|key|quarantine)\.[a-z_]+")
+BUILT = {
+    "f'action.{finished.state}'": ("action.done", "action.failed", "action.exception"),
+    "f'action.{outcome}'": ("action.transient", "action.permanent", "action.in_doubt"),
+    "f'step.{state}'": ("step.pending", "step.done", "step.failed"),
+}
+"""Kinds that the code puts together."""
+ELSEWHERE = {
+    "action.exception": "it is written with exception.opened, in one unit: tests/pg/actions/test_faults.py",
+    "case.migrated": "a person moves a case at rest to another version: no decision, dispatch, result or review is in it",
+}
+"""Kinds that no scene here makes, and why."""
+KINDS = {kind: name for name, scene in SCENES.items() for kind in scene.writes}
+
+
+def kinds_in_the_code() -> set[str]:
+    """Every kind of ledger entry: constants that look like one, and those that are put together."""
+    found: set[str] = set()
+    for file in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and KIND.fullmatch(node.value):
+                found.add(node.value)
+            elif isinstance(node, ast.JoinedStr) and KIND.match(re.sub(r"\{.*?\}", "x", ast.unparse(node)[2:-1])):
+                found.update(BUILT[ast.unparse(node)])
+    return found
+
+
+def test_every_kind_of_write_is_cut() -> None:
+    found = kinds_in_the_code()
+    assert found - KINDS.keys() - ELSEWHERE.keys() == set()
+    assert KINDS.keys() <= found
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with SimulatedProvider(tmp_path_factory.mktemp("provider") / "book") as provider, Register() as register:
+        yield World(provider, register)
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked again is asked again at once."""
+    monkeypatch.setattr(action_rules, "FIRST_PAUSE", timedelta(milliseconds=5))
+    monkeypatch.setattr("interlock.actions.doubt._LOOK_AGAIN", timedelta(milliseconds=50))
+
+
+class Books(NamedTuple):
+    """What is left of a scene.
+
+    Attributes:
+        cases: Each case's state and conclusion.
+        journal: Each step, with its state.
+        actions: Each action's name and state.
+        entries: The ledger's entries by kind; how often a case waited depends on the moment, and is left out.
+        used: What the limits hold.
+        effects: What is in the provider's book.
+    """
+
+    cases: list[tuple[str, str | None]]
+    journal: list[tuple[str, int, str, str, str]]
+    actions: list[tuple[str, str]]
+    entries: Counter[str]
+    used: int
+    effects: list[tuple[str, str, str]]
+
+
+class Before(NamedTuple):
+    """What was in the books before a scene: entries by kind, and what the limits hold."""
+
+    entries: Counter[str]
+    used: int
+
+
+async def books(on: Stage, world: World, ids: list[UUID], key: str, before: Before) -> Books:
+    """Read all books after a scene."""
+    records = [await on.record(one) for one in ids]
+    entries = _entries(on.node.url) - before.entries
+    del entries["case.waiting"]
+    return Books(
+        cases=[(record.case.state.value, record.case.conclusion) for record in records],
+        journal=sorted((s.scope, s.ordinal, s.kind.value, s.name, s.state.value) for r in records for s in r.steps),
+        actions=[(action.name, action.state.value) for record in records for action in record.actions],
+        entries=entries,
+        used=_used(on.node.url) - before.used,
+        effects=[
+            (entry.kind.value, entry.state.value, entry.key.rpartition(f"/{key}")[2])
+            for entry in world.provider.book()
+            if f"/{key}-" in entry.key
+        ],
+    )
+
+
+def _used(url: str) -> int:
+    with psycopg.connect(url, options="-c search_path=interlock") as admin:
+        found = admin.execute("select coalesce(sum(used), 0)::bigint from guard_bucket where currency <> ''").fetchone()
+    return int(found[0]) if found else 0
+
+
+def _entries(url: str) -> Counter[str]:
+    with psycopg.connect(url, options="-c search_path=interlock") as admin:
+        return Counter(dict(admin.execute("select kind, count(*) from ledger_entry group by kind").fetchall()))
+
+
+async def play(on: Stage, world: World, name: str, key: str, cut: Cut) -> Books:
+    """Play a scene under a cut."""
+    scene = SCENES[name]
+    world.provider.set_faults(plan(scene))
+    before = Before(_entries(on.node.url), _used(on.node.url))
+    with cut:
+        ids = await scene.play(on, world, key)
+    return await books(on, world, list(ids), key, before)
+
+
+@pytest.fixture(scope="module")
+def as_it_is() -> dict[str, Books]:
+    """The books of each scene that was played without a cut."""
+    return {}
+
+
+@pytest.mark.parametrize("moment", Moment, ids=lambda moment: moment.name.lower())
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_write_that_fails_or_whose_answer_is_lost_changes_nothing(
+    database_url: str, tmp_path: Path, world: World, as_it_is: dict[str, Books], kind: str, moment: Moment
+) -> None:
+    name = KINDS[kind]
+    scene = SCENES[name]
+    async with stage(database_url, scene.flows(tmp_path), connectors=scene.connectors(world)) as on:
+        if name not in as_it_is:
+            as_it_is[name] = await play(on, world, name, f"{kind}-whole-{moment.name}", Cut())
+        cut = Cut(kind, moment)
+        found = await play(on, world, name, f"{kind}-cut-{moment.name}", cut)
+    assert cut.struck, f"{kind} was never written"
+    assert found == as_it_is[name]
+    assert all(count == 1 for count in Counter(found.effects).values())
