@@ -40,7 +40,7 @@ BUILT = {
 """Kinds that the code puts together."""
 ELSEWHERE = {
     "action.exception": "it is written with exception.opened, in one unit: tests/pg/actions/test_faults.py",
-    "case.migrated": "a person moves a case at rest to another version: no decision, dispatch, result or review is in it",
+    "case.migrated": "a person moves a case at rest to another version; no decision, dispatch or review is in it",
 }
 """Kinds that no scene here makes, and why."""
 KINDS = {kind: name for name, scene in SCENES.items() for kind in scene.writes}
