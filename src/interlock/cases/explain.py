@@ -164,7 +164,9 @@ def _action(action: Action, attempts: tuple[Attempt, ...]) -> Iterator[str]:
     yield f"{amount}through the connector {action.connector}, domain {action.domain}, key {action.key!r}."
     yield f"Asked for: {_short(msgspec.json.decode(action.payload))}."
     if action.decision_id:
-        yield f"It rests on the decision {action.decision_id}{_age(action)}."
+        yield f"It rests on the decision {action.decision_id}."
+    if action.sent_at and action.decided_at:
+        yield f"That was {(action.sent_at - action.decided_at).total_seconds():.3f} s old when this was sent."
     for attempt in attempts:
         detail = f": {attempt.detail}" if attempt.detail else ""
         ended = attempt.outcome or "no answer was recorded: its worker ended before"
@@ -179,14 +181,6 @@ def _action(action: Action, attempts: tuple[Attempt, ...]) -> Iterator[str]:
         yield f"It must begin by {when(action.deadline)}."
     ended = f" at {when(action.ended_at)}" if action.ended_at else ""
     yield f"State: {action.state}{ended}."
-
-
-def _age(action: Action) -> str:
-    """How old the decision was when it was carried out."""
-    sent = action.sent_at
-    if sent is None or action.decided_at is None:
-        return ""
-    return f", which was {(sent - action.decided_at).total_seconds():.3f} s old when this was sent"
 
 
 def _event(event: OutsideEvent) -> Passage:

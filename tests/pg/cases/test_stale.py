@@ -23,11 +23,13 @@ from interlock.actions.action import ActionState
 from interlock.actions.stale import assumed_of
 from interlock.cases import anew
 from interlock.cases.ages import DECISION_AGES
+from interlock.cases.cancel import cancel_case
 from interlock.cases.case import Case
 from interlock.cases.explain import as_text, explain
 from interlock.cases.record import CaseRecord
 from interlock.cases.registry import Registered
 from interlock.cases.resolve import Way, resolve_exception
+from interlock.cases.rewind_store import RewoundCase
 from interlock.cases.store import CaseState
 from interlock.cases.workflow import Body
 from interlock.db.work import Refusal, Unit
@@ -502,3 +504,30 @@ async def test_a_connector_that_reads_no_such_fact_is_named(
     assert (
         "the settings have no connector 'register', which the fact status is read through" in record.exceptions[0].what
     )
+
+
+async def test_a_case_that_is_cancelled_as_it_would_go_back_ends_and_sends_nothing(
+    database_url: str,
+    tmp_path: Path,
+    provider: SimulatedProvider,
+    register: Register,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    turns.append(lambda: register.vendors.update(Ana={"status": "active", "ceiling": "12.00"}))
+    write = Writer.write
+    flow = fact_flow(to_vendor, tmp_path)
+    async with stage(database_url, [flow], connectors=[payments(provider.url), register.connector]) as on:
+        node = on.node
+
+        async def cancelled_first(writer: Writer, unit: Unit) -> Refusal | None:
+            if any(one.statement is anew.REWIND_CASES for one in _writes_of(unit, writer)):
+                monkeypatch.setattr(Writer, "write", write)
+                (case,) = {one.row.case_id for one in unit.writes if isinstance(one.row, RewoundCase)}
+                await cancel_case(node.database, writer, node.tenant, case, who="rosa", why="no longer wanted")
+            return await write(writer, unit)
+
+        monkeypatch.setattr(Writer, "write", cancelled_first)
+        record = await run(on, "unwanted", CaseState.CANCELLED)
+    assert (record.case.run, len(record.decisions)) == (1, 1)
+    assert [action.state for action in record.actions] == [ActionState.FAILED]
+    assert not paid_under(provider, "unwanted")
