@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import time
 from datetime import timedelta
@@ -50,6 +51,16 @@ async def compute(key: str, count: int) -> str:
     return note(f"held {key}")
 
 
+def match(key: str, seconds: float) -> str:
+    """Match a pattern that backtracks without end against longer and longer texts: no call gives up the lock."""
+    note(f"hold {key}")
+    until, length = time.monotonic() + seconds, 20
+    while time.monotonic() < until:
+        re.match(r"(a+)+$", "a" * length + "b")
+        length += 1
+    return note(f"held {key}")
+
+
 async def holding(case: Case) -> str:
     """Hold for as many seconds as are asked for, then pay."""
     await case.step("hold", hold, case.key, float(case.input["days_since_purchase"]))
@@ -64,6 +75,13 @@ async def blocking(case: Case) -> str:
     return "paid"
 
 
+async def matching(case: Case) -> str:
+    """Match for as many seconds as are asked for, then pay."""
+    await case.step("match", match, case.key, float(case.input["days_since_purchase"]))
+    await case.act("pay", {"to": case.input["customer"], "amount": Money(case.input["amount"], "EUR")}, key=case.key)
+    return "paid"
+
+
 async def computing(case: Case) -> str:
     """Compute, then pay."""
     await case.step("compute", compute, case.key, 10_000_000 * int(case.input["days_since_purchase"]))
@@ -73,7 +91,7 @@ async def computing(case: Case) -> str:
 
 def flows(folder: Path) -> list[Registered]:
     """The workflows, with files in this folder."""
-    return [declared(body, folder, name=body.__name__) for body in (holding, blocking, computing)]
+    return [declared(body, folder, name=body.__name__) for body in (holding, blocking, matching, computing)]
 
 
 async def work(url: str, provider: str, folder: Path, lease_s: float) -> None:

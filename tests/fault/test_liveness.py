@@ -156,11 +156,11 @@ async def test_a_killed_worker_s_cases_go_on_within_a_second(
     assert set(crew.held("held").values()) == {1}
 
 
-@pytest.mark.parametrize("name", ["blocking", "computing"])
+@pytest.mark.parametrize("name", ["blocking", "matching", "computing"])
 async def test_a_worker_behind_one_long_call_keeps_its_case(crew: Crew, name: str) -> None:
     await crew.start(lease_s=2)
     key = f"long-{name}"
-    case_id = await crew.on.submit(name, key=key, days_since_purchase=3 if name == "blocking" else 12)
+    case_id = await crew.on.submit(name, key=key, days_since_purchase=12 if name == "computing" else 3)
     await crew.until(lambda: crew.held()[key] == 1)
     await crew.start(lease_s=2)
     begun = time.monotonic()
@@ -169,12 +169,29 @@ async def test_a_worker_behind_one_long_call_keeps_its_case(crew: Crew, name: st
     assert name == "computing" or time.monotonic() - begun > 1
 
 
+async def test_a_worker_on_a_starved_machine_keeps_its_case(crew: Crew) -> None:
+    """Many processes for each processor, for longer than the lease: late signs of life are signs of life."""
+    await crew.start(lease_s=2)
+    await crew.start(lease_s=2)
+    case_id = await crew.on.submit("holding", key="starved", days_since_purchase=5)
+    await crew.until(lambda: crew.held()["starved"] == 1)
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(8 * (os.cpu_count() or 1))]  # noqa: ASYNC220 - returns at once
+    try:
+        assert await ended_once(crew, case_id, "starved") == 1
+    finally:
+        for process in busy:
+            process.kill()
+        for process in busy:
+            process.wait()
+    assert crew.held() == {"starved": 1}
+
+
 async def test_a_paused_worker_loses_its_case_and_when_it_goes_on_it_begins_anew(crew: Crew, database_url: str) -> None:
     first = await crew.start(lease_s=1.5)
     case_id = await crew.on.submit("holding", key="paused", days_since_purchase=3)
     await crew.until(lambda: crew.held()["paused"] == 1)
-    second = await crew.start(lease_s=15)
     os.killpg(first.pid, signal.SIGSTOP)  # the worker and its heartbeat, as a frozen container
+    second = await crew.start(lease_s=15)
     await crew.until(lambda: any(pid == second.pid and what == "hold" for pid, what, _ in crew.notes()))
     os.killpg(first.pid, signal.SIGCONT)
     assert await ended_once(crew, case_id, "paused") == 2
