@@ -146,7 +146,7 @@ async def test_what_is_refused_uses_nothing_up_and_the_exact_rest_goes(
     refusal = await on.spend(writers[1], on.id(), "4.01")
     assert refusal
     assert refusal.code == "limit"
-    assert refusal.what.startswith("w.pay.per_day has 4.00 EUR left of 10.00 EUR, 4.01 EUR needed; it has room again at ")
+    assert "w.pay.per_day has 4.00 EUR left of 10.00 EUR, 4.01 EUR needed; it has room again at " in refusal.what
     assert refusal.until is not None
     assert refusal.until.time() == time(0)
     assert await on.spend(writers[1], on.id(), "4.00") is None  # the refused one has not used the rate up either
