@@ -45,7 +45,13 @@ _LEEWAY = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class NotAfter(Condition):
-    """The database's clock is not past this moment: a decision's time limit, an action's deadline."""
+    """The database's clock is not past this moment: a decision's time limit, an action's deadline.
+
+    Attributes:
+        moment: Until when.
+        what: What ends then, in words.
+        code: The code of the refusal: ``expired``, or ``stale`` where deciding anew mends it.
+    """
 
     moment: datetime
     what: str
