@@ -168,8 +168,7 @@ def _say_ready(screen: Screen, url: str | None, crew: Crew, secret: str | None) 
     _event(screen, "ready", url=url, workers=len(processes), key=secret, processes=processes)
     if url:
         screen.line(f"listening: {url} (what it offers: {url}/openapi.json)")
-    ids = f" (processes {', '.join(map(str, processes))})" if processes else ""
-    screen.line(f"workers: {len(processes)}{ids}")
+    screen.line(f"workers: {len(processes)}")
     if secret:
         screen.line(f'API key "{FIRST_KEY}", shown this once: {secret}', style="bold")
     screen.line("Ready. Ctrl-C ends it.")
