@@ -12,13 +12,14 @@ from litestar.types import ControllerRouterHandler
 
 from interlock.api.batch import submit_batch
 from interlock.api.call import Call, check_caller, limit_time
+from interlock.api.cancelling import cancel_case
 from interlock.api.cases import explain_case, list_cases, read_case, submit_case, summarise_cases
 from interlock.api.connectors import list_connectors
 from interlock.api.dead_man import authorize, begin_term, end_term, list_terms
 from interlock.api.decisions import decide, read_decision
 from interlock.api.endpoint import MOST_BYTES, Endpoint, says
 from interlock.api.events import send_event, send_event_by_key
-from interlock.api.exceptions import list_exceptions
+from interlock.api.exceptions import list_exceptions, list_groups, resolve_all
 from interlock.api.exceptions import resolve as resolve_exception
 from interlock.api.health import read_health
 from interlock.api.keys import Callers
@@ -39,6 +40,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     summarise_cases,
     read_case,
     explain_case,
+    cancel_case,
     send_event,
     send_event_by_key,
     decide,
@@ -50,6 +52,8 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     resolve_review,
     list_exceptions,
     resolve_exception,
+    list_groups,
+    resolve_all,
     read_limits,
     list_stops,
     read_stop,

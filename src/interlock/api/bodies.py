@@ -9,8 +9,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from interlock.cases.resolve import Way
 from interlock.cases.store import CaseState
+from interlock.cases.ways import Way
 from interlock.oversight.review import Resolution
 
 Key = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -82,11 +82,24 @@ class ResolveExceptionBody(msgspec.Struct, frozen=True, kw_only=True):
     """How an exception is resolved.
 
     Attributes:
-        way: retry, took_effect, no_effect (an action in doubt, after looking into the other side's book) or abandon.
+        way: retry; correct (another input); answer (the result of the step that failed); took_effect, no_effect (an
+            action in doubt, after looking into the other side's book); by_hand (taken back outside); or abandon.
         why: For whoever reads the ledger.
+        value: The corrected input, or the answer; for these ways only.
     """
 
     way: Way
+    why: Why
+    value: Any = None
+
+
+class CancelBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a case is cancelled.
+
+    Attributes:
+        why: For whoever reads the ledger.
+    """
+
     why: Why
 
 

@@ -128,6 +128,10 @@ def record_document(record: CaseRecord) -> CaseRecordDocument:
     return CaseRecordDocument(
         **_heading(record.case),
         input=data,
+        cancel_at=record.case.cancel_at,
+        cancel_by=record.case.cancel_by,
+        cancel_why=record.case.cancel_why,
+        carried=record.carried,
         steps=tuple(map(_step, record.steps)),
         decisions=tuple(map(decision_document, record.decisions)),
         reviews=tuple(map(review_document, record.reviews)),
@@ -208,6 +212,7 @@ def _action(action: Action, attempts: tuple[Attempt, ...]) -> ActionDocument:
         deadline=action.deadline,
         response=embed(action.response),
         error=action.error,
+        undo_of=action.undo_of,
         created_at=action.created_at,
         ended_at=action.ended_at,
         attempts=tuple(

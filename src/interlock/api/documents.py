@@ -363,6 +363,7 @@ class ActionDocument(Document, frozen=True, kw_only=True):
         deadline: When it is given up, if it has not begun.
         response: What the other side answered.
         error: What went wrong.
+        undo_of: The action that it takes back, if it is an undo.
         created_at: When it was intended.
         ended_at: When it ended.
         attempts: Its sendings, in order.
@@ -382,6 +383,7 @@ class ActionDocument(Document, frozen=True, kw_only=True):
     deadline: datetime
     response: Any
     error: str | None
+    undo_of: UUID | None
     created_at: datetime
     ended_at: datetime | None
     attempts: tuple[AttemptDocument, ...]

@@ -37,6 +37,10 @@ class ExceptionDocument(Document, frozen=True, kw_only=True):
         resolved_at: When it was resolved.
         resolved_by: Who resolved it.
         resolution: How.
+        step: The step at which its case stopped, if it was at one.
+        action: The action that it is about, if it is about one.
+        decide_from: From when on somebody may say what became of that action.
+        answer: The value that resolved it, if one did.
     """
 
     id: UUID
@@ -54,6 +58,96 @@ class ExceptionDocument(Document, frozen=True, kw_only=True):
     resolved_at: datetime | None
     resolved_by: str | None
     resolution: str | None
+    step: str | None
+    action: UUID | None
+    decide_from: datetime | None
+    answer: Any
+
+
+class GroupDocument(Document, frozen=True, kw_only=True):
+    """The open exceptions of one cause.
+
+    Attributes:
+        fingerprint: What they have in common.
+        workflow: Of their cases.
+        kind: What kind of fact it is.
+        what: One of them.
+        owner: Who answers for them.
+        priority: The highest of theirs; 0 is the highest.
+        count: How many.
+        exposures: The money at stake, an amount for each currency.
+        oldest: Since when the oldest is open.
+    """
+
+    fingerprint: str
+    workflow: str
+    kind: str
+    what: str
+    owner: str
+    priority: int
+    count: int
+    exposures: tuple[str, ...]
+    oldest: datetime
+
+
+class GroupPage(Document, frozen=True, kw_only=True):
+    """Groups of open exceptions, the highest priority first.
+
+    Attributes:
+        groups: They.
+    """
+
+    groups: tuple[GroupDocument, ...]
+
+
+class MemberDocument(Document, frozen=True, kw_only=True):
+    """What became of one exception of a group.
+
+    Attributes:
+        exception: It.
+        case: Its case.
+        refused: Why it could not be resolved so; null: it is resolved.
+        todo: What to do instead.
+    """
+
+    exception: UUID
+    case: UUID | None
+    refused: str | None
+    todo: str | None
+
+
+class GroupResolved(Document, frozen=True, kw_only=True):
+    """What became of a group.
+
+    Attributes:
+        fingerprint: What they have in common.
+        resolved: How many are resolved.
+        members: Each of them, the oldest first.
+    """
+
+    fingerprint: str
+    resolved: int
+    members: tuple[MemberDocument, ...]
+
+
+class CancellingDocument(Document, frozen=True, kw_only=True):
+    """A case that is being cancelled.
+
+    Attributes:
+        case: The case.
+        cancel_at: Since when.
+        cancel_by: By whose word.
+        cancel_why: Why.
+        new: Whether it is by this word; else an earlier one holds.
+        follow: Where to see what becomes of it.
+    """
+
+    case: UUID
+    cancel_at: datetime
+    cancel_by: str
+    cancel_why: str
+    new: bool
+    follow: str
 
 
 class ExceptionPage(Document, frozen=True, kw_only=True):
@@ -131,6 +225,10 @@ class CaseRecordDocument(CaseDocument, frozen=True, kw_only=True):
 
     Attributes:
         input: Its input; null if it is no JSON and waits in quarantine.
+        cancel_at: Since when it shall end; what it did is taken back first.
+        cancel_by: By whose word.
+        cancel_why: Why.
+        carried: Whether a living worker carries its code; a case that has ended needs none.
         steps: The journal of its current run.
         decisions: In order.
         reviews: In order.
@@ -142,6 +240,10 @@ class CaseRecordDocument(CaseDocument, frozen=True, kw_only=True):
     """
 
     input: Any
+    cancel_at: datetime | None
+    cancel_by: str | None
+    cancel_why: str | None
+    carried: bool
     steps: tuple[StepDocument, ...]
     decisions: tuple[DecisionDocument, ...]
     reviews: tuple[ReviewDocument, ...]

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from interlock.actions.action import Action
 from interlock.actions.store import ACTIONS_OF_CASE, ATTEMPTS_OF_ACTION, Attempt
+from interlock.cases.ending_store import CODE_IS_CARRIED
 from interlock.cases.events import EVENTS_OF_CASE, OutsideEvent
 from interlock.cases.journal import Recorded
-from interlock.cases.store import FIND_CASE, JOURNAL_OF_CASE, QUARANTINES_OF_CASE, CaseRow, Quarantined
+from interlock.cases.store import FIND_CASE, JOURNAL_OF_CASE, QUARANTINES_OF_CASE, CaseRow, CaseState, Quarantined
 from interlock.db.database import Database
 from interlock.decisions.decision import Decision
 from interlock.decisions.store import DECISIONS_OF_CASE
@@ -18,6 +19,8 @@ from interlock.ledger.ledger import ENTRIES_OF_CASE, ReadEntry
 from interlock.oversight.exception import CaseException
 from interlock.oversight.review import Review
 from interlock.oversight.store import EXCEPTIONS_OF_CASE, REVIEWS_OF_CASE
+
+_ENDED = (CaseState.DONE, CaseState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,7 @@ class CaseRecord:
         quarantines: In order.
         events: The outside events that came for it, in order.
         entries: Its ledger entries, in order.
+        carried: Whether a living worker carries its code; what has ended needs none.
     """
 
     case: CaseRow
@@ -47,6 +51,7 @@ class CaseRecord:
     quarantines: tuple[Quarantined, ...]
     events: tuple[OutsideEvent, ...]
     entries: tuple[ReadEntry, ...]
+    carried: bool = True
 
 
 async def read_record(database: Database, tenant: UUID, case_id: UUID) -> CaseRecord:
@@ -76,4 +81,5 @@ async def read_record(database: Database, tenant: UUID, case_id: UUID) -> CaseRe
             quarantines=tuple(await QUARANTINES_OF_CASE.all(connection, mine)),
             events=tuple(await EVENTS_OF_CASE.all(connection, mine)),
             entries=tuple(await ENTRIES_OF_CASE.all(connection, mine)),
+            carried=case.state in _ENDED or bool(await CODE_IS_CARRIED.one(connection, {"code": case.code})),
         )

@@ -45,6 +45,7 @@ from interlock.cases.store import (
     ParkedCase,
     TakenOver,
 )
+from interlock.cases.stranded import tell_stranded
 from interlock.cases.stuck import exception_of
 from interlock.db.signals import Notifier
 from interlock.db.text import storable
@@ -118,6 +119,7 @@ class Worker:
 
     async def __aenter__(self) -> Self:
         await self._begin_heart()
+        await tell_stranded(self._tools.database)
         self._notifier.listen("cases", self._news.set)
         self._loops = [
             asyncio.create_task(_keep_on(self._claim_forever), name="interlock-claim"),

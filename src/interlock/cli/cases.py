@@ -13,6 +13,8 @@ from interlock.cases.ages import DECISION_AGES, DecisionAge
 from interlock.cases.explain import when
 from interlock.cases.record import CaseRecord, read_record
 from interlock.cases.store import COUNT_CASES, LIST_CASES, CaseCount, CaseRow, CaseState
+from interlock.cases.stranded import STRANDED_TODO
+from interlock.cli.cancelling import cancel, migrate
 from interlock.cli.events import event
 from interlock.cli.options import Json, Limit, commands, read_id
 from interlock.cli.rows import as_document
@@ -25,6 +27,8 @@ app = commands()
 group = typer.Typer(name="cases", invoke_without_command=True, rich_markup_mode=None, add_completion=False)
 app.add_typer(group)
 group.command(name="event")(event)
+group.command(name="cancel")(cancel)
+group.command(name="migrate")(migrate)
 
 
 @group.callback()
@@ -118,7 +122,7 @@ def summary(
 def record_document(record: CaseRecord) -> dict[str, Any]:
     """Everything that is recorded of a case, as a JSON document."""
     return {
-        "case": as_document(record.case),
+        "case": as_document(record.case) | {"carried": record.carried},
         "steps": [as_document(step) for step in record.steps],
         "decisions": [as_document(decision) for decision in record.decisions],
         "reviews": [as_document(review) for review in record.reviews],
@@ -142,6 +146,8 @@ def _show_record(screen: Screen, record: CaseRecord) -> None:
             ("key", case.key),
             ("submitted by", case.caller),
             ("state", _state(case)),
+            ("to be cancelled", f"by {case.cancel_by}: {case.cancel_why}" if case.cancel_at else None),
+            ("stranded", None if record.carried else f"no living worker carries its code; {STRANDED_TODO}"),
             ("waits for", case.waiting_for),
             ("wakes at", when(case.wake_at) if case.wake_at else None),
             ("exposure", case.exposure),

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from interlock.cases.store import STRANDED_CASES
+from interlock.cases.stranded import STRANDED_TODO
 from interlock.cli.doctor.check import Check, fail, failed, ok, warn
 from interlock.clock import LARGEST_SKEW
 from interlock.config import Settings
@@ -131,4 +132,4 @@ async def _work(connection: AsyncConnection[Any]) -> list[Check]:
     what = f"no living worker carries the code of {told}"
     if not alive:
         return [*checks, warn("stranded cases", what, "start `interlock up`")]
-    return [*checks, fail("stranded cases", what, "start a worker with the version that they began on, to drain them")]
+    return [*checks, fail("stranded cases", what, STRANDED_TODO)]

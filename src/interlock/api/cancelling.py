@@ -1,0 +1,39 @@
+"""Ending a case before it is done."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from litestar import Response, post
+from litestar.params import FromPath
+
+from interlock.api.bodies import CancelBody
+from interlock.api.call import Call, answer
+from interlock.api.endpoint import Endpoint, says
+from interlock.api.keys import Scope
+from interlock.api.trouble_documents import CancellingDocument
+from interlock.cases.cancel import cancel_case as cancel
+
+
+@post(
+    "/v1/cases/{case_id:uuid}/cancel",
+    opt=says(Endpoint(needs=(Scope.REVIEW,), takes=CancelBody, gives={200: CancellingDocument}, refuses=(404, 409))),
+)
+async def cancel_case(request: Call, case_id: FromPath[UUID]) -> Response[bytes]:
+    """End a case, whatever it is doing: nothing new begins in it, what it did is taken back, then it is cancelled.
+
+    Said twice it is the same, and the first word holds. 409: it has ended.
+    """
+    body = await request.read(CancelBody)
+    node = request.node
+    said = await cancel(node.database, node.writer, request.tenant, case_id, who=request.caller.name, why=body.why)
+    return answer(
+        CancellingDocument(
+            case=case_id,
+            cancel_at=said.at,
+            cancel_by=said.who,
+            cancel_why=said.why,
+            new=said.new,
+            follow=f"/v1/cases/{case_id}",
+        )
+    )
