@@ -199,11 +199,22 @@ def is_remembered(action: Action, abilities: Abilities, now: datetime) -> bool:
         abilities: What its connector can do.
         now: The database's time.
     """
-    if not abilities.honours_keys or action.first_sent_at is None:
-        return abilities.honours_keys
+    until = remembered_until(action, abilities)
+    return abilities.honours_keys and (until is None or now < until)
+
+
+def remembered_until(action: Action, abilities: Abilities) -> datetime | None:
+    """Until when a dispatch may be committed whose request, however late it arrives, still meets its key.
+
+    Args:
+        action: With its times of sending; None for one that was not sent.
+        abilities: What its connector can do.
+    """
+    if action.first_sent_at is None:
+        return None
     patience = action.send_deadline - action.sent_at if action.send_deadline and action.sent_at else timedelta(0)
-    latest = now + patience + (abilities.max_request_life or timedelta(0)) + SAFETY
-    return latest < action.first_sent_at + abilities.key_retention
+    latest = patience + (abilities.max_request_life or timedelta(0)) + SAFETY
+    return action.first_sent_at + abilities.key_retention - latest
 
 
 def is_voidable(action: Action, abilities: Abilities, now: datetime) -> bool:
@@ -262,12 +273,13 @@ def settle_doubt(  # noqa: PLR0911 - one line for each thing that may be done
     if abilities.can_look_up and not absent:
         return Move(NextMove.LOOK_UP, "the other side can be asked by key")
     dead = dead_at(action, abilities)
-    if absent and dead and now >= dead:
+    voidable = is_voidable(action, abilities, now)
+    if absent and dead and now >= dead and not voidable:
         return Move(NextMove.SEND_AGAIN, "it is not there, and no request can be under way any more", cleared=True)
     if is_remembered(action, abilities, now):
         why = "the other side honours the key: sent again, it takes effect once"
         return Move(NextMove.SEND_AGAIN, why, dead if absent else None)
-    if is_voidable(action, abilities, now):
+    if voidable:  # also when nothing can arrive any more: a worker that died may have made the key void, unrecorded
         return Move(NextMove.VOID, "its key can be made void, so that no late request takes effect")
     safe = dead or last_sending(action)
     if now < safe:

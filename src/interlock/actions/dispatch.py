@@ -18,7 +18,7 @@ from uuid import UUID
 
 import msgspec
 
-from interlock.actions.action import Action, ActionState, is_remembered, may_begin
+from interlock.actions.action import Action, ActionState, is_remembered, may_begin, remembered_until
 from interlock.actions.boundary import Boundaries
 from interlock.actions.connector import Connector, Done, InDoubt, Permanent, Sent, Transactional, Transient
 from interlock.actions.dispatch_commit import conditions_of, dispatched, let_go_at, rows_of
@@ -37,11 +37,14 @@ from interlock.db.database import Database
 from interlock.db.work import Condition, Refusal, Stamp, Write
 from interlock.db.writer import Writer
 from interlock.errors import CancelWanted, Fenced, NotFound
+from interlock.guards.gate import NotAfter
 from interlock.guards.limits import OverLimit
 from interlock.guards.spending import refused_outright
 
 _STOPPED_PAUSE = timedelta(seconds=30)  # when the stop ends, the case is woken; see cases/freed.py
 _ROOM_TO_ANSWER = timedelta(seconds=2)
+FORGOTTEN = "forgotten"
+"""The refusal of a dispatch whose key the other side may no longer know."""
 _HELD_UP = ("busy", "circuit")
 
 Outcome = Finished | Later | Stale
@@ -262,6 +265,8 @@ class Dispatcher:
         token = sender_timer.arm(terms.timeout)
         try:
             conditions = conditions_of(action, terms, holder, doubtful=doubtful)
+            if doubtful and (until := remembered_until(action, connector.abilities)):
+                conditions = (*conditions, NotAfter(until, "the other side's memory of the key", FORGOTTEN))
             begun = await self._commit_dispatch(action, terms, holder, conditions)
             return begun if isinstance(begun, Refusal) else (begun, await self._ask(begun, connector))
         finally:
@@ -304,6 +309,8 @@ class Dispatcher:
                 return Later(come_again(refusal.until, now, *ends), refusal.what)
             case "limit" if terms.over_limit is OverLimit.WAIT and refusal.until and may_begin(action, refusal.until):
                 return Later(refusal.until, refusal.what)
+            case "forgotten":
+                return await self._transition.in_doubt(action, holder, refusal.what)
             case "stale" if not doubtful:
                 return stale(action, holder, refusal.what)
             case "limit" | "expired":

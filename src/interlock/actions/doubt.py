@@ -60,6 +60,8 @@ class Settlement:
             move = Move(NextMove.VOID, "no attempt is left, and its key can be made void")
         voided = move.move is NextMove.VOID
         if voided:
+            # Under the fence first: a worker that lost its case makes no key void that its successor uses.
+            action = await self._transition.in_doubt(action, holder, move.why)
             said = await self._ask(action, connector, connector.void)
             if not isinstance(said, Voided):
                 return self._seen(said, action, holder, now)
