@@ -20,10 +20,15 @@ from interlock.cases.record import CaseRecord
 from interlock.cases.store import CaseState, Quarantined
 from interlock.components.component import FiredRule
 from interlock.decisions.decision import Became, ComponentAsked, Decision
+from interlock.ledger.ledger import ReadEntry
 from interlock.oversight.exception import CaseException
-from interlock.oversight.review import Review
+from interlock.oversight.review import Review, ReviewState
 
-
+_TURNS = {
+    "case.cancel_wanted": "Nothing new begins in the case",
+    "case.corrected": "The case began anew",
+    "case.migrated": "The case was moved to other code",
+}
 _SUPERSEDED = ("It no longer held when its action was to begin, and was taken anew.",)
 
 
@@ -67,6 +72,7 @@ def explain(record: CaseRecord) -> tuple[Passage, ...]:
     ]
     told += [_event(event) for event in record.events]
     told += [_exception(exception) for exception in record.exceptions]
+    told += [_turn(entry) for entry in record.entries if entry.kind in _TURNS]
     return (*sorted(told, key=lambda passage: passage.at), _where_it_is(record))
 
 
@@ -152,6 +158,8 @@ def _review(review: Review) -> Passage:
         lines.append(f"{review.resolved_by} decided {how} at {when(review.resolved_at)}.")
         if review.output is not None and review.output != review.proposal:
             lines.append(f"What holds instead: {_short(msgspec.json.decode(review.output))}.")
+    elif review.state is ReviewState.WITHDRAWN:
+        lines.append("It was withdrawn: nobody needs the answer any more.")
     elif review.claimed_by:
         lines.append(f"{review.claimed_by} works on it.")
     else:
@@ -163,6 +171,8 @@ def _action(action: Action, attempts: tuple[Attempt, ...]) -> Iterator[str]:
     amount = f"{action.exposure} " if action.exposure is not None else ""
     yield f"{amount}through the connector {action.connector}, domain {action.domain}, key {action.key!r}."
     yield f"Asked for: {_short(msgspec.json.decode(action.payload))}."
+    if action.undo_of:
+        yield f"It takes the action {action.undo_of} back."
     if action.decision_id:
         yield f"It rests on the decision {action.decision_id}."
     if action.sent_at and action.decided_at:
@@ -198,6 +208,21 @@ def _exception(exception: CaseException) -> Passage:
     return Passage(at=exception.created_at, title=f"Exception ({exception.id})", lines=tuple(lines))
 
 
+def _turn(entry: ReadEntry) -> Passage:
+    """What somebody did with the case as a whole."""
+    told: dict[str, Any] = msgspec.json.decode(entry.body)
+    match entry.kind:
+        case "case.migrated":
+            origin, target = told["origin"], told["target"]
+            versions = f"from {origin['version']} (code {origin['code']}) to {target['version']}"
+            line = f"{told['who']} moved it {versions}: {told['why']}."
+        case "case.corrected":
+            line = f"{told['who']} corrected its input; run {told['run']} began with it."
+        case _:
+            line = f"{told['who']} cancelled it: {told['why']}."
+    return Passage(at=entry.at, title=_TURNS[entry.kind], lines=(line,))
+
+
 def _where_it_is(record: CaseRecord) -> Passage:
     case = record.case
     match case.state:
@@ -208,9 +233,13 @@ def _where_it_is(record: CaseRecord) -> Passage:
             line = f"The case waits for {case.waiting_for}{until}."
         case CaseState.EXCEPTION:
             line = f"The case cannot go on: {case.waiting_for}."
+        case CaseState.CANCELLED:
+            line = f"The case is {case.waiting_for or 'cancelled'}."
         case _:
             line = f"The case is {case.state}."
-    return Passage(at=case.changed_at, title="Where it is", lines=(line,))
+    wanted = f"It is to be cancelled, by {case.cancel_by}: {case.cancel_why}." if case.cancel_at else ""
+    lines = (line, wanted) if wanted and case.state is not CaseState.CANCELLED else (line,)
+    return Passage(at=case.changed_at, title="Where it is", lines=lines)
 
 
 def _short(value: Any, most: int = 400) -> str:
