@@ -14,7 +14,8 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 def row(cause: int, currency: str | None, minor: int, *, members: int = 1, age: int = 0, priority: int = 1) -> CauseRow:
     return CauseRow(
         fingerprint=UUID(int=cause), currency=currency, workflow="flow", kind="k",
-        owner=f"{currency or 'a'}@example.com", what="it", priority=priority, members=members, exposure_minor=minor, oldest=NOW - timedelta(hours=age),
+        owner=f"{currency or 'a'}@example.com", what="it",
+        priority=priority, members=members, exposure_minor=minor, oldest=NOW - timedelta(hours=age),
     )  # fmt: skip
 
 
