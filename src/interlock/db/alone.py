@@ -140,7 +140,7 @@ class Alone:
         except TimeoutError as cause:
             raise _Lost from cause
         except psycopg.OperationalError as cause:
-            if connection.closed or connection.broken or (cause.sqlstate or "08")[:2] in ("08", "57"):
+            if connection.closed or connection.broken or (cause.sqlstate or "08")[:2] in ("08", "53", "57"):
                 raise _Lost from cause
             raise
 

@@ -7,6 +7,7 @@ then answers each. It is durable before anyone is told.
 What can go wrong, and what then happens:
   * A condition does not hold: that unit is refused, the others are written.
   * The database refuses a statement: every unit of the batch runs again alone, so one poisoned unit fails by itself.
+  * The server has no room, on its disk or in its memory: the batch waits for it, as for a server that is away.
   * The connection dies, before the commit or with its answer under way: the batch runs again under the same ids on a
     new connection, once the locks show that the first attempt has ended; units whose ledger entry is found are done.
     The status of a transaction is never asked for: after a server crash a reused id reported a lost transaction as
@@ -41,6 +42,7 @@ LINGER_S = 0.001
 PATIENCE_S = 30.0
 _DEADLOCK_RETRIES = 6
 _UNCLEAR_RETRIES = 3
+_ROOM_S = 0.25
 
 _Waiting = tuple[Unit, "asyncio.Future[Refusal | None]"]
 
@@ -214,7 +216,8 @@ class Writer:
             try:
                 return await self._commit(connection, units, again=any(unit.doubtful for unit in units))
             except psycopg.Error as cause:
-                lost = connection.closed or connection.broken or _is_a_shutdown(cause)
+                full = _lacks_room(cause)
+                lost = connection.closed or connection.broken or full or _is_a_shutdown(cause)
                 await self._disconnect()
                 # whatever the error looks like: a server that goes away says so in many ways, and the commit may stand
                 for unit in units:
@@ -222,6 +225,8 @@ class Writer:
                 unclear += not lost
                 if not lost and (unclear > _UNCLEAR_RETRIES or not _is_the_clients(cause)):
                     raise
+                if full:
+                    await self._await_room(cause, give_up)
             except BaseException:
                 await self._disconnect()
                 raise
@@ -242,6 +247,14 @@ class Writer:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 0.5)
         return self._connection
+
+    async def _await_room(self, cause: psycopg.Error, give_up: float) -> None:
+        if time.monotonic() > give_up:
+            raise DatabaseUnavailable(
+                f"the database has had no room for {self._patience_s:.0f} s: {str(cause).strip()}",
+                todo="give it room; then send it again with the same key: it takes effect once",
+            ) from cause
+        await asyncio.sleep(_ROOM_S)
 
     async def _disconnect(self) -> None:
         """Leave a connection on which something failed.
@@ -288,6 +301,11 @@ def _constraint(cause: psycopg.Error) -> str:
 def _is_the_clients(cause: psycopg.Error) -> bool:
     """Errors that the server did not send: the driver met a connection that was cut before it knew that it was."""
     return isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None
+
+
+def _lacks_room(cause: psycopg.Error) -> bool:
+    """Errors of class 53, insufficient resources: the work is fine, and the server will take it when it has room."""
+    return (cause.sqlstate or "").startswith("53")
 
 
 def _is_a_shutdown(cause: psycopg.Error) -> bool:
