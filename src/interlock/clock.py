@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -21,10 +22,14 @@ _MICROSECOND = timedelta(microseconds=1)
 class Clock:
     """This machine's clock, moved by the offset that the database's showed.
 
-    One per process. ``now`` and ``new_id`` never go back within a process, whatever the machine's clock does.
+    One per process. The machine's wall clock is looked at once; from then on the kernel's clock counts, which nobody
+    can set. So a wall clock that jumps moves nothing here: by a jump forward requests would pass for dead that still
+    live, and after it time would stand still for as long as it had jumped. ``now`` and ``new_id`` never go back within
+    a process, whatever clocks do.
     """
 
     def __init__(self) -> None:
+        self._began_ns = time.time_ns() - _ticks()
         self._offset_ns = 0
         self._last_ns = 0
         self._last_tick = 0
@@ -37,7 +42,7 @@ class Clock:
             ClockSkewed: this machine's clock is more than five minutes off, so its ids would sort into the wrong
                 partition and its deadlines would lie.
         """
-        local_ns = time.time_ns()
+        local_ns = self._local_ns()
         offset_ns = (database - _EPOCH) // _MICROSECOND * 1000 - local_ns
         if abs(offset_ns) > LARGEST_SKEW // _MICROSECOND * 1000:
             local = _moment(local_ns)
@@ -50,7 +55,7 @@ class Clock:
     def now(self) -> datetime:
         """The time in UTC, as the database would say."""
         with self._lock:
-            self._last_ns = max(time.time_ns() + self._offset_ns, self._last_ns)
+            self._last_ns = max(self._local_ns() + self._offset_ns, self._last_ns)
             return _moment(self._last_ns)
 
     def new_id(self) -> UUID:
@@ -60,10 +65,18 @@ class Clock:
         (section 6.2, methods 1 and 3); the other 62 bits are random.
         """
         with self._lock:
-            tick = ((time.time_ns() + self._offset_ns) << _COUNTER_BITS) // 1_000_000
+            tick = ((self._local_ns() + self._offset_ns) << _COUNTER_BITS) // 1_000_000
             self._last_tick = tick = max(tick, self._last_tick + 1)
         milliseconds, fraction = tick >> _COUNTER_BITS, tick & ((1 << _COUNTER_BITS) - 1)
         return UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | secrets.randbits(62))
+
+    def _local_ns(self) -> int:
+        return self._began_ns + _ticks()
+
+
+def _ticks() -> int:
+    """Nanoseconds of a clock that nobody can set; where there is one, of one that goes on while the machine sleeps."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic_ns()
 
 
 def id_time(identifier: UUID) -> datetime:

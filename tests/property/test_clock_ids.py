@@ -15,7 +15,8 @@ from interlock.clock import Clock, first_id, id_time
 _START = 1_790_000_000_000_000_000
 _STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("machine"), st.integers(-10_000_000_000, 10_000_000_000)),  # ns
+        st.tuples(st.just("time"), st.integers(0, 10_000_000_000)),  # ns
+        st.tuples(st.just("wall"), st.integers(-(10**13), 10**13)),  # ns
         st.tuples(st.just("database"), st.integers(-240, 240)),  # s
     ),
     max_size=30,
@@ -24,13 +25,23 @@ _STEPS = st.lists(
 
 @given(_STEPS)
 def test_ids_sort_in_the_order_in_which_they_were_taken(steps: list[tuple[str, int]]) -> None:
-    now = _START
-    clock = Clock()
+    now, wall = _START, _START
+
+    def ticks(*_clock: int) -> int:
+        return now
+
     ids: list[UUID] = []
-    with patch.object(time, "time_ns", lambda: now):
+    with (
+        patch.object(time, "time_ns", lambda: wall),
+        patch.object(time, "clock_gettime_ns", ticks),
+        patch.object(time, "monotonic_ns", ticks),
+    ):
+        clock = Clock()
         for what, amount in steps:
-            if what == "machine":
-                now += amount
+            if what == "time":
+                now, wall = now + amount, wall + amount
+            elif what == "wall":
+                wall += amount
             else:
                 clock.correct(datetime.fromtimestamp(now / 1e9, UTC) + timedelta(seconds=amount))
             ids.extend(clock.new_id() for _ in range(3))

@@ -12,14 +12,24 @@ from interlock.errors import ClockSkewed
 
 
 class Machine:
-    """This machine's clock, set by hand."""
+    """This machine's clocks, set by hand."""
 
     def __init__(self) -> None:
         self.ns = 1_700_000_000_000_000_000
+        self.ticks = 5_000_000_000
 
     def time_ns(self) -> int:
-        """What the machine's clock says."""
+        """What the wall clock says, which anybody can set."""
         return self.ns
+
+    def ticks_ns(self, *_clock: int) -> int:
+        """What the kernel's clock says, which nobody can set."""
+        return self.ticks
+
+    def pass_ns(self, nanoseconds: int) -> None:
+        """Let time pass."""
+        self.ns += nanoseconds
+        self.ticks += nanoseconds
 
     @property
     def moment(self) -> datetime:
@@ -31,6 +41,8 @@ class Machine:
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     by_hand = Machine()
     monkeypatch.setattr(time, "time_ns", by_hand.time_ns)
+    monkeypatch.setattr(time, "clock_gettime_ns", by_hand.ticks_ns)
+    monkeypatch.setattr(time, "monotonic_ns", by_hand.ticks_ns)
     return by_hand
 
 
@@ -39,7 +51,7 @@ def test_time_is_the_databases(machine: Machine) -> None:
     clock.correct(machine.moment + timedelta(seconds=7))
     assert clock.now() == machine.moment + timedelta(seconds=7)
     assert clock.now().tzinfo is UTC
-    machine.ns += 1_000_000_000
+    machine.pass_ns(1_000_000_000)
     assert clock.now() == machine.moment + timedelta(seconds=7)
 
 
@@ -54,6 +66,19 @@ def test_five_minutes_are_the_most(machine: Machine, sign: int) -> None:
 def test_a_time_without_a_zone_corrects_nothing(machine: Machine) -> None:
     with pytest.raises(TypeError):
         Clock().correct(machine.moment.replace(tzinfo=None))
+
+
+@pytest.mark.parametrize("minutes", [-720, -4, 4, 720])
+def test_a_wall_clock_that_jumps_moves_nothing(machine: Machine, minutes: int) -> None:
+    clock = Clock()
+    true = machine.moment + timedelta(seconds=7)
+    clock.correct(true)
+    machine.ns += minutes * 60_000_000_000
+    assert clock.now() == true
+    machine.pass_ns(1_000_000_000)
+    clock.correct(true + timedelta(seconds=1))
+    assert clock.now() == true + timedelta(seconds=1)
+    assert id_time(clock.new_id()) == true + timedelta(seconds=1)
 
 
 def test_time_never_goes_back(machine: Machine) -> None:
@@ -86,7 +111,7 @@ def test_ids_rise_while_time_stands_and_when_it_goes_back(machine: Machine) -> N
 def test_ids_rise_with_the_microsecond(machine: Machine) -> None:
     clock = Clock()
     first = clock.new_id()
-    machine.ns += 1_000
+    machine.pass_ns(1_000)
     second = clock.new_id()
     assert (second.int >> 64) & 0xFFF > (first.int >> 64) & 0xFFF
 
