@@ -14,7 +14,8 @@ from interlock.plain_yaml import Mapping
 from interlock.spelling import meant
 
 ACTION_KEYS = (
-    "connector", "domain", "limits", "over_limit", "timeout", "attempts", "retry", "errors", "deadline", "undo", "rests_on",
+    "connector", "domain", "limits", "over_limit", "timeout", "attempts", "retry", "errors", "deadline", "undo",
+    "rests_on",
 )  # fmt: skip
 UNDO_KEYS = ("none",)
 

@@ -291,7 +291,7 @@ async def test_no_end_shares_a_batch_with_a_cancellation(
     gate = asyncio.Event()
 
     async def together(self: Writer, unit: Unit) -> Refusal | None:
-        ends = "Worker._finish" in repr(unit.build)
+        ends = "CaseRun._finish" in repr(unit.build)
         cancels = any(isinstance(c, HoldsCase) and c.cancels for c in unit.conditions)
         if ends or cancels:
             both.append(unit)

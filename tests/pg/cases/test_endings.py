@@ -187,7 +187,7 @@ async def test_a_case_whose_end_the_database_refuses_becomes_an_exception(
     real = Writer.write
 
     async def refusing(self: Writer, unit: Unit) -> Refusal | None:
-        if "Worker._finish" in repr(unit.build):
+        if "CaseRun._finish" in repr(unit.build):
             raise WorkFailed("the database refused it")
         return await real(self, unit)
 

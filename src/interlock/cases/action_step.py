@@ -1,0 +1,176 @@
+"""The step that acts: it puts an action on record, has it carried out, and records how both ended."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from interlock.actions.action import Action, ActionState, outside_key
+from interlock.actions.intent import Intent
+from interlock.actions.outcome import Finished, Later
+from interlock.actions.stale import Stale
+from interlock.actions.terms import ActionTerms
+from interlock.cases.anew import DecisionStale, key_after_rewind, terms_of_decision
+from interlock.cases.answered import (
+    error_of,
+    failure_of,
+)
+from interlock.cases.driver import Outcome, Park, Thrown, Value
+from interlock.cases.facts import recheck
+from interlock.cases.held import CaseStuck, FirstWrites
+from interlock.cases.journal import Place, Recorded, StepState, encode
+from interlock.cases.recording import Recording
+from interlock.cases.requests import Act
+from interlock.db.gates import HoldsCase, TakesKey, key_digest, short_digest
+from interlock.db.work import Condition, Refusal
+from interlock.errors import (
+    ActionFailed,
+    DossierIncomplete,
+    KeyReused,
+    Violation,
+    WorkflowMisuse,
+)
+from interlock.ledger.ledger import first_entry
+
+
+class ActionSteps(Recording):
+    """Carries out what a workflow asks to be done outside."""
+
+    async def act(self, request: Act, place: Place, recorded: Recorded | None) -> Outcome:
+        """Carry an action out as far as it goes now.
+
+        Raises:
+            WorkflowMisuse: the workflow's file declares no such action.
+            CaseStuck: it cannot go on without a person.
+            DecisionStale: what it rests on holds no more.
+            Fenced: the case belongs to another worker now.
+        """
+        terms = self.held.declaration.actions.get(request.name)
+        if terms is None:
+            known = ", ".join(sorted(self.held.declaration.actions))
+            raise WorkflowMisuse(
+                f"the workflow's file declares no action {request.name!r}", todo=f"it declares {known}"
+            )
+        connector = self.tools.connectors.get(terms.connector)
+        if connector is None:
+            raise CaseStuck(
+                "connector-missing", f"the settings have no connector {terms.connector!r}, which {request.name} needs"
+            )
+        missing = self.held.declaration.dossier.missing()
+        if missing and not connector.abilities.simulated:
+            violations = tuple(Violation(where=part, what="is missing", rule="dossier") for part in missing)
+            problem = DossierIncomplete(
+                f"{self.held.case.workflow} may act on simulated connectors only: it lacks {', '.join(missing)}",
+                violations,
+            )
+            raise CaseStuck(problem.code, problem.what)
+
+        async def fresh(action: Action) -> Stale | Later | Finished | None:
+            return await recheck(self.held, self.tools, action)
+
+        def ending(finished: Finished) -> FirstWrites:
+            return self._ended(request, place, finished, StepState.DONE, finished.response)
+
+        if recorded and recorded.ref:
+            action_id = recorded.ref
+            outcome = await self.tools.dispatcher.carry_out(
+                action_id, connector, terms, self.held.holder, fresh, ending
+            )
+        else:
+            intent = await self._intent(request, place, terms)
+            begun = await self.tools.dispatcher.begin(intent, connector, terms, self.held.holder, fresh, ending)
+            if isinstance(begun, Refusal):
+                return await self._key_is_another_s(request, place, begun, intent.fields["key"])
+            action_id, outcome = begun
+        if isinstance(outcome, Later):
+            return Park(outcome.at, outcome.why, outcome.held_by)
+        if isinstance(outcome, Stale):
+            raise DecisionStale(outcome)
+        return await self._after_action(request, place, action_id, outcome)
+
+    async def _intent(self, request: Act, place: Place, terms: ActionTerms) -> Intent:
+        """What will be recorded of a new action, and its step beside it."""
+        case = self.held.case
+        name = f"{case.workflow}/{request.name}"
+        key = outside_key(case.tenant, name, request.key or f"{case.key}/{case.run}/{place}")
+        if request.key and case.run > 1:
+            key = await key_after_rewind(self.held, self.tools, request.name, key)
+        payload = encode(request.payload)
+        fields = {
+            "tenant": case.tenant,
+            "case_id": case.id,
+            "decision_id": request.decision,
+            "workflow": case.workflow,
+            "name": request.name,
+            "connector": terms.connector,
+            "domain": terms.domain,
+            "key": key,
+            "payload": payload,
+            "exposure_minor": request.amount.minor if request.amount else None,
+            "currency": request.amount.currency if request.amount else None,
+            "valid_until": None,
+            **await terms_of_decision(self.held, self.tools, request, terms),
+            "caller": case.caller,
+        }
+        return Intent(
+            fields=fields,
+            patience=terms.deadline,
+            taken=TakesKey(key_digest(case.tenant, "action", key), short_digest(payload)),
+            step=lambda stamp, action_id: [self.row(request, place, stamp, StepState.PENDING, ref=action_id)],
+        )
+
+    async def _key_is_another_s(self, request: Act, place: Place, refusal: Refusal, key: str) -> Thrown:
+        case = self.held.case
+        reused = KeyReused(
+            f"the action key {key!r} belongs to another action already",
+            holder=str(refusal.holder),
+            where=str(case.id),
+        )
+        await self.record(request, place, failure_of(reused), state=StepState.FAILED)
+        return Thrown(error_of(failure_of(reused)))
+
+    def _ended(
+        self, request: Act, place: Place, finished: Finished, state: StepState, result: Any = None
+    ) -> FirstWrites:
+        """What records in one commit how the action ended and that the step has."""
+        return lambda stamp: [
+            *finished.writes(stamp),
+            *([] if state is StepState.PENDING else [self.row(request, place, stamp, state, result=result)]),
+            first_entry(
+                stamp, self.held.case.tenant, f"action.{finished.state}", subject=finished.ended.id,
+                case_id=self.held.case.id, error=finished.error or None,
+            ),
+        ]  # fmt: skip
+
+    async def _after_action(self, request: Act, place: Place, action_id: UUID, finished: Finished) -> Outcome:
+        """Record in one commit how the action ended and that the step has, unless that is on record."""
+        if finished.recorded:
+            return Value(finished.response)
+        build = partial(self._ended, request, place, finished)
+        if finished.state is ActionState.DONE:
+            await self.write(
+                build(StepState.DONE, finished.response),
+                *_not_the_case(finished.conditions),
+                holds=self.held.recording,
+            )
+            return Value(finished.response)
+        if finished.state is ActionState.EXCEPTION:
+            raise CaseStuck(
+                "action-in-doubt",
+                f"{request.name}: {finished.error}",
+                writes=build(StepState.PENDING, None),
+                conditions=_not_the_case(finished.conditions),
+                action=await self.tools.dispatcher.find(action_id, self.held.case.tenant),
+                place=place,
+            )
+        error = ActionFailed(f"{request.name} had no effect: {finished.error}", where=str(action_id))
+        await self.write(
+            build(StepState.FAILED, failure_of(error)), *_not_the_case(finished.conditions), holds=self.held.recording
+        )
+        return Thrown(error)
+
+
+def _not_the_case(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """The conditions beside the case's own fence, which every write of this file has already."""
+    return tuple(condition for condition in conditions if not isinstance(condition, HoldsCase))
