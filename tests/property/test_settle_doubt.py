@@ -127,7 +127,7 @@ def send(
     )  # fmt: skip
     if sending.paused is not None:
         return after
-    return msgspec.structs.replace(after, state=ActionState.IN_DOUBT, sender_ends_at=let_go_at(before, after))
+    return msgspec.structs.replace(after, state=ActionState.IN_DOUBT, sender_ends_at=let_go_at(before, after, now))
 
 
 @settings(max_examples=800, deadline=None)

@@ -332,7 +332,7 @@ class Dispatcher:
         except Exception as cause:  # noqa: BLE001 - a connector's own failure says nothing about the effect
             return InDoubt(f"the connector failed: {type(cause).__name__}: {cause}", code="connector-failed")
 
-    async def _after(
+    async def _after(  # noqa: PLR0911 - one line for each answer
         self, before: Action | None, action: Action, terms: ActionTerms, holder: Holder, sent: Sent
     ) -> Finished | Later | Action:
         """Go on from an answer.
@@ -342,7 +342,7 @@ class Dispatcher:
         await self._boundaries.note(terms.connector, sent, action.sent_at)
         sent = classed(sent, terms.errors)
         doubtful = not isinstance(sent, Done) and await self._is_doubtful(action, holder, action.attempt - 1)
-        ends = let_go_at(before, action)
+        ends = let_go_at(before, action, self._database.clock.now())
         pause = functools.partial(self._transition.pause, retry=terms.retry)
         match sent:
             case Done(response):

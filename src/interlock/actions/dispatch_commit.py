@@ -87,16 +87,20 @@ def dispatched(action: Action, stamp: Stamp, terms: ActionTerms, holder: Holder,
     )
 
 
-def let_go_at(before: Action | None, after: Action) -> datetime | None:
+def let_go_at(before: Action | None, after: Action, now: datetime) -> datetime | None:
     """From when on nothing of an action is sent, once this process has let go of its latest request.
 
     Args:
         before: As it was before that request was dispatched; None for its first.
         after: As it was dispatched.
+        now: When this process let go; later than the deadline where the connector did not keep it.
     """
-    if before is None or before.attempt == 0 or after.send_deadline is None:
-        return after.send_deadline
-    return max(after.send_deadline, before.sender_ends_at) if before.sender_ends_at else None
+    if after.send_deadline is None:
+        return None
+    mine = max(after.send_deadline, now)
+    if before is None or before.attempt == 0:
+        return mine
+    return max(mine, before.sender_ends_at) if before.sender_ends_at else None
 
 
 def rows_of(stamp: Stamp, after: Action, holder: Holder, *, new: bool = False) -> list[Write]:
