@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test model soak check format bench lock clean
+.PHONY: help demo test model soak chaos check format bench lock clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -29,6 +29,9 @@ model: $(INSTALLED)  ## check the model of dispatch in every order of its steps 
 
 soak: $(INSTALLED)   ## the long forms: two hundred kills, and whatever else takes many minutes
 	$(BIN)/pytest --long -m long -s
+
+chaos: $(INSTALLED)  ## the long form of chaos: 2,000 cases and 10,000 faults of every kind, some ten minutes
+	$(BIN)/pytest --long -s tests/fault/test_chaos.py -k long
 
 check: $(INSTALLED)  ## style, types and the direction of imports
 	$(BIN)/ruff format --check .

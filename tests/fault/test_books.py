@@ -16,7 +16,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from books.audit import Audit, audit
-from books.killer import PAUSED, Killer
+from books.killer import PAUSED, Killer, strikes
 from books.orders import UNKNOWN_PAYEE, Order, make_orders
 from books.people import Reviewer, Submitters
 from books.world import World, look, wait_until
@@ -94,7 +94,7 @@ def test_the_books_are_the_same_whatever_is_killed(course: Course, tmp_path: Pat
 
 def run(world: World, orders: Sequence[Order], course: Course | None) -> tuple[Counter[str], Audit]:
     """Hand everything in, kill, answer the reviews, wait until all is quiet, hand everything in again, and audit."""
-    killer = Killer(world, course.seed if course else 0)
+    killer = Killer(world, strikes(course.seed if course else 0))
     kills = course.kills if course else 0
     with (
         Submitters(world.url, world.key) as submitters,

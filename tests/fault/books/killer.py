@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from random import Random
@@ -39,17 +39,23 @@ _ROUND = (Victim.WORKER, *Victim)
 """Each once, and a worker twice: ten kills and two pauses. The supervisor's own back-off begins anew with each."""
 
 
-def strikes(seed: int) -> Iterator[tuple[float, Victim, str]]:
-    """Without end: how long to wait, whom to strike, and which worker if it is one."""
+def strikes(seed: int, victims: Sequence[str] = _ROUND, longest: float = 1.9) -> Iterator[tuple[float, str, str]]:
+    """Without end: how long to wait, whom to strike, and which worker if it is one.
+
+    Args:
+        seed: All of it follows from it.
+        victims: Each is struck once in a round, in any order.
+        longest: The longest wait, in seconds.
+    """
     random = Random(f"kills {seed}")
     while True:
-        round_ = list(_ROUND)
+        round_ = list(victims)
         random.shuffle(round_)
         for victim in round_:
-            yield random.uniform(0.1, 1.9), victim, random.choice(WORKERS)
+            yield random.uniform(0.1, longest), victim, random.choice(WORKERS)
 
 
-_LEAST = {
+_LEAST: Mapping[str, int] = {
     Victim.WORKER_AND_HEART: 2,
     Victim.WORKER_PAUSED: 2,
     Victim.POSTGRES: 2,
@@ -63,14 +69,14 @@ class Killer:
 
     Args:
         world: Whose processes.
-        seed: Of moments and victims.
+        plan: Of moments and victims.
     """
 
-    def __init__(self, world: World, seed: int) -> None:
+    def __init__(self, world: World, plan: Iterator[tuple[float, str, str]]) -> None:
         self._world = world
-        self._strikes = strikes(seed)
+        self._strikes = plan
         self._stopped: list[tuple[float, list[psutil.Process]]] = []
-        self.counts: Counter[Victim] = Counter()
+        self.counts: Counter[str] = Counter()
 
     @property
     def kills(self) -> int:
@@ -83,7 +89,7 @@ class Killer:
         self.rest(pause)
         until = time.monotonic() + _FIND_S
         while time.monotonic() < until:
-            if self._hit(victim, worker):
+            if self.hit(victim, worker):
                 self.counts[victim] += 1
                 self._world.note(f"{victim} ({worker})" if "worker" in victim or "heart" in victim else str(victim))
                 break
@@ -96,7 +102,7 @@ class Killer:
         """Strike nobody for so long; bring back who is gone, let go on who was paused long enough."""
         until = time.monotonic() + seconds
         while True:
-            self._go_on(time.monotonic())
+            self.go_on(time.monotonic())
             self._world.revive()
             if time.monotonic() >= until:
                 return
@@ -104,9 +110,10 @@ class Killer:
 
     def end(self) -> None:
         """Let everybody go on."""
-        self._go_on(float("inf"))
+        self.go_on(float("inf"))
 
-    def _go_on(self, now: float) -> None:
+    def go_on(self, now: float) -> None:
+        """Let those go on whose time has come."""
         for end, processes in [one for one in self._stopped if one[0] <= now]:
             self._stopped.remove((end, processes))
             for process in processes:
@@ -114,7 +121,7 @@ class Killer:
                     process.send_signal(signal.SIGCONT)
             self._world.note("the paused go on")
 
-    def _hit(self, victim: Victim, worker: str) -> bool:
+    def hit(self, victim: str, worker: str) -> bool:
         """Strike; False when not all that belong to the victim live at this moment."""
         if victim is Victim.PROVIDER:
             self._world.provider.kill()
@@ -122,11 +129,11 @@ class Killer:
         found = self._members(victim, worker)
         if len(found) < _LEAST.get(victim, 1):
             return False
-        return self._pause(found) if victim in PAUSED else kill_all(found) == len(found)
+        return self.pause(found) if victim in PAUSED else kill_all(found) == len(found)
 
-    def _members(self, victim: Victim, worker: str) -> list[psutil.Process]:
+    def _members(self, victim: str, worker: str) -> list[psutil.Process]:
         world = self._world
-        find: dict[Victim, Callable[[], list[psutil.Process]]] = {
+        find: dict[str, Callable[[], list[psutil.Process]]] = {
             Victim.WORKER: lambda: world.processes(worker),
             Victim.WORKER_AND_HEART: lambda: [*world.heart(worker), *world.processes(worker)],
             Victim.HEART: lambda: world.heart(worker),
@@ -140,9 +147,10 @@ class Killer:
         }
         return find[victim]()
 
-    def _pause(self, processes: list[psutil.Process]) -> bool:
+    def pause(self, processes: list[psutil.Process], seconds: float = PAUSE_S) -> bool:
+        """Stop these for so long; whether there are any."""
         with suppress(psutil.NoSuchProcess):
             for process in processes:
                 process.suspend()
-        self._stopped.append((time.monotonic() + PAUSE_S, processes))
+        self._stopped.append((time.monotonic() + seconds, processes))
         return bool(processes)

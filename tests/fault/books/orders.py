@@ -57,7 +57,7 @@ def make_orders(seed: int, refunds: int, receipts: int) -> list[Order]:
 
 def _refund(random: Random, key: str) -> Order:
     draw = random.random()
-    customer, days, amount = f"customer-{random.randrange(40):02d}", random.randrange(31), _euros(random, 1, 1000)
+    customer, days, amount = f"customer-{random.randrange(40):02d}", random.randrange(31), euros(random, 1, 1000)
     if draw < 0.05:  # the shop's rules say no
         return _order(key, customer, amount, days + 31)
     if draw < 0.09:  # the provider says no
@@ -65,7 +65,7 @@ def _refund(random: Random, key: str) -> Order:
     if draw < 0.12:  # breaks the contract
         return Order(workflow=REFUNDS, key=key, body={"customer": customer, "amount": "a lot"})
     if draw < 0.20:  # large: a person agrees, or says no
-        amount = _euros(random, 10_000, 11_000)
+        amount = euros(random, 10_000, 11_000)
         if random.random() < 0.5:
             answer = {"resolution": "reject", "reason_code": "suspicious"}
             return _order(key, customer, amount, days, answer=answer)
@@ -74,7 +74,8 @@ def _refund(random: Random, key: str) -> Order:
     return _order(key, customer, amount, days, paid=True)
 
 
-def _euros(random: Random, least: int, most: int) -> str:
+def euros(random: Random, least: int, most: int) -> str:
+    """An amount from so many cents up to, and without, so many."""
     return f"{Decimal(random.randrange(least, most)) / 100:.2f}"
 
 

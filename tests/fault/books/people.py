@@ -146,9 +146,10 @@ class Reviewer:
                     answers = {case: self._answers[key] for key, case in [*self._taken.cases.items()]}
                     for review in client.reviews(limit=200):
                         if review.case is not None and review.case in answers:
-                            self._answer(client, review, answers[review.case])
+                            self.answer(client, review, answers[review.case])
 
-    def _answer(self, client: Client, review: ReviewDocument, answers: Mapping[str, Mapping[str, object]]) -> None:
+    def answer(self, client: Client, review: ReviewDocument, answers: Mapping[str, Mapping[str, object]]) -> None:
+        """Resolve one review."""
         try:
             client.claim(review.id)
             client.resolve(review.id, **answers.get(review.point, _NO))  # type: ignore[arg-type] - as the orders say

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -80,6 +80,8 @@ match = {{payment = "{{payment}}"}}
 class World:
     """An installation in a folder; entering starts it, leaving ends every process of it.
 
+    What it is made of, ``settings``, ``providers`` and ``spawn``, others override.
+
     Args:
         folder: For settings, logs and the provider's book.
         data_dir: Where the database is.
@@ -92,6 +94,8 @@ class World:
     Attributes:
         timeline: What happened, in order.
         provider_wanted: Whether ``revive`` starts the provider when it is gone.
+        provider: The provider.
+        code: Where the workflows' modules are.
     """
 
     def __init__(
@@ -111,6 +115,7 @@ class World:
         self.timeline: list[str] = []
         self.provider_wanted = True
         self.provider = SimulatedProvider(folder / "book", faults=plan)
+        self.code = REPOSITORY / "examples" / "refunds"
         self._circuit_failures = circuit_failures
         self._layout = Layout(data_dir / "postgres")
         self._data_dir = data_dir
@@ -123,10 +128,14 @@ class World:
         """Where the API listens; the same after each restart."""
         return f"http://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> Self:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.provider.start()
-        settings = _SETTINGS.format(
+    @property
+    def providers(self) -> tuple[SimulatedProvider, ...]:
+        """Every provider."""
+        return (self.provider,)
+
+    def settings(self) -> str:
+        """The text of interlock.toml; the providers run."""
+        return _SETTINGS.format(
             data_dir=self._data_dir,
             tenant=self.tenant,
             workflows=json.dumps(WORKFLOWS),
@@ -135,7 +144,12 @@ class World:
             provider=self.provider.url,
             circuit_failures=self._circuit_failures,
         )
-        (self.folder / "interlock.toml").write_text(settings, encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for provider in self.providers:
+            provider.start()
+        (self.folder / "interlock.toml").write_text(self.settings(), encoding="utf-8")
         try:
             self.revive()
             self._await_key()
@@ -165,9 +179,9 @@ class World:
                 last = self._log(f"{name} errors").read_text(errors="replace").strip().splitlines()[-3:]
                 self.note(f"{name} ended by itself with {process.returncode}: {' '.join(last)}")
                 assert process.returncode != ConfigInvalid.exit_code, self.words()
-            self._running[name] = self._spawn(name)
-        if self.provider_wanted:
-            self.provider.start()
+            self._running[name] = self.spawn(name)
+        for provider in self.providers if self.provider_wanted else ():
+            provider.start()
 
     def want(self, *names: str) -> None:
         """Say which processes shall run from now on, beside those that run; ``revive`` starts them."""
@@ -224,17 +238,37 @@ class World:
         """The timeline as text."""
         return "\n".join(self.timeline)
 
-    def _spawn(self, name: str) -> subprocess.Popen[bytes]:
-        paths = [str(REPOSITORY / "examples" / "refunds"), *filter(None, [os.environ.get("PYTHONPATH")])]
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("INTERLOCK_")}
+    def spawn(self, name: str) -> subprocess.Popen[bytes]:
+        """Start the process of that name."""
         roles = {SERVER: ["--workers", "0"]}
         command = [sys.executable, str(Path(__file__).with_name("process.py")), str(os.getpid()), "up", "--json"]
+        command += roles.get(name, ["--no-api", "--workers", "1"])
+        return self.run(name, command)
+
+    def run(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        *,
+        stdin: int = subprocess.DEVNULL,
+    ) -> subprocess.Popen[bytes]:
+        """Start a command in this folder, under the name by which its log is found.
+
+        Args:
+            name: The process's.
+            command: What to run.
+            environment: More of it.
+            stdin: Where its input comes from.
+        """
+        paths = [str(self.code), *filter(None, [os.environ.get("PYTHONPATH")])]
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("INTERLOCK_")}
         with self._log(name).open("ab") as log, self._log(f"{name} errors").open("ab") as errors:
             return subprocess.Popen(
-                [*command, *roles.get(name, ["--no-api", "--workers", "1"])],
+                command,
                 cwd=self.folder,
-                env=inherited | {"PYTHONPATH": os.pathsep.join(paths)},
-                stdin=subprocess.DEVNULL,
+                env=inherited | {"PYTHONPATH": os.pathsep.join(paths)} | dict(environment or {}),
+                stdin=stdin,
                 stdout=log,
                 stderr=errors,
             )
@@ -260,7 +294,8 @@ class World:
         kill_all(hearts)
         for process in self._running.values():
             process.wait()
-        self.provider.stop()
+        for provider in self.providers:
+            provider.stop()
 
 
 def _command(process: psutil.Process) -> list[str]:
