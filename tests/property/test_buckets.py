@@ -317,3 +317,18 @@ def test_a_sum_that_comes_to_its_share_raises_one_alarm_and_lets_nothing_more_th
     assert later.draw(UUID(int=3), [draw(1)], [], T0) is None  # resumed by a person: it goes on
     assert later.alarms == {}
     assert books.draw(UUID(int=4), [Draw("w.refund.per_day", "EUR", "", per_day("UTC"), 1, 100)], [], T0) is None
+
+
+def test_of_two_shares_that_are_reached_at_once_the_one_that_stops_longer_stands() -> None:
+    def draw(name: str, pause: timedelta | None) -> Draw:
+        return Draw(name, "EUR", "", per_day("UTC"), 80, 100, stops_at=80, stops="action:w.pay", pause=pause)
+
+    hour, day = timedelta(hours=1), timedelta(days=1)
+    for pauses, stops in (([hour, day], T0 + day), ([day, hour], T0 + day), ([hour, None], None), ([None, hour], None)):
+        books = Books()
+        draws = [draw(f"w.pay.{number}", pause) for number, pause in enumerate(pauses)]
+        assert books.draw(UUID(int=1), draws, [], T0) is None
+        assert books.alarms["action:w.pay"].until == stops
+        refusal = books.draw(UUID(int=2), [draw("w.pay.2", None)], [], T0)
+        assert refusal is not None
+        assert refusal.until == stops

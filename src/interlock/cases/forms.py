@@ -89,6 +89,13 @@ def _duration(place: Place) -> timedelta:
     return duration
 
 
+def _pause(place: Place) -> timedelta | None:
+    span = _duration(place)
+    if span < timedelta(seconds=1):
+        raise Refused(f"{place.text()} is shorter than a second", todo="stop for a second or more, as in 1h")
+    return span
+
+
 def _money(place: Place) -> Money:
     money = Money.parse(place.text())
     if money.minor <= 0:
@@ -184,6 +191,8 @@ NUMBER = Form("number", _number, Decimal(0))
 CONFIDENCE = Form("confidence", _confidence, 1.0)
 COUNT = Form("count", _count, 1)
 DURATION = Form("duration", _duration, timedelta(seconds=1))
+PAUSE = Form[timedelta | None]("pause", _pause, None)
+"""How long something is stopped: a second or more."""
 MONEY = Form[Money | None]("money", _money, None)
 USD = Form("cost", _usd, Decimal(0))
 COMPONENT = Form("component", _component, ComponentRef(Kind.PERSON, "person"))

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from interlock.cases.forms import COUNT, DURATION, MONEY, PERCENT, RATE
+from interlock.cases.forms import COUNT, DURATION, MONEY, PAUSE, PERCENT, RATE
 from interlock.cases.sections import Form, Place, Section
 from interlock.durations import parse_duration
 from interlock.errors import Refused
 from interlock.guards.limits import CaseBudget, Counts, CountWindow, Limits, StopAt, Window
 from interlock.guards.span import LEAST_SPAN, Whose, sliding
+from interlock.plain_yaml import Mapping as Written
 
 T = TypeVar("T")
 
@@ -29,6 +30,7 @@ LIMIT_KEYS = (
     "stop_at",
 )
 COUNT_KEYS = ("per_case", "per_caller", "per_hour", "per_day", "per_month", "windows")
+STOP_KEYS = ("share", "for")
 CASE_BUDGET_KEYS = ("money", "attempts", "time")
 NO_CASE_BUDGET = CaseBudget()
 
@@ -67,7 +69,7 @@ def read_limits(place: Place, time_zone: str, budget: CaseBudget) -> Limits:
         count=section.may("count", counts, Counts()),
         rate=section.may("rate", RATE, None),
         rate_per_caller=section.may("rate_per_caller", RATE, None),
-        stop_at=tuple(StopAt(name, at.take(PERCENT)) for name, at in section.may("stop_at", _ENTRIES, ())),
+        stop_at=tuple(_stop_at(name, at) for name, at in section.may("stop_at", _ENTRIES, ())),
         time_zone=time_zone or "UTC",
     )
     if not any(section.at(key) for key in LIMIT_KEYS if key != "stop_at"):
@@ -113,6 +115,15 @@ def _counts(place: Place, time_zone: str) -> Counts:
     lengths = {sliding(window.span).name: (window.span, window.most) for window in counts.windows}
     _check_order(place, counts.named, lengths)
     return counts
+
+
+def _stop_at(name: str, place: Place) -> StopAt:
+    """The short form ``80%``, or with the time after which the action goes on by itself."""
+    if not isinstance(place.node, Written):
+        return StopAt(name, place.take(PERCENT))
+    section = Section(place, STOP_KEYS)
+    share = section.need("share", PERCENT, "write the share, as in share: 80%")
+    return StopAt(name, share, section.may("for", PAUSE, None))
 
 
 def _windows(section: Section, form: Form[T]) -> tuple[tuple[timedelta, T], ...]:

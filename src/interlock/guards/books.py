@@ -37,10 +37,12 @@ class Alarm:
     Attributes:
         scope: What stops.
         why: In a sentence.
+        until: When it goes on by itself; None: when a person resumes it.
     """
 
     scope: str
     why: str
+    until: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -89,7 +91,7 @@ class Books:
         new = [draw for draw in draws if draw.each_attempt or draw.guard not in holds]
         alarm = next((self.alarms[draw.stops] for draw in new if draw.stops in self.alarms), None)
         if alarm:
-            return Refusal("stopped", f"{alarm.scope} was stopped: {alarm.why}")
+            return Refusal("stopped", f"{alarm.scope} was stopped: {alarm.why}", until=alarm.until)
         refusal = self._refuse(new, now)
         if refusal:
             return refusal
@@ -117,7 +119,13 @@ class Books:
         if spent < draw.stops_at <= spent + draw.amount:
             held = f"{draw.shown(spent + draw.amount)} of {draw.shown(draw.most)}"
             why = f"{draw.guard} holds {held}, the share at which it stops by itself"
-            self.alarms.setdefault(draw.stops, Alarm(draw.stops, why))
+            self._raise(Alarm(draw.stops, why, now + draw.pause if draw.pause else None))
+
+    def _raise(self, alarm: Alarm) -> None:
+        """Of two shares that are reached at once, the one that stops longer stands."""
+        known = self.alarms.get(alarm.scope)
+        if known is None or (known.until and (alarm.until is None or alarm.until > known.until)):
+            self.alarms[alarm.scope] = alarm
 
     def _refuse(self, draws: Iterable[Draw], now: datetime) -> Refusal | None:
         """Every limit that would be passed, and when all of them have room, if time makes room in all."""

@@ -50,6 +50,7 @@ class Draw:
             had no effect is given back.
         stops_at: The sum that stops what it is for; 0: none does.
         stops: The scope that is then stopped.
+        pause: For how long; None: until a person resumes it.
     """
 
     guard: str
@@ -61,6 +62,7 @@ class Draw:
     each_attempt: bool = False
     stops_at: int = 0
     stops: str = ""
+    pause: timedelta | None = None
 
     @property
     def head(self) -> BucketKey:

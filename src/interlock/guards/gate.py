@@ -285,12 +285,13 @@ def _stop(batch: Batch, unit: Unit, alarm: Alarm) -> None:
         scope=alarm.scope,
         who=STOPS_BY_ITSELF,
         why=alarm.why,
-        until=None,
+        until=alarm.until,
         created_at=batch.now,
     )
     entry = further_entry(
-        unit.stamp, unit.tenant, "guard.stopped", subject=stop.id, scope=stop.scope, who=stop.who, why=stop.why
-    )
+        unit.stamp, unit.tenant, "guard.stopped", subject=stop.id, scope=stop.scope, who=stop.who, why=stop.why,
+        until=stop.until,
+    )  # fmt: skip
     batch.write_first(unit.tenant, ADD_STOPS, [stop])
     batch.write_first(unit.tenant, ADD_ENTRIES, [entry.row])
 

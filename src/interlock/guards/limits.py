@@ -74,15 +74,17 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StopAt(msgspec.Struct, frozen=True):
-    """The share of a limit at which its action stops by itself, until a person resumes it.
+    """The share of a limit at which its action stops by itself.
 
     Attributes:
         name: The limit's name, as of ``Allowance``.
         percent: From 1 to 100.
+        pause: How long it stops; None: until a person resumes it.
     """
 
     name: str
     percent: int
+    pause: timedelta | None = None
 
 
 class Allowance(msgspec.Struct, frozen=True):
@@ -94,6 +96,7 @@ class Allowance(msgspec.Struct, frozen=True):
         most: The largest sum: minor units, or a count.
         currency: Of the sum; empty for a count.
         stops_at: The sum that stops the action; 0: none does.
+        pause: For how long; None: until a person resumes it.
     """
 
     name: str
@@ -101,6 +104,7 @@ class Allowance(msgspec.Struct, frozen=True):
     most: int
     currency: str
     stops_at: int = 0
+    pause: timedelta | None = None
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,10 +171,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         counts += [(sliding(window.span), window.most) for window in self.count.windows]
         known = [(span.name, span, most.minor, most.currency) for span, most in money]
         known += [(f"count.{span.name}", span, most, "") for span, most in counts]
-        percents = {one.name: one.percent for one in self.stop_at}
+        stops = {one.name: one for one in self.stop_at}
+        never = StopAt("", 0)
         return tuple(
-            Allowance(name, span, most, currency, -(-most * percents.get(name, 0) // 100))
+            Allowance(name, span, most, currency, -(-most * at.percent // 100), at.pause)
             for name, span, most, currency in known
+            for at in (stops.get(name, never),)
         )
 
     @property

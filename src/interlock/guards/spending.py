@@ -84,7 +84,7 @@ def draws_of(limits: Limits, *, guard: str, case_id: str, caller: str, amount: M
         owner, scope = owners[allowance.span.whose], f"action:{guard}"
         return Draw(
             name, allowance.currency, owner, allowance.span, size, allowance.most,
-            stops_at=allowance.stops_at, stops=scope if allowance.stops_at else "",
+            stops_at=allowance.stops_at, stops=scope if allowance.stops_at else "", pause=allowance.pause,
         )  # fmt: skip
 
     currency = amount.currency if amount is not None else ""

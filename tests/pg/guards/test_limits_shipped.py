@@ -251,6 +251,26 @@ async def test_at_its_share_of_a_limit_an_action_stops_by_itself_until_a_person_
     assert paid(provider, "share-") == 3
 
 
+async def test_at_its_share_of_a_limit_an_action_may_also_pause(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider, admin: Admin
+) -> None:
+    flow = declared(pay, tmp_path, limits="per_day: 100 EUR, stop_at: {per_day: {share: 20%, for: 1h}}")
+    async with stage(database_url, [flow], connectors=[payments(provider.url)]) as on:
+        assert (await on.until(await on.submit(key="pause-1"))).state is CaseState.DONE
+        node = on.node
+        (paused,) = await list_stops(node.database, node.tenant)
+        assert (paused.scope, paused.who) == ("action:pay.pay", "interlock")
+        assert paused.until is not None
+        assert timedelta(minutes=59) < paused.until - paused.created_at < timedelta(minutes=61)
+        second = await on.submit(key="pause-2")
+        await on.until(second, CaseState.WAITING)
+        admin.execute("update stop set until = now()")  # an hour later
+        assert (await on.until(second)).state is CaseState.DONE  # by itself
+        (told,) = admin.execute("select body from ledger_entry where kind = 'guard.stopped'").fetchall()
+        assert datetime.fromisoformat(json.loads(told[0])["until"]) == paused.until
+    assert paid(provider, "pause-") == 2
+
+
 def test_a_workflow_that_is_not_there_is_said(tmp_path: Path) -> None:
     flow = declared(pay, tmp_path)
     assert [one.action for one in limited([flow.declaration], "pay")] == ["", "pay"]
