@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,10 +40,14 @@ from interlock.guards.gate import GuardGate
 from interlock.guards.stop_gate import StopGate
 from interlock.guards.stop_watch import StopWatch
 from interlock.guards.stops import installation_stop_gate, stop_state_gate
+from interlock.oversight.escalate import escalate
+from interlock.oversight.escalation import EscalationRule
 from interlock.oversight.store import exception_gate, review_gate
 
 LEAST_PARTITIONS = 3
 PARTITION_UPKEEP_S = 3600.0
+ESCALATION_UPKEEP_S = 5.0
+"""How often a process measures what the workflows' files tolerate."""
 log = logging.getLogger("interlock.node")
 
 
@@ -146,6 +150,10 @@ async def open_node(settings: Settings, *, registry: Registry | None = None) -> 
         notifier = await stack.enter_async_context(Notifier(url))
         circuits = CircuitGate()
         writer = await stack.enter_async_context(Writer(url, database.clock, gates(circuits), notifier))
+        rules = [rule for entry in known.all for rule in entry.declaration.escalation]
+        if rules:
+            escalating = asyncio.create_task(_keep_escalating(database, writer, rules), name="interlock-escalation")
+            stack.push_async_callback(_end, escalating)
         alone = await stack.enter_async_context(Alone(url, database.clock, gates(circuits), notifier))
         watch = await stack.enter_async_context(StopWatch(database, notifier))
         connectors: dict[str, Connector] = {}
@@ -178,3 +186,19 @@ async def _keep_partitions(database: Database) -> None:
                 log.info("made %s partitions for the coming months", made)
         except (InterlockError, psycopg.Error) as cause:
             log.warning("partitions could not be made, trying again later: %s", cause)
+
+
+async def _keep_escalating(database: Database, writer: Writer, rules: Sequence[EscalationRule]) -> None:
+    """Measure what the workflows' files tolerate, and do what they say: no person has to be awake for it."""
+    # The pool waits by wait_for, which in Python 3.11 can swallow a cancellation; the request for it still counts.
+    while (task := asyncio.current_task()) and not task.cancelling():
+        await asyncio.sleep(ESCALATION_UPKEEP_S)
+        try:
+            await escalate(database, writer, rules)
+        except (InterlockError, psycopg.Error) as cause:
+            log.warning("tolerances could not be measured, trying again soon: %s", cause)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -31,16 +31,22 @@ from interlock.actions import action as action_rules
 from interlock.sim import SimulatedProvider
 
 SOURCE = Path(interlock.__file__).parent
-KIND = re.compile(r"(case|decision|step|action|review|exception|event|guard|circuit|key|quarantine)\.[a-z_]+")
+KIND = re.compile(
+    r"(case|decision|step|action|review|exception|event|guard|circuit|key|quarantine|escalation)\.[a-z_]+"
+)
 BUILT = {
     "f'action.{finished.state}'": ("action.done", "action.failed", "action.exception"),
     "f'action.{outcome}'": ("action.transient", "action.permanent", "action.in_doubt"),
+    "f'escalation.{turn.state}'": ("escalation.fired", "escalation.watched", "escalation.cleared"),
     "f'step.{state}'": ("step.pending", "step.done", "step.failed"),
 }
 """Kinds that the code puts together."""
 ELSEWHERE = {
     "action.exception": "it is written with exception.opened, in one unit: tests/pg/actions/test_faults.py",
     "case.migrated": "a person moves a case at rest to another version; no decision, dispatch or review is in it",
+    "escalation.fired": "what a process measures by itself; cut in tests/fault/test_escalation_writes.py",
+    "escalation.watched": "as escalation.fired",
+    "escalation.cleared": "as escalation.fired",
 }
 """Kinds that no scene here makes, and why."""
 KINDS = {kind: name for name, scene in SCENES.items() for kind in scene.writes}

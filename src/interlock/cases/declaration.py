@@ -19,23 +19,32 @@ from interlock.cases.action_entry import ACTION_KEYS, UNDO_KEYS, check_rests_on,
 from interlock.cases.dossier import Dossier
 from interlock.cases.dossier_entry import BASELINE_KEYS, DOSSIER_KEYS, SUCCESS_KEYS, WRONG_KEYS, read_dossier
 from interlock.cases.ending_entry import ROUTE_KEYS, ExceptionRoute, OnFailure, read_on_failure, read_routes
+from interlock.cases.escalation_entry import ESCALATION_KEYS, read_escalation
 from interlock.cases.event_entry import EVENT_KEYS, EventTerms, read_event_terms
 from interlock.cases.fact_entry import FACT_KEYS, FactTerms, read_fact_terms
 from interlock.cases.failure_entry import ERROR_KEYS, RETRY_KEYS
 from interlock.cases.forms import CONTRACT, NAME, NAME_PATTERN, TIME_ZONE
-from interlock.cases.limits_entry import CASE_BUDGET_KEYS, COUNT_KEYS, LIMIT_KEYS, NO_CASE_BUDGET, read_case_budget
+from interlock.cases.limits_entry import (
+    CASE_BUDGET_KEYS,
+    COUNT_KEYS,
+    LIMIT_KEYS,
+    NO_CASE_BUDGET,
+    STOP_KEYS,
+    read_case_budget,
+)
 from interlock.cases.point_entry import BAND_KEYS, BUDGET_KEYS, POINT_KEYS, QUEUE_KEYS, read_point
 from interlock.cases.sections import Findings, Form, Place, Section
 from interlock.decisions.point import DecisionPoint, QueueTerms
 from interlock.errors import DeclarationInvalid, Violation
 from interlock.guards.limits import CaseBudget
+from interlock.oversight.escalation import EscalationRule
 from interlock.plain_yaml import LARGEST_FILE, parse_yaml
 
 Terms = TypeVar("Terms")
 
 TOP_KEYS = (
-    "workflow", "contract", "time_zone", "budget", "on_failure", "exceptions", "facts", "decisions", "actions",
-    "events", *DOSSIER_KEYS,
+    "workflow", "contract", "time_zone", "budget", "on_failure", "exceptions", "escalation", "facts", "decisions",
+    "actions", "events", *DOSSIER_KEYS,
 )  # fmt: skip
 
 KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -43,6 +52,7 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "": TOP_KEYS,
         "budget": CASE_BUDGET_KEYS,
         "exceptions": ROUTE_KEYS,
+        "escalation": ESCALATION_KEYS,
         "success": SUCCESS_KEYS,
         "success.baseline": BASELINE_KEYS,
         "wrong": WRONG_KEYS,
@@ -54,6 +64,7 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "actions.NAME": ACTION_KEYS,
         "actions.NAME.limits": LIMIT_KEYS,
         "actions.NAME.limits.count": COUNT_KEYS,
+        "actions.NAME.limits.stop_at.LIMIT": STOP_KEYS,
         "actions.NAME.undo": UNDO_KEYS,
         "actions.NAME.retry": RETRY_KEYS,
         "actions.NAME.errors.CODE": ERROR_KEYS,
@@ -78,6 +89,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
         events: The outside events that a case may wait for, by name.
         on_failure: What becomes of a case whose workflow raises an error that it does not handle.
         exceptions: Who answers for which kind of exception, where that is not the owner.
+        escalation: What happens by itself when a tolerance is left.
         content: The file's bytes.
         digest: SHA-256 over these bytes: 32 bytes.
     """
@@ -95,6 +107,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     digest: bytes
     on_failure: OnFailure = OnFailure.ASK
     exceptions: tuple[ExceptionRoute, ...] = ()
+    escalation: tuple[EscalationRule, ...] = ()
 
     def owner_of(self, kind: str) -> str:
         """Who answers for a kind of exception: as the file routes it, else its owner."""
@@ -154,6 +167,7 @@ def read_declaration(data: bytes, file: str) -> Declaration:
         events=MappingProxyType(_entries(section, "events", read_event_terms)),
         on_failure=read_on_failure(section),
         exceptions=read_routes(section),
+        escalation=read_escalation(section, workflow),
         content=data,
         digest=hashlib.sha256(data).digest(),
     )

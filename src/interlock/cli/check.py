@@ -44,6 +44,7 @@ def check_workflow(file: File, *, as_json: Json = False) -> None:
                 "contract": declaration.contract,
                 "decisions": list(declaration.decisions),
                 "actions": list(declaration.actions),
+                "escalation": [rule.said for rule in declaration.escalation],
                 "dossier_lacks": missing,
                 "digest": declaration.digest.hex(),
             }
@@ -54,6 +55,7 @@ def check_workflow(file: File, *, as_json: Json = False) -> None:
             ("contract", declaration.contract),
             ("decisions", ", ".join(declaration.decisions)),
             ("actions", ", ".join(declaration.actions) or "none"),
+            ("escalation", "; ".join(rule.said for rule in declaration.escalation) or "none"),
             ("dossier", f"lacks {', '.join(missing)}: simulated connectors only" if missing else "complete"),
         ]
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -14,9 +14,9 @@ import msgspec
 from interlock.db.database import Database
 from interlock.db.gates import IsInState, StateGate, StateRow
 from interlock.db.queries import load_queries
-from interlock.db.work import Stamp, Unit, Write
+from interlock.db.work import Condition, Stamp, Unit, Write
 from interlock.db.writer import Writer
-from interlock.errors import NotFound, Refused
+from interlock.errors import NotFound, Refused, StateConflict
 from interlock.guards.scope import EVERYTHING, INSTALLATION, TENANT, check_scope, is_of_the_installation
 from interlock.guards.stop_gate import Stop, StopKind
 from interlock.ledger.ledger import first_entry
@@ -122,6 +122,8 @@ async def stop(
     why: str,
     until: datetime | None = None,
     everywhere: bool = False,
+    conditions: tuple[Condition, ...] = (),
+    beside: Callable[[Stamp, UUID], Sequence[Write]] = lambda _stamp, _stop: (),
 ) -> Stopped:
     """Stop a scope. It is in force for every dispatch that begins after this returns, on any worker.
 
@@ -138,10 +140,13 @@ async def stop(
         why: The reason.
         until: When it ends by itself.
         everywhere: In every tenant of the installation.
+        conditions: What must hold in that commit.
+        beside: What else it writes, by the stop's id.
 
     Raises:
         Refused: no such scope, or no reason.
         NotFound: there is no such tenant.
+        StateConflict: a condition does not hold; nothing is stopped.
     """
     everywhere = everywhere or is_of_the_installation(scope)
     scope = await _checked(database, scope)
@@ -157,10 +162,12 @@ async def stop(
         )
         new = {name: getattr(it, name) for name in NewInstallationStop.__struct_fields__}
         if everywhere:
-            return [Write(ADD_INSTALLATION_STOPS, NewInstallationStop(**new)), entry]
-        return [Write(ADD_STOPS, NewStop(tenant=tenant, **new)), entry]
+            return [Write(ADD_INSTALLATION_STOPS, NewInstallationStop(**new)), entry, *beside(stamp, it.id)]
+        return [Write(ADD_STOPS, NewStop(tenant=tenant, **new)), entry, *beside(stamp, it.id)]
 
-    await writer.write(Unit(tenant, build, wakes=(CHANNEL,)))
+    refusal = await writer.write(Unit(tenant, build, conditions, wakes=(CHANNEL,)))
+    if refusal:
+        raise StateConflict(refusal.what, todo="look at it again: somebody was faster")
     unanswered = await _wait_for_dispatches(database, None if everywhere else tenant)
     await _show(database, made[0], None if everywhere and not scope.startswith(f"{TENANT}:") else tenant)
     return Stopped(made[0], unanswered)

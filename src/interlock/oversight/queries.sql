@@ -122,3 +122,28 @@ from exception where state = 'open'
 group by fingerprint, currency
 order by min(priority), min(created_at), fingerprint, currency
 limit %(most)s
+
+-- name: try_to_escalate
+-- One process measures at a time; held to the end of its transaction.
+select pg_try_advisory_xact_lock(hashtext('interlock.escalate'))
+
+-- name: tenants_of_workflows
+select tenants_of_workflows(%(workflows)s)
+
+-- name: measured
+select id, value from measured(%(rules)s::json)
+
+-- name: escalated
+-- Where rules stand, and whether the stop that they made is in force.
+select e.id, e.turn, e.state::text as state, e.value, 
+       s.id is not null and s.lifted_at is null and (s.until is null or s.until > clock_timestamp()) as held
+from escalation e left join stop s on s.id = e.stop
+where e.id = any(%(ids)s)
+
+-- name: turn_escalations
+insert into escalation (id, tenant, workflow, rule, turn, state, value, stop, changed_at)
+select id, tenant, workflow, rule, turn, state, value, stop, changed_at
+from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, workflow text, rule text, turn bigint, state escalation_state,
+  value bigint, stop uuid, changed_at timestamptz)
+on conflict (id) do update set turn = excluded.turn, state = excluded.state, value = excluded.value,
+  rule = excluded.rule, stop = excluded.stop, changed_at = excluded.changed_at

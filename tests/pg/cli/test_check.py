@@ -20,6 +20,15 @@ def test_a_workflow_file_is_shown_with_its_gaps(run: Run) -> None:
     assert "complete" in run("workflow", "check", str(PACK / "receipts.workflow.yaml")).out
 
 
+def test_what_happens_by_itself_is_shown(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "desk.workflow.yaml"
+    rules = '{when: "open reviews >= 200", do: pause, for: 30m}, {when: "oldest review > 24h", do: stop}'
+    file.write_text((DESK / "desk.workflow.yaml").read_text() + f"escalation: [{rules}]\n")
+    said = ["open reviews >= 200: pause for 30m", "oldest review > 24h: stop"]
+    assert run("workflow", "check", str(file), "--json").document["escalation"] == said
+    assert all(rule in " ".join(run("workflow", "check", str(file)).out.split()) for rule in said)
+
+
 def test_contracts_and_rules_are_shown(run: Run) -> None:
     document = run("contract", "check", str(DESK / "contracts" / "claim@1.odcs.yaml"), "--json").document
     assert (document["contract"], document["owner"]) == ("claim@1.0.0", "desk@example.com")

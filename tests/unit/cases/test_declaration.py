@@ -274,6 +274,22 @@ ONE_WRONG = [
         "no share of a limit",
         "80%",
     ),
+    (
+        LIMITS,
+        "{per_day: 9 MYR, stop_at: {per_day: {for: 1h}}}",
+        26,
+        "actions.pay.limits.stop_at.per_day",
+        '"share" is missing',
+        "share: 80%",
+    ),
+    (
+        LIMITS,
+        "{per_day: 9 MYR, stop_at: {per_day: {share: 80%, for: 1ms}}}",
+        26,
+        "actions.pay.limits.stop_at.per_day.for",
+        "shorter than a second",
+        "1h",
+    ),
     (LIMITS, "{count: {}}", 26, "actions.pay.limits.count", "nothing is counted", "at least one"),
     (LIMITS, "{count: {per_day: 0}}", 26, "actions.pay.limits.count.per_day", "0 is no count", "from 1"),
     (
@@ -331,7 +347,7 @@ def test_limits_of_every_kind_and_a_budget_are_read() -> None:
     limits = (
         "{per_caller: 6 MYR, per_hour: 7 MYR, per_month: 90 MYR, windows: {7d: 50 MYR, 5m: 6 MYR}, "
         "count: {per_case: 3, per_caller: 9, per_hour: 20, per_day: 30, per_month: 40, windows: {2h: 25}}, "
-        "rate_per_caller: 1/s, stop_at: {per_hour: 80%, count.2h: 1%}}\n    over_limit: wait"
+        "rate_per_caller: 1/s, stop_at: {per_hour: 80%, count.2h: {share: 1%, for: 30m}}}\n    over_limit: wait"
     )
     text = WHOLE.replace(LIMITS, limits).replace(
         "decisions:", "budget: {money: 10 MYR, attempts: 50, time: 72h}\ndecisions:"
@@ -346,8 +362,8 @@ def test_limits_of_every_kind_and_a_budget_are_read() -> None:
         ("count.per_day", 30, ""), ("count.per_month", 40, ""), ("count.2h", 25, ""),
     ]  # fmt: skip
     assert pay.limits.rate_per_caller == Rate(1, timedelta(seconds=1))
-    stops = {one.name: one.stops_at for one in pay.limits.allowances if one.stops_at}
-    assert stops == {"per_hour": 560, "count.2h": 1}
+    stops = {one.name: (one.stops_at, one.pause) for one in pay.limits.allowances if one.stops_at}
+    assert stops == {"per_hour": (560, None), "count.2h": (1, timedelta(minutes=30))}
 
 
 @pytest.mark.parametrize(

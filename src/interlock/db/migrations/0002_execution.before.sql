@@ -120,6 +120,25 @@ alter table exception
   add column answer   bytea;             -- the value that resolved it, if one did: canonical JSON
 create index exception_by_fingerprint on exception (tenant, fingerprint) where state = 'open';
 
+-- Where each rule of `escalation` in a workflow's file stands; one that never fired has no row.
+create type escalation_state as enum ('fired', 'watched', 'cleared');
+create table escalation (
+  id          uuid primary key,          -- of tenant, workflow, condition and response
+  tenant      uuid not null,
+  workflow    text not null,
+  rule        text not null,             -- in words: 'open exceptions >= 20: pause for 1h'
+  turn        bigint not null,           -- how often it changed its state
+  state       escalation_state not null,
+  value       bigint not null,           -- what was measured then: a number, or seconds
+  stop        uuid,                      -- the stop that it made when it fired last
+  changed_at  timestamptz not null
+);
+call protect('escalation');
+
+-- What escalation measures and no other index finds: few rows, since few actions fail.
+create index action_failed on action (tenant, workflow, ended_at) where state = 'failed';
+create index review_resolved on review (tenant, workflow, resolved_at) where state = 'resolved' and proposal is not null;
+
 -------------------------------------------------------------------------------------------------------- finders
 
 drop function claim_cases(bigint, uuid[], int, uuid);
@@ -237,7 +256,53 @@ create function calls_under_way(stopped text, only_tenant uuid, most int)
     and stop_holds_action(stopped, a)
   order by a.sent_at, a.id limit most
 $$;
-grant select on stop, installation_stop, dead_man, action to interlock_finder;
+
+-- The tenants that have anything of these workflows. By scalar subqueries with a limit: EXISTS ... OR EXISTS may be
+-- answered by hashing all cases of the installation.
+create function tenants_of_workflows(wanted text[]) returns setof uuid
+  language sql stable security definer set search_path = interlock, pg_catalog as $$
+  select t.tenant from tenant t
+  where (select true from cases c where c.tenant = t.tenant and c.workflow = any (wanted) limit 1)
+     or (select true from decision d where d.tenant = t.tenant and d.workflow = any (wanted) limit 1)
+  order by t.tenant
+$$;
+
+-- What each rule of `escalation` measures now, of the current tenant; null: there is no sample yet. Ages are in whole
+-- seconds. A finder although it reads one tenant alone: under row security the planner may use no statistics of `state`,
+-- takes the few rows for all of them, and reads the whole table.
+create function measured(rules json) returns table (id uuid, value bigint)
+  language sql stable security definer set search_path = interlock, pg_catalog as $$
+  select r.id, case r.measure
+    when 'open exceptions' then (
+      select count(*) from exception e where e.tenant = current_tenant() and e.workflow = r.workflow and e.state = 'open')
+    when 'oldest exception' then (
+      select coalesce(floor(extract(epoch from statement_timestamp() - min(e.created_at))), 0)::bigint
+      from exception e where e.tenant = current_tenant() and e.workflow = r.workflow and e.state = 'open')
+    when 'open reviews' then (
+      select count(*) from review v
+      where v.tenant = current_tenant() and v.workflow = r.workflow and v.state in ('open', 'claimed'))
+    when 'oldest review' then (
+      select coalesce(floor(extract(epoch from statement_timestamp() - min(v.created_at))), 0)::bigint
+      from review v where v.tenant = current_tenant() and v.workflow = r.workflow and v.state in ('open', 'claimed'))
+    when 'failed actions' then (
+      select count(*) from action a
+      where a.tenant = current_tenant() and a.workflow = r.workflow and a.state = 'failed'
+        and a.ended_at >= statement_timestamp() - make_interval(secs => r.seconds))
+    when 'actions in doubt' then (
+      -- those that the protocol is settling, and those of which a person must say what became of them
+      select count(*) from action a
+      where a.tenant = current_tenant() and a.workflow = r.workflow and a.state in ('in_doubt', 'exception')
+        and (select c.state from cases c where c.id = a.case_id) not in ('done', 'cancelled'))
+    when 'overrides' then (
+      select case when count(*) = r.sample then count(*) filter (where latest.resolution <> 'approve') end
+      from (select v.resolution from review v
+            where v.tenant = current_tenant() and v.workflow = r.workflow and v.state = 'resolved'
+              and v.proposal is not null
+            order by v.resolved_at desc limit r.sample) latest)
+    end
+  from json_to_recordset(rules) as r (id uuid, workflow text, measure text, seconds float8, sample bigint)
+$$;
+grant select on stop, installation_stop, dead_man, action, decision, exception, review to interlock_finder;
 grant execute on function stop_holds_action(text, action) to interlock_finder;
 
 do $$
@@ -247,7 +312,7 @@ begin
   grant create on schema interlock to interlock_finder;
   foreach finder in array array[
     'stops_everywhere()', 'wake_freed_cases()', 'show_stop_to_cases(uuid, text, text, uuid, int)',
-    'calls_under_way(text, uuid, int)'
+    'calls_under_way(text, uuid, int)', 'tenants_of_workflows(text[])', 'measured(json)'
   ] loop
     execute format('alter function interlock.%s owner to interlock_finder', finder);
     execute format('revoke all on function interlock.%s from public', finder);
