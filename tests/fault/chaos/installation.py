@@ -21,7 +21,7 @@ from chaos.wires import Wires, doors_of
 from interlock.db._supervisor import PORT, SOCKET
 from interlock.sim import FaultPlan, SimulatedProvider
 
-GRACE_S = 2.0
+GRACE_S = 2.5
 """How long the kernel timers of these workers wait after a request's deadline; 20 seconds in earnest."""
 TIMEOUT_S = 2.0
 """Of one attempt, as the workflows' files say."""

@@ -12,9 +12,9 @@ from random import Random
 import psutil
 import psycopg
 from books.killer import Killer, Victim, strikes
-from books.world import LEASE_S
+from books.world import LEASE_S, WORKERS
 from chaos.disk import SmallDisk
-from chaos.installation import GRACE_S, TIMEOUT_S, Installation
+from chaos.installation import GRACE_S, LIFE_S, TIMEOUT_S, Installation
 
 from interlock.errors import SimulationFailed
 from interlock.sim import SimulatedProvider
@@ -22,6 +22,11 @@ from interlock.sim import SimulatedProvider
 _GATHER_S = 0.3
 _FULL_S = 1.5
 _JUMPED_S = 3.0
+_TAKEN_OVER_S = LEASE_S + 1.6
+"""When a peer has taken over the cases of who stopped itself, and has looked up what that one was sending."""
+_SENT_AGAIN_S = TIMEOUT_S + GRACE_S + LIFE_S + 2.5
+"""When a peer has sent it again, because who stopped itself is dead; were that not true, it would be paid twice."""
+_DEAD_S = TIMEOUT_S + GRACE_S + 0.8
 _MINUTES = (1.0, 4.9)
 """Within what a clock may be off; hours are refused as soon as they are seen."""
 _HOURS = (30.0, 720.0)
@@ -51,9 +56,9 @@ _WIRES = {
     Blow.BLACKHOLE: "blackhole",
 }
 _MOMENTS = {
-    Blow.PAST_THE_LEASE: ("ask", LEASE_S + 0.8),
-    Blow.AT_THE_LAST: ("wire", LEASE_S + 0.8),
-    Blow.PAST_THE_TIMER: ("wire", TIMEOUT_S + GRACE_S + 1.0),
+    Blow.PAST_THE_LEASE: ("ask", _TAKEN_OVER_S),
+    Blow.AT_THE_LAST: ("wire", _TAKEN_OVER_S),
+    Blow.PAST_THE_TIMER: ("wire", _SENT_AGAIN_S),
 }
 ROUND: Counter[str] = Counter(
     {
@@ -194,7 +199,7 @@ class Chaos(Killer):
         moment, seconds = _MOMENTS[blow]
         if taken := self._take_stopped(seconds):
             if blow is Blow.PAST_THE_TIMER:
-                self._later.append((time.monotonic() + seconds - 0.2, lambda: self._look_whether_dead(taken)))
+                self._later.append((time.monotonic() + _DEAD_S, lambda: self._look_whether_dead(taken)))
             return True
         token = self._installation.token
         if not token.exists():
@@ -204,15 +209,21 @@ class Chaos(Killer):
         return False
 
     def _take_stopped(self, seconds: float) -> list[psutil.Process]:
-        """Who has taken the token and stopped itself; it goes on after so long."""
+        """Who has taken the token and stopped itself; its heartbeat stops, too, and both go on after so long."""
         found: list[psutil.Process] = []
         for taken in self._installation.folder.glob("token.taken-*"):
             with suppress(psutil.NoSuchProcess):
                 found.append(psutil.Process(int(taken.suffix.partition("-")[2])))
             taken.unlink()
         if found:
-            self.pause(found, seconds)
+            hearts = [
+                heart for name in WORKERS if self._is_one_of(name, found) for heart in self._installation.heart(name)
+            ]
+            self.pause([*found, *hearts], seconds)
         return found
+
+    def _is_one_of(self, name: str, stopped: Sequence[psutil.Process]) -> bool:
+        return any(process in stopped for process in self._installation.processes(name))
 
     def _call_off(self) -> bool:
         """Take the token back; whether somebody was faster."""
