@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+import uvloop
 from load import Terms, drive, read_terms
 
 from interlock import Case, Money, workflow
@@ -106,4 +107,4 @@ async def main(terms: Terms) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(read_terms()))
+    uvloop.run(main(read_terms()))  # as `interlock up` runs its workers
