@@ -1,8 +1,8 @@
 """Cases a second: a workflow of four recorded steps, one an HTTP action, on Interlock and on two peers.
 
 All three run one process with 32 cases under way on the same embedded PostgreSQL, each in a database of its own, and
-call the same local HTTP server: Interlock by its own connector, on h11, the peers by httpx. Interlock's cases pass their
-contract, their limits and their rate, and write ledger entries; a peer's case records its four steps. The peers live in
+call the same local HTTP server: Interlock by its own connector, on h11, the peers by httpx. Interlock's cases pass
+their contract, limits and rate, and write ledger entries; a peer's case records its four steps. The peers live in
 an environment of the benchmark's own, which the first run makes in .bench from bench/peers/requirements.lock. LONG=1
 takes three turns of twenty seconds each. The last line is JSON for machines.
 """
