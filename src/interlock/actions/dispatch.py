@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -27,7 +27,7 @@ from interlock.actions.failure import classed, come_again
 from interlock.actions.intent import Intent
 from interlock.actions.one_commit import Ending, InOneCommit
 from interlock.actions.outcome import Finished, Holder, Later, as_it_ended, finish, give_up, next_attempt, request_of
-from interlock.actions.sender import sender_timer
+from interlock.actions.sender import COMMIT_PATIENCE, sender_timer
 from interlock.actions.stale import Recheck, Stale, stale
 from interlock.actions.store import ADD_ACTIONS, COUNT_DOUBTFUL, FIND_ACTION
 from interlock.actions.terms import ActionTerms
@@ -36,7 +36,7 @@ from interlock.db.alone import Alone
 from interlock.db.database import Database
 from interlock.db.work import Condition, Refusal, Stamp, Write
 from interlock.db.writer import Writer
-from interlock.errors import CancelWanted, Fenced, NotFound
+from interlock.errors import CancelWanted, DatabaseUnavailable, Fenced, NotFound
 from interlock.guards.gate import NotAfter
 from interlock.guards.limits import OverLimit
 from interlock.guards.spending import refused_outright
@@ -125,17 +125,14 @@ class Dispatcher:
             Fenced: the case belongs to another worker now.
         """
         probe = intent.probe(holder, self._database.clock.now())
-        held_up = await recheck(probe) if recheck else None
         apart = not isinstance(connector, Transactional)  # else its dispatch is a part of its effect's transaction
-        if apart and not held_up and not refused_outright(terms.limits, intent.exposure):
+        begun: tuple[UUID, Outcome] | Refusal | None = None
+        if apart and not refused_outright(terms.limits, intent.exposure):
             begun = await self._begin_at_once(intent, connector, terms, holder, recheck)
-            if not isinstance(begun, Refusal):
+            if isinstance(begun, tuple) or (begun and begun.code == "key-held"):
                 return begun
-            if begun.code == "key-held":
-                return begun
-            _raise_if_fenced(begun, intent.case_id)
-        else:
-            begun = None
+            if begun:
+                _raise_if_fenced(begun, intent.case_id)
         refusal, unit = await holder.carried.write(
             self._writer, holder.tenant, lambda stamp: intent.writes(stamp, holder), intent.conditions(holder)
         )
@@ -149,8 +146,12 @@ class Dispatcher:
 
     async def _begin_at_once(
         self, intent: Intent, connector: Connector, terms: ActionTerms, holder: Holder, recheck: Recheck | None
-    ) -> tuple[UUID, Outcome] | Refusal:
+    ) -> tuple[UUID, Outcome] | Refusal | None:
+        """Record it and begin it; None: what its decision assumed holds no more, or cannot be read now."""
         async with self._boundaries.place(terms.connector) as busy:
+            # read in its place: between this and the request lies nothing but the commit
+            if not busy and recheck and await recheck(intent.probe(holder, self._database.clock.now())):
+                return None
             begun = busy or await self._begin_in_place(intent, connector, terms, holder)
         if isinstance(begun, Refusal):
             return begun
@@ -181,7 +182,7 @@ class Dispatcher:
             now = self._database.clock.now()
             probe = intent.probe(holder, now)
             conditions = conditions_of(probe, terms, holder, doubtful=False, new=True)
-            refusal, _ = await holder.carried.write(self._writer, holder.tenant, build, (*conditions, intent.taken))
+            refusal = await self._write_soon(holder, build, (*conditions, intent.taken))
             if refusal:
                 return refusal
             return sent[0], await self._ask(sent[0], connector)
@@ -289,8 +290,26 @@ class Dispatcher:
             begun.append(after)
             return rows_of(stamp, after, holder)
 
-        refusal, _ = await holder.carried.write(self._writer, holder.tenant, build, conditions)
-        return refusal or begun[0]
+        return await self._write_soon(holder, build, conditions) or begun[0]
+
+    async def _write_soon(
+        self, holder: Holder, build: Callable[[Stamp], Sequence[Write]], conditions: tuple[Condition, ...]
+    ) -> Refusal | None:
+        """Commit a dispatch, or give it up before the kernel's timer takes a slow database for a sender that hangs.
+
+        Given up, nothing is sent; should the commit come through after all, that is an attempt whose answer was lost.
+
+        Raises:
+            DatabaseUnavailable: the database took too long.
+        """
+        try:
+            async with asyncio.timeout(COMMIT_PATIENCE.total_seconds()):
+                refusal, _ = await holder.carried.write(self._writer, holder.tenant, build, conditions)
+        except TimeoutError as cause:
+            raise DatabaseUnavailable(
+                "the dispatch was not on record in time, and nothing was sent", todo="see why the database is slow"
+            ) from cause
+        return refusal
 
     async def _not_sent(  # noqa: PLR0911 - one way on for each kind of refusal
         self, action: Action, terms: ActionTerms, holder: Holder, refusal: Refusal, *, doubtful: bool

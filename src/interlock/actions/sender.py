@@ -24,6 +24,8 @@ from datetime import timedelta
 GRACE = timedelta(seconds=20)
 """How long after a request's deadline its process may still be held up, by one C call or a starved machine, before it
 is killed. A healthy process lets go at the deadline."""
+COMMIT_PATIENCE = GRACE * 3 / 4
+"""The most that the commit before the request may take: a process that only waits for its database is not killed."""
 
 _SIGKILL = 9
 _SIGEV_SIGNAL = 0
@@ -73,6 +75,11 @@ class SenderTimer:
         """Whether this platform has such a timer. Without it nobody can prove that a sender is dead."""
         with self._lock:
             return self._ready()
+
+    @property
+    def under_way(self) -> int:
+        """How many requests this process has not let go of."""
+        return len(self._armed)
 
     def arm(self, span: timedelta) -> int:
         """Kill this process unless it lets go within this span and ``GRACE``; what to let go with.
