@@ -143,21 +143,35 @@ def pause_after(
 
 
 LONGEST_READABLE_KEY = 120
+_OURS = frozenset("~+")
+"""What no key of a workflow's own has in it as the other side sees it: here begin the parts that are added to keys."""
 
 
 def outside_key(tenant: UUID, action: str, key: str) -> str:
     """The idempotency key that the other side sees: visible ASCII, at most 255 characters for names of usual length.
 
     INVARIANT: two tenants never share one, though they share a connector and name their cases alike. A key that is long
-    or not ASCII stands there as a digest.
+    or not ASCII stands there as a digest, and so does one with a character by which parts are added: ``~`` before a
+    generation, ``+`` before a successor's number. So no key of one action is ever a later key of another.
 
     Args:
         tenant: Whose action.
         action: ``workflow/action``.
         key: The workflow's own key.
     """
-    readable = key.isascii() and key.isprintable() and " " not in key and len(key) <= LONGEST_READABLE_KEY
+    printable = key.isascii() and key.isprintable() and " " not in key
+    readable = printable and _OURS.isdisjoint(key) and len(key) <= LONGEST_READABLE_KEY
     return f"{tenant.hex}/{action}/{key if readable else f'~{short_digest(key.encode()).hex}'}"
+
+
+def succeeding_key(key: str, number: int) -> str:
+    """The key of what takes the place of an action that was sent under ``key``, surely without effect.
+
+    Args:
+        key: As ``outside_key`` gave it.
+        number: Which in the order of those that bore it, from 1: the first one bears the key itself.
+    """
+    return key if number == 1 else f"{key}+{number}"
 
 
 def may_begin(action: Action, moment: datetime) -> bool:
