@@ -1,9 +1,9 @@
 """Deciding anew: a case whose decision is stale goes back to before it, in one commit, and runs on from there.
 
-The commit ends the action, of which nothing was sent, and gives back what it reserved and its key. It copies the
-journal up to the decision, and to the facts that this one assumed, into the case's next run, so that replay reads the
-facts anew and decides anew. A crash before it leaves the action ready and the case where it was; after it the case is
-ready and any worker goes on.
+The commit ends the action, which surely had no effect, and gives back what it reserved; its key too, if it was never
+sent. It copies the journal up to the decision, and to the facts that this one assumed, into the case's next run, so
+that replay reads the facts anew and decides anew. A crash before it leaves the action ready and the case where it was;
+after it the case is ready and any worker goes on.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ from interlock.actions.stale import STALE, Stale, assumed_of
 from interlock.actions.store import ACTIONS_OF_CASE
 from interlock.actions.terms import ActionTerms
 from interlock.cases.answered import failure_of
-from interlock.cases.ending_store import CORRECTED
 from interlock.cases.held import CaseStuck, Held, Tools
 from interlock.cases.journal import Place, Recorded, StepKind, StepState, encode
 from interlock.cases.requests import Act
-from interlock.cases.rewind import Rewind, Stays, plan_rewind
+from interlock.cases.rewind import Rewind, Stays, key_in_turn, plan_rewind
 from interlock.cases.rewind_store import (
     COPY_STEPS,
     RETURN_EVENTS,
@@ -92,16 +91,10 @@ def _check_point(terms: ActionTerms, decision: Decision | None) -> None:
 
 
 async def key_after_rewind(held: Held, tools: Tools, name: str, key: str) -> str:
-    """The key of an action whose namesake in an earlier run was stale, or was asked for by an input since corrected.
-
-    One that was never sent hands its key on. One that was sent, surely without effect, does not: the other side may
-    remember the key with what was asked for then.
-    """
+    """The key of an action whose namesake in an earlier run was stale, or was asked for by an input since corrected."""
     async with tools.database.tenant(held.case.tenant) as connection:
         actions = await ACTIONS_OF_CASE.all(connection, {"case_id": held.case.id})
-    before = (STALE, CORRECTED)
-    used = any(a.name == name and a.key == key and a.attempt and (a.error or "").startswith(before) for a in actions)
-    return f"{key}+{held.case.run}" if used else key
+    return key_in_turn([action for action in actions if action.name == name], key)
 
 
 async def superseded_decision(held: Held, tools: Tools, point: str, place: Place) -> UUID | None:
@@ -169,14 +162,14 @@ def _writes(held: Held, stale: Stale, plan: Rewind, stamp: Stamp) -> list[Write]
         Write(COPY_STEPS, CopiedStep(case_id=case.id, run=case.run, scope=step.scope, ordinal=step.ordinal))
         for step in plan.kept
     ]
-    key = key_digest(case.tenant, "action", action.key)
+    freed = FreedKey(digest=key_digest(case.tenant, "action", action.key), holder=action.id)
     return [
         *stale.finished.writes(stamp),
         failed,
         *_superseded(held, stale, plan, stamp),
         *kept,
         *(write for step in plan.dropped for write in _given_up(held, stale, step, stamp)),
-        Write(FREE_KEYS, FreedKey(digest=key, holder=action.id)),
+        *([] if action.attempt else [Write(FREE_KEYS, freed)]),  # what was sent keeps its key: see key_in_turn
         Write(REWIND_CASES, RewoundCase(case_id=case.id, at=stamp.now)),
     ]
 

@@ -43,7 +43,7 @@ def correction_writes(stamp: Stamp, tenant: UUID, scene: Scene, data: bytes, *, 
     """What begins the new run. Nothing of the old one had an effect outside: see ``check_way``.
 
     What was never sent ends and frees its key. What was sent without effect keeps its key: the other side may remember
-    what was asked for under it; see ``key_after_rewind``.
+    what was asked for under it; see ``key_in_turn``.
 
     Args:
         stamp: Of the commit.

@@ -1,4 +1,4 @@
-"""Which steps a run loses when a decision in it is taken anew, and when that is possible at all. Pure.
+"""Which steps a run loses when a decision in it is taken anew, when that is possible at all, and under which key. Pure.
 
 Program order: a step comes after another if it stands later in the same scope, or later in the scope of a gather that
 encloses both. The branches of one gather stand side by side: none comes after another.
@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from interlock.actions.stale import Assumed
+from interlock.actions.action import Action, ActionState, succeeding_key
+from interlock.actions.stale import STALE, Assumed
+from interlock.cases.ending_store import CORRECTED
 from interlock.cases.journal import Place, Recorded, StepKind
 
 MOST_REWINDS = 3
@@ -87,6 +89,32 @@ def plan_rewind(
     also = (step.ref for step in dropped if step.kind is StepKind.DECIDE and step.ref and step.ref != decision)
     kept = tuple(step for step in journal if step.place not in gone)
     return Rewind(kept, dropped, (decision, *also))
+
+
+def key_in_turn(actions: Sequence[Action], key: str) -> str:
+    """The key under which an action is asked for again, after stale decisions and corrected inputs.
+
+    What was never sent has given its key back. What was sent, surely without effect, keeps it: the other side may
+    remember what was asked for under it, and another case may not have it; what takes its place bears the next key.
+
+    INVARIANT: one key is one effect. If the last of those that bore it ended in any other way, its key is the answer,
+    and it is taken: whoever asks learns so, in a later run too.
+
+    Args:
+        actions: The case's actions of that name, the oldest first.
+        key: The first one's, as the other side sees it.
+    """
+    for number in range(1, len(actions) + 1):
+        turn = succeeding_key(key, number)
+        bearer = next((action for action in reversed(actions) if action.key == turn), None)
+        if bearer is None or not _is_succeeded(bearer):
+            return turn
+    return succeeding_key(key, len(actions) + 1)
+
+
+def _is_succeeded(action: Action) -> bool:
+    told = (action.error or "").startswith((f"{STALE}: ", CORRECTED))
+    return told and action.attempt > 0 and action.state is ActionState.FAILED
 
 
 def _path(place: Place) -> list[tuple[int, int | None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,55 @@ import msgspec
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
-from tests.pg.stage import declared, payments, stage
+from tests.pg.register import Register
+from tests.pg.stage import DOSSIER, Stage, declared, payments, stage
 
 from interlock.actions import action as action_rules
+from interlock.actions.action import ActionState
 from interlock.cases.case import Case
+from interlock.cases.record import CaseRecord
+from interlock.cases.store import CaseState
 from interlock.connector_settings import ConnectorSettings
+from interlock.errors import KeyReused
 from interlock.money import Money
 from interlock.sim import FaultKind, FaultPlan, FaultRule, SimulatedProvider
 
 ONE = Money("1.00", "EUR")
+FACTS = """\
+facts:
+  status: {connector: register, read: status, timeout: 2s}
+"""
+
+
+@pytest.fixture
+def register() -> Iterator[Register]:
+    with Register() as register:
+        register.vendors["Ana"] = {"status": "active"}
+        yield register
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Iterator[SimulatedProvider]:
+    """A provider that turns the first request of each key away: it is sent, surely without effect."""
+    plan = FaultPlan(rules=(FaultRule(kind=FaultKind.RATE_LIMIT, retry_after=1, attempts=(1,)),))
+    with SimulatedProvider(tmp_path / "book", faults=plan) as provider:
+        yield provider
+
+
+async def goes_stale_once_sent(on: Stage, register: Register, key: str) -> CaseRecord:
+    """A case whose first attempt was turned away, and whose fact is another before the second."""
+    case_id = await on.submit(key=key)
+    await on.until(case_id, CaseState.WAITING)
+    register.vendors["Ana"] = {"status": "renamed"}
+    await on.until(case_id)
+    return await on.record(case_id)
+
+
+async def pay_invoice(case: Case) -> None:
+    """Pay an invoice on a decision that assumes a fact."""
+    status = await case.fact("status", {"id": "Ana"})
+    decided = await case.decide("approve", case.input, exposure=ONE, assumes=[status])
+    await case.act("pay", {"to": "Ana", "amount": ONE}, key="invoice-7", because=decided)
 
 
 def voiding(url: str) -> ConnectorSettings:
@@ -50,3 +91,49 @@ async def test_a_key_that_looks_like_a_generation_of_another_is_an_action_of_its
     assert [case.conclusion for case in cases] == ["paid", "paid"]
     assert settled[0] == "k~1"
     assert len(settled) == 2
+
+
+async def invoice(case: Case) -> str:
+    """Pay one invoice; cases of the same invoice may come twice."""
+    try:
+        await pay_invoice(case)
+    except KeyReused:
+        return "known"
+    return "paid"
+
+
+async def test_after_a_stale_attempt_that_was_sent_its_key_is_taken_for_every_other_case(
+    database_url: str, tmp_path: Path, busy: SimulatedProvider, register: Register
+) -> None:
+    flow = declared(invoice, tmp_path, dossier=DOSSIER + FACTS)
+    async with stage(database_url, [flow], connectors=[payments(busy.url), register.connector]) as on:
+        first = await goes_stale_once_sent(on, register, "first")
+        busy.set_faults(FaultPlan())
+        second = await on.until(await on.submit(key="second"))
+    stale, done = first.actions
+    assert (stale.state, stale.attempt, done.key) == (ActionState.FAILED, 1, f"{stale.key}+2")
+    assert (first.case.conclusion, second.conclusion) == ("paid", "known")
+    assert [entry.key for entry in busy.book()] == [done.key]
+
+
+async def pays_and_continues(case: Case) -> str:
+    """Pay one invoice, and ask for the same payment again in the next run."""
+    if case.input.get("run") == 2:
+        try:
+            await case.act("pay", {"to": "Ana", "amount": ONE}, key="invoice-7")
+        except KeyReused:
+            return "known"
+        return "paid again"
+    await pay_invoice(case)
+    await case.continue_as({**case.input, "run": 2})
+    return "never"
+
+
+async def test_what_was_paid_under_the_next_key_is_known_in_a_later_run(
+    database_url: str, tmp_path: Path, busy: SimulatedProvider, register: Register
+) -> None:
+    flow = declared(pays_and_continues, tmp_path, dossier=DOSSIER + FACTS)
+    async with stage(database_url, [flow], connectors=[payments(busy.url), register.connector]) as on:
+        record = await goes_stale_once_sent(on, register, "first")
+    assert (record.case.conclusion, record.case.run) == ("known", 3)
+    assert [entry.key.rpartition("/")[2] for entry in busy.book()] == ["invoice-7+2"]
