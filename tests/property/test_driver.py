@@ -34,6 +34,7 @@ class Journal:
     def __init__(self, chance: random.Random, crash_after: int = -1) -> None:
         self.recorded: dict[Place, Recorded] = {}
         self.ran: Counter[Place] = Counter()
+        self.settled: list[frozenset[Place]] = []
         self.chance = chance
         self.left = crash_after
 
@@ -64,6 +65,10 @@ class Journal:
         """What was recorded."""
         value = decode(recorded.result)
         return Thrown(StepFailed(value)) if recorded.state is StepState.FAILED else Value(value)
+
+    async def settle_up(self) -> None:
+        """Every step is recorded as it ends; note which were when branches began."""
+        self.settled.append(frozenset(self.recorded))
 
     def driver(self) -> Driver:
         """A driver over what is recorded so far."""
@@ -188,6 +193,28 @@ async def test_what_a_branch_raises_reaches_the_workflow_at_its_gather() -> None
         return "unseen"
 
     assert await run(flow(a_case())) == Value("handled wrong")
+
+
+async def test_all_is_on_record_before_branches_rest_on_it_and_none_begins_if_it_cannot_be() -> None:
+    async def step(case: Case, name: str) -> None:
+        await case.step(name, nothing)
+
+    async def flow(case: Case) -> None:
+        await case.step("before", nothing)
+        await case.gather(step(case, "a"), step(case, "b"))
+
+    journal = Journal(random.Random(1))
+    await run(flow(a_case()), journal)
+    assert journal.settled == [{Place("", 0)}]
+
+    class Lost(Journal):
+        async def settle_up(self) -> None:
+            raise Fenced("the case belongs to another worker now")
+
+    lost = Lost(random.Random(1))
+    with pytest.raises(Fenced):
+        await run(flow(a_case()), lost)
+    assert set(lost.ran) == {Place("", 0)}
 
 
 async def test_a_gather_waits_while_one_branch_waits_and_says_for_what() -> None:

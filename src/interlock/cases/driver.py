@@ -89,6 +89,10 @@ class Steps(Protocol):
         """The result of a step that has ended."""
         ...
 
+    async def settle_up(self) -> None:
+        """Put on record every step that has ended, before branches begin that rest on it side by side."""
+        ...
+
 
 class Driver:
     """Drives one run of one case.
@@ -222,6 +226,12 @@ class Driver:
 
     async def _gather(self, branches: tuple[Coroutine[Any, Any, Any], ...], place: Place) -> Outcome:
         """Run branches side by side; it waits when one of them waits and none can go on."""
+        try:
+            await self._steps.settle_up()
+        except BaseException:
+            for branch in branches:
+                _end(branch)
+            raise
         tasks = [
             asyncio.create_task(self._drive(branch, place.branch(index)), name=f"branch {place.branch(index)}")
             for index, branch in enumerate(branches)

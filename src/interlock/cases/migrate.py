@@ -180,6 +180,9 @@ class _Recalled:
         self.asked.add(recorded.place)
         return self._steps.result_of(request, recorded)
 
+    async def settle_up(self) -> None:
+        """Nothing is carried out, so nothing is to be recorded."""
+
 
 def _held(registered: Registered, case: MovableCase) -> Held:
     """The case as a worker would hold it; nothing is written under its fence."""

@@ -7,6 +7,7 @@ effect.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 from uuid import UUID
@@ -29,14 +30,17 @@ class WritesUnits(Protocol):
 class Carried:
     """What one owner has not written yet.
 
-    INVARIANT: it is written whole or kept whole, in the order in which it was added.
+    INVARIANT: it is written whole or kept whole, in the order in which it was added, and it is durable before anything
+    that is written later, or with it. So while a unit that took it along is under way, every other one waits: should
+    that unit be refused, the next one takes it.
     """
 
     def __init__(self) -> None:
         self._builds: list[CarriedBuild] = []
+        self._taken: asyncio.Event | None = None  # while a unit has them; set once it is written or refused
 
     def __bool__(self) -> bool:
-        return bool(self._builds)
+        return bool(self._builds) or self._taken is not None
 
     def add(self, build: CarriedBuild) -> None:
         """Let this ride in the next unit."""
@@ -60,7 +64,7 @@ class Carried:
         Args:
             writer: The process's.
             tenant: Whose it is.
-            build: Gives the unit's own writes; None: it is only for what is carried, of which there is some.
+            build: Gives the unit's own writes; None: it is only for what is carried, if that is not written meanwhile.
             conditions: All must hold.
             wakes: Channels to wake after the commit.
 
@@ -68,8 +72,9 @@ class Carried:
             WorkFailed: the database refused the unit; what was carried is kept.
             DatabaseUnavailable: as of ``Writer.write``.
         """
+        while self._taken:
+            await self._taken.wait()
         mine, self._builds = self._builds, []
-        written = False
 
         def together(stamp: Stamp) -> Sequence[Write]:
             alone = build is None
@@ -77,10 +82,16 @@ class Carried:
             return [*carried, *(build(stamp) if build else ())]
 
         unit = Unit(tenant, together if mine or build is None else build, conditions, wakes=wakes)
+        if not mine:
+            return (await writer.write(unit) if build else None), unit
+        written, taken = False, asyncio.Event()
+        self._taken = taken
         try:
             refusal = await writer.write(unit)
             written = refusal is None
         finally:
             if not written:
                 self._builds = [*mine, *self._builds]
+            self._taken = None
+            taken.set()
         return refusal, unit

@@ -98,6 +98,9 @@ class NoSteps:
         """Never asked."""
         raise AssertionError(recorded)
 
+    async def settle_up(self) -> None:
+        """Nothing is recorded."""
+
 
 def bare_gather() -> Awaitable[Any]:
     return asyncio.gather(coroutine())
