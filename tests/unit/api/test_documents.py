@@ -72,6 +72,7 @@ def test_actions_stand_in_a_case_with_their_attempts() -> None:
         attempts={action.id: (attempt,)},
         exceptions=(),
         quarantines=(),
+        events=(),
         entries=(),
     )
     told = msgspec.json.decode(encode(record_document(record)))
