@@ -231,6 +231,45 @@ def test_no_stretch_ever_holds_more_than_the_limit_whatever_goes_back_and_should
         assert min(books.used.values(), default=0) >= 0
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    SPANS,
+    st.lists(
+        st.tuples(st.integers(-20, 90), st.integers(1, 60), st.integers(0, 4), st.booleans(), st.booleans()),
+        max_size=60,
+    ),
+)
+def test_what_is_sent_again_counts_where_it_is_sent_unless_an_earlier_attempt_may_have_taken_effect(
+    span: Span, moves: list[tuple[int, int, int, bool, bool]]
+) -> None:
+    books, now = Books(), T0
+    went: dict[UUID, Went] = {}
+    for number, (step, amount, earlier, doubtful, fails) in enumerate(moves):
+        now += timedelta(seconds=step * (1 if span.lasts is Lasts.SLIDING else 600))
+        known = dict(enumerate(went))
+        action = known.get(earlier, UUID(int=number + 1))
+        size = went[action].amount if action in went else amount
+        draw = Draw("w.pay.limit", "EUR", "c" if span.lasts is Lasts.FOREVER else "", span, size, 100)
+        before, held = dict(books.used), dict(books.held.get(action, {}))
+        refusal = books.draw(action, [draw], [], now, doubtful=doubtful and action in went)
+        if refusal is None:
+            went[action] = went[action] if doubtful and action in went else Went(now, draw.owner, size)
+        else:
+            assert not (doubtful and action in went)  # it holds already what it would need
+            assert (books.used, books.held.get(action, {})) == (before, held)
+            if refusal.until:
+                assert refusal.until > now
+        if fails and action in went:
+            books.give_back(action)
+            del went[action]
+        assert all(within(span, went, at) <= 100 for at in {one.at for one in went.values()})
+        assert {action: sum(one.amount for one in holds.values()) for action, holds in books.held.items()} == {
+            action: one.amount for action, one in went.items()
+        }
+        assert sum(books.used.values()) == sum(one.amount for one in went.values())
+        assert min(books.used.values(), default=0) >= 0
+
+
 def within(span: Span, went: dict[UUID, Went], end: datetime) -> int:
     """What went out in the stretch, or in the calendar period, that ends then."""
     if span.lasts is Lasts.SLIDING:
@@ -276,14 +315,15 @@ def test_all_limits_that_would_be_passed_are_named_and_the_last_to_have_room_say
     assert refusal.what.endswith("w.pay.count.per_case has 0 left of 0, 1 needed")
 
 
-def test_an_action_draws_once_each_attempt_draws_anew_and_a_new_limit_is_drawn_by_the_next_attempt() -> None:
+@pytest.mark.parametrize("doubtful", [False, True])
+def test_an_action_holds_once_each_attempt_counts_and_a_new_limit_is_drawn_by_the_next(*, doubtful: bool) -> None:
     books, action = Books(), UUID(int=1)
     money = Draw("w.budget.money", "EUR", "c", per_case(), 60, 100)
     tries = Draw("w.budget.attempts", "", "c", per_case(), 1, 2, each_attempt=True)
     assert books.draw(action, [money, tries], [], T0) is None
     newer = Draw("w.pay.per_day", "EUR", "", per_day("UTC"), 60, 100)
-    assert books.draw(action, [money, tries, newer], [], T0) is None
-    refusal = books.draw(action, [money, tries, newer], [], T0)
+    assert books.draw(action, [money, tries, newer], [], T0, doubtful=doubtful) is None
+    refusal = books.draw(action, [money, tries, newer], [], T0, doubtful=doubtful)
     assert refusal is not None
     assert refusal.what == "w.budget.attempts has 0 left of 2, 1 needed"
     books.give_back(action)
@@ -294,6 +334,7 @@ def test_an_action_draws_once_each_attempt_draws_anew_and_a_new_limit_is_drawn_b
     }
     assert [(taken.bucket.guard, taken.amount) for taken in books.taken] == [
         ("w.budget.money", 60),
+        *([] if doubtful else [("w.budget.money", 60)]),
         ("w.pay.per_day", 60),
     ]
 
@@ -317,6 +358,20 @@ def test_a_sum_that_comes_to_its_share_raises_one_alarm_and_lets_nothing_more_th
     assert later.draw(UUID(int=3), [draw(1)], [], T0) is None  # resumed by a person: it goes on
     assert later.alarms == {}
     assert books.draw(UUID(int=4), [Draw("w.refund.per_day", "EUR", "", per_day("UTC"), 1, 100)], [], T0) is None
+
+
+def test_what_is_sent_again_within_the_stretch_raises_no_alarm_once_more() -> None:
+    books, action, span = Books(), UUID(int=1), sliding(timedelta(hours=1))
+    draw = Draw("w.pay.per_hour", "EUR", "", span, 60, 100, stops_at=50, stops="action:w.pay")
+    assert books.draw(action, [draw], [], T0) is None
+    assert list(books.alarms) == ["action:w.pay"]
+    books.alarms.clear()  # a person resumed it
+    assert books.draw(action, [draw], [], T0 + timedelta(minutes=50)) is None
+    assert books.alarms == {}
+    assert books.draw(action, [draw], [], T0 + timedelta(minutes=110)) is None  # within an hour of the second one
+    assert books.alarms == {}
+    assert books.draw(action, [draw], [], T0 + timedelta(minutes=180)) is None  # in another one it is the first
+    assert list(books.alarms) == ["action:w.pay"]
 
 
 def test_of_two_shares_that_are_reached_at_once_the_one_that_stops_longer_stands() -> None:

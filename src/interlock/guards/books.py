@@ -1,11 +1,12 @@
 """The buckets of one tenant while they are locked: who may draw, and what they hold from then on. Pure.
 
-INVARIANT: an action draws everything that it needs, or nothing; what is refused changes no bucket.
+INVARIANT: an action draws everything that it needs, or nothing; what is refused changes no bucket, and holds what it
+held. It never holds one amount in two periods.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -78,21 +79,28 @@ class Books:
         for taken in self.held.pop(action_id, {}).values():
             self._put(taken.bucket, self.used.get(taken.bucket, 0) - taken.amount)
 
-    def draw(self, action_id: UUID, draws: Iterable[Draw], paces: Iterable[Pace], now: datetime) -> Refusal | None:
+    def draw(
+        self, action_id: UUID, draws: Iterable[Draw], paces: Iterable[Pace], now: datetime, *, doubtful: bool = False
+    ) -> Refusal | None:
         """Take everything that one dispatch of an action needs, or nothing and say why.
 
+        What an earlier attempt reserved, which surely had no effect, is given back and drawn anew: the effect counts in
+        the period in which it can happen.
+
         Args:
-            action_id: The action; what it holds already is not taken again.
+            action_id: The action.
             draws: What it draws on.
             paces: The rates that it must keep, at each attempt.
             now: The database's time, taken after the lock.
+            doubtful: Whether an earlier attempt may have taken effect: then what it holds stays where it was taken.
         """
         holds = self.held.get(action_id, {})
-        new = [draw for draw in draws if draw.each_attempt or draw.guard not in holds]
+        new = [draw for draw in draws if draw.each_attempt or not doubtful or draw.guard not in holds]
         alarm = next((self.alarms[draw.stops] for draw in new if draw.stops in self.alarms), None)
         if alarm:
             return Refusal("stopped", f"{alarm.scope} was stopped: {alarm.why}", until=alarm.until)
-        refusal = self._refuse(new, now)
+        back = [holds[draw.guard] for draw in new if draw.guard in holds]
+        refusal = self._refuse(new, now, {taken.bucket: taken.amount for taken in back})
         if refusal:
             return refusal
         arrivals: list[tuple[BucketKey, int]] = []
@@ -103,21 +111,31 @@ class Books:
             arrivals.append((pace.bucket, arrival))
         for bucket, arrival in arrivals:
             self._put(bucket, arrival)
+        self._take(action_id, new, back, now)
+        return None
+
+    def _take(self, action_id: UUID, new: Sequence[Draw], back: Iterable[Taken], now: datetime) -> None:
+        before = {draw.guard: sum(self._counted(draw, now).values()) for draw in new if draw.stops_at}
+        for taken in back:
+            self._put(taken.bucket, self.used.get(taken.bucket, 0) - taken.amount)
         for draw in new:
-            self._watch(draw, now)
             bucket = draw.bucket(now)
             self._put(bucket, self.used.get(bucket, 0) + draw.amount)
             if not draw.each_attempt:
                 taken = Taken(action_id, bucket, draw.amount)
                 self.hold(taken)
                 self.taken.append(taken)
-        return None
+            if draw.stops_at:
+                self._watch(draw, before[draw.guard], now)
 
-    def _watch(self, draw: Draw, now: datetime) -> None:
-        """Raise the alarm when a sum comes to its share: then alone, so that whoever resumes is not stopped again."""
-        spent = sum(self._counted(draw, now).values()) if draw.stops_at else 0
-        if spent < draw.stops_at <= spent + draw.amount:
-            held = f"{draw.shown(spent + draw.amount)} of {draw.shown(draw.most)}"
+    def _watch(self, draw: Draw, before: int, now: datetime) -> None:
+        """Raise the alarm when a sum comes to its share: then alone, so that whoever resumes is not stopped again.
+
+        An action that is sent again within the same stretch of time brings nothing there: its amount was counted.
+        """
+        spent = sum(self._counted(draw, now).values())
+        if before < draw.stops_at <= spent:
+            held = f"{draw.shown(spent)} of {draw.shown(draw.most)}"
             why = f"{draw.guard} holds {held}, the share at which it stops by itself"
             self._raise(Alarm(draw.stops, why, now + draw.pause if draw.pause else None))
 
@@ -127,48 +145,54 @@ class Books:
         if known is None or (known.until and (alarm.until is None or alarm.until > known.until)):
             self.alarms[alarm.scope] = alarm
 
-    def _refuse(self, draws: Iterable[Draw], now: datetime) -> Refusal | None:
-        """Every limit that would be passed, and when all of them have room, if time makes room in all."""
-        spent = [(draw, sum(self._counted(draw, now).values())) for draw in draws]
-        over = [(draw, used) for draw, used in spent if used + draw.amount > draw.most]
+    def _refuse(self, draws: Iterable[Draw], now: datetime, back: Mapping[BucketKey, int]) -> Refusal | None:
+        """Every limit that would be passed, and when all of them have room, if time makes room in all.
+
+        Args:
+            draws: What would be taken.
+            now: When.
+            back: What would be given back first, by bucket.
+        """
+        spent = [(draw, self._counted(draw, now, back)) for draw in draws]
+        over = [(draw, counted) for draw, counted in spent if sum(counted.values()) + draw.amount > draw.most]
         if not over:
             return None
-        rooms = [self._room(draw, used, now) for draw, used in over]
-        said = [_over(draw, used, room) for (draw, used), room in zip(over, rooms, strict=True)]
+        rooms = [_room(draw, counted, now) for draw, counted in over]
+        said = [_over(draw, sum(counted.values()), room) for (draw, counted), room in zip(over, rooms, strict=True)]
         known = [room for room in rooms if room is not None]
         return Refusal("limit", "; ".join(said), until=max(known) if len(known) == len(rooms) else None)
 
-    def _counted(self, draw: Draw, now: datetime) -> dict[BucketKey, int]:
-        """What counts against a limit at a moment, by bucket.
+    def _counted(self, draw: Draw, now: datetime, back: Mapping[BucketKey, int] | None = None) -> dict[BucketKey, int]:
+        """What counts against a limit at a moment, by bucket, without what would be given back.
 
         INVARIANT: of a sliding span every later period counts too: should the clock have gone back, what was taken
         before is not forgotten.
         """
-        if not draw.is_sliding:
-            bucket = draw.bucket(now)
-            return {bucket: self.used.get(bucket, 0)}
-        first = draw.first_bucket(now).slot
-        return {
-            bucket: self.used[bucket]
-            for bucket in self._periods.get(draw.head, ())
-            if bucket != draw.head and bucket.slot >= first
-        }
-
-    def _room(self, draw: Draw, spent: int, now: datetime) -> datetime | None:
-        """When the limit has room for the amount, unless somebody else is faster; None: time makes none."""
-        if draw.span.lasts is Lasts.FOREVER or draw.amount > draw.most:
-            return None
-        if not draw.is_sliding:
-            return draw.span.ends(draw.span.period(now))
-        for bucket, used in sorted(self._counted(draw, now).items()):
-            spent -= used
-            if spent + draw.amount <= draw.most:
-                return draw.span.ends(bucket.slot)
-        raise AssertionError("an empty window has room for what is not over its limit")
+        first, less = draw.first_bucket(now).slot, back or {}
+        counted = (
+            [bucket for bucket in self._periods.get(draw.head, ()) if bucket != draw.head and bucket.slot >= first]
+            if draw.is_sliding
+            else [draw.bucket(now)]
+        )
+        return {bucket: self.used.get(bucket, 0) - less.get(bucket, 0) for bucket in counted}
 
     def _put(self, bucket: BucketKey, used: int) -> None:
         self.open(bucket, used)
         self.changed.add(bucket)
+
+
+def _room(draw: Draw, counted: Mapping[BucketKey, int], now: datetime) -> datetime | None:
+    """When the limit has room for the amount, unless somebody else is faster; None: time makes none."""
+    if draw.span.lasts is Lasts.FOREVER or draw.amount > draw.most:
+        return None
+    if not draw.is_sliding:
+        return draw.span.ends(draw.span.period(now))
+    spent = sum(counted.values())
+    for bucket, used in sorted(counted.items()):
+        spent -= used
+        if spent + draw.amount <= draw.most:
+            return draw.span.ends(bucket.slot)
+    raise AssertionError("an empty window has room for what is not over its limit")
 
 
 def _over(draw: Draw, spent: int, room: datetime | None) -> str:

@@ -46,8 +46,8 @@ class Draw:
         span: Over what the limit adds up.
         amount: How much: minor units, or 1.
         most: What the sum may be at most.
-        each_attempt: Whether every dispatch draws anew and nothing is given back; else the action draws once, and what
-            had no effect is given back.
+        each_attempt: Whether every dispatch draws once more and nothing is given back; else the action holds it once,
+            and what had no effect is given back.
         stops_at: The sum that stops what it is for; 0: none does.
         stops: The scope that is then stopped.
         pause: For how long; None: until a person resumes it.

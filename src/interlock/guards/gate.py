@@ -60,19 +60,21 @@ class NotAfter(Condition):
 
 @dataclass(frozen=True, slots=True)
 class Spends(Condition):
-    """An action reserves what it needs, all or nothing. What it already holds is not taken again.
+    """An action reserves what it needs, all or nothing; what it holds of an attempt without effect is drawn anew.
 
     Attributes:
         action_id: The action; None: this unit records the action, whose id is then the unit's own.
         draws: What it draws on.
         paces: The rates that it keeps, at each attempt.
         never: Why its limits can never let it go; empty if they can.
+        doubtful: Whether an earlier attempt may have taken effect: then what it holds stays in its period.
     """
 
     action_id: UUID | None
     draws: tuple[Draw, ...] = ()
     paces: tuple[Pace, ...] = ()
     never: str = ""
+    doubtful: bool = False
 
     @property
     def heads(self) -> set[BucketKey]:
@@ -127,7 +129,8 @@ def _decide(batch: Batch, wanted: _Wanted, tenant: UUID, books: Books) -> None:
         if unit.id in batch.refused:
             continue
         known = set(books.alarms)
-        refusal = books.draw(condition.action_id or unit.id, condition.draws, condition.paces, batch.now)
+        action_id = condition.action_id or unit.id
+        refusal = books.draw(action_id, condition.draws, condition.paces, batch.now, doubtful=condition.doubtful)
         if refusal:
             batch.refuse(unit, refusal)
         for scope in books.alarms.keys() - known:
@@ -192,8 +195,8 @@ class _Wanted:
         periods = await batch.ask(READ_PERIODS, tenants)
         late = {
             tenant: {"wanted": encode_rows(sorted(needed))}
-            for tenant in shelf
-            if not _covers(self._likely(tenant), needed := self._needed(tenant, batch.now))
+            for tenant, books in shelf.items()
+            if not _covers(self._likely(tenant), needed := self._needed(tenant, batch.now) | _original(books))
         }
         for found in (periods, await batch.ask(READ_PERIODS, late) if late else {}):
             for tenant, rows in found.items():
@@ -238,6 +241,12 @@ def counted_periods(draw: Draw, now: datetime) -> WantedPeriods:
 
 def _only(bucket: BucketKey) -> WantedPeriods:
     return WantedPeriods(guard=bucket.guard, currency=bucket.currency, least=bucket.slot, most=bucket.slot)
+
+
+def _original(books: Books) -> set[WantedPeriods]:
+    """The periods from which something is held: an action that is sent again gives it back there."""
+    held = (taken.bucket for holds in books.held.values() for taken in holds.values())
+    return {_only(bucket) for bucket in held if bucket != bucket.head}
 
 
 def _covers(likely: Iterable[WantedPeriods], needed: Iterable[WantedPeriods]) -> bool:

@@ -167,12 +167,13 @@ order by guard, currency, slot
 on conflict (tenant, guard, currency, slot) do update set used = excluded.used
 
 -- name: reserve
+-- An action that is sent again reserves anew, in the period in which it is then sent; what is settled stays.
 insert into reservation (action_id, tenant, guard, currency, slot, amount_minor, state, at)
 select action_id, tenant, guard, currency, slot, amount_minor, 'reserved', at
 from json_to_recordset(%(rows)s::json) as r (action_id uuid, tenant uuid, guard text, currency text, slot text, amount_minor bigint, at timestamptz)
 on conflict (action_id, guard) do update
   set slot = excluded.slot, amount_minor = excluded.amount_minor, state = 'reserved', at = excluded.at
-  where reservation.state = 'released'
+  where reservation.state <> 'settled'
 
 -- name: settle
 -- Conditional on the original slot's reservation: settled once, and never after a release.

@@ -36,15 +36,15 @@ def spending(
         budget: The budget of each case of its workflow in force.
         workflow: The workflow's name.
         action: The action's name.
-        action_id: The action; what it holds already is not taken again. None: the unit records it, and its id is the
-            unit's own.
+        action_id: The action; what it holds of an attempt without effect is drawn anew. None: the unit records it,
+            and its id is the unit's own.
         case_id: Its case; the time in its id is the case's beginning.
         caller: Who submitted the case.
         amount: What the action moves, if it moves money.
         undo: Whether it takes another action back: then it is not held to the case's budget, which must keep nobody
             from putting things right.
-        doubtful: Whether an earlier attempt may have taken effect: then the time budget holds nothing up any more,
-            since only sending settles it.
+        doubtful: Whether an earlier attempt may have taken effect: then what it holds stays in its period, and the
+            time budget holds nothing up any more, since only sending settles it.
     """
     if undo:
         budget = NO_BUDGET
@@ -58,6 +58,7 @@ def spending(
             ),
             paces_of(limits, guard=guard, caller=caller),
             never=refused_outright(limits, amount, budget),
+            doubtful=doubtful,
         )
     ]
     if budget.time is not None and not doubtful:

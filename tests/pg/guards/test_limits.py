@@ -53,12 +53,20 @@ class Spender:
         self.limits = limits
 
     async def spend(
-        self, writer: Writer, action: UUID, amount: str | None, *, case: str = "c", caller: str = "ana"
+        self,
+        writer: Writer,
+        action: UUID,
+        amount: str | None,
+        *,
+        case: str = "c",
+        caller: str = "ana",
+        doubtful: bool = False,
     ) -> Refusal | None:
         """Reserve what the limits ask for."""
         money = Money(amount, "EUR") if amount else None
         draws = draws_of(self.limits, guard="w.pay", case_id=case, caller=caller, amount=money)
-        return await self.write(writer, Spends(action, draws, paces_of(self.limits, guard="w.pay", caller=caller)))
+        paces = paces_of(self.limits, guard="w.pay", caller=caller)
+        return await self.write(writer, Spends(action, draws, paces, doubtful=doubtful))
 
     async def write(self, writer: Writer, *conditions: Condition, writes: Sequence[Write] = ()) -> Refusal | None:
         """One unit of work."""
@@ -182,14 +190,48 @@ async def test_what_is_given_back_goes_to_the_slot_that_it_was_taken_from(
 ) -> None:
     on = spender(Limits(per_day=eur("10.00")))
     action = on.id()
-    yesterday = datetime.now(UTC) - timedelta(days=1)
     assert await on.spend(writers[0], action, "3.00") is None
-    for table in ("guard_bucket", "reservation"):  # as if it had been reserved a day ago
-        admin.execute(f"update {table} set slot = %s where slot <> ''", (yesterday.date().isoformat(),))  # type: ignore[arg-type]
+    yesterday = a_day_later(admin)
     assert await on.spend(writers[0], on.id(), "5.00") is None
     await on.give_back(writers[1], action)
     slots = dict(admin.execute("select slot, used from guard_bucket").fetchall())
-    assert slots == {"": 0, yesterday.date().isoformat(): 0, datetime.now(UTC).date().isoformat(): 500}
+    assert slots == {"": 0, yesterday: 0, datetime.now(UTC).date().isoformat(): 500}
+
+
+def a_day_later(admin: Admin) -> str:
+    """What was reserved today was reserved yesterday; the name of that day."""
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    for table in ("guard_bucket", "reservation"):
+        admin.execute(f"update {table} set slot = %s where slot <> ''", (yesterday,))  # type: ignore[arg-type]
+    return yesterday
+
+
+async def test_what_is_sent_again_on_another_day_counts_on_that_day_or_is_refused_and_holds_what_it_held(
+    spender: MakeSpender, writers: tuple[Writer, Writer], admin: Admin
+) -> None:
+    on = spender(Limits(per_day=eur("10.00")))
+    action, other = on.id(), on.id()
+
+    def books() -> tuple[dict[str, int], dict[UUID, str]]:
+        used = admin.execute("select slot, used from guard_bucket where slot <> ''").fetchall()
+        held = admin.execute("select action_id, slot from reservation where state = 'reserved'").fetchall()
+        return dict(used), dict(held)  # type: ignore[arg-type]
+
+    assert await on.spend(writers[0], action, "6.00") is None
+    before = a_day_later(admin)
+    today = datetime.now(UTC).date().isoformat()
+    assert await on.spend(writers[1], other, "7.00") is None
+    refusal = await on.spend(writers[0], action, "6.00")
+    assert refusal is not None
+    assert "w.pay.per_day has 3.00 EUR left of 10.00 EUR, 6.00 EUR needed" in refusal.what
+    assert books() == ({before: 600, today: 700}, {action: before, other: today})
+    assert await on.spend(writers[0], action, "6.00", doubtful=True) is None  # its effect may be of yesterday
+    assert books() == ({before: 600, today: 700}, {action: before, other: today})
+    await on.give_back(writers[1], other)
+    assert await on.spend(writers[0], action, "6.00") is None
+    assert books() == ({before: 0, today: 600}, {action: today})
+    await on.give_back(writers[1], action)
+    assert books() == ({before: 0, today: 0}, {})
 
 
 async def test_a_rate_across_two_writers_is_one_rate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Iterator
@@ -269,6 +270,53 @@ async def test_at_its_share_of_a_limit_an_action_may_also_pause(
         (told,) = admin.execute("select body from ledger_entry where kind = 'guard.stopped'").fetchall()
         assert datetime.fromisoformat(json.loads(told[0])["until"]) == paused.until
     assert paid(provider, "pause-") == 2
+
+
+COME_AGAIN = FaultPlan(rules=(FaultRule(kind=FaultKind.RATE_LIMIT, key="*slow", attempts=(1,), retry_after=2),))
+
+
+async def test_a_payment_that_is_sent_again_another_day_is_held_to_that_day(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider, admin: Admin
+) -> None:
+    """The first is told to come again; meanwhile it is another day, whose limit the second uses up."""
+    provider.set_faults(COME_AGAIN)
+    flow = declared(pay, tmp_path, limits="per_day: 30 EUR")
+    async with stage(database_url, [flow], connectors=[payments(provider.url)]) as on:
+        slow = await on.submit(key="again-slow")
+        await on.until(slow, CaseState.WAITING)
+        for table in ("guard_bucket", "reservation"):
+            admin.execute(f"update {table} set slot = '2020-01-01' where slot <> ''")  # type: ignore[arg-type]
+        assert (await on.until(await on.submit(key="again-quick"))).state is CaseState.DONE
+        over = await on.until(slow)
+        assert over.state is CaseState.EXCEPTION
+        assert over.waiting_for is not None
+        assert "pay.pay.per_day has 10.00 EUR left of 30.00 EUR, 20.00 EUR needed" in over.waiting_for
+        left = admin.execute("select slot, used from guard_bucket where slot = '2020-01-01'").fetchall()
+        assert left == [("2020-01-01", 0)]  # what the failed one held is given back
+    assert paid(provider, "again-") == 1
+
+
+async def test_no_minute_pays_more_than_its_limit_however_long_a_payment_was_told_to_wait(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider, admin: Admin
+) -> None:
+    provider.set_faults(COME_AGAIN)
+    flow = declared(pay, tmp_path, limits="windows: {1m: 30 EUR}", deadline="1h\n    over_limit: wait")
+    async with stage(database_url, [flow], connectors=[payments(provider.url)]) as on:
+        slow = await on.submit(key="minute-slow")
+        await on.until(slow, CaseState.WAITING)
+        for table in ("guard_bucket", "reservation"):  # as if it had been told to come again in more than a minute
+            admin.execute(
+                f"update {table} set slot = to_char(slot::timestamptz - interval '70 seconds', "  # type: ignore[arg-type]
+                "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') where slot <> ''"
+            )
+        quick = await on.until(await on.submit(key="minute-quick"))
+        assert quick.state is CaseState.DONE
+        async with asyncio.timeout(20):
+            while "pay.pay.1m has 10.00 EUR left" not in ((await on.record(slow)).case.waiting_for or ""):  # noqa: ASYNC110 - a row is no event
+                await asyncio.sleep(0.02)
+        assert paid(provider, "minute-") == 1
+        shown = await standings(on)
+        assert shown["pay.pay.1m"].used == "20.00 EUR"  # it waits, and holds nothing in this minute
 
 
 def test_a_workflow_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Many spenders at once, on two writers whose connections are killed: no limit is ever passed by one cent.
 
-Hypothesis makes up the spenders: amounts, cases, callers, how often each is sent and how it ends. An auditor reads the
-books all the while, each time in one snapshot, and adds up what every stretch of time holds from the reservations
-themselves; the buckets are only compared with them.
+Hypothesis makes up the spenders: amounts, cases, callers, how often each is sent and how it ends; and how time passes
+meanwhile, by a minute, an hour, a day or a month, on the clock that the limits read. An auditor reads the books all the
+while, each time in one snapshot, and adds up what every stretch of time holds from the reservations themselves; the
+buckets are only compared with them. That each reservation is of the moment of its action's last sending, or of the
+first whose effect is in doubt, is compared with what the spenders know.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,9 +25,11 @@ from hypothesis import strategies as st
 
 from interlock.db.database import Database
 from interlock.db.gates import HoldsCase
+from interlock.db.queries import Rows
 from interlock.db.signals import Notifier
 from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
 from interlock.db.writer import Writer
+from interlock.guards import gate
 from interlock.guards.gate import GivesBack, release, settle
 from interlock.guards.limits import CaseBudget, Counts, Limits, Rate, Window
 from interlock.guards.spending import spending
@@ -64,6 +68,15 @@ full join (select guard, currency, slot, sum(amount_minor) as amount from reserv
            where tenant = %(tenant)s and state <> 'released' group by 1, 2, 3) r using (guard, currency, slot)
 where coalesce(b.used, 0) <> coalesce(r.amount, 0) and guard not like '%%.rate' and guard not like '%%.attempts'
 """
+PASSED = """
+create table if not exists public.passed (time interval not null);
+truncate public.passed;
+insert into public.passed values ('0');
+grant select on public.passed to interlock_service;
+"""
+CLOCK = Rows("test.read_clock", "select clock_timestamp() + time from public.passed", datetime)
+PAUSES = (timedelta(seconds=61), timedelta(minutes=61), timedelta(days=1), timedelta(days=31))
+NEARLY = timedelta(seconds=2)
 OWNED = """
 select guard, slot, sum(amount_minor)::bigint from reservation where tenant = %s and state <> 'released' group by 1, 2
 """
@@ -76,6 +89,7 @@ class Life:
     case: int
     cents: int
     sendings: int
+    doubtful: bool
     end: str
 
 
@@ -85,6 +99,7 @@ lives = st.lists(
         case=st.integers(0, CASES - 1),
         cents=st.integers(1, 950),  # some are over the limit of each
         sendings=st.integers(1, 3),
+        doubtful=st.booleans(),
         end=st.sampled_from(["settled", "failed", "in doubt"]),
     ),
     min_size=40,
@@ -102,22 +117,35 @@ class World:
         self.database = database
         self.attempts: Counter[UUID] = Counter()
         self.ends: dict[UUID, str] = {}
+        self.passed = timedelta(0)
+        self.counted: dict[UUID, tuple[datetime, datetime]] = {}
+
+    def now(self) -> datetime:
+        """The time on the clock that the limits read."""
+        return self.database.clock.now() + self.passed
 
     async def live(self, number: int, life: Life) -> None:
         """Send it as often as it is sent; then it ends as it ends."""
         action, case = self.database.clock.new_id(), self.cases[life.case]
         writer = self.writers[number % 2]
-        for _ in range(life.sendings):
+        for sending in range(life.sendings):
+            if sending:
+                await asyncio.sleep(0.03)
+            doubtful = life.doubtful and action in self.ends
             conditions = spending(
                 LIMITS, BUDGET, workflow="w", action="pay", action_id=action, case_id=case,
                 caller=CALLERS[life.case % len(CALLERS)], amount=Money.of_minor(life.cents, "EUR"),
+                doubtful=doubtful,
             )  # fmt: skip
+            before = self.now()
             refusal = await self.write(writer, case, conditions)
             if refusal:
                 assert refusal.code in {"limit", "rate"}
                 break
             self.attempts[case] += 1
             self.ends[action] = "reserved"
+            if not doubtful:
+                self.counted[action] = (before, self.now())
         if action not in self.ends:
             return
         if life.end == "settled":
@@ -139,15 +167,25 @@ class World:
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(lives=lives, kills=st.integers(0, 4))
+@given(lives=lives, kills=st.integers(0, 4), pauses=st.lists(st.sampled_from(PAUSES), max_size=4))
 def test_no_limit_is_passed_by_a_cent_at_any_moment_whoever_dies(
-    database_url: str, admin: Admin, make_cases: MakeCases, lives: list[Life], kills: int
+    database_url: str,
+    admin: Admin,
+    make_cases: MakeCases,
+    monkeypatch: pytest.MonkeyPatch,
+    lives: list[Life],
+    kills: int,
+    pauses: list[timedelta],
 ) -> None:
-    killed = asyncio.run(_run(database_url, admin, make_cases, lives, kills))
+    monkeypatch.setattr(gate, "READ_CLOCK", CLOCK)
+    killed = asyncio.run(_run(database_url, admin, make_cases, lives, kills, pauses))
     event(f"connections killed: {killed}")
 
 
-async def _run(url: str, admin: Admin, make_cases: MakeCases, lives: list[Life], kills: int) -> int:
+async def _run(
+    url: str, admin: Admin, make_cases: MakeCases, lives: list[Life], kills: int, pauses: list[timedelta]
+) -> int:
+    admin.execute(PASSED)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database(url))
         notifier = await stack.enter_async_context(Notifier(url))
@@ -164,6 +202,7 @@ async def _run(url: str, admin: Admin, make_cases: MakeCases, lives: list[Life],
 
         watching = asyncio.create_task(watch())
         killing = asyncio.create_task(kill(admin, url, kills, over))
+        passing = asyncio.create_task(let_time_pass(url, world, pauses, over))
         try:
             async with asyncio.timeout(60):
                 await asyncio.gather(*(world.live(number, life) for number, life in enumerate(lives)))
@@ -171,8 +210,10 @@ async def _run(url: str, admin: Admin, make_cases: MakeCases, lives: list[Life],
             over.set()
             await watching
             killed = await killing
+            await passing
     assert audits
     audit(admin, world)
+    at_its_time(admin, world)
     settled = admin.execute(
         "select distinct action_id, state::text from reservation where tenant = %s", (world.tenant,)
     ).fetchall()
@@ -183,6 +224,27 @@ async def _run(url: str, admin: Admin, make_cases: MakeCases, lives: list[Life],
     ).fetchall()
     assert dict(tried) == {str(case): count for case, count in world.attempts.items()}  # type: ignore[arg-type]
     return killed
+
+
+async def let_time_pass(url: str, world: World, pauses: list[timedelta], over: asyncio.Event) -> None:
+    """Put the clock that the limits read forward, between sendings and while they are under way."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        for pause in pauses:
+            await asyncio.sleep(0.02)
+            if over.is_set():
+                return
+            await connection.execute("update public.passed set time = time + %s", (pause,))
+            world.passed += pause
+
+
+def at_its_time(admin: Admin, world: World) -> None:
+    """Each reservation is of the sending that counts, in the period of that moment."""
+    periods = {f"w.pay.{allowance.name}": allowance.span.period for allowance in LIMITS.allowances}
+    held = admin.execute("select action_id, guard, slot, at from reservation where tenant = %s", (world.tenant,))
+    for action, guard, slot, at in held.fetchall():
+        first, last = world.counted[action]
+        assert first - NEARLY <= at <= last + NEARLY, (guard, first, at, last)
+        assert slot.startswith(periods[guard](at) if guard in periods else ""), (guard, slot, at)
 
 
 async def kill(admin: Admin, url: str, times: int, over: asyncio.Event) -> int:
@@ -220,8 +282,8 @@ def audit(admin: Admin, world: World) -> None:
 def test_the_auditor_sees_what_is_wrong(
     database_url: str, admin: Admin, make_cases: MakeCases, tenant: UUID, database: Database
 ) -> None:
-    life = Life(case=0, cents=100, sendings=1, end="settled")
-    asyncio.run(_run(database_url, admin, make_cases, [life], 0))
+    life = Life(case=0, cents=100, sendings=1, doubtful=False, end="settled")
+    asyncio.run(_run(database_url, admin, make_cases, [life], 0, []))
     (found,) = admin.execute("select tenant from guard_bucket limit 1").fetchall()
     world = World(found[0], [], [], database)
     admin.execute("update guard_bucket set used = used + 1 where guard = 'w.pay.per_day' and used > 0")
