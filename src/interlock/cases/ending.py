@@ -90,9 +90,9 @@ class Ending:
             outcome = await self._tools.dispatcher.carry_out(action.id, connector, terms, self._held.holder)
         except CancelWanted:  # it turned out to have had no effect, and is not sent again
             outcome = None
-        if isinstance(outcome, Finished):
-            return await self._record(action, outcome)
         now = await self._tools.dispatcher.find(action.id, self._held.case.tenant)
+        if isinstance(outcome, Finished):
+            return await self._record(now, outcome)
         if await self._is_unsent(now):
             return await self._settle(now)
         again = self._tools.database.clock.now() + _LOOK_AGAIN

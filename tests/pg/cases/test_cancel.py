@@ -9,11 +9,12 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import msgspec
 import psycopg
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
-from tests.pg.stage import Stage, stage
+from tests.pg.stage import Stage, declared, stage
 from tests.pg.undoing import cancel, open_exceptions, refunding, story, took_effect, undoable
 
 from interlock.actions import action as action_rules
@@ -55,6 +56,12 @@ async def twice(case: Case) -> str:
     """Pay twice."""
     await pay(case, "a")
     await pay(case, "b")
+    return "paid"
+
+
+async def once(case: Case) -> str:
+    """Pay."""
+    await pay(case, "a")
     return "paid"
 
 
@@ -222,6 +229,29 @@ async def test_an_action_that_waits_for_a_person_still_does_when_its_case_is_can
         await on.until(case_id, CaseState.CANCELLED)
         record = await on.record(case_id)
     assert [action.state for action in record.actions] == [ActionState.FAILED]
+
+
+async def test_what_became_of_a_cancelled_case_s_action_is_not_asked_before_its_last_request_is_dead(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pause(*_: object, **__: object) -> timedelta:
+        return timedelta(seconds=1)
+
+    monkeypatch.setattr("interlock.actions.transition.pause_after", pause)
+    provider.set_faults(FaultPlan(rules=(FaultRule(kind=FaultKind.DROP_BEFORE, on=(Operation.PAY,)),)))
+    blind = refunding(provider.url, can_look_up=False, max_request_life=None)
+    flow = declared(once, tmp_path, attempts=2, timeout="20s")
+    async with stage(database_url, [flow], connectors=[blind]) as on:
+        case_id = await on.submit(key="sent-again")
+        await on.until(case_id, CaseState.WAITING)
+        await cancel(on, case_id)
+        await on.until(case_id, CaseState.EXCEPTION)
+        (exception,) = await open_exceptions(on)
+        (action,) = (await on.record(case_id)).actions
+    assert (action.state, action.attempt) == (ActionState.EXCEPTION, 2)
+    assert msgspec.json.decode(exception.detail)["action"]["attempts"] == 2
+    assert action.send_deadline
+    assert exception.safe_at == max(action.send_deadline, action.sender_ends_at or action.send_deadline)
 
 
 async def resolving(on: Stage, case_id: UUID) -> None:
