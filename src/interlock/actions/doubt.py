@@ -68,7 +68,7 @@ class Settlement:
             move = settle_doubt(action, connector.abilities, now, voided=True)
         match move.move:
             case NextMove.SEND_AGAIN if spent:
-                return no_attempt_left(action, holder, move)
+                return no_attempt_left(action, holder, move, voided=voided)
             case NextMove.SEND_AGAIN:
                 return await self._transition.ready_again(action, holder, move, voided=voided)
             case NextMove.WAIT:

@@ -5,7 +5,7 @@ The dispatcher decides which; the rows that record an end are committed by the c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ import msgspec
 
 from interlock.actions.action import Action, ActionState, Move
 from interlock.actions.connector import Request
-from interlock.actions.store import END_ACTIONS, END_ATTEMPTS, Ended, EndedAttempt
+from interlock.actions.store import CLEAR_ATTEMPTS, END_ACTIONS, END_ATTEMPTS, ClearedAttempts, Ended, EndedAttempt
 from interlock.db.carried import Carried
 from interlock.db.gates import HoldsCase, IsInState
 from interlock.db.text import storable
@@ -64,6 +64,7 @@ class Finished:
         error: What went wrong, for the others.
         writes: Builds the rows that end action, attempt and reservation.
         conditions: What must hold in that commit.
+        cleared: Whether it ends the doubt of every attempt: no request can take effect any more.
         recorded: Whether all of it, the case's step too, is on record already.
     """
 
@@ -73,6 +74,7 @@ class Finished:
     conditions: tuple[Condition, ...]
     ended: Ended
     attempt: EndedAttempt | None
+    cleared: bool = False
     recorded: bool = False
 
     def writes(self, stamp: Stamp) -> list[Write]:
@@ -83,6 +85,8 @@ class Finished:
         rows = [Write(END_ACTIONS, ended)]
         if self.attempt:
             rows.append(Write(END_ATTEMPTS, msgspec.structs.replace(self.attempt, ended_at=stamp.now)))
+        if self.cleared:
+            rows.append(Write(CLEAR_ATTEMPTS, ClearedAttempts(action_id=self.ended.id, at=stamp.now)))
         if self.state is ActionState.DONE:
             rows.append(settle(self.ended.id))
         elif self.state is ActionState.FAILED:
@@ -166,11 +170,22 @@ def give_up(action: Action, holder: Holder, why: str, *, doubtful: bool) -> Fini
     return finish(action, holder, ActionState.FAILED, error=why)
 
 
-def no_attempt_left(action: Action, holder: Holder, move: Move) -> Finished | Later:
-    """End the doubt without another sending: without effect once that is certain; if it never will be, a person."""
+def no_attempt_left(action: Action, holder: Holder, move: Move, *, voided: bool) -> Finished | Later:
+    """End the doubt without another sending: without effect once that is certain; if it never will be, a person.
+
+    INVARIANT: what is certain is said of every attempt, and a void key is never used again: should a person have the
+    action tried once more, it is in no doubt, and has a key that the other side takes.
+
+    Args:
+        action: In doubt, with its last attempt spent.
+        holder: Who holds its case.
+        move: What might be done, were there another attempt.
+        voided: Whether its key was made void.
+    """
     what = f"{action.attempt} attempts: {action.error or 'the answer was lost'}"
     if move.cleared:
-        return finish(action, holder, ActionState.FAILED, error=f"given up after {what}", outcome="absent")
+        failed = finish(action, holder, ActionState.FAILED, error=f"given up after {what}")
+        return replace(failed, cleared=True, ended=msgspec.structs.replace(failed.ended, voided=voided))
     if move.at:
         return Later(move.at, f"{action.name} is in doubt after {what}")
     return finish(action, holder, ActionState.EXCEPTION, error=f"in doubt after {what}", outcome="in_doubt")

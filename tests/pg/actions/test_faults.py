@@ -196,7 +196,7 @@ async def test_what_is_surely_not_there_after_the_last_attempt_failed_and_asks_n
     async with stage(database_url, [declared(pay, tmp_path)], connectors=[connector]) as on:
         record = await paid(on, "surely-refused")
     assert record.actions[0].state is ActionState.FAILED
-    assert outcomes(record) == ["in_doubt", "permanent", "permanent", "permanent"]
+    assert outcomes(record) == ["absent", "permanent", "permanent", "permanent"]
     assert record.exceptions[0].kind == "action-failed"
     assert payments_of(provider, "surely-refused") == []
 

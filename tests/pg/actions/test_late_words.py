@@ -1,4 +1,4 @@
-"""What the model found: a void key that nobody recorded, a worker without its case, a key forgotten meanwhile."""
+"""A void key that nobody recorded or that is to be used again, a worker without its case, a key forgotten meanwhile."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.stage import Stage, declared, payments, stage
+from tests.pg.undoing import open_exceptions
 
 from interlock.actions import action as action_rules
 from interlock.actions.action import ActionState, NextMove, settle_doubt
@@ -22,6 +23,7 @@ from interlock.actions.dispatch import Dispatcher
 from interlock.actions.outcome import Holder, request_of
 from interlock.cases.case import Case
 from interlock.cases.record import CaseRecord
+from interlock.cases.resolve import Way, resolve_exception
 from interlock.cases.store import CaseState
 from interlock.connector_settings import ConnectorSettings
 from interlock.connectors.http.connector import HttpConnector
@@ -107,6 +109,27 @@ async def test_a_key_that_is_void_but_not_on_record_is_made_void_again_and_never
     assert (action.state, action.generation, action.attempt) == (ActionState.DONE, 1, 2)
     (entry,) = [entry for entry in provider.book() if "/again" in entry.key]
     assert entry.key.endswith("/again~1")
+
+
+async def test_what_was_given_up_with_a_void_key_is_paid_under_the_next_one_when_it_is_tried_again(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider
+) -> None:
+    provider.set_faults(FaultPlan(rules=(FaultRule(kind=FaultKind.DROP_BEFORE),)))
+    flow = declared(pay, tmp_path, attempts=2)
+    async with stage(database_url, [flow], connectors=[voiding(provider.url)]) as on:
+        case_id = await on.submit(key="given-up")
+        await on.until(case_id, CaseState.EXCEPTION)
+        (action,) = (await on.record(case_id)).actions
+        assert (action.state, action.attempt, action.generation) == (ActionState.FAILED, 2, 2)
+        provider.set_faults(FaultPlan())
+        (one,) = await open_exceptions(on)
+        node = on.node
+        await resolve_exception(
+            node.database, node.writer, node.tenant, one.id, Way.RETRY, who="rosa", why="the line is up again"
+        )
+        assert (await on.until(case_id)).conclusion == "paid"
+    (entry,) = [entry for entry in provider.book() if "/given-up" in entry.key and entry.state == "settled"]
+    assert entry.key.endswith("/given-up~2")
 
 
 async def test_a_key_that_was_forgotten_while_the_sending_was_held_up_is_not_used_again(
