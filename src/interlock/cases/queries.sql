@@ -186,10 +186,15 @@ where j.case_id = r.case_id and j.run = r.run and j.state = 'failed'
          order by coalesce(l.finished_at, l.started_at) desc, l.ordinal desc limit 1))
 
 -- name: reopen_actions
-update action a set state = 'ready', ended_at = null, not_before = null, deadline = greatest(a.deadline, r.at + interval '24 hours')
-from json_to_recordset(%(rows)s::json) as r (case_id uuid, at timestamptz)
-where a.case_id = r.case_id and a.state = 'failed'
-  and exists (select from journal j where j.case_id = a.case_id and j.ref = a.id and j.state = 'pending')
+-- Those that this run of the case waits for. What failed surely had no effect: no lost answer puts it in doubt again.
+with reopened as (
+  update action a set state = 'ready', ended_at = null, not_before = null, deadline = greatest(a.deadline, r.at + interval '24 hours')
+  from json_to_recordset(%(rows)s::json) as r (case_id uuid, run int, at timestamptz, scope text, ordinal int)
+  where a.case_id = r.case_id and a.state = 'failed'
+    and exists (select from journal j where j.case_id = a.case_id and j.run = r.run and j.ref = a.id and j.state = 'pending')
+  returning a.id, r.at)
+update attempt t set outcome = 'absent', ended_at = coalesce(t.ended_at, reopened.at)
+from reopened where t.action_id = reopened.id and (t.outcome is null or t.outcome = 'in_doubt')
 
 -- name: decide_actions
 -- A person's word on an action in doubt.
@@ -241,9 +246,14 @@ from json_to_recordset(%(rows)s::json) as r (id uuid, state action_state, error 
 where a.id = r.id
 
 -- name: reopen_undos
-update action a set state = 'ready', ended_at = null, not_before = null, deadline = greatest(a.deadline, r.at + interval '24 hours')
-from json_to_recordset(%(rows)s::json) as r (id uuid, at timestamptz)
-where a.id = r.id and a.undo_of is not null and a.state in ('failed', 'exception')
+-- Of what failed, or of which a person said so, nothing had an effect: no lost answer puts it in doubt again.
+with reopened as (
+  update action a set state = 'ready', ended_at = null, not_before = null, deadline = greatest(a.deadline, r.at + interval '24 hours')
+  from json_to_recordset(%(rows)s::json) as r (id uuid, at timestamptz)
+  where a.id = r.id and a.undo_of is not null and a.state in ('failed', 'exception')
+  returning a.id, r.at)
+update attempt t set outcome = 'absent', ended_at = coalesce(t.ended_at, reopened.at)
+from reopened where t.action_id = reopened.id and (t.outcome is null or t.outcome = 'in_doubt')
 
 -- name: mark_corrected
 -- What was sent without effect before the correction: its key is not used again, the other side may remember it.

@@ -300,7 +300,7 @@ def _retried(stamp: Stamp, scene: Scene) -> list[Write]:
         scope=place.scope if place else None,
         ordinal=place.ordinal if place else None,
     )
-    return [Write(REOPEN_STEPS, steps), Write(REOPEN_ACTIONS, RetriedCase(case_id=case_id, at=stamp.now))]
+    return [Write(REOPEN_STEPS, steps), Write(REOPEN_ACTIONS, steps)]
 
 
 def _settled(stamp: Stamp, scene: Scene, word: Word) -> list[Write]:
@@ -308,9 +308,9 @@ def _settled(stamp: Stamp, scene: Scene, word: Word) -> list[Write]:
     subject = scene.subject
     if subject is None:
         raise AssertionError("somebody said what became of an action: see check_way")
-    cleared = Write(CLEAR_ATTEMPTS, ClearedAttempts(action_id=subject.id, at=stamp.now))
     if word.way is Way.NO_EFFECT and subject.undo_of is not None:
-        return [Write(REOPEN_UNDOS, ReopenedUndo(id=subject.id, at=stamp.now)), cleared]
+        return [Write(REOPEN_UNDOS, ReopenedUndo(id=subject.id, at=stamp.now))]
+    cleared = Write(CLEAR_ATTEMPTS, ClearedAttempts(action_id=subject.id, at=stamp.now))
     took = word.way is Way.TOOK_EFFECT
     row = DecidedAction(
         id=subject.id,

@@ -271,7 +271,7 @@ class RetriedCase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReopenedSteps(msgspec.Struct, frozen=True, kw_only=True):
-    """A case whose failed step is tried again: the one at this place, or, where none is known, the last."""
+    """A run whose failed step is tried again: the one at this place, or, where none is known, the last."""
 
     case_id: UUID
     run: int
@@ -362,7 +362,7 @@ FINISH_CASES = _SQL.bulk("finish_cases", FinishedCase, distinct=("case_id",))
 BEGIN_NEXT_RUNS = _SQL.bulk("begin_next_runs", NextRun, distinct=("case_id",))
 RETRY_CASES = _SQL.bulk("retry_cases", RetriedCase, distinct=("case_id",))
 REOPEN_STEPS = _SQL.bulk("reopen_steps", ReopenedSteps, distinct=("case_id",))
-REOPEN_ACTIONS = _SQL.bulk("reopen_actions", RetriedCase, distinct=("case_id",))
+REOPEN_ACTIONS = _SQL.bulk("reopen_actions", ReopenedSteps, distinct=("case_id",))
 DECIDE_ACTIONS = _SQL.bulk("decide_actions", DecidedAction, distinct=("id",))
 OPEN_ACTIONS = _SQL.rows("open_actions", OpenAction)
 CASE_OF_UNIT = _SQL.rows("case_of_unit", MaybeCase)
