@@ -38,7 +38,7 @@ actions:
   refund:
     connector: payments
     domain: payments.refund
-    limits: {{each: 1000 EUR}}
+    limits: {{{undo_limits}}}
     timeout: 2s
     attempts: {undo_attempts}
   tell:
@@ -51,12 +51,20 @@ actions:
 
 
 def undoable(
-    body: Body, folder: Path, *, name: str = "", more: str = "", undo_attempts: int = 3, version: str = "1.0.0"
+    body: Body,
+    folder: Path,
+    *,
+    name: str = "",
+    more: str = "",
+    undo_attempts: int = 3,
+    undo_limits: str = "each: 1000 EUR",
+    version: str = "1.0.0",
 ) -> Registered:
     """A workflow whose payments are taken back by refunds."""
     known = name or getattr(body, "__name__", "flow")
     file = folder / f"{known}.workflow.yaml"
-    file.write_text(_FILE.format(name=known, dossier=DOSSIER, more=more, undo_attempts=undo_attempts))
+    text = _FILE.format(name=known, dossier=DOSSIER, more=more, undo_attempts=undo_attempts, undo_limits=undo_limits)
+    file.write_text(text)
     return register(workflow(known, version=version, file=file)(body), (REFUNDS,))
 
 

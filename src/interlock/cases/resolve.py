@@ -217,15 +217,22 @@ async def _unit(database: Database, tenant: UUID, scene: Scene, word: Word, regi
     ]  # fmt: skip
     if subject and subject.state in (ActionState.EXCEPTION, ActionState.FAILED):
         conditions.append(IsInState("action", subject.id, (subject.state,)))
-    if (
-        subject
-        and subject.state is ActionState.EXCEPTION
-        and (way is Way.BY_HAND or (way is Way.NO_EFFECT and subject.undo_of is None))
-    ):
-        conditions.append(GivesBack(subject.id))
-    if way is Way.CORRECT:
-        conditions += [GivesBack(action) for action in unsent(scene)]
+    conditions += [GivesBack(action) for action in _fails(way, scene)]
     return Unit(tenant, build, tuple(conditions), wakes=("cases", "reviews"))
+
+
+def _fails(way: Way, scene: Scene) -> Sequence[UUID]:
+    """The actions that this way ends without effect; each gives back what it reserved."""
+    subject, undo = scene.subject, scene.undo
+    match way:
+        case Way.CORRECT:
+            return unsent(scene)
+        case Way.NO_EFFECT if subject and subject.undo_of is None:
+            return (subject.id,)
+        case Way.BY_HAND if undo and undo.state is not ActionState.FAILED:
+            return (undo.id,)
+        case _:
+            return ()
 
 
 async def _answer(
@@ -327,8 +334,8 @@ def _settled(stamp: Stamp, scene: Scene, word: Word) -> list[Write]:
 
 def _by_hand(stamp: Stamp, tenant: UUID, scene: Scene, word: Word) -> list[Write]:
     """A person took an action back outside: it is undone, and its undo, if there is one, surely had no effect."""
-    original, subject = scene.original, scene.subject
-    if original is None or subject is None:
+    original, undo = scene.original, scene.undo
+    if original is None:
         raise AssertionError("something was to be taken back: see check_way")
     told = f"taken back by hand, by {word.who}: {word.why}"
     writes = [
@@ -338,8 +345,8 @@ def _by_hand(stamp: Stamp, tenant: UUID, scene: Scene, word: Word) -> list[Write
             by_hand=True,
         ),
     ]  # fmt: skip
-    if subject.state is not ActionState.EXCEPTION:
+    if undo is None or undo.state is ActionState.FAILED:
         return writes
-    failed = DecidedAction(id=subject.id, state=ActionState.FAILED, error=told, at=stamp.now)
-    cleared = Write(CLEAR_ATTEMPTS, ClearedAttempts(action_id=subject.id, at=stamp.now))
-    return [*writes, Write(DECIDE_ACTIONS, failed), release(subject.id), cleared]
+    failed = DecidedAction(id=undo.id, state=ActionState.FAILED, error=told, at=stamp.now)
+    cleared = Write(CLEAR_ATTEMPTS, ClearedAttempts(action_id=undo.id, at=stamp.now))
+    return [*writes, Write(DECIDE_ACTIONS, failed), release(undo.id), cleared]

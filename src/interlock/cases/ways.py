@@ -83,6 +83,12 @@ class Scene:
         return subject if taking_back else None
 
     @property
+    def undo(self) -> Action | None:
+        """What was to take the original back, if it is on record."""
+        original = self.original
+        return next((action for action in self.actions if original and action.undo_of == original.id), None)
+
+    @property
     def place(self) -> Place | None:
         """The step at which the case stopped, if it is known."""
         one = self.exception
@@ -106,8 +112,8 @@ def check_way(way: Way, scene: Scene, now: datetime) -> None:
         Refused: with what fits instead.
     """
     _check_doubt(way, scene, now)
-    if way is Way.BY_HAND and scene.original is None:
-        raise _unfit("by_hand does not fit: nothing is being taken back", "say retry or abandon")
+    if way is Way.BY_HAND:
+        _check_by_hand(scene)
     if scene.case.cancel_at is not None and way in (Way.CORRECT, Way.ANSWER, Way.ABANDON):
         what = f"{way} does not fit: the case is being cancelled, by {scene.case.cancel_by}"
         raise _unfit(what, "say retry, or by_hand once you have taken it back yourself")
@@ -138,6 +144,21 @@ def _check_doubt(way: Way, scene: Scene, now: datetime) -> None:
         raise _unfit(
             f"nobody can say yet what became of {subject.name} ({subject.id}): a request of it may still take effect",
             f"look into the other side's book at {safe_at:%Y-%m-%d %H:%M:%S} UTC or later, then say it",
+        )
+
+
+def _check_by_hand(scene: Scene) -> None:
+    """INVARIANT: nobody takes back outside what a request that is not settled may have taken back already."""
+    if scene.original is None:
+        raise _unfit("by_hand does not fit: nothing is being taken back", "say retry or abandon")
+    undo = scene.undo
+    if undo is None or (undo == scene.subject and undo.state is ActionState.EXCEPTION):
+        return  # an undo in doubt that is asked about: the word says that it had no effect
+    if undo.id in {action.id for action in scene.unended if action.doubtful}:
+        raise _unfit(
+            f"by_hand does not fit: {undo.name} ({undo.id}), which takes {scene.original.name} back, "
+            f"is {undo.state} and may have taken effect",
+            "mend what the exception names, then say retry: what became of the undo is settled first",
         )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
+import psycopg
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -23,6 +26,7 @@ from interlock.cases.resolve import Way, resolve_exception
 from interlock.cases.store import CaseState
 from interlock.errors import ActionFailed, Refused
 from interlock.money import Money
+from interlock.oversight.exception import CaseException
 from interlock.sim import FaultKind, FaultPlan, FaultRule, Operation, SimulatedProvider
 
 
@@ -211,6 +215,81 @@ async def test_a_person_says_what_became_of_an_undo_in_doubt(
     refunds = [] if way is Way.BY_HAND else [f"refund {key}-b"]
     assert story(provider, key)[2:] == [*refunds, f"refund {key}-a"]
     assert [action.state for action in record.actions[:2]] == [ActionState.UNDONE] * 2
+
+
+async def unsettled_undo(on: Stage, key: str, state: ActionState) -> CaseRecord:
+    """A case that is being cancelled and whose first undo waits in this state."""
+    case_id = await on.submit(key=key)
+    await on.until(case_id, CaseState.WAITING)
+    await cancel(on, case_id)
+    async with asyncio.timeout(20):
+        while True:
+            record = await on.record(case_id)
+            undo = next((action for action in record.actions if action.undo_of), None)
+            if undo and undo.state is state and record.case.state is CaseState.WAITING:
+                return record
+            await asyncio.sleep(0.02)
+
+
+async def without_connector(on: Stage, database_url: str, case_id: UUID) -> CaseException:
+    """The exception that the case becomes where nothing connects to the provider."""
+    with psycopg.connect(database_url, autocommit=True, options="-c search_path=interlock") as admin:
+        admin.execute("update cases set wake_at = now() where id = %s", (case_id,))
+    await on.until(case_id, CaseState.EXCEPTION)
+    (one,) = await open_exceptions(on)
+    return one
+
+
+async def test_nobody_says_by_hand_of_an_undo_that_may_have_taken_effect(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider
+) -> None:
+    rule = FaultRule(kind=FaultKind.DROP_AFTER, key="*lost-b", on=(Operation.REFUND,))
+    provider.set_faults(FaultPlan(rules=(rule,)))
+    flow = undoable(waits, tmp_path)
+    life = timedelta(seconds=3)
+    blind = refunding(provider.url, honours_keys=False, can_look_up=False, max_request_life=life)
+    async with stage(database_url, [flow], connectors=[blind]) as on:
+        record = await unsettled_undo(on, "lost", ActionState.IN_DOUBT)
+    async with stage(database_url, [flow], connectors=[]) as on:
+        one = await without_connector(on, database_url, record.case.id)
+        assert (one.kind, one.action) == ("connector-missing", record.actions[-1].id)
+        with pytest.raises(Refused, match=r"by_hand does not fit: refund .* is in_doubt and may have taken") as refused:
+            await say(on, Way.BY_HAND, why="sent back in cash")
+        assert "then say retry" in refused.value.todo
+        await say(on, Way.RETRY)
+        await on.until(record.case.id, CaseState.EXCEPTION)  # still without a connector: it stays in doubt
+        assert (await on.record(record.case.id)).actions[-1].state is ActionState.IN_DOUBT
+    async with stage(database_url, [flow], connectors=[blind]) as on:
+        await say(on, Way.RETRY)
+        await on.until(record.case.id, CaseState.EXCEPTION)
+        (one,) = await open_exceptions(on)
+        assert one.kind == "undo-in-doubt"
+        await say(on, Way.TOOK_EFFECT)
+        await on.until(record.case.id, CaseState.CANCELLED)
+    assert story(provider, "lost")[2:] == ["refund lost-b", "refund lost-a"]
+
+
+async def test_an_undo_that_waits_to_be_sent_ends_when_a_person_takes_back_by_hand(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider
+) -> None:
+    rule = FaultRule(kind=FaultKind.RATE_LIMIT, key="*later-b", retry_after=60, on=(Operation.REFUND,))
+    provider.set_faults(FaultPlan(rules=(rule,)))
+    flow = undoable(waits, tmp_path, undo_limits="each: 1000 EUR, per_case: 1000 EUR")
+    async with stage(database_url, [flow], connectors=[refunding(provider.url)]) as on:
+        record = await unsettled_undo(on, "later", ActionState.READY)
+    async with stage(database_url, [flow], connectors=[]) as on:
+        await without_connector(on, database_url, record.case.id)
+        await say(on, Way.BY_HAND, why="sent back in cash")
+        await on.until(record.case.id, CaseState.EXCEPTION)  # the other payment's undo has no connector either
+        assert states(await on.record(record.case.id))[1:] == [
+            ("pay", ActionState.UNDONE),
+            ("refund", ActionState.FAILED),
+        ]
+        with psycopg.connect(database_url, autocommit=True, options="-c search_path=interlock") as admin:
+            reserved = admin.execute(
+                "select distinct state::text from reservation where action_id = %s", (record.actions[-1].id,)
+            ).fetchall()
+        assert reserved == [("released",)]
 
 
 async def test_an_undo_that_cannot_be_made_waits_for_its_connector(
