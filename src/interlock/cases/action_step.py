@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from interlock.actions.action import Action, ActionState, outside_key
+from interlock.actions.connector import Connector
+from interlock.actions.dispatch import Outcome as Dispatched
 from interlock.actions.intent import Intent
 from interlock.actions.outcome import Finished, Later
 from interlock.actions.stale import Stale
 from interlock.actions.terms import ActionTerms
 from interlock.cases.anew import DecisionStale, key_after_rewind, terms_of_decision
-from interlock.cases.answered import (
-    error_of,
-    failure_of,
-)
+from interlock.cases.answered import error_of, failure_of
 from interlock.cases.driver import Outcome, Park, Thrown, Value
 from interlock.cases.facts import recheck
 from interlock.cases.held import CaseStuck, FirstWrites
@@ -26,6 +26,7 @@ from interlock.db.gates import HoldsCase, TakesKey, key_digest, short_digest
 from interlock.db.work import Condition, Refusal
 from interlock.errors import (
     ActionFailed,
+    DecisionRejected,
     DossierIncomplete,
     KeyReused,
     Violation,
@@ -46,6 +47,40 @@ class ActionSteps(Recording):
             DecisionStale: what it rests on holds no more.
             Fenced: the case belongs to another worker now.
         """
+        if recorded and recorded.ref:
+            return await self._go_on(request, place, recorded.ref)
+        connector, terms = self._means(request)
+        try:
+            intent = await self._intent(request, place, terms)
+        except DecisionRejected as cause:
+            await self.record(request, place, failure_of(cause), state=StepState.FAILED)
+            return Thrown(cause)
+        begun = await self.tools.dispatcher.begin(
+            intent, connector, terms, self.held.holder, self._recheck, self._ending(request, place)
+        )
+        if isinstance(begun, Refusal):
+            return await self._key_is_another_s(request, place, begun, intent.fields["key"])
+        return await self._became(request, place, *begun)
+
+    async def _go_on(self, request: Act, place: Place, action_id: UUID) -> Outcome:
+        """Take an action that is on record as far as it goes now."""
+        connector, terms = self._means(request)
+        outcome = await self.tools.dispatcher.carry_out(
+            action_id, connector, terms, self.held.holder, self._recheck, self._ending(request, place)
+        )
+        return await self._became(request, place, action_id, outcome)
+
+    async def _became(self, request: Act, place: Place, action_id: UUID, outcome: Dispatched) -> Outcome:
+        match outcome:
+            case Later(at, why, held_by):
+                return Park(at, why, held_by)
+            case Stale():
+                raise DecisionStale(outcome)
+            case Finished():
+                return await self._after_action(request, place, action_id, outcome)
+
+    def _means(self, request: Act) -> tuple[Connector, ActionTerms]:
+        """What an action is carried out by, and on which terms."""
         terms = self.held.declaration.actions.get(request.name)
         if terms is None:
             known = ", ".join(sorted(self.held.declaration.actions))
@@ -65,29 +100,13 @@ class ActionSteps(Recording):
                 violations,
             )
             raise CaseStuck(problem.code, problem.what)
+        return connector, terms
 
-        async def fresh(action: Action) -> Stale | Later | Finished | None:
-            return await recheck(self.held, self.tools, action)
+    async def _recheck(self, action: Action) -> Stale | Later | Finished | None:
+        return await recheck(self.held, self.tools, action)
 
-        def ending(finished: Finished) -> FirstWrites:
-            return self._ended(request, place, finished, StepState.DONE, finished.response)
-
-        if recorded and recorded.ref:
-            action_id = recorded.ref
-            outcome = await self.tools.dispatcher.carry_out(
-                action_id, connector, terms, self.held.holder, fresh, ending
-            )
-        else:
-            intent = await self._intent(request, place, terms)
-            begun = await self.tools.dispatcher.begin(intent, connector, terms, self.held.holder, fresh, ending)
-            if isinstance(begun, Refusal):
-                return await self._key_is_another_s(request, place, begun, intent.fields["key"])
-            action_id, outcome = begun
-        if isinstance(outcome, Later):
-            return Park(outcome.at, outcome.why, outcome.held_by)
-        if isinstance(outcome, Stale):
-            raise DecisionStale(outcome)
-        return await self._after_action(request, place, action_id, outcome)
+    def _ending(self, request: Act, place: Place) -> Callable[[Finished], FirstWrites]:
+        return lambda finished: self._ended(request, place, finished, StepState.DONE, finished.response)
 
     async def _intent(self, request: Act, place: Place, terms: ActionTerms) -> Intent:
         """What will be recorded of a new action, and its step beside it."""

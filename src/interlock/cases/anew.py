@@ -36,10 +36,11 @@ from interlock.db.gates import FREE_KEYS, FreedKey, HoldsCase, key_digest
 from interlock.db.text import storable
 from interlock.db.work import Stamp, Write
 from interlock.decisions.decide import find_decision
-from interlock.decisions.decision import Decision
-from interlock.errors import ActionFailed, InterlockError, NotFound, WorkFailed, WorkflowMisuse
+from interlock.decisions.decision import Decision, Route
+from interlock.errors import ActionFailed, DecisionRejected, InterlockError, NotFound, WorkFailed, WorkflowMisuse
 from interlock.ledger.ledger import first_entry, further_entry
 from interlock.oversight.queue import find_review
+from interlock.oversight.review import Resolution, Review
 from interlock.oversight.store import WITHDRAW_REVIEWS_OF, WithdrawnReviewsOf
 
 
@@ -55,7 +56,10 @@ async def terms_of_decision(held: Held, tools: Tools, request: Act, terms: Actio
     """What an action takes over from the decision that it rests on: the fields of ``NewAction``.
 
     Raises:
-        WorkflowMisuse: the workflow's file demands a decision of a point, and the code names none or another one.
+        DecisionRejected: it was a no, by a condition or by a person. INVARIANT: what was rejected is not carried out,
+            whether or not the workflow looked at the answer.
+        WorkflowMisuse: the workflow's file demands a decision of a point, and the code names none or another one; or
+            the code names one of another case, or one that waits for a person still.
     """
     case = held.case
     if request.decision is None:
@@ -66,11 +70,13 @@ async def terms_of_decision(held: Held, tools: Tools, request: Act, terms: Actio
     except NotFound:  # a question of the workflow's own: a person's word, without a time limit and without facts
         _check_point(terms, None)
         asked = await find_review(tools.database, case.tenant, request.decision)
+        _check_word(held, request, asked.case_id, asked)
         return {"decided_at": asked.resolved_at}
-    if decision.case_id != case.id:
-        raise WorkflowMisuse(f"{request.name} rests on a decision of another case", todo="pass one of this case")
-    _check_point(terms, decision)
     review = await find_review(tools.database, case.tenant, decision.review) if decision.review else None
+    _check_word(held, request, decision.case_id, review)
+    if decision.route is Route.REJECT:
+        raise DecisionRejected(f"{request.name} rests on the decision {decision.id}, which is a no")
+    _check_point(terms, decision)
     decided_at = (review.resolved_at if review else None) or decision.decided_at
     return {
         "valid_until": decided_at + (decision.valid_until - decision.decided_at) if decision.valid_until else None,
@@ -79,6 +85,20 @@ async def terms_of_decision(held: Held, tools: Tools, request: Act, terms: Actio
         "decided_at": decided_at,
         "facts": decision.facts,
     }
+
+
+def _check_word(held: Held, request: Act, case_id: UUID | None, review: Review | None) -> None:
+    """See that a decision, or a question, is this case's own, and that the person who was asked did not say no."""
+    if case_id != held.case.id:
+        raise WorkflowMisuse(f"{request.name} rests on a decision of another case", todo="pass one of this case")
+    if review is None:
+        return
+    if review.resolution is None:
+        raise WorkflowMisuse(
+            f"{request.name} rests on what a person has not decided yet", todo="pass what the case was answered"
+        )
+    if review.resolution is Resolution.REJECT:
+        raise DecisionRejected(f"{request.name} rests on what {review.resolved_by} rejected: {review.id}")
 
 
 def _check_point(terms: ActionTerms, decision: Decision | None) -> None:

@@ -21,6 +21,7 @@ from interlock.errors import (
     ActionFailed,
     ComponentFailed,
     ContractViolated,
+    DecisionRejected,
     EventLate,
     InterlockError,
     KeyReused,
@@ -145,19 +146,19 @@ def failure_of(error: InterlockError) -> dict[str, Any]:
     }
 
 
+_PLAIN: dict[str, type[InterlockError]] = {
+    kind.code: kind for kind in (ActionFailed, ComponentFailed, DecisionRejected, EventLate)
+}
+"""The errors that are kept by what and where alone."""
+
+
 def error_of(stored: dict[str, Any]) -> InterlockError:
     """An error as it was recorded. INVARIANT: a workflow sees the same one at first and on replay."""
     what, where = stored["what"], stored["where"]
     match stored["code"]:
-        case ActionFailed.code:
-            return ActionFailed(what, where=where)
         case ContractViolated.code:
             return ContractViolated(what, msgspec.convert(stored["violations"], tuple[Violation, ...]), where=where)
         case KeyReused.code:
             return KeyReused(what, holder=stored["holder"], where=where)
-        case EventLate.code:
-            return EventLate(what, where=where)
-        case ComponentFailed.code:
-            return ComponentFailed(what, where=where)
-        case _:
-            return StepFailed(what, where=where)
+        case code:
+            return _PLAIN.get(code, StepFailed)(what, where=where)

@@ -92,6 +92,8 @@ class Case:
 
         Raises:
             ActionFailed: it ended without effect.
+            DecisionRejected: the decision that it rests on is a no; uncaught, this ends the case as rejected. What
+                follows from a no, such as telling the customer, rests on none.
         """
         amount = payload.get("amount")
         return Act(
