@@ -70,6 +70,10 @@ class Killer:
     Args:
         world: Whose processes.
         plan: Of moments and victims.
+
+    Attributes:
+        counts: How often each was struck.
+        missed: Whom there was none of to strike when its turn came, and which worker it was to be.
     """
 
     def __init__(self, world: World, plan: Iterator[tuple[float, str, str]]) -> None:
@@ -77,6 +81,7 @@ class Killer:
         self._strikes = plan
         self._stopped: list[tuple[float, list[psutil.Process]]] = []
         self.counts: Counter[str] = Counter()
+        self.missed: list[tuple[str, str]] = []
 
     @property
     def kills(self) -> int:
@@ -95,6 +100,7 @@ class Killer:
                 break
             self.rest(0.05)
         else:
+            self.missed.append((victim, worker))
             self._world.note(f"{victim}: there was none to strike")
         self.rest(0)
 

@@ -153,6 +153,12 @@ class Chaos(Killer):
         if self._call_off():
             self._take_stopped(LEASE_S)
 
+    def make_up(self) -> None:
+        """Strike what there was none of to strike when its turn came, if anything."""
+        if self.missed:
+            self._strikes = iter([(0.1, *self.missed.pop(0))])
+            self.strike()
+
     def rest(self, seconds: float) -> None:
         """Strike nobody for so long."""
         super().rest(seconds)

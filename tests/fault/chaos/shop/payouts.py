@@ -25,6 +25,8 @@ async def voided(case: Case) -> str:
 async def halfway(case: Case) -> str:
     """Pay, then fail for good: the payment is taken back."""
     ended = await _pay(case)
+    if ended != "paid":
+        return ended
     await case.act("forward", {"to": f"nobody-{case.input['customer']}", "amount": _amount(case)}, key=case.key)
     return ended
 
