@@ -2,7 +2,8 @@
 
 There is no dispatch before it and no answer that could be lost after it: an action is done exactly if its effect is
 there. Every guard, stop, time limit and fence holds in that very transaction; where one refuses, the effect is taken
-back with it.
+back with it. An attempt that failed is taken back with all that it had drawn: its record, in a commit of its own, draws
+what every attempt uses up.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from interlock.db.text import storable
 from interlock.db.work import Refusal, Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import Fenced
+from interlock.guards.gate import Spends
+from interlock.guards.spending import attempted
 from interlock.ledger.ledger import first_entry, further_entry
 
 _ROOM_TO_ANSWER = timedelta(seconds=2)
@@ -128,6 +131,8 @@ class InOneCommit:
         failure = sent if isinstance(taken, Done | InDoubt) else taken  # here nothing is ever in doubt
         outcome = "permanent" if isinstance(failure, Permanent) else "transient"
         after = await self._record(action, terms, holder, failure, outcome)
+        if isinstance(after, Refusal):  # a branch of the case has used the last attempt up meanwhile, or this one has
+            return finish(action, holder, ActionState.FAILED, error=f"{after.what}; the last one: {failure.what}")
         if isinstance(failure, Permanent):
             return finish(after, holder, ActionState.FAILED, error=failure.what)
         if after.attempt >= terms.attempts or self._now() > action.deadline:
@@ -137,7 +142,30 @@ class InOneCommit:
 
     async def _record(
         self, action: Action, terms: ActionTerms, holder: Holder, sent: Transient | Permanent, outcome: str
-    ) -> Action:
+    ) -> Action | Refusal:
+        """Put the attempt on record, and what it uses up; or why it uses up more than there is."""
+        used = attempted(
+            terms.limits, terms.budget, workflow=action.workflow, action=action.name, action_id=action.id,
+            case_id=action.case_id, caller=action.caller, undo=action.undo_of is not None,
+        )  # fmt: skip
+        recorded = await self._write_record(action, terms, holder, sent, outcome, used)
+        if not isinstance(recorded, Refusal) or recorded.code != "rate":
+            return recorded
+        # It was made: it counts, and the next one waits until the rate has room for both.
+        made = replace(used, paces=tuple(replace(pace, made=True) for pace in used.paces))
+        room = recorded.until + max(pace.rate.per / pace.rate.count for pace in used.paces) if recorded.until else None
+        return await self._write_record(action, terms, holder, sent, outcome, made, room)
+
+    async def _write_record(
+        self,
+        action: Action,
+        terms: ActionTerms,
+        holder: Holder,
+        sent: Transient | Permanent,
+        outcome: str,
+        used: Spends,
+        not_before: datetime | None = None,
+    ) -> Action | Refusal:
         again = sent.retry_after if isinstance(sent, Transient) else None
         pause = pause_after(action.attempt + 1, self._chance, retry_after=again, retry=terms.retry)
         what = storable(sent.what)[:2000]
@@ -145,8 +173,9 @@ class InOneCommit:
 
         def build(stamp: Stamp) -> Sequence[Write]:
             after = dispatched(action, stamp, terms, holder, killed_late=True)
+            next_at = max(stamp.now + pause, not_before or stamp.now)
             ready = msgspec.structs.replace(
-                after, state=ActionState.READY, not_before=stamp.now + pause, error=what, sender_ends_at=stamp.now
+                after, state=ActionState.READY, not_before=next_at, error=what, sender_ends_at=stamp.now
             )
             recorded.append(ready)
             row = Ended(
@@ -160,11 +189,11 @@ class InOneCommit:
             ended = Write(END_ATTEMPTS, ended_attempt(after, stamp.now, outcome, what))
             return [*rows_of(stamp, after, holder), ended, Write(END_ACTIONS, row), entry]
 
-        conditions = (HoldsCase(action.case_id, holder.fence), IsInState("action", action.id, (action.state,)))
+        conditions = (HoldsCase(action.case_id, holder.fence), IsInState("action", action.id, (action.state,)), used)
         refusal, _ = await holder.carried.write(self._writer, holder.tenant, build, conditions)
-        if refusal:
+        if refusal and refusal.code not in ("limit", "rate"):
             raise Fenced(refusal.what, where=str(action.id))
-        return recorded[-1]
+        return refusal or recorded[-1]
 
 
 async def _ask(

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from interlock.db.work import Refusal
-from interlock.guards.bucket import BucketKey, Draw, Pace, next_arrival
+from interlock.guards.bucket import BucketKey, Draw, Pace, arrival_after, next_arrival
 from interlock.guards.span import Lasts
 
 
@@ -105,10 +105,11 @@ class Books:
             return refusal
         arrivals: list[tuple[BucketKey, int]] = []
         for pace in paces:
-            arrival, again = next_arrival(self.used.get(pace.bucket, 0), pace.rate, now)
-            if again:
+            used = self.used.get(pace.bucket, 0)
+            _, again = next_arrival(used, pace.rate, now)
+            if again and not pace.made:
                 return Refusal("rate", f"{pace.bucket.guard} is used up", until=again)
-            arrivals.append((pace.bucket, arrival))
+            arrivals.append((pace.bucket, arrival_after(used, pace.rate, now)))
         for bucket, arrival in arrivals:
             self._put(bucket, arrival)
         self._take(action_id, new, back, now)

@@ -94,10 +94,12 @@ class Pace:
     Attributes:
         bucket: Which; it holds the theoretical arrival time in microseconds since 1970.
         rate: How many in what time.
+        made: Whether the attempt has been made already: then it counts, and is not refused any more.
     """
 
     bucket: BucketKey
     rate: Rate
+    made: bool = False
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -117,11 +119,22 @@ def next_arrival(used: int, rate: Rate, now: datetime) -> tuple[int, datetime | 
     """
     per = rate.per // _MICROSECOND
     at = (now - _EPOCH) // _MICROSECOND
-    interval = -(-per // rate.count)
-    arrival = max(used, at) + interval
+    arrival = arrival_after(used, rate, now)
     if arrival - at > per:
         return used, now + timedelta(microseconds=arrival - at - per)
     return arrival, None
+
+
+def arrival_after(used: int, rate: Rate, now: datetime) -> int:
+    """The theoretical arrival time once one more is counted, whether or not there is room for it.
+
+    Args:
+        used: As for ``next_arrival``.
+        rate: How many in what time.
+        now: The database's time.
+    """
+    interval = -(-(rate.per // _MICROSECOND) // rate.count)
+    return max(used, (now - _EPOCH) // _MICROSECOND) + interval
 
 
 def room_at(used: int, rate: Rate, now: datetime) -> tuple[int, datetime]:

@@ -67,6 +67,33 @@ def spending(
     return tuple(conditions)
 
 
+def attempted(
+    limits: Limits,
+    budget: CaseBudget,
+    *,
+    workflow: str,
+    action: str,
+    action_id: UUID,
+    case_id: UUID,
+    caller: str,
+    undo: bool = False,
+) -> Spends:
+    """What an attempt uses up that has been made and taken back whole: it counts as one, and reserves nothing.
+
+    Args:
+        limits: As for ``spending``.
+        budget: The budget of each case of its workflow in force.
+        workflow: The workflow's name.
+        action: The action's name.
+        action_id: The action.
+        case_id: Its case.
+        caller: Who submitted the case.
+        undo: Whether it takes another action back.
+    """
+    draws = budget_draws(NO_BUDGET if undo else budget, workflow=workflow, case_id=str(case_id), amount=None)
+    return Spends(action_id, draws, paces_of(limits, guard=f"{workflow}.{action}", caller=caller))
+
+
 def draws_of(limits: Limits, *, guard: str, case_id: str, caller: str, amount: Money | None) -> tuple[Draw, ...]:
     """What an action of this amount draws on under its own limits.
 

@@ -17,7 +17,7 @@ from psycopg import conninfo, sql
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.connectors.till import Admin, Till, pay, till_settings
 from tests.pg.cutting import CommitWire
-from tests.pg.stage import Stage, declared, stage
+from tests.pg.stage import DOSSIER, Stage, declared, stage
 
 from interlock.actions import action as action_rules
 from interlock.actions.action import ActionState
@@ -104,6 +104,42 @@ async def test_what_takes_too_long_is_tried_again(database_url: str, tmp_path: P
     assert outcomes(record)[0] == "transient"
     assert outcomes(record)[-1] == "done"
     assert till.payouts("/k") == 1
+
+
+async def test_attempts_that_were_taken_back_use_up_the_budget_of_attempts(
+    database_url: str, tmp_path: Path, till: Till
+) -> None:
+    till.pause(30)
+    flow = declared(pay, tmp_path, timeout="200ms", attempts=7, dossier=f"budget: {{attempts: 2}}\n{DOSSIER}")
+    async with stage(database_url, [flow], connectors=[till_settings(till.role)]) as on:
+        record = await ended(on)
+    (action,) = record.actions
+    assert (action.state, action.attempt, outcomes(record)) == (ActionState.FAILED, 2, ["transient", "transient"])
+    assert "pay.budget.attempts has 0 left of 2, 1 needed; the last one: " in (action.error or "")
+    used = till.admin.execute(
+        "select used from guard_bucket where guard = 'pay.budget.attempts' and used > 0"
+    ).fetchall()
+    assert used == [(2,)]
+    assert till.payouts() == 0
+
+
+async def test_attempts_that_were_taken_back_count_for_the_rate_and_the_next_one_waits_for_it(
+    database_url: str, tmp_path: Path, till: Till
+) -> None:
+    till.pause(30)
+    flow = declared(pay, tmp_path, limits="each: 30 EUR, rate: 2/h", timeout="200ms", attempts=7)
+    async with stage(database_url, [flow], connectors=[till_settings(till.role)]) as on:
+        case_id = await on.submit(key="k")
+        async with asyncio.timeout(30):
+            while sum(action.attempt for action in (await on.record(case_id)).actions) < 3:  # noqa: ASYNC110 - there is no event
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(1)  # time for many more
+        record = await on.record(case_id)
+    (action,) = record.actions
+    assert (action.state, action.attempt) == (ActionState.READY, 3)  # the third was made before it could be counted
+    assert action.not_before is not None
+    assert timedelta(minutes=55) < action.not_before - datetime.now(UTC) <= timedelta(minutes=60)
+    assert outcomes(record) == ["transient"] * 3
 
 
 TOUCHING = {
