@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from interlock.actions.stale import Assumed
 from interlock.cases.case import Case
 from interlock.cases.driver import Driver, Outcome, Thrown, Value
-from interlock.cases.journal import Place, Recorded, StepKind, StepState, args_hash, encode
+from interlock.cases.journal import Place, Recorded, StepKind, StepState, args_hash, encode, is_at_or_after
 from interlock.cases.requests import StepRequest
-from interlock.cases.rewind import MOST_REWINDS, Rewind, Stays, dropped_places, is_at_or_after, plan_rewind
+from interlock.cases.rewind import MOST_REWINDS, Rewind, Stays, dropped_places, plan_rewind
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DECISION, ACTION, OTHER = UUID(int=1), UUID(int=2), UUID(int=3)

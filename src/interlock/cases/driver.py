@@ -17,7 +17,7 @@ import msgspec
 
 from interlock.cases.cut import said_by
 from interlock.cases.guard import inside_workflow
-from interlock.cases.journal import MOST_STEPS, Place, Recorded, StepKind, StepState, args_hash
+from interlock.cases.journal import MOST_STEPS, Place, Recorded, StepKind, StepState, args_hash, is_at_or_after
 from interlock.cases.requests import ContinueAs, Gather, Request, StepRequest
 from interlock.errors import StepLimitReached, WorkflowMisuse
 
@@ -25,8 +25,8 @@ _NO_LOOP = ("no running event loop", "no current event loop")
 
 
 class WorkflowDiverged(BaseException):
-    """The code asks for another step than the one recorded. Not an ``Exception``, so that workflow code that catches
-    everything does not catch this; the case becomes an exception.
+    """The code asks for another step than the one recorded, or not for all that are. Not an ``Exception``, so that
+    workflow code that catches everything does not catch this; the case becomes an exception.
     """  # noqa: D205 - one thought
 
 
@@ -107,6 +107,8 @@ class Driver:
         self._workflow = workflow
         self._steps = steps
         self._journal = {recorded.place: recorded for recorded in journal}
+        self._ahead = dict(self._journal)
+        self._asked: list[Place] = []
         self._count = 0
         self._failed: list[tuple[Place, Exception]] = []
 
@@ -114,26 +116,41 @@ class Driver:
         """Run the coroutine until it returns or all of it waits.
 
         Raises:
-            WorkflowDiverged: the code asks for another step than the one recorded.
+            WorkflowDiverged: the code asks for another step than the one recorded, or not for all that are.
             WorkflowMisuse: the code awaits what is not the case's.
             Exception: whatever the workflow raises.
         """
         ended = await self._drive(coroutine, "")
+        error = ended.error if isinstance(ended, Thrown) else None
+        if self._ahead:
+            first = self._ahead[min(self._ahead)]
+            how = f", and raises {said_by(error)}" if error else ""
+            raise WorkflowDiverged(
+                f"step {first.place} of {self._workflow}: the code does not ask for the recorded {first.kind} "
+                f"{first.name!r} any more{how}"
+            ) from error
         if isinstance(ended, Thrown):
             raise ended.error
         return ended
 
     def place_of(self, error: BaseException) -> Place | None:
-        """The step whose failure an error of this run is, or comes from; None: it is no step's."""
+        """The step whose failure an error of this run is, or was raised from; None: it is no step's.
+
+        INVARIANT: a failure after which the workflow went on to another step is never where the case stopped: to try
+        it again would be to do again, in the first way, what has been done in another.
+        """
         seen: list[BaseException] = []
         link: BaseException | None = error
         while link is not None and link not in seen:
             place = next((place for place, failure in self._failed if failure is link), None)
             if place:
-                return place
+                return None if self._went_on_from(place) else place
             seen.append(link)
-            link = link.__cause__ or link.__context__
+            link = link.__cause__
         return None
+
+    def _went_on_from(self, place: Place) -> bool:
+        return any(asked != place and is_at_or_after(place, asked) for asked in self._asked)
 
     async def _drive(self, coroutine: Coroutine[Any, Any, Any], scope: str) -> Ended | Thrown:
         """Run one branch. What its own code raises is ``Thrown``; what the steps raise ends the whole run."""
@@ -160,7 +177,7 @@ class Driver:
                         outcome = await self._gather(branches, place)
                         ordinal += 1
                     case StepRequest():
-                        old_case = request.kind is StepKind.PATCHED and self._is_another(request, place)
+                        old_case = request.kind is StepKind.PATCHED and self._began_without(request, place)
                         outcome = Value(value=False) if old_case else await self._step(request, place)
                         self._note(outcome, place)
                         ordinal += 0 if old_case else 1
@@ -206,16 +223,36 @@ class Driver:
 
     async def _step(self, request: StepRequest[Any], place: Place) -> Outcome:
         recorded = self._journal.get(place)
-        if recorded is None:
-            return await self._steps.carry_out(request, place, None)
-        if self._is_another(request, place):
+        if recorded and self._is_another(request, place):
             raise WorkflowDiverged(
                 f"step {place} of {self._workflow}: the code asks for {request.kind} {request.name!r}, with other "
                 f"arguments or in another order than recorded ({recorded.kind} {recorded.name!r})"
             )
-        if recorded.state is StepState.PENDING:
-            return await self._steps.carry_out(request, place, recorded)
-        return self._steps.result_of(request, recorded)
+        self._ahead.pop(place, None)
+        self._asked.append(place)
+        if recorded and recorded.state is not StepState.PENDING:
+            return self._steps.result_of(request, recorded)
+        later = self._recorded_after(place)
+        if later:
+            known = "has not ended" if recorded else "is not recorded"
+            raise WorkflowDiverged(
+                f"step {place} of {self._workflow}: the code asks for {request.kind} {request.name!r}, which {known}, "
+                f"though {later.kind} {later.name!r} after it is recorded (step {later.place})"
+            )
+        return await self._steps.carry_out(request, place, recorded)
+
+    def _recorded_after(self, place: Place) -> Recorded | None:
+        """What is recorded of what comes after a place. INVARIANT: nothing is carried out where there is such a step:
+        another way led to it.
+        """  # noqa: D205 - one thought
+        first = min((ahead for ahead in self._ahead if is_at_or_after(place, ahead)), default=None)
+        return self._ahead[first] if first else None
+
+    def _began_without(self, request: StepRequest[Any], place: Place) -> bool:
+        """Whether a change came into the code after a case had gone by its place: by a step, or into branches."""
+        if place in self._journal:
+            return self._is_another(request, place)
+        return self._recorded_after(place) is not None
 
     def _is_another(self, request: StepRequest[Any], place: Place) -> bool:
         recorded = self._journal.get(place)

@@ -71,6 +71,26 @@ class Place:
         return f"{self.scope}:{self.ordinal}" if self.scope else str(self.ordinal)
 
 
+def is_at_or_after(origin: Place, place: Place) -> bool:
+    """Whether a step is the origin, or comes after it in program order.
+
+    A step comes after another if it stands later in the same scope, or later in the scope of a gather that encloses
+    both. The branches of one gather stand side by side: none comes after another.
+    """
+    for (ordinal, branch), (other, other_branch) in zip(_path(origin), _path(place), strict=False):
+        if other != ordinal:
+            return other > ordinal
+        if branch != other_branch:
+            return branch is None or other_branch is None
+    return True
+
+
+def _path(place: Place) -> list[tuple[int, int | None]]:
+    """From the outside to the inside: the ordinal of each enclosing gather with the branch, then the step's own."""
+    gathers = [tuple(map(int, part.split("."))) for part in place.scope.split("/")] if place.scope else []
+    return [*((ordinal, branch) for ordinal, branch in gathers), (place.ordinal, None)]
+
+
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """One step, as it is stored.
 

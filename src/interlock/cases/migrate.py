@@ -158,10 +158,6 @@ async def replay(tools: Tools, registered: Registered, case: MovableCase, journa
             raise
         if case.state is not CaseState.EXCEPTION:  # where it had stopped at an error, it stops at one again
             return storable(f"the new code raises {said_by(cause)}")
-    missing = [step for step in journal if step.place not in steps.asked]
-    if missing:
-        first = min(missing, key=lambda step: step.place)
-        return f"step {first.place}: the code does not ask for the recorded {first.kind} {first.name!r} any more"
     return ""
 
 
@@ -170,14 +166,11 @@ class _Recalled:
 
     def __init__(self, steps: CaseSteps) -> None:
         self._steps = steps
-        self.asked: set[Place] = set()
 
-    async def carry_out(self, request: StepRequest[Any], place: Place, recorded: Recorded | None, /) -> Park:
-        self.asked.add(place)
+    async def carry_out(self, request: StepRequest[Any], _: Place, recorded: Recorded | None, /) -> Park:
         return Park(None, f"{request.kind} {request.name}{' goes on' if recorded else ' is new'}")
 
     def result_of(self, request: StepRequest[Any], recorded: Recorded, /) -> Value | Thrown:
-        self.asked.add(recorded.place)
         return self._steps.result_of(request, recorded)
 
     async def settle_up(self) -> None:

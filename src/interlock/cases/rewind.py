@@ -1,7 +1,6 @@
 """Which steps a run loses when a decision in it is taken anew, when that is possible at all, and under which key. Pure.
 
-Program order: a step comes after another if it stands later in the same scope, or later in the scope of a gather that
-encloses both. The branches of one gather stand side by side: none comes after another.
+Program order is that of ``interlock.cases.journal.is_at_or_after``.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from uuid import UUID
 from interlock.actions.action import Action, ActionState, succeeding_key
 from interlock.actions.stale import STALE, Assumed
 from interlock.cases.ending_store import CORRECTED
-from interlock.cases.journal import Place, Recorded, StepKind
+from interlock.cases.journal import Place, Recorded, StepKind, is_at_or_after
 
 MOST_REWINDS = 3
 """How often one case may decide anew by itself; after that a person looks."""
@@ -43,16 +42,6 @@ class Stays:
     """
 
     why: str
-
-
-def is_at_or_after(origin: Place, place: Place) -> bool:
-    """Whether a step is the origin, or comes after it in program order."""
-    for (ordinal, branch), (other, other_branch) in zip(_path(origin), _path(place), strict=False):
-        if other != ordinal:
-            return other > ordinal
-        if branch != other_branch:
-            return branch is None or other_branch is None
-    return True
 
 
 def dropped_places(places: Iterable[Place], origins: Sequence[Place]) -> frozenset[Place]:
@@ -115,9 +104,3 @@ def key_in_turn(actions: Sequence[Action], key: str) -> str:
 def _is_succeeded(action: Action) -> bool:
     told = (action.error or "").startswith((f"{STALE}: ", CORRECTED))
     return told and action.attempt > 0 and action.state is ActionState.FAILED
-
-
-def _path(place: Place) -> list[tuple[int, int | None]]:
-    """From the outside to the inside: the ordinal of each enclosing gather with the branch, then the step's own."""
-    gathers = [tuple(map(int, part.split("."))) for part in place.scope.split("/")] if place.scope else []
-    return [*((ordinal, branch) for ordinal, branch in gathers), (place.ordinal, None)]

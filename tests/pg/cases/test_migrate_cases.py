@@ -120,8 +120,8 @@ async def test_cases_are_moved_after_a_replay_and_go_on_with_the_new_code(databa
     ("body", "says"),
     [
         (reordered, "step 0 of flow: the code asks for step 'think'"),
-        (shorter, "step 0: the code does not ask for the recorded step 'read' any more"),
-        (stumbling, "the new code raises ValueError: not 1"),
+        (shorter, "step 0 of flow: the code does not ask for the recorded step 'read' any more"),
+        (stumbling, "the code does not ask for the recorded review 'fine' any more, and raises ValueError: not 1"),
     ],
 )
 async def test_a_case_that_the_new_code_does_not_follow_stays_where_it_is(
@@ -137,6 +137,18 @@ async def test_a_case_that_the_new_code_does_not_follow_stays_where_it_is(
         assert "case.migrated" not in [entry.kind for entry in record.entries]
     async with stage(database_url, [old]) as on:
         assert (await approved(on, case_id)).conclusion == "first"
+
+
+async def test_a_case_that_the_new_code_could_not_begin_stays(database_url: str, tmp_path: Path) -> None:
+    async def broken(_: Case) -> str:
+        raise ValueError("not at all")
+
+    old, new = versioned(first, tmp_path, "1"), versioned(broken, tmp_path, "2")
+    async with stage(database_url, [old], workers=0) as on:
+        await on.submit()
+    async with stage(database_url, [new], workers=0) as on:
+        (stays,) = await move(on, new)
+    assert stays.stays == "the new code raises ValueError: not at all"
 
 
 async def test_a_case_that_went_on_while_it_was_replayed_stays(
