@@ -50,7 +50,7 @@ decisions:
 {point}
 actions:
   pay:
-    connector: payments
+    connector: {connector}
     domain: payments.refund
     limits: {{{limits}}}
     timeout: {timeout}
@@ -85,6 +85,7 @@ def declared(
     attempts: int = 4,
     deadline: str = "1h",
     timeout: str = "2s",
+    connector: str = "payments",
 ) -> Registered:
     """A workflow with a file of its own, beside the example's contracts and rules."""
     known = body.name if isinstance(body, Workflow) else name or getattr(body, "__name__", "flow")
@@ -92,7 +93,7 @@ def declared(
     file.write_text(
         _FILE.format(
             name=known, dossier=dossier, components=components, point=point.rstrip(), limits=limits, attempts=attempts,
-            deadline=deadline, timeout=timeout,
+            deadline=deadline, timeout=timeout, connector=connector,
         )
     )  # fmt: skip
     flow = body if isinstance(body, Workflow) else workflow(known, version="1.0.0", file=file)(body)

@@ -29,14 +29,14 @@ decisions:
     review: ["exposure >= 100 EUR"]
 actions:
   pay:
-    connector: payments
+    connector: {connector}
     domain: payments.refund
     limits: {{each: 1000 EUR, per_case: 1000 EUR}}
     timeout: 2s
     attempts: 3
     undo: refund
   refund:
-    connector: payments
+    connector: {undo_connector}
     domain: payments.refund
     limits: {{{undo_limits}}}
     timeout: 2s
@@ -59,11 +59,16 @@ def undoable(
     undo_attempts: int = 3,
     undo_limits: str = "each: 1000 EUR",
     version: str = "1.0.0",
+    connector: str = "payments",
+    undo_connector: str = "",
 ) -> Registered:
     """A workflow whose payments are taken back by refunds."""
     known = name or getattr(body, "__name__", "flow")
     file = folder / f"{known}.workflow.yaml"
-    text = _FILE.format(name=known, dossier=DOSSIER, more=more, undo_attempts=undo_attempts, undo_limits=undo_limits)
+    text = _FILE.format(
+        name=known, dossier=DOSSIER, more=more, undo_attempts=undo_attempts, undo_limits=undo_limits,
+        connector=connector, undo_connector=undo_connector or connector,
+    )  # fmt: skip
     file.write_text(text)
     return register(workflow(known, version=version, file=file)(body), (REFUNDS,))
 

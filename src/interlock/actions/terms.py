@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from interlock.actions.failure import ErrorRule, Retry
+from interlock.actions.failure import ErrorRule, FailureClass, Retry
 from interlock.guards.limits import CaseBudget, Limits, OverLimit
 
 TIMEOUT = timedelta(seconds=10)
@@ -53,3 +53,14 @@ class ActionTerms(msgspec.Struct, frozen=True, kw_only=True):
     undo: str = ""
     rests_on: str = ""
     no_undo: str = ""
+
+    def through(self, connector: str) -> ActionTerms:
+        """These terms for an action that is on record with a connector, whichever the file in force names by now.
+
+        INVARIANT: a request, its lost answer, its repetition and its stops belong to one outside system. What the file
+        says about the errors of another one is not believed of this one, save that they leave a doubt.
+        """
+        if connector == self.connector:
+            return self
+        careful = {code: rule for code, rule in self.errors.items() if rule.taken_as is FailureClass.IN_DOUBT}
+        return msgspec.structs.replace(self, connector=connector, errors=careful)

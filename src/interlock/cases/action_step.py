@@ -63,8 +63,9 @@ class ActionSteps(Recording):
         return await self._became(request, place, *begun)
 
     async def _go_on(self, request: Act, place: Place, action_id: UUID) -> Outcome:
-        """Take an action that is on record as far as it goes now."""
-        connector, terms = self._means(request)
+        """Take an action that is on record as far as it goes now, through the connector that it is on record with."""
+        action = await self.tools.dispatcher.find(action_id, self.held.case.tenant)
+        connector, terms = self._means(request, action, place)
         outcome = await self.tools.dispatcher.carry_out(
             action_id, connector, terms, self.held.holder, self._recheck, self._ending(request, place)
         )
@@ -79,19 +80,21 @@ class ActionSteps(Recording):
             case Finished():
                 return await self._after_action(request, place, action_id, outcome)
 
-    def _means(self, request: Act) -> tuple[Connector, ActionTerms]:
-        """What an action is carried out by, and on which terms."""
+    def _means(
+        self, request: Act, action: Action | None = None, place: Place | None = None
+    ) -> tuple[Connector, ActionTerms]:
+        """What an action is carried out by, and on which terms: a new one as the file in force says."""
         terms = self.held.declaration.actions.get(request.name)
         if terms is None:
             known = ", ".join(sorted(self.held.declaration.actions))
             raise WorkflowMisuse(
                 f"the workflow's file declares no action {request.name!r}", todo=f"it declares {known}"
             )
+        terms = terms.through(action.connector) if action else terms
         connector = self.tools.connectors.get(terms.connector)
         if connector is None:
-            raise CaseStuck(
-                "connector-missing", f"the settings have no connector {terms.connector!r}, which {request.name} needs"
-            )
+            what = f"the settings have no connector {terms.connector!r}, which {request.name} needs"
+            raise CaseStuck("connector-missing", what, action=action, place=place)
         missing = self.held.declaration.dossier.missing()
         if missing and not connector.abilities.simulated:
             violations = tuple(Violation(where=part, what="is missing", rule="dossier") for part in missing)

@@ -25,7 +25,7 @@ from interlock.cases.ending_store import CHANGE_ORIGINALS, Original
 from interlock.cases.held import CaseStuck, Held, Tools
 from interlock.cases.journal import Recorded, StepState, encode
 from interlock.cases.store import FINISH_CASES, JOURNAL_OF_CASE, RECORD_STEPS, CaseState, FinishedCase, StepRow
-from interlock.cases.undo import left_as_they_are, undo_fields, undo_order
+from interlock.cases.undo import left_as_they_are, undo_fields, undo_order, undoing_connector
 from interlock.db.gates import HoldsCase, TakesKey, key_digest, short_digest
 from interlock.db.text import storable
 from interlock.db.work import Condition, Refusal, Stamp, Write
@@ -85,7 +85,7 @@ class Ending:
             return await self._record(action, finished)
         if action.state is ActionState.EXCEPTION:
             raise self._stuck("action-in-doubt", f"{action.name}: {action.error}", action)
-        connector, terms = self._means(action.name, action, priority=1)
+        connector, terms = self._means(action.name, action, action.connector, priority=1)
         try:
             outcome = await self._tools.dispatcher.carry_out(action.id, connector, terms, self._held.holder)
         except CancelWanted:  # it turned out to have had no effect, and is not sent again
@@ -172,7 +172,8 @@ class Ending:
         name = undo.name if undo else terms.undo if terms else ""
         if undo and undo.state in (*_ENDED, ActionState.EXCEPTION):
             return await self._undone(original, undo.id, as_it_ended(undo), on_record=True)
-        connector, undo_terms = self._means(name, undo or original, priority=_HIGHEST)
+        through = undo.connector if undo else undoing_connector(original, self._declared)
+        connector, undo_terms = self._means(name, undo or original, through, priority=_HIGHEST)
         holder = self._held.holder
         if undo:
             outcome = await self._tools.dispatcher.carry_out(undo.id, connector, undo_terms, holder)
@@ -263,11 +264,12 @@ class Ending:
 
     # ------------------------------------------------------------------- shared
 
-    def _means(self, name: str, action: Action, *, priority: int) -> tuple[Connector, ActionTerms]:
+    def _means(self, name: str, action: Action, through: str, *, priority: int) -> tuple[Connector, ActionTerms]:
         terms = self._declared.get(name)
         if terms is None:
             what = f"the workflow's file in force declares no action {name!r}, which is to be carried out"
             raise self._stuck("action-undeclared", what, action, priority=priority)
+        terms = terms.through(through)
         connector = self._tools.connectors.get(terms.connector)
         if connector is None:
             what = f"the settings have no connector {terms.connector!r}, which {name} needs"

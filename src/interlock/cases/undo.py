@@ -67,6 +67,22 @@ def left_as_they_are(actions: Sequence[Action], declared: Declared) -> tuple[Lef
     )
 
 
+def undoing_connector(original: Action, declared: Declared) -> str:
+    """Through which connector an action is taken back.
+
+    INVARIANT: what was done at one outside system is not asked back from another only because the file has changed.
+    Where the file takes an action back through the connector that does it, this is the one that did it. Where it names
+    another one for the undo, it is that one.
+
+    Args:
+        original: What is taken back; the file declares it and its undo.
+        declared: The terms of the workflow's actions in force.
+    """
+    terms = declared[original.name]
+    undo = declared.get(terms.undo, terms)
+    return original.connector if undo.connector == terms.connector else undo.connector
+
+
 def undo_key(tenant: UUID, original: Action, undo: str) -> str:
     """The idempotency key of an undo, from the original's: no other action can have it.
 
