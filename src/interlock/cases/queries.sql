@@ -175,15 +175,10 @@ from json_to_recordset(%(rows)s::json) as r (case_id uuid, at timestamptz)
 where c.id = r.case_id
 
 -- name: reopen_steps
--- What failed and stopped the case is tried again; what failed and was handled by the workflow stays as it is. Where
--- nobody knows which step it was, it was the last one if any.
+-- What failed and stopped the case is tried again; what failed and was handled by the workflow stays as it is.
 update journal j set state = 'pending', result = null, finished_at = null
 from json_to_recordset(%(rows)s::json) as r (case_id uuid, run int, at timestamptz, scope text, ordinal int)
-where j.case_id = r.case_id and j.run = r.run and j.state = 'failed'
-  and ((j.scope, j.ordinal) = (r.scope, r.ordinal)
-       or r.scope is null and (j.scope, j.ordinal) = (
-         select l.scope, l.ordinal from journal l where l.case_id = r.case_id and l.run = r.run
-         order by coalesce(l.finished_at, l.started_at) desc, l.ordinal desc limit 1))
+where j.case_id = r.case_id and j.run = r.run and (j.scope, j.ordinal) = (r.scope, r.ordinal) and j.state = 'failed'
 
 -- name: reopen_actions
 -- Those that this run of the case waits for. What failed surely had no effect: no lost answer puts it in doubt again.

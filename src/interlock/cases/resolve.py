@@ -296,7 +296,7 @@ def _next(stamp: Stamp, tenant: UUID, scene: Scene, word: Word) -> list[Write]:
 
 
 def _retried(stamp: Stamp, scene: Scene) -> list[Write]:
-    case_id, place, subject = scene.case.id, scene.place, scene.subject
+    case_id, step, subject = scene.case.id, scene.reopened, scene.subject
     if scene.case.cancel_at is not None:
         reopened = subject is not None and subject.undo_of is not None
         return [Write(REOPEN_UNDOS, ReopenedUndo(id=subject.id, at=stamp.now))] if subject and reopened else []
@@ -304,8 +304,8 @@ def _retried(stamp: Stamp, scene: Scene) -> list[Write]:
         case_id=case_id,
         run=scene.case.run,
         at=stamp.now,
-        scope=place.scope if place else None,
-        ordinal=place.ordinal if place else None,
+        scope=step.scope if step else None,
+        ordinal=step.ordinal if step else None,
     )
     return [Write(REOPEN_STEPS, steps), Write(REOPEN_ACTIONS, steps)]
 

@@ -271,7 +271,7 @@ class RetriedCase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReopenedSteps(msgspec.Struct, frozen=True, kw_only=True):
-    """A run whose failed step is tried again: the one at this place, or, where none is known, the last."""
+    """A run that is tried again, with the place of the failed step that is; None: none is."""
 
     case_id: UUID
     run: int

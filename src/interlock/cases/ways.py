@@ -9,7 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from interlock.actions.action import Action, ActionState
-from interlock.cases.journal import Place, Recorded, StepKind, StepState
+from interlock.cases.journal import Place, Recorded, StepKind, StepState, is_at_or_after
 from interlock.cases.store import CaseRow, OpenAction
 from interlock.errors import Refused
 from interlock.oversight.exception import CaseException
@@ -101,6 +101,14 @@ class Scene:
             (step for step in self.journal if step.place == self.place and step.state is StepState.FAILED), None
         )
 
+    @property
+    def reopened(self) -> Recorded | None:
+        """The step that a retry tries again: the one that failed, or, where none is known, the last, if that failed."""
+        if self.place:
+            return self.failed_step
+        last = max(self.journal, key=lambda step: (step.finished_at or step.started_at, step.ordinal), default=None)
+        return last if last and last.state is StepState.FAILED else None
+
 
 def check_way(way: Way, scene: Scene, now: datetime) -> None:
     """Refuse a way that does not fit what is known.
@@ -124,6 +132,9 @@ def check_way(way: Way, scene: Scene, now: datetime) -> None:
             _check_correct(scene)
         case Way.ANSWER:
             _check_answer(scene)
+            _check_after(way, scene, scene.failed_step)
+        case Way.RETRY if scene.case.cancel_at is None:
+            _check_after(way, scene, scene.reopened)
         case _:
             pass
 
@@ -199,6 +210,20 @@ def _check_answer(scene: Scene) -> None:
         raise _unfit(
             f"answer does not fit: the {step.kind} {step.name} has no answer that a person could give",
             "say retry or abandon",
+        )
+
+
+def _check_after(way: Way, scene: Scene, step: Recorded | None) -> None:
+    """INVARIANT: what was done in another way after a step had failed is not done in the first way, too."""
+    effective = {action.id for action in scene.actions if _has_effect(action)}
+    effective |= {action.id for action in scene.unended if action.doubtful}
+    acts = [act for act in scene.journal if act.kind is StepKind.ACT and act.ref in effective]
+    after = [act for act in acts if step and is_at_or_after(step.place, act.place)]
+    if step and after:
+        raise _unfit(
+            f"{way} does not fit: after the {step.kind} {step.name} (step {step.place}) had failed, the case went on, "
+            f"and {', '.join(f'{act.name} (step {act.place})' for act in after)} took effect or may have",
+            "say abandon: what it did is taken back; then submit it under a new key",
         )
 
 
