@@ -102,7 +102,9 @@ async def _hand_in(node: Node, registered: Registered, handed: Sequence[Handed])
 
     async def one(receipt: Handed) -> tuple[str, Handed]:
         async with turn:
-            submitted = await submit(node.writer, node.tenant, registered, key=receipt.key, data=receipt.body, caller="demo")
+            submitted = await submit(
+                node.writer, node.tenant, registered, key=receipt.key, data=receipt.body, caller="demo"
+            )
         return str(submitted.case_id), receipt
 
     return dict(await asyncio.gather(*(one(receipt) for receipt in handed)))
