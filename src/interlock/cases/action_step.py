@@ -22,6 +22,7 @@ from interlock.cases.held import CaseStuck, FirstWrites
 from interlock.cases.journal import Place, Recorded, StepState, encode
 from interlock.cases.recording import Recording
 from interlock.cases.requests import Act
+from interlock.cases.store import JOURNAL_OF_CASE
 from interlock.db.gates import HoldsCase, TakesKey, key_digest, short_digest
 from interlock.db.work import Condition, Refusal
 from interlock.errors import (
@@ -59,7 +60,7 @@ class ActionSteps(Recording):
             intent, connector, terms, self.held.holder, self._recheck, self._ending(request, place)
         )
         if isinstance(begun, Refusal):
-            return await self._key_is_another_s(request, place, begun, intent.fields["key"])
+            return await self._key_is_taken(request, place, begun, intent.fields["key"])
         return await self._became(request, place, *begun)
 
     async def _go_on(self, request: Act, place: Place, action_id: UUID) -> Outcome:
@@ -142,8 +143,15 @@ class ActionSteps(Recording):
             step=lambda stamp, action_id: [self.row(request, place, stamp, StepState.PENDING, ref=action_id)],
         )
 
-    async def _key_is_another_s(self, request: Act, place: Place, refusal: Refusal, key: str) -> Thrown:
+    async def _key_is_taken(self, request: Act, place: Place, refusal: Refusal, key: str) -> Outcome:
+        """Go on with this step's own action if it is the one that has the key; else the key is another's.
+
+        INVARIANT: a commit whose answer never came may land after the journal was read. The action that it recorded is
+        the step's own, and under way: who took it for another's would lose its end.
+        """
         case = self.held.case
+        if refusal.holder and await self._is_own(place, refusal.holder):
+            return await self._go_on(request, place, refusal.holder)
         reused = KeyReused(
             f"the action key {key!r} belongs to another action already",
             holder=str(refusal.holder),
@@ -151,6 +159,14 @@ class ActionSteps(Recording):
         )
         await self.record(request, place, failure_of(reused), state=StepState.FAILED)
         return Thrown(error_of(failure_of(reused)))
+
+    async def _is_own(self, place: Place, action_id: UUID) -> bool:
+        asked = {"case_id": self.held.case.id, "run": self.held.case.run}
+        async with self.tools.database.tenant(self.held.case.tenant) as connection:
+            journal = await JOURNAL_OF_CASE.all(connection, asked)
+        return any(
+            step.place == place and step.ref == action_id and step.state is StepState.PENDING for step in journal
+        )
 
     def _ended(
         self, request: Act, place: Place, finished: Finished, state: StepState, result: Any = None

@@ -18,8 +18,11 @@ from tests.pg.stage import DOSSIER, Stage, declared, payments, stage
 from interlock.actions import action as action_rules
 from interlock.actions.action import ActionState
 from interlock.cases.case import Case
+from interlock.cases.journal import StepKind
 from interlock.cases.record import CaseRecord
-from interlock.cases.store import CaseState
+from interlock.cases.run import CaseRun
+from interlock.cases.store import CaseState, ClaimedCase
+from interlock.cases.workflow import Body
 from interlock.connector_settings import ConnectorSettings
 from interlock.errors import KeyReused
 from interlock.money import Money
@@ -137,3 +140,35 @@ async def test_what_was_paid_under_the_next_key_is_known_in_a_later_run(
         record = await goes_stale_once_sent(on, register, "first")
     assert (record.case.conclusion, record.case.run) == ("known", 3)
     assert [entry.key.rpartition("/")[2] for entry in busy.book()] == ["invoice-7+2"]
+
+
+async def pays_by_step(case: Case) -> str:
+    """Pay one euro under the step's own key."""
+    await case.act("pay", {"to": "Ana", "amount": ONE})
+    return "paid"
+
+
+@pytest.mark.parametrize("body", [keyed, pays_by_step])
+async def test_a_commit_that_lands_after_the_journal_was_read_is_the_step_s_own(
+    database_url: str, tmp_path: Path, busy: SimulatedProvider, monkeypatch: pytest.MonkeyPatch, body: Body
+) -> None:
+    """The action is on record and was sent once; whoever runs the case next has read the journal before that."""
+    read = CaseRun._journal  # pyright: ignore[reportPrivateUsage] - the moment between reading and acting
+    late: list[int] = []
+
+    async def read_too_early(run: CaseRun, case: ClaimedCase) -> list[Any]:
+        journal = await read(run, case)
+        if late:
+            return journal
+        late.append(len(journal))
+        return [step for step in journal if step.kind is not StepKind.ACT]
+
+    flow = declared(body, tmp_path)
+    async with stage(database_url, [flow], connectors=[payments(busy.url)]) as on:
+        case_id = await on.submit()
+        await on.until(case_id, CaseState.WAITING)
+        monkeypatch.setattr(CaseRun, "_journal", read_too_early)
+        case = await on.until(case_id)
+        (action,) = (await on.record(case_id)).actions
+    assert (late, case.conclusion, action.state, action.attempt) == ([1], "paid", ActionState.DONE, 2)
+    assert [entry.key for entry in busy.book()] == [action.key]
