@@ -51,9 +51,7 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
             "dead_man", "Let a scope stop by itself unless it is authorized in time; end such a term; list them."
         ),
         "authorize": Entry("dead_man", "Authorize a scope that has a dead-man term for another term, from now."),
-        "connectors": Entry(
-            "connectors", "List the connectors: circuit, failures, what is under way and what waits."
-        ),
+        "connectors": Entry("connectors", "List the connectors: circuit, failures, what is under way and what waits."),
         "circuit": Entry("connectors", "The circuit breaker of a connector: open and close it by hand."),
         "keys": Entry("keys", "API keys: add, list and revoke them."),
         "tenants": Entry("tenants", "Tenants: add and list them."),
