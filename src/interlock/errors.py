@@ -27,6 +27,7 @@ InterlockError
 ├── CaseFailed                   a workflow says that its case has failed: what it did is taken back
 ├── Fenced                       the case belongs to another worker now
 ├── CancelWanted                 the case is to be cancelled: nothing new begins in it
+├── RecordRefused                what was to be recorded of a case does not fit what is on record: a person looks
 ├── WorkflowMisuse               workflow code did what cannot be replayed
 │   └── StepLimitReached         more steps than one run may have
 ├── DatabaseUnavailable          the database cannot be reached
@@ -286,6 +287,12 @@ class Fenced(InterlockError):
     """The case belongs to another worker now; what this one was about to write was not written."""
 
     code = "fenced"
+
+
+class RecordRefused(InterlockError):
+    """What was to be recorded of a case does not fit what is on record of it; nothing was written. A person looks."""
+
+    code = "record-refused"
 
 
 class WorkflowMisuse(InterlockError):

@@ -27,6 +27,7 @@ from interlock.actions.failure import classed, come_again
 from interlock.actions.intent import Intent
 from interlock.actions.one_commit import Ending, InOneCommit
 from interlock.actions.outcome import Finished, Holder, Later, as_it_ended, finish, give_up, next_attempt, request_of
+from interlock.actions.refused import refused
 from interlock.actions.sender import COMMIT_PATIENCE, sender_timer
 from interlock.actions.stale import Recheck, Stale, stale
 from interlock.actions.store import ADD_ACTIONS, COUNT_DOUBTFUL, FIND_ACTION
@@ -36,7 +37,7 @@ from interlock.db.alone import Alone
 from interlock.db.database import Database
 from interlock.db.work import Condition, Refusal, Stamp, Write
 from interlock.db.writer import Writer
-from interlock.errors import CancelWanted, DatabaseUnavailable, Fenced, NotFound
+from interlock.errors import DatabaseUnavailable, NotFound
 from interlock.guards.gate import NotAfter
 from interlock.guards.limits import OverLimit
 from interlock.guards.spending import refused_outright
@@ -46,6 +47,7 @@ _ROOM_TO_ANSWER = timedelta(seconds=2)
 FORGOTTEN = "forgotten"
 """The refusal of a dispatch whose key the other side may no longer know."""
 _HELD_UP = ("busy", "circuit")
+_LOST = ("fenced", "cancelled")
 
 Outcome = Finished | Later | Stale
 
@@ -131,13 +133,14 @@ class Dispatcher:
             begun = await self._begin_at_once(intent, connector, terms, holder, recheck)
             if isinstance(begun, tuple) or (begun and begun.code == "key-held"):
                 return begun
-            if begun:
-                _raise_if_fenced(begun, intent.case_id)
+            if begun and begun.code in _LOST:
+                raise refused(begun, intent.case_id)
         refusal, unit = await holder.carried.write(
             self._writer, holder.tenant, lambda stamp: intent.writes(stamp, holder), intent.conditions(holder)
         )
+        if refusal and refusal.code != "key-held":
+            raise refused(refusal, intent.case_id)
         if refusal:
-            _raise_if_fenced(refusal, intent.case_id)
             return refusal
         if begun and begun.code in _HELD_UP:
             again = come_again(begun.until, self._database.clock.now(), probe.deadline, probe.valid_until)
@@ -314,7 +317,6 @@ class Dispatcher:
     async def _not_sent(  # noqa: PLR0911 - one way on for each kind of refusal
         self, action: Action, terms: ActionTerms, holder: Holder, refusal: Refusal, *, doubtful: bool
     ) -> Outcome | Action:
-        _raise_if_fenced(refusal, action.case_id)
         now = self._database.clock.now()
         match refusal.code:
             case "stopped":
@@ -334,8 +336,10 @@ class Dispatcher:
                 return stale(action, holder, refusal.what)
             case "limit" | "expired":
                 return give_up(action, holder, refusal.what, doubtful=doubtful)
-            case _:
+            case "state":
                 return await self.find(action.id, holder.tenant)
+            case _:
+                raise refused(refusal, action.id)
 
     async def _ask(self, action: Action, connector: Connector) -> Sent:
         """Make the outside call. Whatever the connector does, the answer is one of four."""
@@ -384,10 +388,3 @@ class Dispatcher:
 
     def _no_more(self, action: Action, terms: ActionTerms) -> bool:
         return action.attempt >= terms.attempts or self._database.clock.now() > action.deadline
-
-
-def _raise_if_fenced(refusal: Refusal, case_id: UUID) -> None:
-    if refusal.code == "fenced":
-        raise Fenced(refusal.what, where=str(case_id))
-    if refusal.code == "cancelled":
-        raise CancelWanted(refusal.what, where=str(case_id))

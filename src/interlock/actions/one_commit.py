@@ -24,6 +24,7 @@ from interlock.actions.connector import Done, InDoubt, Permanent, Request, Trans
 from interlock.actions.dispatch_commit import conditions_of, dispatched, rows_of
 from interlock.actions.failure import classed
 from interlock.actions.outcome import Finished, Holder, ended_attempt, finish, request_of
+from interlock.actions.refused import refused
 from interlock.actions.store import END_ACTIONS, END_ATTEMPTS, Ended
 from interlock.actions.terms import ActionTerms
 from interlock.db.alone import Alone, Effect
@@ -31,7 +32,6 @@ from interlock.db.gates import HoldsCase, IsInState
 from interlock.db.text import storable
 from interlock.db.work import Refusal, Stamp, Unit, Write
 from interlock.db.writer import Writer
-from interlock.errors import Fenced
 from interlock.guards.gate import Spends
 from interlock.guards.spending import attempted
 from interlock.ledger.ledger import first_entry, further_entry
@@ -192,7 +192,7 @@ class InOneCommit:
         conditions = (HoldsCase(action.case_id, holder.fence), IsInState("action", action.id, (action.state,)), used)
         refusal, _ = await holder.carried.write(self._writer, holder.tenant, build, conditions)
         if refusal and refusal.code not in ("limit", "rate"):
-            raise Fenced(refusal.what, where=str(action.id))
+            raise refused(refusal, action.id)
         return refusal or recorded[-1]
 
 

@@ -11,12 +11,12 @@ import msgspec
 from interlock.actions.action import Action, ActionState, Move, pause_after
 from interlock.actions.failure import Retry
 from interlock.actions.outcome import Holder, ended_attempt
+from interlock.actions.refused import refused
 from interlock.actions.store import CLEAR_ATTEMPTS, END_ACTIONS, END_ATTEMPTS, ClearedAttempts, Ended
 from interlock.db.gates import HoldsCase, IsInState
 from interlock.db.text import storable
 from interlock.db.work import Stamp, Write
 from interlock.db.writer import Writer
-from interlock.errors import Fenced
 from interlock.ledger.ledger import first_entry
 
 
@@ -138,7 +138,7 @@ class Transition:
         )
         refusal, _ = await holder.carried.write(self._writer, holder.tenant, build, conditions)
         if refusal:
-            raise Fenced(refusal.what, where=str(action.id))
+            raise refused(refusal, action.id)
 
 
 def _changed(

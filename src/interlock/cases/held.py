@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
-from uuid import UUID
 
 from interlock.actions.action import Action
 from interlock.actions.connector import Connector
 from interlock.actions.dispatch import Dispatcher
 from interlock.actions.outcome import Holder
+from interlock.actions.refused import refused
 from interlock.cases.declaration import Declaration
 from interlock.cases.journal import Place
 from interlock.cases.store import ClaimedCase
@@ -20,7 +20,7 @@ from interlock.db.work import Condition, Refusal, Stamp, Write
 from interlock.db.writer import Writer
 from interlock.decisions.decide import Decider
 from interlock.decisions.library import Library
-from interlock.errors import CancelWanted, Fenced, InterlockError
+from interlock.errors import InterlockError
 from interlock.money import Money
 
 FirstWrites = Callable[[Stamp], Sequence[Write]]
@@ -58,18 +58,6 @@ class CaseStuck(InterlockError):
         self.place = place
 
 
-def raise_refused(refusal: Refusal, case_id: UUID) -> NoReturn:
-    """Say why a write for a case was refused.
-
-    Raises:
-        CancelWanted: the case is to be cancelled.
-        Fenced: the case belongs to another worker now, as for every other refusal.
-    """
-    if refusal.code == "cancelled":
-        raise CancelWanted(refusal.what, where=str(case_id))
-    raise Fenced(refusal.what, where=str(case_id))
-
-
 @dataclass(slots=True)
 class Held:
     """A case that this worker holds, with all that its steps need.
@@ -99,13 +87,14 @@ class Held:
         return HoldsCase(self.case.id, self.holder.fence)
 
     def raise_refused(self, refusal: Refusal) -> NoReturn:
-        """End this run of the case: it belongs to another worker, or is to be cancelled.
+        """End this run of the case: it belongs to another worker, is to be cancelled, or a person has to look.
 
         Raises:
             Fenced: it belongs to another worker now.
             CancelWanted: it is to be cancelled.
+            RecordRefused: for any other reason.
         """
-        raise_refused(refusal, self.case.id)
+        raise refused(refusal, self.case.id)
 
 
 @dataclass(frozen=True, slots=True)

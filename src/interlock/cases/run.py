@@ -46,6 +46,7 @@ from interlock.errors import (
     DecisionRejected,
     Fenced,
     InterlockError,
+    RecordRefused,
     WorkFailed,
     WorkflowMisuse,
 )
@@ -55,6 +56,8 @@ from interlock.oversight.store import ADD_EXCEPTIONS
 log = logging.getLogger("interlock.worker")
 
 _RETRY_S = 0.5
+_OURS = WorkflowMisuse | WorkFailed | RecordRefused
+"""Errors for which no case is undone: they are in how the code is written, or in what is on record."""
 
 
 class CaseRun:
@@ -136,13 +139,13 @@ class CaseRun:
 
     async def _failed(self, held: Held, cause: BaseException, place: Place | None) -> None:
         """An error that the workflow did not handle: as its file says, what the case did is taken back, or a person is
-        asked. An error in how the code is written, or of the database, is always for a person.
+        asked. An error in how the code is written, or in what is on record, is always for a person.
         """  # noqa: D205 - one thought
         ours = isinstance(cause, InterlockError)
         kind, what = (cause.code, str(cause.what)) if ours else ("workflow-error", said_by(cause))
         if isinstance(cause, CaseFailed):
             await self._undo(held, what)
-        elif held.declaration.on_failure is OnFailure.UNDO and not isinstance(cause, WorkflowMisuse | WorkFailed):
+        elif held.declaration.on_failure is OnFailure.UNDO and not isinstance(cause, _OURS):
             log.warning("case %s has failed: %s: %s", held.case.id, kind, storable(what), exc_info=cause)
             await self._undo(held, f"{kind}: {what}")
         else:
@@ -161,6 +164,8 @@ class CaseRun:
             park = await Ending(held, self._tools).go_on()
         except CaseStuck as cause:
             await self._stick(held, cause.kind, cause.what, stuck=cause)
+        except RecordRefused as cause:
+            await self._stick(held, cause.code, cause.what)
         else:
             if park:
                 await self._park(held, park)

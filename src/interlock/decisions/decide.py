@@ -21,6 +21,7 @@ from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
+from interlock.actions.refused import refused
 from interlock.db.database import Database
 from interlock.db.gates import TakesKey, key_digest, short_digest
 from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
@@ -32,7 +33,7 @@ from interlock.decisions.library import Library
 from interlock.decisions.point import DecisionPoint
 from interlock.decisions.route import Routed, choose_route, judge
 from interlock.decisions.store import ADD_DECISIONS, FIND_DECISION, FIND_KEY, NewDecision, canonical
-from interlock.errors import CancelWanted, ContractViolated, Fenced, KeyReused, NotFound
+from interlock.errors import ContractViolated, KeyReused, NotFound
 from interlock.guards.scope import decision_scopes
 from interlock.guards.stop_gate import NotStopped
 from interlock.guards.stop_watch import StopWatch
@@ -219,9 +220,7 @@ class Decider:
                 decision = await FIND_DECISION.one(connection, {"id": refusal.holder})
             if decision:
                 return decision
-        if refusal and refusal.code == "cancelled":
-            raise CancelWanted(refusal.what, where=asked.name)
-        raise Fenced(refusal.what if refusal else "not written", where=asked.name)
+        raise refused(refusal or Refusal("lost", "the decision is not on record"), asked.name)
 
     async def _write(self, draft: _Draft) -> tuple[Refusal | None, Decision | None]:
         asked = draft.asked
