@@ -26,6 +26,7 @@ _TAKEN_OVER_S = LEASE_S + 1.6
 """When a peer has taken over the cases of who stopped itself, and has looked up what that one was sending."""
 _SENT_AGAIN_S = TIMEOUT_S + GRACE_S + LIFE_S + 2.5
 """When a peer has sent it again, because who stopped itself is dead; were that not true, it would be paid twice."""
+_ALONE = 0.5
 _DEAD_S = TIMEOUT_S + GRACE_S + 0.8
 _MINUTES = (1.0, 4.9)
 """Within what a clock may be off; hours are refused as soon as they are seen."""
@@ -205,7 +206,10 @@ class Chaos(Killer):
         moment, seconds = _MOMENTS[blow]
         if taken := self._take_stopped(seconds):
             if blow is Blow.PAST_THE_TIMER:
-                self._later.append((time.monotonic() + _DEAD_S, lambda: self._look_whether_dead(taken)))
+                self.rest(_DEAD_S)  # or somebody else's kill would pass for the timer's
+                self._look_whether_dead(taken)
+            elif self._random.random() < _ALONE:
+                self.rest(seconds)  # or that of a stopped sender would spare its peer the late request
             return True
         token = self._installation.token
         if not token.exists():
