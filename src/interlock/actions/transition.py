@@ -61,10 +61,10 @@ class Transition:
 
         def build(stamp: Stamp) -> Sequence[Write]:
             again = stamp.now + pause
-            after.append(_changed(action, state, holder, not_before=again, error=what, sender_ends_at=ends))
             row = Ended(
                 id=action.id, state=state, fence=holder.fence, not_before=again, error=what, sender_ends_at=ends
             )
+            after.append(_recorded(action, row))
             return [
                 Write(END_ACTIONS, row),
                 Write(END_ATTEMPTS, ended_attempt(action, stamp.now, outcome, what)),
@@ -84,31 +84,29 @@ class Transition:
 
     async def in_doubt(self, action: Action, holder: Holder, why: str) -> Action:
         """What was ready to be sent again under its key is in doubt: the key protects it no more."""
-        error = action.error or why
+        row = Ended(id=action.id, state=ActionState.IN_DOUBT, fence=holder.fence, error=action.error or why)
 
         def build(stamp: Stamp) -> Sequence[Write]:
-            row = Ended(id=action.id, state=ActionState.IN_DOUBT, fence=holder.fence, error=error)
             entry = first_entry(
                 stamp, holder.tenant, "action.in_doubt", subject=action.id, case_id=action.case_id, why=why
             )
             return [Write(END_ACTIONS, row), entry]
 
         await self._write(action, holder, build)
-        return _changed(action, ActionState.IN_DOUBT, holder, not_before=None, error=error)
+        return _recorded(action, row)
 
     async def ready_again(self, action: Action, holder: Holder, move: Move, *, voided: bool = False) -> Action:
         """It may be sent again; what cleared the doubt is recorded with it."""
-        not_before = action.not_before if action.state is ActionState.IN_DOUBT else None
+        row = Ended(
+            id=action.id,
+            state=ActionState.READY,
+            fence=holder.fence,
+            not_before=action.not_before if action.state is ActionState.IN_DOUBT else None,
+            error=action.error,
+            voided=voided,
+        )
 
         def build(stamp: Stamp) -> Sequence[Write]:
-            row = Ended(
-                id=action.id,
-                state=ActionState.READY,
-                fence=holder.fence,
-                not_before=not_before,
-                error=action.error,
-                voided=voided,
-            )
             cleared = Write(CLEAR_ATTEMPTS, ClearedAttempts(action_id=action.id, at=stamp.now))
             entry = first_entry(
                 stamp,
@@ -121,15 +119,7 @@ class Transition:
             return [Write(END_ACTIONS, row), *([cleared] if move.cleared else []), entry]
 
         await self._write(action, holder, build)
-        return _changed(
-            action,
-            ActionState.READY,
-            holder,
-            not_before=not_before,
-            error=action.error,
-            generation=action.generation + int(voided),
-            first_sent_at=None if voided else action.first_sent_at,
-        )
+        return _recorded(action, row)
 
     async def _write(self, action: Action, holder: Holder, build: Callable[[Stamp], Sequence[Write]]) -> None:
         conditions = (
@@ -141,25 +131,15 @@ class Transition:
             raise refused(refusal, action.id)
 
 
-def _changed(
-    action: Action,
-    state: ActionState,
-    holder: Holder,
-    *,
-    not_before: datetime | None,
-    error: str | None,
-    sender_ends_at: datetime | None = None,
-    generation: int | None = None,
-    first_sent_at: datetime | None = None,
-) -> Action:
-    """The action as it now stands on record."""
+def _recorded(action: Action, row: Ended) -> Action:
+    """The action as it stands on record once this row is: what ``end_actions`` makes of it."""
     return msgspec.structs.replace(
         action,
-        state=state,
-        fence=holder.fence,
-        not_before=not_before,
-        error=error,
-        sender_ends_at=sender_ends_at or action.sender_ends_at,
-        generation=action.generation if generation is None else generation,
-        first_sent_at=first_sent_at or (action.first_sent_at if generation in (None, action.generation) else None),
+        state=row.state,
+        fence=row.fence,
+        not_before=row.not_before,
+        error=row.error,
+        sender_ends_at=row.sender_ends_at or action.sender_ends_at,
+        generation=action.generation + int(row.voided),
+        first_sent_at=None if row.voided else action.first_sent_at,
     )
