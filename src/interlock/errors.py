@@ -40,10 +40,13 @@ InterlockError
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import ClassVar
 from uuid import UUID
 
 import msgspec
+
+from interlock.usage import Usage
 
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True):
@@ -236,9 +239,16 @@ class ScopeStopped(LimitReached):
 
 
 class ComponentFailed(InterlockError):
-    """A component gave no usable answer; the declared fallback answers instead."""
+    """A component gave no usable answer; the declared fallback answers instead.
+
+    Attributes:
+        cost: What asking it cost all the same, in USD beside compute; exact.
+        usage: The tokens that it used up; None: it uses none.
+    """
 
     code = "component-failed"
+    cost: Decimal = Decimal(0)
+    usage: Usage | None = None
 
 
 class ComponentLate(ComponentFailed):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from interlock.errors import Refused
+from interlock.errors import Refused, Violation
+from interlock.usage import Usage
 
 
 class Kind(StrEnum):
@@ -18,6 +19,7 @@ class Kind(StrEnum):
 
     ONNX = "onnx"
     RULES = "rules"
+    LLM = "llm"
     PERSON = "person"
 
 
@@ -45,15 +47,29 @@ class ComponentRef(msgspec.Struct, frozen=True):
             return cls(Kind.PERSON, "person")
         kind, _, rest = text.partition(":")
         name, _, version = rest.partition("@")
-        if kind not in (Kind.ONNX, Kind.RULES) or not name or not version:
+        if kind not in (Kind.ONNX, Kind.RULES, Kind.LLM) or not name or not version:
             raise Refused(
                 f"{text!r} names no component",
-                todo="write onnx:NAME@VERSION, rules:NAME@VERSION or person",
+                todo="write onnx:NAME@VERSION, rules:NAME@VERSION, llm:NAME@VERSION or person",
             )
         return cls(Kind(kind), name, version)
 
     def __str__(self) -> str:
         return str(self.kind) if self.kind is Kind.PERSON else f"{self.kind}:{self.name}@{self.version}"
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """The form that the answer must have: the contract of the decision's output, for components that are told it.
+
+    Attributes:
+        contract: Its name and full version, such as ``category@1.2.0``.
+        schema: The contract as a JSON Schema (2020-12).
+        violations: What of the contract a JSON value breaks.
+    """
+
+    contract: str
+    schema: Mapping[str, Any]
+    violations: Callable[[Any], tuple[Violation, ...]]
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,10 +78,12 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         input: The input, already checked against its contract. Amounts of money are strings of exact decimals.
         now: The time of the decision in UTC, so that a component needs no clock.
+        wanted: The form that the answer must have; only a component that asks outside is told it.
     """
 
     input: Mapping[str, Any]
     now: datetime
+    wanted: Wanted | None = None
 
 
 class FiredRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +111,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         evidence: What the answer rests on, for a reviewer: per-field confidences, places in the input, runners-up.
         fired: The rules that fired, for a rules component.
         cost: What the answer cost in USD beside compute (tokens, calls); exact.
+        usage: The tokens that it used up; None: it uses none.
     """
 
     output: dict[str, Any]
@@ -100,10 +119,29 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     evidence: dict[str, Any] = {}
     fired: tuple[FiredRule, ...] = ()
     cost: Decimal = Decimal(0)
+    usage: Usage | None = None
+
+
+class Tally:
+    """What one asking has used up so far. Whoever asks may keep it: it counts even if the asking is cut off.
+
+    Attributes:
+        cost: In USD, exact.
+        usage: In tokens and requests.
+    """
+
+    def __init__(self) -> None:
+        self.cost = Decimal(0)
+        self.usage = Usage()
+
+    def add(self, usage: Usage, cost: Decimal) -> None:
+        """Count one more request."""
+        self.usage += usage
+        self.cost += cost
 
 
 class Component(Protocol):
-    """What the decision path asks. Two kinds fulfil it by computing (onnx, rules); a person is asked by a review."""
+    """What the decision path asks: two kinds compute (onnx, rules), one asks outside (llm), a person is asked by a review."""
 
     @property
     def ref(self) -> ComponentRef:
@@ -120,5 +158,23 @@ class Component(Protocol):
 
         Raises:
             ComponentFailed: there is no usable answer; the declared fallback takes over.
+        """
+        ...
+
+
+class OutsideComponent(Component, Protocol):
+    """A component that asks somebody outside (kind llm). It is asked on the event loop; ``answer`` always refuses."""
+
+    async def ask(self, question: Question, *, until: float, tally: Tally | None = None) -> Answer:
+        """Ask, and answer by a deadline.
+
+        Args:
+            question: With what is ``wanted``.
+            until: The deadline on the event loop's clock (``loop.time()``), at which it fails as late by itself.
+            tally: Where to count what it uses up, if the caller wants to know that even when it cuts the asking off.
+
+        Raises:
+            ComponentLate: there was no answer in time.
+            ComponentFailed: there is no usable answer. Both bear what the asking cost.
         """
         ...
