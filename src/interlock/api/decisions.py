@@ -16,7 +16,8 @@ from interlock.api.problems import Problem, answer_problem
 from interlock.api.stored import as_hex, as_text, embed
 from interlock.cases.quarantine import quarantine_question
 from interlock.cases.registry import Registered
-from interlock.decisions.decide import Asked, Deferred, find_decision
+from interlock.decisions.asked import Asked, Deferred
+from interlock.decisions.decide import find_decision
 from interlock.decisions.decision import Decision, Route
 from interlock.decisions.point import DecisionPoint
 from interlock.errors import ContractViolated, MoneyInvalid, NotFound

@@ -22,7 +22,8 @@ from interlock.cases.recording import Recording
 from interlock.cases.requests import Decide, Review, StepRequest
 from interlock.cases.store import ADD_QUARANTINES, NewQuarantine
 from interlock.db.work import Stamp, Write
-from interlock.decisions.decide import Asked, Deferred, find_decision
+from interlock.decisions.asked import Asked, Deferred
+from interlock.decisions.decide import find_decision
 from interlock.decisions.decision import Decision, Route
 from interlock.errors import (
     ContractViolated,

@@ -47,6 +47,7 @@ POINT_KEYS = (
     "budget",
     "review",
     "reject",
+    "policy",
     "valid_for",
     "queue",
     "no_person",
@@ -88,6 +89,7 @@ def read_point(name: str, place: Place, queue: QueueTerms) -> DecisionPoint:
         sure_from=sure_from,
         review=_conditions(section, "review"),
         reject=_conditions(section, "reject"),
+        policy=_policy(section),
         valid_for=section.may("valid_for", DURATION, VALID_FOR),
         budget=section.may("budget", budget, Budget()),
         no_person=no_person,
@@ -97,6 +99,14 @@ def read_point(name: str, place: Place, queue: QueueTerms) -> DecisionPoint:
 def _conditions(section: Section, key: str) -> tuple[Condition, ...]:
     read = section.may(key, list_of(CONDITION), ())
     return tuple(condition for condition in read if condition is not None)
+
+
+def _policy(section: Section) -> ComponentRef | None:
+    place = section.at("policy")
+    policy = place.take(COMPONENT) if place is not None else None
+    if policy is not None and place is not None and policy.kind is not Kind.RULES:
+        place.refuse(f"{policy} is no decision table", "policy", "name one, as in rules:credit-policy@1")
+    return policy
 
 
 def _steps(section: Section, *, no_person: bool) -> tuple[ComponentChoice, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from interlock.cases.declaration import Declaration, load_declaration
 from interlock.cases.workflow import Workflow
 from interlock.components.component import Kind
 from interlock.decisions.library import Library
+from interlock.decisions.policy import check_policy
 from interlock.errors import ConfigInvalid, DeclarationInvalid, InterlockError, NotFound, Violation
 
 
@@ -109,6 +111,7 @@ def _missing(declaration: Declaration, library: Library, file: Path) -> list[Vio
         for share in (share for choice in point.steps for share in choice.shares):
             if share.component.kind is not Kind.PERSON:
                 attempt(f"decisions.{name}.components", library.component, share.component)
+        attempt(f"decisions.{name}.policy", functools.partial(check_policy, library), point)
         for check in point.checks:
             attempt(f"decisions.{name}.checks", library.check, check)
     for name, event in declaration.events.items():

@@ -23,6 +23,10 @@ class Kind(StrEnum):
     PERSON = "person"
 
 
+OUTSIDE = frozenset({Kind.LLM})
+"""Kinds that ask somebody outside: they take long, may cost money, and are awaited."""
+
+
 class ComponentRef(msgspec.Struct, frozen=True):
     """The name by which a workflow's file asks for a component: ``onnx:receipt-fields@3``, or ``person``.
 
@@ -141,7 +145,7 @@ class Tally:
 
 
 class Component(Protocol):
-    """What the decision path asks: two kinds compute (onnx, rules), one asks outside (llm), a person is asked by a review."""
+    """What the decision path asks: onnx and rules compute, llm asks outside, and a person is asked by a review."""
 
     @property
     def ref(self) -> ComponentRef:

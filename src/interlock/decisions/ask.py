@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
-from interlock.components.component import Answer, Component, ComponentRef, Kind, Question
+from interlock.components.component import OUTSIDE, Answer, Component, ComponentRef, Kind, OutsideComponent, Question
 from interlock.components.finding import Finding, Severity
+from interlock.decisions.asked import Asked
 from interlock.decisions.decision import Became, ComponentAsked, Reason
 from interlock.decisions.library import Library
+from interlock.decisions.pace import pace_of
 from interlock.decisions.point import DecisionPoint, ExposureSource, choose, needed_confidence
 from interlock.decisions.route import exposure_value
 from interlock.errors import ComponentFailed, ComponentLate, InterlockError, ScopeStopped
+from interlock.guards.stop_watch import StopWatch
 from interlock.money import Money
 
-Cutting = Callable[[ComponentRef], AbstractAsyncContextManager[None]]
+_ASKED_A_PERSON = ComponentAsked(component="person", digest="", propensity="1", became=Became.ASKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Asking:
     """The course of one asking.
 
     Attributes:
+        now: The time of the decision.
         attempts: Every component asked, in order.
         shortfall: Why none was sure enough.
         best: The sure answer, or the surest of the others.
@@ -62,6 +65,7 @@ class Asking:
         stopped: Who stopped a component that was asked or next, if somebody did.
     """
 
+    now: datetime
     attempts: list[ComponentAsked] = field(default_factory=list[ComponentAsked])
     shortfall: list[Reason] = field(default_factory=list[Reason])
     best: Proposal | None = None
@@ -70,39 +74,29 @@ class Asking:
     stopped: ScopeStopped | None = None
 
 
-async def ask_components(
-    point: DecisionPoint,
-    library: Library,
-    *,
-    value: Mapping[str, Any],
-    key: bytes,
-    exposure: Money | None,
-    now: datetime,
-    cutting: Cutting,
-) -> Asking:
+async def ask_components(asked: Asked, *, now: datetime, watch: StopWatch, given: Answered | None = None) -> Asking:
     """Ask the point's components in order; the next one when one fails, is late or is unsure.
 
     One that is stopped ends it, since a person decides then: the next in order is for failures, and must not become the
     way around a stop.
 
     Args:
-        point: The decision point.
-        library: Where its components, contracts and checks are.
-        value: The input, checked.
-        key: What decides between versions that share a step.
-        exposure: The money at stake, if the caller knows it.
+        asked: What is to be decided; its input is checked.
         now: The time of the decision.
-        cutting: Cuts the asking of a component off as soon as somebody stops what the decision bears.
+        watch: Knows what is stopped, and cuts the asking of a component off as soon as somebody stops it.
+        given: What one of the components has answered already, as part of a batch.
     """
-    asking = Asking()
-    give_up = time.perf_counter() + point.budget.time.total_seconds()
+    asking = Asking(now=now)
+    point, loop = asked.point, asyncio.get_running_loop()
+    give_up = loop.time() + point.budget.time.total_seconds()
+    if asked.until is not None:
+        give_up = min(give_up, asked.until)
+    key = asked.choice_key
     for choice in point.steps:
         reference, propensity = choose(choice, key)
         if reference.kind is Kind.PERSON:
             asking.person = True
-            asking.attempts.append(
-                ComponentAsked(component=str(reference), digest="", propensity="1", became=Became.ASKED)
-            )
+            asking.attempts.append(_ASKED_A_PERSON)
             break
         if asking.cost > point.budget.cost:
             _skip(asking, reference, f"the answers before cost {asking.cost} USD of {point.budget.cost}")
@@ -110,10 +104,13 @@ async def ask_components(
         started = time.perf_counter()
         component: Component | None = None
         try:
-            component = library.component(reference)
-            answer = await _within(component, Question(input=value, now=now), give_up - started, cutting)
+            component = asked.library.component(reference)
+            if given is not None and given.component is component:
+                answer = given.taken()
+            else:
+                answer = await _within(asked, component, Question(input=asked.value, now=now), give_up, watch)
             asking.cost += answer.cost
-            proposal = _weigh(point, library, component, propensity, answer, value, exposure, now)
+            proposal = _weigh(point, asked.library, component, propensity, answer, asked.value, asked.exposure, now)
         except ScopeStopped as cause:
             _note(asking, reference, component, propensity, Became.STOPPED, started, why=cause.what)
             asking.stopped = cause
@@ -131,20 +128,50 @@ async def ask_components(
         asking.shortfall.append(_unsure(proposal))
         if asking.best is None or proposal.answer.confidence > asking.best.answer.confidence:
             asking.best = proposal
-    asking.person = asking.person or any(choice.is_person for choice in point.steps)
+    asking.person = asking.person or point.ends_in_person
     return asking
 
 
-async def _within(component: Component, question: Question, left_s: float, cutting: Cutting) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a component answered beforehand, or why it did not.
+
+    Attributes:
+        component: Which component.
+        answer: Its answer, or what it raised.
+    """
+
+    component: Component
+    answer: Answer | InterlockError
+
+    def taken(self) -> Answer:
+        """The answer.
+
+        Raises:
+            InterlockError: the component failed.
+        """
+        if isinstance(self.answer, InterlockError):
+            raise self.answer
+        return self.answer
+
+
+async def _within(asked: Asked, component: Component, question: Question, give_up: float, watch: StopWatch) -> Answer:
     """The component's answer, within what is left of the budget and as long as nobody stops it."""
     limit: asyncio.Timeout | None = None
+    left_s = give_up - asyncio.get_running_loop().time()
     if left_s <= 0:
         raise ComponentLate("the time was used up before it was asked")
     try:
-        if component.ref.kind is Kind.RULES:  # bounded by its table, and quicker than a change of threads
-            return component.answer(question)
-        async with cutting(component.ref), asyncio.timeout(left_s) as limit:
-            return await asyncio.to_thread(component.answer, question)
+        if component.ref.kind in OUTSIDE:
+            outside = cast("OutsideComponent", component)
+            async with watch.cutting(asked.tenant, asked.scopes(component.ref)), asyncio.timeout_at(give_up) as limit:
+                return await outside.ask(question, until=give_up)
+        pace = pace_of(component)
+        # Quicker than a change of threads; a stop counts in the commit, and before it where one is known of.
+        if component.ref.kind is Kind.RULES or (pace.is_quick and not watch.knows_any):
+            return pace.answer(component, question, left_s)
+        async with watch.cutting(asked.tenant, asked.scopes(component.ref)), asyncio.timeout_at(give_up) as limit:
+            return await asyncio.to_thread(pace.answer, component, question, left_s)
     except InterlockError:
         raise
     except Exception as cause:
@@ -172,7 +199,9 @@ def _weigh(
         raise ComponentFailed(f"its output breaks {point.output}: {'; '.join(map(str, violations[:5]))}")
     at_stake = exposure if exposure is not None else _exposure(point.exposure, value, answer.output)
     needed = needed_confidence(point, at_stake)
-    findings = tuple(finding for name in point.checks for finding in _run_check(library, name, value, answer, now))
+    findings: tuple[Finding, ...] = ()
+    if point.checks:
+        findings = tuple(finding for name in point.checks for finding in _run_check(library, name, value, answer, now))
     sure = needed is not None and answer.confidence >= needed
     return Proposal(component.ref, component.digest, propensity, answer, at_stake, needed, findings, sure)
 

@@ -62,7 +62,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         route: ``review`` or ``reject``.
-        by: The condition's text, or the finding's code.
+        by: The condition's text, the finding's code, or the decision table.
         what: Why, in a sentence.
     """
 
@@ -75,7 +75,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """Why a decision took its route.
 
     Attributes:
-        code: For counting: sure_enough, unsure, above_bands, no_answer, condition, finding, stopped, nobody_left.
+        code: For counting: sure_enough, unsure, above_bands, no_answer, condition, finding, rule, stopped, nobody_left.
         what: In a sentence, with the numbers that were compared.
     """
 

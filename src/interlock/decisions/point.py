@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from interlock.components.component import ComponentRef, Kind
+from interlock.components.component import OUTSIDE, ComponentRef, Kind
 from interlock.decisions.condition import Condition
 from interlock.money import Money
 
@@ -116,6 +116,7 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
             are never unsure, such as rules.
         review: When any of these holds, a person decides.
         reject: When any of these holds, the decision is no.
+        policy: A decision table that says the route, given input, output, confidence and exposure; None if none does.
         valid_for: How long after the decision an action may still begin on its strength.
         budget: What one decision may use up.
         queue: Where its reviews wait.
@@ -133,9 +134,20 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
     sure_from: float = SURE_FROM
     review: tuple[Condition, ...] = ()
     reject: tuple[Condition, ...] = ()
+    policy: ComponentRef | None = None
     valid_for: timedelta = VALID_FOR
     budget: Budget = Budget()
     no_person: str = ""
+
+    @property
+    def ends_in_person(self) -> bool:
+        """Whether a person stands at the end."""
+        return self.steps[-1].is_person
+
+    @property
+    def costs(self) -> bool:
+        """Whether asking it may cost money or long, so that a key that came before is looked for first."""
+        return any(share.component.kind in OUTSIDE for step in self.steps for share in step.shares)
 
 
 _HASH_DOMAIN = b"interlock.decisions.choose.1\0"

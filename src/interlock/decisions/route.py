@@ -25,6 +25,9 @@ class Routed(msgspec.Struct, frozen=True):
     reasons: tuple[Reason, ...]
 
 
+_BY_ITSELF = Routed(Route.AUTOMATIC, (Reason(code="sure_enough", what="every condition for going by itself holds"),))
+
+
 def judge(
     *, review: Sequence[Condition], reject: Sequence[Condition], facts: Facts, findings: Iterable[Finding]
 ) -> tuple[Verdict, ...]:
@@ -65,15 +68,12 @@ def choose_route(
         person: Whether the point declares a person at its end.
         stopped: Who stopped the point and why; empty if nobody did.
     """
-    demanded = [
-        Reason(code="condition" if verdict.what.startswith(verdict.by) else "finding", what=verdict.what)
-        for verdict in verdicts
-    ]
+    demanded = [Reason(code=_code_of(verdict), what=verdict.what) for verdict in verdicts]
     rejected = any(verdict.route is Route.REJECT for verdict in verdicts)
     if answered and sure and rejected and not stopped:
         return Routed(Route.REJECT, tuple(demanded))
     if answered and sure and not verdicts and not stopped:
-        return Routed(Route.AUTOMATIC, (Reason(code="sure_enough", what="every condition for going by itself holds"),))
+        return _BY_ITSELF
     reasons = [*shortfall, *demanded]
     if stopped:
         reasons.insert(0, Reason(code="stopped", what=stopped))
@@ -81,6 +81,12 @@ def choose_route(
         return Routed(Route.REVIEW, tuple(reasons) or (Reason(code="no_answer", what="no component answered"),))
     reasons.append(Reason(code="nobody_left", what="the point declares no person who could decide"))
     return Routed(Route.REJECT, tuple(reasons))
+
+
+def _code_of(verdict: Verdict) -> str:
+    if verdict.by.startswith("rules:"):
+        return "rule"
+    return "condition" if verdict.what.startswith(verdict.by) else "finding"
 
 
 def exposure_value(path: Sequence[str], root: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from uuid import UUID
 
 import msgspec
@@ -18,7 +19,10 @@ class NewDecision(Decision, frozen=True, kw_only=True):
 
     def stored(self) -> Decision:
         """The decision as it will be read."""
-        return Decision(**{name: getattr(self, name) for name in Decision.__struct_fields__})
+        return Decision(**dict(zip(Decision.__struct_fields__, _FIELDS(self), strict=True)))
+
+
+_FIELDS = attrgetter(*Decision.__struct_fields__)
 
 
 _SQL = load_queries(__file__)

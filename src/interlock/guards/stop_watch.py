@@ -75,6 +75,11 @@ class StopWatch:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
 
+    @property
+    def knows_any(self) -> bool:
+        """Whether anything at all is known to be stopped."""
+        return bool(self._known)
+
     @contextlib.asynccontextmanager
     async def cutting(self, tenant: UUID, scopes: tuple[str, ...]) -> AsyncGenerator[None]:
         """Cut the body off when one of these scopes is stopped.

@@ -5,6 +5,7 @@ A body holds ids, versions, amounts and times, never a personal value: those sta
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -59,28 +60,30 @@ def first_entry(
     stamp: Stamp, tenant: UUID, kind: str, *, subject: UUID, case_id: UUID | None = None, **facts: Any
 ) -> Write:
     """The entry that a unit of work is found by."""
-    return Write(
-        ADD_ENTRIES,
-        Entry(
-            id=stamp.entry,
-            tenant=tenant,
-            kind=kind,
-            subject=subject,
-            case_id=case_id,
-            at=stamp.now,
-            body=_canonical.encode(facts),
-        ),
-    )
+    return entry_of(stamp, stamp.entry, tenant, kind, subject, case_id, facts)
 
 
 def further_entry(
     stamp: Stamp, tenant: UUID, kind: str, *, subject: UUID, case_id: UUID | None = None, **facts: Any
 ) -> Write:
     """Another entry of the same unit of work."""
+    return entry_of(stamp, stamp.new_id(), tenant, kind, subject, case_id, facts)
+
+
+def entry_of(
+    stamp: Stamp,
+    entry_id: UUID,
+    tenant: UUID,
+    kind: str,
+    subject: UUID,
+    case_id: UUID | None,
+    facts: Mapping[str, Any],
+) -> Write:
+    """An entry under an id that is given: that of the thing that it is about."""
     return Write(
         ADD_ENTRIES,
         Entry(
-            id=stamp.new_id(),
+            id=entry_id,
             tenant=tenant,
             kind=kind,
             subject=subject,

@@ -26,7 +26,7 @@ from interlock.cases.registry import Registered
 from interlock.cases.store import CaseState
 from interlock.cases.submit import submit
 from interlock.components.component import Answer, ComponentRef, Kind, Question
-from interlock.decisions.decide import Asked, Deferred
+from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.decision import Became, Decision, Route
 from interlock.decisions.point import ComponentChoice, Share
 from interlock.guards.dead_man import authorize, begin_term

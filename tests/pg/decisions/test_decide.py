@@ -25,7 +25,7 @@ from interlock.cases.registry import Registered
 from interlock.cases.store import CaseState
 from interlock.components.component import Answer, Component, ComponentRef, Kind, Question
 from interlock.components.finding import Finding, Severity
-from interlock.decisions.decide import Asked, Deferred
+from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.decision import Became, Decision, Route
 from interlock.decisions.point import ComponentChoice, DecisionPoint, Share
 from interlock.errors import ComponentFailed, ContractViolated, KeyReused

@@ -1,0 +1,90 @@
+"""What is asked of a decision point, and the answer that nothing was decided. Types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from interlock.db.work import Condition, Stamp, Write
+from interlock.decisions.decision import Decision
+from interlock.decisions.library import Library
+from interlock.decisions.point import DecisionPoint
+from interlock.guards.scope import decision_scopes
+from interlock.money import Money
+
+
+def _nothing(_stamp: Stamp, _decision: Decision) -> Sequence[Write]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is to be decided.
+
+    Attributes:
+        tenant: Whose decision.
+        workflow: Whose point.
+        point: The decision point, as its file declares it.
+        declaration: SHA-256 of that file.
+        library: Where its contracts, components and checks are.
+        key: The idempotency key; within a case, the step.
+        value: The input.
+        exposure: The money at stake, if the caller knows it.
+        case_id: The case that it belongs to, if any.
+        caller: Who asks, or who submitted its case; a stop may name them.
+        until: When the caller stops waiting, on the event loop's clock; it shortens the point's budget. None: whenever.
+        facts: What it assumes, as canonical JSON.
+        supersedes: The stale decision that it takes the place of.
+        conditions: What else must hold in the commit, such as the case's fence.
+        attach: Rows that belong into the same commit, such as the case's step.
+    """
+
+    tenant: UUID
+    workflow: str
+    point: DecisionPoint
+    declaration: bytes
+    library: Library
+    key: str
+    value: Mapping[str, Any]
+    exposure: Money | None = None
+    case_id: UUID | None = None
+    caller: str = ""
+    until: float | None = None
+    facts: bytes | None = None
+    supersedes: UUID | None = None
+    conditions: tuple[Condition, ...] = ()
+    attach: Callable[[Stamp, Decision], Sequence[Write]] = _nothing
+
+    @property
+    def name(self) -> str:
+        """The point's full name."""
+        return f"{self.workflow}.{self.point.name}"
+
+    @property
+    def choice_key(self) -> bytes:
+        """What splits the decisions among components that share a step."""
+        return f"{self.tenant}/{self.name}/{self.key}".encode()
+
+    def scopes(self, component: object) -> tuple[str, ...]:
+        """By which names the decision can be stopped, if this component answers."""
+        return decision_scopes(workflow=self.workflow, point=self.name, component=str(component), caller=self.caller)
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """No decision was taken: intake is held rather than anything automated.
+
+    Its queue is full; or it is stopped, and its point declares no person who could decide meanwhile.
+
+    Attributes:
+        why: In a sentence.
+        pause: When to ask again.
+        held_by: The stop that holds it, if one does.
+    """
+
+    why: str
+    pause: timedelta
+    held_by: UUID | None = None

@@ -1,0 +1,215 @@
+"""A decision before its commit: everything that is known of it but its id and its time, and the rows that it becomes.
+
+Pure. In line, in a case, in a batch and in a stream the same functions make the same rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+from uuid import UUID
+
+from interlock.db.gates import TakesKey, key_digest, short_digest
+from interlock.db.work import Condition, Stamp, Write
+from interlock.decisions.ask import Asking
+from interlock.decisions.asked import Asked
+from interlock.decisions.decision import Route, Verdict
+from interlock.decisions.library import Library
+from interlock.decisions.policy import Ruling
+from interlock.decisions.route import Routed, choose_route
+from interlock.decisions.store import ADD_DECISIONS, NewDecision, canonical
+from interlock.guards.stop_gate import NotStopped
+from interlock.ledger.ledger import entry_of, further_entry
+from interlock.oversight.review import Question, urgency_of
+from interlock.oversight.store import ADD_REVIEWS, NewReview
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A decision before its commit.
+
+    Attributes:
+        asked: What was asked.
+        input: The input as canonical JSON.
+        asking: Who was asked, and the best answer.
+        verdicts: What conditions, findings and the policy demand.
+        routed: The route, and why.
+        took_us: Microseconds by stage.
+        ruling: What the point's policy said, if it has one.
+    """
+
+    asked: Asked
+    input: bytes
+    asking: Asking
+    verdicts: tuple[Verdict, ...]
+    routed: Routed
+    took_us: dict[str, int]
+    ruling: Ruling | None = None
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """What must hold in the commit: no stop, the caller's own conditions, and the key."""
+        asked = self.asked
+        held = asked.conditions
+        if self.routed.route is not Route.REVIEW:  # a rejection is a decision of its component, too
+            component = self.asking.best.component if self.asking.best else ""
+            held = (NotStopped(asked.scopes(component)), *held)
+        if asked.case_id is None:
+            held = (*held, TakesKey(decision_key(asked), short_digest(self.input)))
+        return held
+
+    @property
+    def wakes(self) -> tuple[str, ...]:
+        """Who should look after the commit."""
+        return ("reviews",) if self.routed.route is Route.REVIEW else ()
+
+    def held_off(self, stopped: str) -> Draft:
+        """The same, sent to a person since somebody stopped what would have gone by itself."""
+        routed = choose_route(
+            answered=self.asking.best is not None,
+            sure=False,
+            verdicts=self.verdicts,
+            shortfall=self.asking.shortfall,
+            person=self.asking.person,
+            stopped=stopped,
+        )
+        return replace(self, routed=routed)
+
+    def writes(self, stamp: Stamp, made: list[NewDecision], *, first: bool = True) -> list[Write]:
+        """The rows: decision, ledger entry, review, and what the caller attaches.
+
+        Args:
+            stamp: Of the unit.
+            made: Takes the decision.
+            first: Whether the decision bears the unit's own id; one of several in a unit bears another.
+        """
+        row = row_of(self, stamp, stamp.entry if first else stamp.new_id())
+        made.append(row)
+        return [Write(ADD_DECISIONS, row), *entry_and_review(self, row, stamp), *self.asked.attach(stamp, row)]
+
+
+def decision_key(asked: Asked) -> UUID:
+    """The digest under which the idempotency key is held."""
+    return key_digest(asked.tenant, f"decision:{asked.name}", asked.key)
+
+
+def row_of(draft: Draft, stamp: Stamp, decision_id: UUID) -> NewDecision:
+    """The decision's row."""
+    asked, best, point = draft.asked, draft.asking.best, draft.asked.point
+    output = canonical.encode(best.answer.output) if best else None
+    exposure = best.exposure if best else asked.exposure
+    evidence: dict[str, Any] = {"evidence": best.answer.evidence, "fired": best.answer.fired} if best else {}
+    if draft.ruling:
+        evidence["policy"] = draft.ruling
+    return NewDecision(
+        id=decision_id,
+        tenant=asked.tenant,
+        case_id=asked.case_id,
+        workflow=asked.workflow,
+        point=point.name,
+        key=asked.key,
+        input=draft.input,
+        input_hash=hashlib.sha256(draft.input).digest(),
+        input_contract=_full_name(asked.library, point.input),
+        output=output,
+        output_hash=hashlib.sha256(output).digest() if output is not None else None,
+        output_contract=_full_name(asked.library, point.output),
+        component=str(best.component) if best else "person",
+        component_digest=best.digest if best else None,
+        propensity=_as_decimal(best.propensity) if best else Decimal(1),
+        attempts=canonical.encode(draft.asking.attempts),
+        confidence=best.answer.confidence if best else None,
+        confidence_needed=best.needed if best else None,
+        exposure_minor=exposure.minor if exposure else None,
+        currency=exposure.currency if exposure else None,
+        findings=canonical.encode(best.findings if best else ()),
+        verdicts=canonical.encode(draft.verdicts),
+        reasons=canonical.encode(draft.routed.reasons),
+        route=draft.routed.route,
+        review=stamp.new_id() if draft.routed.route is Route.REVIEW else None,
+        evidence=canonical.encode(evidence),
+        cost=draft.asking.cost,
+        declaration=asked.declaration,
+        took_us=canonical.encode(draft.took_us),
+        valid_until=stamp.now + point.valid_for,
+        decided_at=stamp.now,
+        supersedes=asked.supersedes,
+        facts=asked.facts,
+    )
+
+
+def entry_and_review(draft: Draft, row: NewDecision, stamp: Stamp) -> list[Write]:
+    """The ledger entry, and the review with its own."""
+    asked = draft.asked
+    facts = {
+        "point": asked.name,
+        "component": row.component,
+        "component_digest": row.component_digest,
+        "input_hash": row.input_hash,
+        "output_hash": row.output_hash,
+        "declaration": row.declaration,
+        "facts_hash": hashlib.sha256(row.facts).digest() if row.facts else None,
+        "supersedes": row.supersedes,
+        "confidence": row.confidence,
+        "exposure": str(row.exposure) if row.exposure else None,
+        "route": row.route,
+        "review": row.review,
+    }
+    entry = entry_of(stamp, row.id, asked.tenant, "decision.taken", row.id, asked.case_id, facts)
+    if row.review is None:
+        return [entry]
+    opened = further_entry(
+        stamp, asked.tenant, "review.opened", subject=row.review, case_id=asked.case_id, decision=row.id
+    )
+    return [entry, Write(ADD_REVIEWS, _review(draft, row, stamp, row.review)), opened]
+
+
+def _review(draft: Draft, row: NewDecision, stamp: Stamp, review_id: UUID) -> NewReview:
+    asked, best, point = draft.asked, draft.asking.best, draft.asked.point
+    question = Question(
+        why=tuple(reason.what for reason in draft.routed.reasons),
+        input=dict(asked.value),
+        proposal=best.answer.output if best else None,
+        proposed_by=row.component,
+        confidence=row.confidence,
+        confidence_needed=row.confidence_needed,
+        evidence=best.answer.evidence if best else {},
+        findings=tuple({"code": f.code, "what": f.what, "where": f.where} for f in best.findings) if best else (),
+        output_contract=point.output,
+        choices={
+            "approve": "the proposal holds, and the case goes on with it",
+            "change": f"your output holds instead, checked against {point.output}, and the case goes on with it",
+            "reject": "no: the case ends as rejected unless its workflow says otherwise",
+        },
+    )
+    return NewReview(
+        id=review_id,
+        tenant=asked.tenant,
+        case_id=asked.case_id,
+        decision_id=row.id,
+        workflow=asked.workflow,
+        point=point.name,
+        queue=point.queue.name,
+        question=canonical.encode(question),
+        proposal=row.output,
+        exposure_minor=row.exposure_minor,
+        currency=row.currency,
+        # a sure answer that a condition, a finding or a stop sends to a person is in doubt as a whole
+        urgency=urgency_of(row.exposure, None if best is None or best.sure else row.confidence),
+        due_at=stamp.now + point.queue.due,
+        created_at=stamp.now,
+    )
+
+
+def _full_name(library: Library, reference: str) -> str | None:
+    if not reference:
+        return None
+    contract = library.contract(reference)
+    return f"{contract.name}@{contract.version}"
+
+
+def _as_decimal(share: Fraction) -> Decimal:
+    return Decimal(share.numerator) / Decimal(share.denominator)

@@ -1,0 +1,59 @@
+"""How quick a component is, learned from its answers: a quick one is asked on the spot, a slow one in a thread.
+
+A change of threads and back costs more than many models do. A component earns its place on the event loop by a row of
+quick answers, and one slow answer sends it back to the threads.
+"""
+
+from __future__ import annotations
+
+import time
+from weakref import WeakKeyDictionary
+
+from interlock.components.component import Answer, Component, Question
+from interlock.errors import ComponentLate
+
+QUICK_S = 0.0005
+"""What an answer may take of the event loop."""
+ROW = 20
+"""So many quick answers in a row make a component quick."""
+
+
+class Pace:
+    """The pace of one component."""
+
+    def __init__(self) -> None:
+        self._row = 0
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether it may be asked on the event loop."""
+        return self._row >= ROW
+
+    def answer(self, component: Component, question: Question, left_s: float) -> Answer:
+        """Ask, and note how long it took.
+
+        Raises:
+            ComponentFailed: as the component.
+            ComponentLate: the answer came after the time that was left.
+        """
+        started = time.perf_counter()
+        try:
+            answer = component.answer(question)
+        finally:
+            took = time.perf_counter() - started
+            # What had to wait for a processor looks slow, too: a few such answers cost a few changes of threads.
+            self._row = self._row + 1 if took < QUICK_S else 0
+        if took > left_s:
+            raise ComponentLate(f"it took {took * 1000:.0f} ms of {left_s * 1000:.0f}")
+        return answer
+
+
+_paces: WeakKeyDictionary[Component, Pace] = WeakKeyDictionary()
+
+
+def pace_of(component: Component) -> Pace:
+    """The pace of a component in this process."""
+    pace = _paces.get(component)
+    if pace is None:
+        pace = _paces[component] = Pace()
+    return pace
