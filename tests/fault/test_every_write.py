@@ -32,7 +32,7 @@ from interlock.sim import SimulatedProvider
 
 SOURCE = Path(interlock.__file__).parent
 KIND = re.compile(
-    r"(case|decision|step|action|review|exception|event|guard|circuit|key|quarantine|escalation)\.[a-z_]+"
+    r"(case|decision|step|action|review|exception|event|guard|circuit|key|quarantine|escalation|feature)\.[a-z_]+"
 )
 BUILT = {
     "f'action.{finished.state}'": ("action.done", "action.failed", "action.exception"),
@@ -46,6 +46,7 @@ ELSEWHERE = {
     "case.migrated": "a person moves a case at rest to another version; no decision, dispatch or review is in it",
     "escalation.fired": "what a process measures by itself; cut in tests/fault/test_escalation_writes.py",
     "escalation.watched": "as escalation.fired",
+    "feature.loaded": "no case rests on it before the load has returned; cut in tests/pg/decisions/test_feature_loads.py",
     "escalation.cleared": "as escalation.fired",
 }
 """Kinds that no scene here makes, and why."""
