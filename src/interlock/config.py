@@ -6,15 +6,16 @@ Every key is in docs/reference/configuration.md. Files hold no secrets, only whe
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 
 from interlock.connector_settings import ConnectorSettings, read_connector
 from interlock.errors import ConfigInvalid
+from interlock.llm_settings import LlmSettings, read_llm
 from interlock.setting_forms import (
     COUNT,
     DATABASE_URL,
@@ -32,10 +33,16 @@ from interlock.setting_forms import (
     without_password,
 )
 from interlock.spelling import meant
+from interlock.stream_settings import StreamSettings, read_stream
+
+T = TypeVar("T")
 
 FILE = "interlock.toml"
 PREFIX = "INTERLOCK_"
-CONNECTOR_PREFIX = "INTERLOCK_CONNECTORS__"
+TABLE_PREFIXES: Mapping[str, str] = MappingProxyType(
+    {"connectors": "INTERLOCK_CONNECTORS__", "llm": "INTERLOCK_LLM__", "streams": "INTERLOCK_STREAMS__"}
+)
+"""What is set by name, each in a table of its own, and how the variables of its keys begin."""
 
 FORMS: Mapping[str, SettingForm[Any]] = MappingProxyType(
     {
@@ -53,7 +60,7 @@ FORMS: Mapping[str, SettingForm[Any]] = MappingProxyType(
         "log_level": LOG_LEVEL,
     }
 )
-"""The settings that stand alone, by key, with how each is written. Connectors have tables of their own."""
+"""The settings that stand alone, by key, with how each is written. Some have tables of their own."""
 
 OTHER_VARIABLES = frozenset({"INTERLOCK_SHARED_DATA"})
 """Variables of this prefix that are no settings: where the tests find real data."""
@@ -77,6 +84,8 @@ class Settings:
         poll: How often a worker looks for ready cases without being woken.
         log_level: The least severity that is logged.
         connectors: What may act on outside systems, by name.
+        llm: The providers of language models, by name.
+        streams: Whose messages are decided, by name.
         sources: Where each value came from, by key: ``default``, the file, the variable, or the flag.
     """
 
@@ -93,6 +102,8 @@ class Settings:
     poll: timedelta = timedelta(milliseconds=500)
     log_level: LogLevel = LogLevel.INFO
     connectors: Mapping[str, ConnectorSettings] = field(default_factory=lambda: MappingProxyType({}))
+    llm: Mapping[str, LlmSettings] = field(default_factory=lambda: MappingProxyType({}))
+    streams: Mapping[str, StreamSettings] = field(default_factory=lambda: MappingProxyType({}))
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
@@ -109,19 +120,25 @@ class Settings:
         """
         problems = Problems()
         document = _document(cwd / FILE)
-        tables = document.pop("connectors", {})
+        tables = {kind: document.pop(kind, {}) for kind in TABLE_PREFIXES}
         raw = _gathered(document, flags, environ, problems)
-        connectors = _connectors(tables, environ, problems)
-        _refuse_unknown(environ, raw, connectors, problems)
+        connectors = _tables("connectors", read_connector, tables["connectors"], environ, problems)
+        llm = _tables("llm", read_llm, tables["llm"], environ, problems)
+        streams = _tables("streams", read_stream, tables["streams"], environ, problems)
+        _refuse_unknown(environ, raw, [*connectors.values(), *llm.values(), *streams.values()], problems)
         values = {key: FORMS[key].read(given, problems, environ) for key, given in raw.items()}
         problems.raise_any()
         values["data_dir"] = cwd / values.get("data_dir", cls.data_dir)
         sources = {one.name: "default" for one in fields(cls) if one.name in FORMS}
         sources |= {key: given.source for key, given in raw.items()}
         sources |= {f"connectors.{name}": connectors[name].source for name in connectors}
+        sources |= {f"llm.{name}": llm[name].source for name in llm}
+        sources |= {f"streams.{name}": streams[name].source for name in streams}
         settings = cls(
             **values,
             connectors=MappingProxyType(connectors),
+            llm=MappingProxyType(llm),
+            streams=MappingProxyType(streams),
             sources=MappingProxyType(sources),
         )
         _check_together(settings, problems)
@@ -151,7 +168,7 @@ def _gathered(
         if key in FORMS:
             raw[key] = Raw(key, value, FILE)
         else:
-            problems.add(f"{FILE}: {key}", "there is no such setting", meant(key, [*FORMS, "connectors"]))
+            problems.add(f"{FILE}: {key}", "there is no such setting", meant(key, [*FORMS, *TABLE_PREFIXES]))
     for key in FORMS:
         variable = PREFIX + key.upper()
         if variable in environ:
@@ -165,36 +182,46 @@ def _gathered(
     return raw
 
 
-def _connectors(tables: object, environ: Mapping[str, str], problems: Problems) -> dict[str, ConnectorSettings]:
-    """The connectors' tables, and what the environment says beside or over them."""
+def _tables(
+    kind: str,
+    read: Callable[[str, Mapping[str, Raw], Problems, Mapping[str, str]], T | None],
+    tables: object,
+    environ: Mapping[str, str],
+    problems: Problems,
+) -> dict[str, T]:
+    """The tables ``[KIND.NAME]``, and what the environment says beside or over them."""
     if not isinstance(tables, dict):
-        problems.add(f"{FILE}: connectors", "is no table", "write [connectors.NAME]")
+        problems.add(f"{FILE}: {kind}", "is no table", f"write [{kind}.NAME]")
         return {}
     gathered: dict[str, dict[str, Raw]] = {}
     for name, table in cast("dict[str, object]", tables).items():
         if not isinstance(table, dict):
-            problems.add(f"{FILE}: connectors.{name}", "is no table", f"write [connectors.{name}]")
+            problems.add(f"{FILE}: {kind}.{name}", "is no table", f"write [{kind}.{name}]")
             continue
         items = cast("dict[str, object]", table).items()
-        gathered[name] = {key: Raw(f"connectors.{name}.{key}", value, FILE) for key, value in items}
+        gathered[name] = {key: Raw(f"{kind}.{name}.{key}", value, FILE) for key, value in items}
+    prefix = TABLE_PREFIXES[kind]
     for variable, value in environ.items():
-        name, separator, key = variable.removeprefix(CONNECTOR_PREFIX).lower().partition("__")
-        if variable.startswith(CONNECTOR_PREFIX) and separator:
-            gathered.setdefault(name, {})[key] = Raw(f"connectors.{name}.{key}", value, variable)
-    read = {name: read_connector(name, table, problems, environ) for name, table in gathered.items()}
-    return {name: connector for name, connector in read.items() if connector is not None}
+        name, separator, key = variable.removeprefix(prefix).lower().partition("__")
+        if variable.startswith(prefix) and separator:
+            gathered.setdefault(name, {})[key] = Raw(f"{kind}.{name}.{key}", value, variable)
+    found = {name: read(name, table, problems, environ) for name, table in gathered.items()}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def _refuse_unknown(
-    environ: Mapping[str, str], raw: Mapping[str, Raw], connectors: Mapping[str, ConnectorSettings], problems: Problems
+    environ: Mapping[str, str],
+    raw: Mapping[str, Raw],
+    outside: Sequence[ConnectorSettings | LlmSettings | StreamSettings],
+    problems: Problems,
 ) -> None:
     """Refuse variables of our prefix that are neither settings nor secrets that a setting refers to."""
-    secrets = {connector.secret.name for connector in connectors.values() if connector.secret}
+    secrets = {one.secret.name for one in outside if one.secret}
     known = {PREFIX + key.upper() for key in FORMS} | OTHER_VARIABLES | secrets
     referred = {str(given.value).removeprefix("env:") for given in raw.values() if str(given.value).startswith("env:")}
     for variable in sorted(environ):
-        is_connector = variable.startswith(CONNECTOR_PREFIX) and "__" in variable.removeprefix(CONNECTOR_PREFIX)
-        if variable.startswith(PREFIX) and variable not in known | referred and not is_connector:
+        in_table = any(variable.startswith(one) and "__" in variable[len(one) :] for one in TABLE_PREFIXES.values())
+        if variable.startswith(PREFIX) and variable not in known | referred and not in_table:
             problems.add(variable, "there is no such setting", meant(variable, known))
 
 
