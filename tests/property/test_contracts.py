@@ -216,6 +216,7 @@ def integers(draw: st.DrawFn) -> Field:
         low=Bound(Decimal(low)),
         high=Bound(Decimal(low + size), exclusive=size > 3),
         multiple_of=draw(st.sampled_from([None, Decimal(2), Decimal(3), Decimal(4)])),
+        missing=draw(st.sampled_from([(), (0,), (True, 1), (False, "2")])),
     )
 
 
@@ -243,6 +244,7 @@ def strings(draw: st.DrawFn) -> Field:
         max_length=None if size is None else (shortest or 0) + size,
         pattern=draw(st.sampled_from([None, "^[ab]*$", "^a|bb$"])),
         choices=draw(st.sampled_from([(), ("a",), ("a", "bb")])),
+        missing=draw(st.sampled_from([(), ("",), ("a", 0, True)])),
     )
 
 

@@ -73,6 +73,7 @@ def check_contract(file: File, *, as_json: Json = False) -> None:
                 "status": contract.status,
                 "owner": contract.owner,
                 "rules": len(contract.rules),
+                "measures": [measure.name for measure in contract.measures],
                 "not_enforced": contract.not_enforced,
                 "digest": contract.digest.hex(),
             }
@@ -83,10 +84,11 @@ def check_contract(file: File, *, as_json: Json = False) -> None:
             ("status", contract.status),
             ("owner", contract.owner),
             ("rules between fields", len(contract.rules)),
+            *([("demands on many records", len(contract.measures))] if contract.measures else []),
         ]
     )
     if contract.not_enforced:
-        screen.line("Not checked on each record:")
+        screen.line("Not enforced:")
         screen.lines(f"- {demand}" for demand in contract.not_enforced)
 
 

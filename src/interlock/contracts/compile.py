@@ -99,6 +99,8 @@ def _schema(field: Field, path: Path, formats: Formats) -> dict[str, Any]:
         schema |= {"pattern": f"^{FORMS[field.shape]}$", "format": place}
     elif field.shape is not Shape.BOOLEAN:
         schema |= _range(field)
+    if field.missing:
+        schema["allOf"] = [{"not": {"enum": list(field.missing)}}]
     return schema
 
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
+from interlock.contracts.measure import Measure
 from interlock.contracts.shown import Path, shown
 from interlock.errors import ContractInvalid
 
@@ -77,6 +78,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         digits: The most significant digits of a decimal.
         decimals: The most digits of a decimal after the point.
         choices: The only values; empty for any. Decimals and dates are given as their text.
+        missing: Values that stand for none, and are refused; written as they are sent.
         min_items: The fewest items of an array.
         max_items: The most.
         unique_items: Whether all items differ.
@@ -99,6 +101,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     digits: int | None = None
     decimals: int | None = None
     choices: tuple[str | int | bool, ...] = ()
+    missing: tuple[str | int | bool, ...] = ()
     min_items: int | None = None
     max_items: int | None = None
     unique_items: bool = False
@@ -209,9 +212,10 @@ class Contract:
         description: What the data is for.
         record: The one record that it describes; always an object.
         rules: The rules between fields that are enforced.
+        measures: What is demanded of many records together; ``check_batch`` enforces it.
         service_levels: What is promised about the data as a whole.
         ends: The day on which a deprecated contract ends.
-        not_enforced: Everything in the file that reads like a demand and is not checked on each record, with its place.
+        not_enforced: Everything in the file that reads like a demand and is enforced nowhere, each with its place.
         digest: The SHA-256 of the file's bytes.
         source: The file, for messages.
     """
@@ -231,6 +235,7 @@ class Contract:
     not_enforced: tuple[str, ...]
     digest: bytes
     source: str
+    measures: tuple[Measure, ...] = ()
 
     @property
     def reference(self) -> str:

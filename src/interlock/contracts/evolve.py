@@ -12,9 +12,11 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from interlock.contracts.contract import ITEMS, Bound, Contract, Field, Rule, Shape
 from interlock.contracts.exact import range_words
+from interlock.contracts.measure import Measure
 from interlock.contracts.shown import Path, pointer, shown
 from interlock.errors import ContractInvalid, Violation
 
@@ -45,7 +47,11 @@ class Break(msgspec.Struct, frozen=True, kw_only=True):
 
 def compatible(old: Contract, new: Contract) -> tuple[Break, ...]:
     """What a new version breaks; empty if data and readers of the old version go on as they are."""
-    return (*_field_breaks(old.record, new.record, ()), *_rule_breaks(old.rules, new.rules))
+    return (
+        *_field_breaks(old.record, new.record, ()),
+        *_rule_breaks(old.rules, new.rules),
+        *_measure_breaks(old.measures, new.measures),
+    )
 
 
 def publishable(old: Contract, new: Contract) -> tuple[Break, ...]:
@@ -207,6 +213,26 @@ def _choice_breaks(old: Field, new: Field, path: Path) -> Iterator[Break]:
         yield _break(path, f"only {_listed(list(new.choices))} allowed now", Party.PRODUCERS)
     if old.choices and not new.choices:
         yield _break(path, "any value is allowed now", Party.CONSUMERS)
+    refused = [value for value in new.missing if value not in old.missing]
+    if refused:
+        yield _break(path, f"{_listed(refused)} refused now, as standing for no value", Party.PRODUCERS)
+    let_in = [value for value in old.missing if value not in new.missing]
+    if let_in:
+        yield _break(path, f"{_listed(let_in)} no longer refused as standing for no value", Party.CONSUMERS)
+
+
+def _measure_breaks(old: tuple[Measure, ...], new: tuple[Measure, ...]) -> Iterator[Break]:
+    # Names and words aside; whether one limit is tighter than another is not decided, so a changed one is both.
+    before = {structs.replace(one, name="", description=""): one for one in old}
+    after = {structs.replace(one, name="", description=""): one for one in new}
+    for key, measure in after.items():
+        if key not in before:
+            what = f"the demand {measure.name} ({measure.metric}: {measure.limit}) is new"
+            yield _break(measure.at, what, Party.PRODUCERS)
+    for key, measure in before.items():
+        if key not in after:
+            what = f"the demand {measure.name} ({measure.metric}: {measure.limit}) is gone"
+            yield _break(measure.at, what, Party.CONSUMERS)
 
 
 def _rule_breaks(old: tuple[Rule, ...], new: tuple[Rule, ...]) -> Iterator[Break]:

@@ -184,6 +184,8 @@ def _scalar_faults(field: Field, value: object) -> list[Fault]:
         listed = ", ".join(shown(choice) for choice in field.choices[:5])
         others = f" or one of {len(field.choices) - 5} more" if len(field.choices) > 5 else ""  # noqa: PLR2004 - enough to see
         faults.append(Fault(f"{shown(value)} is not one of the choices", "enum", f"send {listed}{others}"))
+    if any(value == one and isinstance(value, bool) is isinstance(one, bool) for one in field.missing):
+        faults.append(Fault(f"{shown(value)} stands for no value", "missingValues", "send a value, or leave it out"))
     return [fault for fault in faults if fault is not None]
 
 

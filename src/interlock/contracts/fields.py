@@ -10,6 +10,7 @@ from open_data_contract_standard.model import SchemaObject, SchemaProperty
 from interlock.contracts.contract import ITEMS, Field, Shape
 from interlock.contracts.exact import MOST_DIGITS
 from interlock.contracts.explain import Findings, explain
+from interlock.contracts.metrics import read_metrics, read_uniqueness
 from interlock.contracts.options import read_options
 from interlock.contracts.quality import read_choices, read_rules
 from interlock.contracts.reading import Reading, Spot
@@ -33,7 +34,7 @@ def read_record(model: SchemaObject, reading: Reading) -> Field:
     )
     _leave_metadata(model, spot, reading)
     read_rules(record, model.quality, spot, reading)
-    return record
+    return read_metrics(record, model.quality, spot, reading)
 
 
 def _fields(
@@ -68,6 +69,8 @@ def _field(model: SchemaProperty, name: str, spot: Spot, reading: Reading, *, re
         field = msgspec.structs.replace(field, item=_item(model, spot, reading))
     _leave_metadata(model, spot, reading)
     read_rules(field, model.quality, spot, reading)
+    read_uniqueness(field, model, spot, reading)
+    field = read_metrics(field, model.quality, spot, reading)
     _refuse_examples(field, model, spot, reading)
     return field
 
@@ -114,8 +117,6 @@ def _decimal(field: Field, found: re.Match[str], spot: Spot, reading: Reading) -
 
 def _leave_metadata(model: SchemaObject | SchemaProperty, spot: Spot, reading: Reading) -> None:
     """Name what reads like a demand, and is one over many records or for another tool."""
-    if isinstance(model, SchemaProperty) and (model.unique or model.primaryKey):
-        reading.leave(spot.data, "uniqueness over records (unique, primaryKey)")
     if model.physicalName and model.physicalName != model.name:
         reading.leave(spot.data, f"physicalName {model.physicalName}: data use the name")
     if model.relationships:

@@ -1,7 +1,8 @@
 """Loads contracts from Open Data Contract Standard files (ODCS v3.1 and v3.2, YAML).
 
 Two checks come first: the standard's own JSON Schema, which refuses every unknown key, and the standard's own model.
-Then each demand is either enforced on every record, or refused, or named in ``Contract.not_enforced``; none is dropped.
+Then each demand is either enforced, on every record or on many together, or refused, or named in
+``Contract.not_enforced``; none is dropped.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from interlock.contracts.contract import NAME, Contract, Field, ServiceLevel, Sh
 from interlock.contracts.document import Document
 from interlock.contracts.exact import read_exact
 from interlock.contracts.fields import Reading, read_record
+from interlock.contracts.metrics import primary_keys
 from interlock.contracts.shown import Path, shown
 from interlock.errors import ContractInvalid
 
@@ -154,6 +156,7 @@ def _contract(document: Document, model: OpenDataContractStandard, data: bytes) 
         description=(model.description.purpose or "") if model.description else "",
         record=record,
         rules=tuple(reading.rules),
+        measures=(*primary_keys(reading), *reading.measures),
         service_levels=levels,
         ends=ends,
         not_enforced=tuple(reading.not_enforced),

@@ -1,7 +1,8 @@
 """From ODCS ``quality`` entries to choices and to rules between fields. Pure.
 
-Of the standard's quality rules two can be checked on one record: ``invalidValues`` that must be 0 with a list of valid
-values, and rules of type ``custom`` whose engine is ``interlock``. All others are named in ``Contract.not_enforced``.
+Two kinds of entries become these: ``invalidValues`` that must be 0 with a list of valid values, and rules of type
+``custom`` whose engine is ``interlock``. The other metrics of the library are read in ``metrics``; text, SQL and the
+engines of others are named in ``Contract.not_enforced``, with the reason.
 """
 
 from __future__ import annotations
@@ -13,12 +14,19 @@ from open_data_contract_standard.model import DataQuality, SchemaProperty
 
 from interlock.contracts.contract import ITEMS, Field, Rule, RuleKind, Shape
 from interlock.contracts.exact import EXACT, read_exact
+from interlock.contracts.metrics import read_limit
 from interlock.contracts.reading import Reading, Spot
 from interlock.contracts.rules import field_at, operand_field
 from interlock.contracts.shown import shown
 from interlock.spelling import meant
 
 ENGINE = "interlock"
+_ELSEWHERE = {
+    "text": "it is text for people",
+    "sql": "it is a query, and SQL of a file is run nowhere",
+    "custom": "it is for the engine {}, which is not run here",
+}
+"""Why an entry is not enforced, by its type."""
 _ENUM_SINCE = "v3.2.0"
 _PAIR = 2
 _ORDERED = frozenset({Shape.INTEGER, Shape.NUMBER, *EXACT})
@@ -28,7 +36,7 @@ _CHOSEN = frozenset({Shape.STRING, Shape.INTEGER, *EXACT})
 
 def read_choices(field: Field, model: SchemaProperty, spot: Spot, reading: Reading) -> Field:
     """The field with the values that are its only ones."""
-    written: list[tuple[Any, tuple[str | int, ...]]] = []
+    written: list[tuple[object, tuple[str | int, ...]]] = []
     for place, entry in enumerate(model.enum or []):
         if reading.api != _ENUM_SINCE:
             todo = f"write apiVersion: {_ENUM_SINCE}, or a quality rule invalidValues with validValues"
@@ -40,8 +48,10 @@ def read_choices(field: Field, model: SchemaProperty, spot: Spot, reading: Readi
             written.append((value, spot.key("quality", place, "arguments", "validValues", position)))
     choices: list[str | int | bool] = []
     for value, at in written:
+        if value is None and not field.required:
+            continue  # null is valid already
         if _is_choice(field, value):
-            choices.append(value)
+            choices.append(cast("str | int", value))
         else:
             what = f"{shown(value)} is no value of a field that is {field.shape}"
             reading.refuse(at, what, "enum", "put numbers in quotes only where the field is text or a decimal")
@@ -60,32 +70,24 @@ def _is_choice(field: Field, value: object) -> bool:
 
 def _valid_values(quality: DataQuality) -> list[Any] | None:
     """The list of an entry that says: no value may be another than these. None for any other entry."""
-    arguments = quality.arguments or {}
-    exact = quality.metric == "invalidValues" and _is_zero(quality.mustBe) and list(arguments) == ["validValues"]
-    values: object = arguments.get("validValues")
-    return cast("list[Any]", values) if exact and isinstance(values, list) and values else None
-
-
-def _is_zero(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value == 0
+    if quality.metric != "invalidValues" or list(quality.arguments or {}) != ["validValues"]:
+        return None
+    limit, _ = read_limit(quality)
+    values: object = (quality.arguments or {})["validValues"]
+    strict = limit is not None and limit.none_at_all
+    return cast("list[Any]", values) if strict and isinstance(values, list) else None
 
 
 def read_rules(field: Field, entries: list[DataQuality] | None, spot: Spot, reading: Reading) -> None:
-    """Gather the rules that stand at a field; what is not enforced on each record is named."""
+    """Gather the rules that stand at a field; what is for others is named."""
     for place, quality in enumerate(entries or []):
         if quality.type == "custom" and quality.engine == ENGINE:
             rule = _rule(field, quality, spot, place, reading)
             if rule is not None:
                 reading.rules.append(rule)
-        elif not _kept_otherwise(field, quality):
-            named = quality.name or quality.id or quality.metric or quality.engine or "without a name"
-            reading.leave(spot.data, f"quality rule {named} ({quality.type or 'library'})")
-
-
-def _kept_otherwise(field: Field, quality: DataQuality) -> bool:
-    """Whether the field's own limits already do what an entry demands."""
-    no_nulls = quality.metric == "nullValues" and _is_zero(quality.mustBe) and field.required
-    return no_nulls or _valid_values(quality) is not None
+        elif quality.type in _ELSEWHERE:
+            named = quality.name or quality.id or quality.engine or "without a name"
+            reading.leave(spot.data, f"quality rule {named}: {_ELSEWHERE[quality.type].format(quality.engine)}")
 
 
 def _rule(field: Field, quality: DataQuality, spot: Spot, place: int, reading: Reading) -> Rule | None:

@@ -6,6 +6,7 @@ import msgspec
 
 from interlock.contracts.contract import Rule
 from interlock.contracts.document import Document
+from interlock.contracts.measure import Measure
 from interlock.contracts.shown import Path, pointer
 
 
@@ -32,13 +33,17 @@ class Reading:
         document: The file; what is wrong is noted there.
         api: The version of the standard that it was written for.
         rules: The rules between fields.
-        not_enforced: What reads like a demand and is not checked on each record.
+        measures: What is demanded of many records together.
+        keys: The fields of the primary key, by the object that they stand in.
+        not_enforced: What reads like a demand and is enforced nowhere.
     """
 
     def __init__(self, document: Document, api: str) -> None:
         self.document = document
         self.api = api
         self.rules: list[Rule] = []
+        self.measures: list[Measure] = []
+        self.keys: dict[Path, list[str]] = {}
         self.not_enforced: list[str] = []
 
     def refuse(self, path: Path, what: str, rule: str, todo: str = "") -> None:

@@ -110,7 +110,8 @@ def test_what_is_not_enforced_is_named(describe: Describe) -> None:
   quality:
     - {name: looks right, type: text, description: It looks right.}
     - {metric: nullValues, mustBe: 0}
-    - {name: few, metric: invalidValues, arguments: {validValues: [x]}, mustBeLessThan: 5, unit: percent}
+    - {name: few, metric: invalidValues, arguments: {validValues: [x]}, mustBeLessThan: 5, unit: percent,
+       schedule: 0 20 * * *}
     - {name: soda, type: custom, engine: soda, implementation: "checks for a"}
     - {metric: invalidValues, arguments: {pattern: "^x$"}, mustBe: 0}
 - name: b
@@ -122,20 +123,16 @@ def test_what_is_not_enforced_is_named(describe: Describe) -> None:
         extra="customProperties: [{property: review, value: yearly}]\n",
     )
     assert sorted(contract.not_enforced) == [
-        "/: quality rule rows (library)",
-        "/: quality rule without a name (sql)",
+        "/: quality rule without a name: it is a query, and SQL of a file is run nowhere",
         "/: the custom property review",
         "/a: physicalName COL_A: data use the name",
         "/a: physicalType varchar(20)",
-        "/a: quality rule few (library)",
-        "/a: quality rule invalidValues (library)",
-        "/a: quality rule looks right (text)",
-        "/a: quality rule nullValues (library)",
-        "/a: quality rule soda (custom)",
+        "/a: quality rule looks right: it is text for people",
+        "/a: quality rule soda: it is for the engine soda, which is not run here",
         "/a: the custom property mask",
-        "/a: uniqueness over records (unique, primaryKey)",
+        "/a: the schedule of quality rule few: it is checked whenever records pass",
     ]
-    assert check(contract, {"a": "x" * 100, "b": ""}) == ()
+    assert check(contract, {"a": "x", "b": ""}) == ()
 
 
 @pytest.mark.parametrize(
