@@ -14,17 +14,12 @@ from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
 from interlock.api.problems import Problem, answer_problem
 from interlock.api.stored import as_hex, as_text, embed
-from interlock.cases.quarantine import quarantine_question
-from interlock.cases.registry import Registered
-from interlock.decisions.asked import Asked, Deferred
+from interlock.cases.in_line import ask_in_line, find_point, read_exposure
+from interlock.decisions.asked import Deferred
 from interlock.decisions.decide import find_decision
 from interlock.decisions.decision import Decision, Route
-from interlock.decisions.point import DecisionPoint
-from interlock.errors import ContractViolated, MoneyInvalid, NotFound
-from interlock.money import Money
 from interlock.oversight.queue import find_review
 from interlock.oversight.review import Resolution, Review
-from interlock.spelling import meant
 
 
 @post(
@@ -46,37 +41,20 @@ async def decide(request: Call) -> Response[bytes]:
     it; the same key with another input is refused.
     """
     body = await request.read(DecideBody)
-    registered, point = _point(request, body.point)
-    asked = Asked(
-        tenant=request.tenant,
-        workflow=registered.workflow.name,
-        point=point,
-        declaration=registered.declaration.digest,
-        library=registered.library,
+    decision = await ask_in_line(
+        request.node.tools.decider,
+        request.node.writer,
+        request.tenant,
+        find_point(request.node.registry, body.point, where="/point"),
         key=request.key(body.key),
         value=body.input,
-        exposure=_money(body.exposure),
+        exposure=read_exposure(body.exposure, where="/exposure"),
         caller=request.caller.name,
+        where="/input",
     )
-    try:
-        decision = await request.node.tools.decider.decide(asked)
-    except ContractViolated as cause:
-        held = await quarantine_question(
-            request.node.writer,
-            request.tenant,
-            workflow=asked.workflow,
-            point=point.name,
-            contract=point.input,
-            key=asked.key,
-            value=body.input,
-            violations=cause.violations,
-        )
-        raise ContractViolated(
-            cause.what, cause.violations, where="/input", todo=cause.todo, quarantine=str(held)
-        ) from cause
     if isinstance(decision, Deferred):
-        return _deferred(request, decision)
-    document = decided_document(decision, await _review_of(request, decision))
+        return answer_deferred(request, decision)
+    document = decided_document(decision, await review_of(request, decision))
     return answer(document, 200 if document.settled else 202, location=document.follow)
 
 
@@ -87,7 +65,7 @@ async def decide(request: Call) -> Response[bytes]:
 async def read_decision(request: Call, decision_id: FromPath[UUID]) -> Response[bytes]:
     """One decision: who was asked, why it took its route, and what holds now."""
     decision = await find_decision(request.node.database, request.tenant, decision_id)
-    review = await _review_of(request, decision)
+    review = await review_of(request, decision)
     holds = decided_document(decision, review)
     fields = {name: getattr(told, name) for told in [decision_document(decision)] for name in told.__struct_fields__}
     return answer(
@@ -160,45 +138,30 @@ def decision_document(decision: Decision) -> DecisionDocument:
     )
 
 
-def _point(call: Call, name: str) -> tuple[Registered, DecisionPoint]:
-    workflow, _, point = name.rpartition(".")
-    known = {
-        f"{registered.workflow.name}.{point}": (registered, registered.declaration.decisions[point])
-        for registered in call.node.registry.all
-        for point in registered.declaration.decisions
-    }
-    if name not in known:
-        todo = meant(name, known) if workflow and point else "write workflow.point"
-        raise NotFound(f"there is no decision point {name[:100]!r}", where="/point", todo=todo)
-    return known[name]
-
-
-def _money(text: str | None) -> Money | None:
-    if text is None:
-        return None
-    try:
-        money = Money.parse(text)
-    except MoneyInvalid as cause:
-        raise MoneyInvalid(cause.what, where="/exposure", todo=cause.todo) from cause
-    if money.minor < 0:
-        raise MoneyInvalid(f"{money} is below zero", where="/exposure", todo="send what is at stake")
-    return money
-
-
-async def _review_of(call: Call, decision: Decision) -> Review | None:
+async def review_of(call: Call, decision: Decision) -> Review | None:
+    """The review that a decision went to, if it went to one."""
     return await find_review(call.node.database, call.tenant, decision.review) if decision.review else None
 
 
-def _deferred(call: Call, deferred: Deferred) -> Response[bytes]:
-    seconds = max(1, round(deferred.pause.total_seconds()))
+def answer_deferred(call: Call, deferred: Deferred) -> Response[bytes]:
+    """Nothing was decided, and when to ask again."""
+    return answer_problem(deferred_problem(deferred, call.trace), {"Retry-After": str(pause_s(deferred))})
+
+
+def pause_s(deferred: Deferred) -> int:
+    """In how many seconds to ask again."""
+    return max(1, round(deferred.pause.total_seconds()))
+
+
+def deferred_problem(deferred: Deferred, trace: str) -> Problem:
+    """Why nothing was decided."""
     code, title = ("stopped", "It is stopped") if deferred.held_by else ("queue-full", "The queue of reviews is full")
-    problem = Problem(
+    return Problem(
         type=f"urn:interlock:problem:{code}",
         title=title,
         status=503,
         detail=deferred.why,
         code=code,
-        todo=f"nothing was decided: ask again in {seconds} s with the same key",
-        trace=call.trace,
+        todo=f"nothing was decided: ask again in {pause_s(deferred)} s with the same key",
+        trace=trace,
     )
-    return answer_problem(problem, {"Retry-After": str(seconds)})

@@ -1,9 +1,8 @@
-"""Quarantine for what was asked in line: no case waits for it, but the data are kept whole, with every violation."""
+"""Quarantine for what no case waits for: the data are kept whole, with every violation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from uuid import UUID
 
 from interlock.cases.journal import encode
@@ -23,24 +22,23 @@ async def quarantine_question(
     point: str,
     contract: str,
     key: str,
-    value: Mapping[str, Any],
+    data: bytes,
     violations: Sequence[Violation],
 ) -> UUID:
-    """Keep the input of a decision that was asked in line and breaks its contract. The quarantine's id.
+    """Keep what came and cannot be decided, whatever it is. The quarantine's id.
 
-    The same key with the same input is kept once, however often it is sent.
+    The same key with the same data is kept once, however often they are sent.
 
     Args:
         writer: For the commit.
         tenant: Whose.
-        workflow: Whose decision point.
-        point: The decision point.
-        contract: What the input breaks.
-        key: The decision's idempotency key. It stays free, so that mended input may come under it.
-        value: The input.
-        violations: What of the contract it breaks.
+        workflow: Whose decision point, or whose cases were to begin.
+        point: The decision point; empty: it was to be a case.
+        contract: What it breaks, or would have been held against.
+        key: Under which it came.
+        data: What came, whole.
+        violations: What is wrong with it.
     """
-    data = encode(value)
 
     def build(stamp: Stamp) -> Sequence[Write]:
         row = NewQuarantine(
@@ -55,7 +53,8 @@ async def quarantine_question(
             created_at=stamp.now,
         )
         entry = first_entry(
-            stamp, tenant, "decision.quarantined", subject=stamp.entry, point=f"{workflow}.{point}",
+            stamp, tenant, "decision.quarantined", subject=stamp.entry,
+            point=f"{workflow}.{point}" if point else workflow,
             rules=sorted({violation.rule for violation in violations}), input_digest=short_digest(data),
         )  # fmt: skip
         return [Write(ADD_QUARANTINES, row), entry]

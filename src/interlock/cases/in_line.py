@@ -1,0 +1,144 @@
+"""Asking a decision point from outside of any case: by its name, with what breaks its contract kept in quarantine.
+
+The API, streams and whatever else brings single questions make them here, so that the same question is the same
+decision whichever way it came.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+from uuid import UUID
+
+from interlock.cases.journal import encode
+from interlock.cases.quarantine import quarantine_question
+from interlock.cases.registry import Registered, Registry
+from interlock.contracts.shown import shown
+from interlock.db.writer import Writer
+from interlock.decisions.asked import Asked, Deferred
+from interlock.decisions.decide import Decider
+from interlock.decisions.decision import Decision
+from interlock.decisions.point import DecisionPoint
+from interlock.errors import ContractViolated, MoneyInvalid, NotFound, Violation
+from interlock.money import Money
+from interlock.spelling import meant
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPoint:
+    """A decision point with the workflow that declares it.
+
+    Attributes:
+        registered: The workflow.
+        point: The decision point.
+    """
+
+    registered: Registered
+    point: DecisionPoint
+
+    @property
+    def name(self) -> str:
+        """Its full name: ``workflow.point``."""
+        return f"{self.registered.workflow.name}.{self.point.name}"
+
+
+def find_point(registry: Registry, name: str, *, where: str = "") -> NamedPoint:
+    """The decision point of a full name.
+
+    Raises:
+        NotFound: this process carries none of that name; the nearest one is named.
+    """
+    workflow, _, point = name.rpartition(".")
+    for registered in registry.all:
+        if registered.workflow.name == workflow and point in registered.declaration.decisions:
+            return NamedPoint(registered, registered.declaration.decisions[point])
+    known = [f"{one.workflow.name}.{its}" for one in registry.all for its in one.declaration.decisions]
+    todo = meant(name, known) if workflow and point else "write workflow.point"
+    raise NotFound(f"there is no decision point {name[:100]!r}", where=where, todo=todo)
+
+
+def read_exposure(text: str | None, *, where: str) -> Money | None:
+    """The money at stake, as a caller wrote it.
+
+    Raises:
+        MoneyInvalid: it is no amount, or below zero.
+    """
+    if text is None:
+        return None
+    try:
+        money = Money.parse(text)
+    except MoneyInvalid as cause:
+        raise MoneyInvalid(cause.what, where=where, todo=cause.todo) from cause
+    if money.minor < 0:
+        raise MoneyInvalid(f"{money} is below zero", where=where, todo="send what is at stake")
+    return money
+
+
+async def ask_in_line(
+    decider: Decider,
+    writer: Writer,
+    tenant: UUID,
+    named: NamedPoint,
+    *,
+    key: str,
+    value: Any,
+    exposure: Money | None = None,
+    caller: str = "",
+    until: float | None = None,
+    where: str = "",
+) -> Decision | Deferred:
+    """Ask, once by key; an input that breaks the contract is kept in quarantine.
+
+    Args:
+        decider: The one path.
+        writer: For what goes to quarantine.
+        tenant: Whose decision.
+        named: The decision point.
+        key: The idempotency key.
+        value: The input: a JSON value; what is no object breaks any contract.
+        exposure: The money at stake, if the caller knows it.
+        caller: Who asks.
+        until: When the caller stops waiting, on the event loop's clock.
+        where: Where the input stood in what the caller sent, for the message.
+
+    Raises:
+        ContractViolated: the input breaks its contract; every violation is named, and where it waits.
+        KeyReused: the key came before, with another input.
+    """
+    registered, point = named.registered, named.point
+    try:
+        _refuse_no_object(value, named.name)
+        asked = Asked(
+            tenant=tenant,
+            workflow=registered.workflow.name,
+            point=point,
+            declaration=registered.declaration.digest,
+            library=registered.library.for_tenant(tenant),
+            key=key,
+            value=value,
+            exposure=exposure,
+            caller=caller,
+            until=until,
+        )
+        return await decider.decide(asked)
+    except ContractViolated as cause:
+        held = await quarantine_question(
+            writer,
+            tenant,
+            workflow=registered.workflow.name,
+            point=point.name,
+            contract=point.input,
+            key=key,
+            data=encode(value),
+            violations=cause.violations,
+        )
+        raise ContractViolated(
+            cause.what, cause.violations, where=where, todo=cause.todo, quarantine=str(held)
+        ) from cause
+
+
+def _refuse_no_object(value: Any, name: str) -> None:
+    if not isinstance(value, dict):
+        what = f"{shown(cast('object', value))} is no object"
+        wrong = Violation(where="", what=what, rule="type", todo="send a JSON object")
+        raise ContractViolated(f"the input of {name} is no object", (wrong,), todo="mend what is named, send it again")
