@@ -16,6 +16,8 @@ import msgspec
 
 from interlock.actions.terms import ActionTerms
 from interlock.cases.action_entry import ACTION_KEYS, UNDO_KEYS, check_rests_on, check_undo, read_action
+from interlock.cases.budget_entry import BUDGET_KEYS
+from interlock.cases.cascade_entry import BAND_KEYS, STEP_KEYS
 from interlock.cases.dossier import Dossier
 from interlock.cases.dossier_entry import BASELINE_KEYS, DOSSIER_KEYS, SUCCESS_KEYS, WRONG_KEYS, read_dossier
 from interlock.cases.ending_entry import ROUTE_KEYS, ExceptionRoute, OnFailure, read_on_failure, read_routes
@@ -32,7 +34,7 @@ from interlock.cases.limits_entry import (
     STOP_KEYS,
     read_case_budget,
 )
-from interlock.cases.point_entry import BAND_KEYS, BUDGET_KEYS, POINT_KEYS, QUEUE_KEYS, read_point
+from interlock.cases.point_entry import POINT_KEYS, QUEUE_KEYS, read_point
 from interlock.cases.sections import Findings, Form, Place, Section
 from interlock.decisions.point import DecisionPoint, QueueTerms
 from interlock.errors import DeclarationInvalid, Violation
@@ -58,6 +60,8 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "wrong": WRONG_KEYS,
         "facts.NAME": FACT_KEYS,
         "decisions.NAME": POINT_KEYS,
+        "decisions.NAME.components": STEP_KEYS,
+        "decisions.NAME.components.sure_from": BAND_KEYS,
         "decisions.NAME.sure_from": BAND_KEYS,
         "decisions.NAME.budget": BUDGET_KEYS,
         "decisions.NAME.queue": QUEUE_KEYS,
@@ -154,7 +158,7 @@ def read_declaration(data: bytes, file: str) -> Declaration:
     workflow = section.need("workflow", NAME, "name the workflow, as in workflow: receipts")
     time_zone = section.may("time_zone", TIME_ZONE, "")
     budget = section.may("budget", Form("budget", read_case_budget, NO_CASE_BUDGET), NO_CASE_BUDGET)
-    points = _points(section, QueueTerms(name=workflow))
+    points = _points(section, QueueTerms(name=workflow), time_zone)
     declaration = Declaration(
         workflow=workflow,
         contract=section.need("contract", CONTRACT, "name the contract of a case's input, as in receipt@1"),
@@ -181,13 +185,15 @@ def _invalid(file: str, violations: tuple[Violation, ...]) -> DeclarationInvalid
     return DeclarationInvalid(f"{count} wrong in the workflow's file", violations, where=file)
 
 
-def _points(section: Section, queue: QueueTerms) -> dict[str, DecisionPoint]:
+def _points(section: Section, queue: QueueTerms, time_zone: str) -> dict[str, DecisionPoint]:
     places = section.need("decisions", _NAMED, "declare at least one decision point")
     if section.at("decisions") is not None and not places:
         section.place.refuse("decisions: none is declared", "no-decision", "declare at least one decision point")
     points: dict[str, DecisionPoint] = {}
     for name, place in places.items():
-        form = Form[DecisionPoint | None]("decision", lambda at, name=name: read_point(name, at, queue), None)
+        form = Form[DecisionPoint | None](
+            "decision", lambda at, name=name: read_point(name, at, queue, time_zone), None
+        )
         point = place.take(form)
         if point is not None:
             points[name] = point

@@ -11,11 +11,16 @@ from typing import Literal
 import msgspec
 
 from interlock.components.component import OUTSIDE, ComponentRef, Kind
+from interlock.decisions.budget import Budget
 from interlock.decisions.condition import Condition
+from interlock.decisions.sureness import SURE_FROM, Band, Sureness, stricter
 from interlock.money import Money
 
-SURE_FROM = 1.0
-"""How sure an answer must be where the file does not say: rules are, a model is not."""
+__all__ = [
+    "SURE_FROM", "VALID_FOR", "Band", "Budget", "ComponentChoice", "DecisionPoint", "ExposureSource", "QueueTerms",
+    "Share", "choose", "needed_confidence",
+]  # fmt: skip
+
 VALID_FOR = timedelta(hours=24)
 """How long a decision stands where the file does not say."""
 
@@ -37,26 +42,16 @@ class ComponentChoice(msgspec.Struct, frozen=True):
 
     Attributes:
         shares: In the order of the file; the shares add to exactly 1 and no component stands twice.
+        sureness: From which confidence on its answer suffices, as the step itself says; None: as the point says.
     """
 
     shares: tuple[Share, ...]
+    sureness: Sureness | None = None
 
     @property
     def is_person(self) -> bool:
         """Whether this step is the person."""
         return self.shares[0].component.kind is Kind.PERSON
-
-
-class Band(msgspec.Struct, frozen=True):
-    """How sure an answer must be while less than an amount is at stake.
-
-    Attributes:
-        below: The first amount that is no longer in the band.
-        confidence: The least confidence, from 0 to 1.
-    """
-
-    below: Money
-    confidence: float
 
 
 class ExposureSource(msgspec.Struct, frozen=True):
@@ -71,18 +66,6 @@ class ExposureSource(msgspec.Struct, frozen=True):
     root: Literal["input", "output"]
     path: tuple[str, ...]
     currency: str
-
-
-class Budget(msgspec.Struct, frozen=True, kw_only=True):
-    """What one decision may use up before a person takes over.
-
-    Attributes:
-        time: From the question to the route, over all components in turn.
-        cost: In USD beside compute (tokens, calls), exact below the cent; 0 lets only components answer that cost none.
-    """
-
-    time: timedelta = timedelta(seconds=1)
-    cost: Decimal = Decimal(0)
 
 
 class QueueTerms(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +97,7 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
             falling. At and above the last amount a person decides.
         sure_from: Without bands, how sure an answer must be, whatever is at stake. 1 lets only components through that
             are never unsure, such as rules.
+        says_sure: Whether the file says it of the point; if not, a step that says it of itself goes by that alone.
         review: When any of these holds, a person decides.
         reject: When any of these holds, the decision is no.
         policy: A decision table that says the route, given input, output, confidence and exposure; None if none does.
@@ -132,6 +116,7 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[str, ...] = ()
     bands: tuple[Band, ...] = ()
     sure_from: float = SURE_FROM
+    says_sure: bool = True
     review: tuple[Condition, ...] = ()
     reject: tuple[Condition, ...] = ()
     policy: ComponentRef | None = None
@@ -183,18 +168,20 @@ def _arrival(option: Share, key: bytes) -> Decimal:
     return _EXACT.divide(_EXACT.multiply(waited, option.share.denominator), option.share.numerator)
 
 
-def needed_confidence(point: DecisionPoint, exposure: Money | None) -> float | None:
+def needed_confidence(
+    point: DecisionPoint, exposure: Money | None, step: ComponentChoice | None = None
+) -> float | None:
     """How sure an answer must be to go through by itself; None if a person decides, however sure the answer is.
 
-    INVARIANT: with more at stake it never asks for less. An exposure that is unknown, negative or in another currency
-    than the bands' counts as more than any amount.
+    INVARIANT: with more at stake it never asks for less, and a step's own word never loosens the point's.
 
     Args:
         point: The decision point.
         exposure: The money at stake; None if it is unknown.
+        step: The step whose answer it is.
     """
-    if not point.bands:
-        return point.sure_from
-    if exposure is None or exposure.minor < 0 or exposure.currency != point.bands[0].below.currency:
-        return None
-    return next((band.confidence for band in point.bands if exposure < band.below), None)
+    own = step.sureness if step is not None else None
+    if own is not None and not point.says_sure:
+        return own.needed(exposure)
+    needed = Sureness(point.sure_from, point.bands).needed(exposure) if point.bands else point.sure_from
+    return needed if own is None else stricter(needed, own.needed(exposure))
