@@ -169,6 +169,17 @@ class Component(Protocol):
 class OutsideComponent(Component, Protocol):
     """A component that asks somebody outside (kind llm). It is asked on the event loop; ``answer`` always refuses."""
 
+    def most_cost(self, question: Question) -> Decimal | None:
+        """The most that asking this can cost, with every attempt, repair and sample; asked before anything is paid.
+
+        Args:
+            question: As for ``ask``.
+
+        Returns:
+            USD, exact; None: nobody can say, so that no budget allows it.
+        """
+        ...
+
     async def ask(self, question: Question, *, until: float, tally: Tally | None = None) -> Answer:
         """Ask, and answer by a deadline.
 
