@@ -22,11 +22,13 @@ from interlock.setting_forms import (
     DURATION,
     HOST,
     LOG_LEVEL,
+    MODE,
     NAME,
     PATH,
     PORT,
     WORKFLOWS,
     LogLevel,
+    Mode,
     Problems,
     Raw,
     SettingForm,
@@ -58,6 +60,7 @@ FORMS: Mapping[str, SettingForm[Any]] = MappingProxyType(
         "probe": DURATION,
         "poll": DURATION,
         "log_level": LOG_LEVEL,
+        "mode": MODE,
     }
 )
 """The settings that stand alone, by key, with how each is written. Some have tables of their own."""
@@ -83,6 +86,7 @@ class Settings:
         probe: How often workers look whether their peers live.
         poll: How often a worker looks for ready cases without being woken.
         log_level: The least severity that is logged.
+        mode: Whether a file of rules or a contract counts by itself, or only as it was published.
         connectors: What may act on outside systems, by name.
         llm: The providers of language models, by name.
         streams: Whose messages are decided, by name.
@@ -101,6 +105,7 @@ class Settings:
     probe: timedelta = timedelta(milliseconds=500)
     poll: timedelta = timedelta(milliseconds=500)
     log_level: LogLevel = LogLevel.INFO
+    mode: Mode = Mode.DEVELOPMENT
     connectors: Mapping[str, ConnectorSettings] = field(default_factory=lambda: MappingProxyType({}))
     llm: Mapping[str, LlmSettings] = field(default_factory=lambda: MappingProxyType({}))
     streams: Mapping[str, StreamSettings] = field(default_factory=lambda: MappingProxyType({}))

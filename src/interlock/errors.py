@@ -22,6 +22,7 @@ InterlockError
 │   └── ComponentLate            not within its part of the budget
 ├── DecisionRejected             a workflow used the output of a decision that was rejected
 ├── ActionFailed                 an action ended without effect
+├── PublicationUnusable          what is published cannot be loaded by this process
 ├── EventLate                    an outside event did not come in time
 ├── StepFailed                   a function that a workflow ran as a step raised
 ├── CaseFailed                   a workflow says that its case has failed: what it did is taken back
@@ -273,6 +274,13 @@ class EventLate(InterlockError):
     """An outside event did not come within the time that the workflow gave it; the workflow may handle it."""
 
     code = "event-late"
+class PublicationUnusable(InterlockError):
+    """What is published cannot be loaded by this process; no older version takes its place."""
+
+    code = "publication-unusable"
+    status = 503
+
+
 
 
 class StepFailed(InterlockError):

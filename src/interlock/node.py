@@ -43,6 +43,8 @@ from interlock.guards.stops import installation_stop_gate, stop_state_gate
 from interlock.oversight.escalate import escalate
 from interlock.oversight.escalation import EscalationRule
 from interlock.oversight.store import exception_gate, review_gate
+from interlock.publications.watch import Publications
+from interlock.setting_forms import Mode
 
 LEAST_PARTITIONS = 3
 PARTITION_UPKEEP_S = 3600.0
@@ -87,6 +89,7 @@ class Node:
         notifier: Wakes.
         registry: The workflows that it carries.
         tools: What steps need.
+        publications: What is published of what its workflows refer to.
     """
 
     settings: Settings
@@ -97,6 +100,7 @@ class Node:
     notifier: Notifier
     registry: Registry
     tools: Tools
+    publications: Publications
 
     def worker(self, *, serves: UUID | None = None) -> Worker:
         """A worker of this process, to be entered; it takes every tenant's cases, or those of one."""
@@ -132,22 +136,33 @@ async def open_database(settings: Settings) -> AsyncGenerator[str]:
 
 
 @asynccontextmanager
-async def open_node(settings: Settings, *, registry: Registry | None = None) -> AsyncGenerator[Node]:
+async def open_node(
+    settings: Settings, *, registry: Registry | None = None, publishes: bool = False
+) -> AsyncGenerator[Node]:
     """Put a process together and take it apart again.
 
     Args:
         settings: What it is told.
         registry: Its workflows, if they are not those of the settings.
+        publishes: Whether it is to publish what its workflows refer to, so that not all of it can be there yet.
+
+    Raises:
+        DeclarationInvalid: a workflow's file refers to what is not there; in production, to what is not published.
     """
+    only_published = settings.mode is Mode.PRODUCTION
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(open_database(settings))
-        known = registry if registry is not None else load_registry(settings.workflows)
+        known = registry if registry is not None else load_registry(settings.workflows, only_published=only_published)
         database = await stack.enter_async_context(Database(url))
         await database.ensure_partitions()
         upkeep = asyncio.create_task(_keep_partitions(database), name="interlock-partitions")
         stack.callback(upkeep.cancel)
         tenant = await database.ensure_tenant(settings.tenant)
         notifier = await stack.enter_async_context(Notifier(url))
+        publications = await stack.enter_async_context(Publications(database, notifier, known.references))
+        known = known.joined(publications, only_published=only_published)
+        if only_published and not publishes:
+            known.check(tenant)
         circuits = CircuitGate()
         writer = await stack.enter_async_context(Writer(url, database.clock, gates(circuits), notifier))
         rules = [rule for entry in known.all for rule in entry.declaration.escalation]
@@ -163,7 +178,7 @@ async def open_node(settings: Settings, *, registry: Registry | None = None) -> 
             join(connectors[name], url)
         dispatcher = Dispatcher(database, writer, _boundaries(settings, database, circuits), alone)
         tools = Tools(database, writer, Decider(database, writer, watch), dispatcher, connectors)
-        yield Node(settings, url, tenant, database, writer, notifier, known, tools)
+        yield Node(settings, url, tenant, database, writer, notifier, known, tools, publications)
 
 
 def _boundaries(settings: Settings, database: Database, gate: CircuitGate) -> Boundaries:

@@ -36,6 +36,15 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class Mode(StrEnum):
+    """How rules and contracts come to count: see docs/howto/publish-rules.md."""
+
+    DEVELOPMENT = "development"
+    """What is published counts where something is published for the line; else the file."""
+    PRODUCTION = "production"
+    """What is published counts, and no file."""
+
+
 class SecretRef(msgspec.Struct, frozen=True):
     """Where a secret is to be found: ``env:NAME`` or ``file:PATH``. The secret itself is never kept.
 
@@ -244,6 +253,14 @@ def _log_level(raw: Raw, _environ: Mapping[str, str]) -> LogLevel:
         raise Refused(f"{text[:60]!r} is no level", todo=meant(text.lower(), [*LogLevel])) from cause
 
 
+def _mode(raw: Raw, _environ: Mapping[str, str]) -> Mode:
+    text = _text(raw)
+    try:
+        return Mode(text.lower())
+    except ValueError as cause:
+        raise Refused(f"{text[:60]!r} is no mode", todo=meant(text.lower(), [*Mode])) from cause
+
+
 def _database_url(raw: Raw, environ: Mapping[str, str]) -> str:
     url = _text(raw)
     if url.startswith(("env:", "file:")):
@@ -268,6 +285,7 @@ DURATION = SettingForm(_duration, timedelta(seconds=1))
 PATH = SettingForm(_path, Path())
 WORKFLOWS = SettingForm[tuple[str, ...]](_workflows, ())
 LOG_LEVEL = SettingForm(_log_level, LogLevel.INFO)
+MODE = SettingForm(_mode, Mode.DEVELOPMENT)
 DATABASE_URL = SettingForm(_database_url, "")
 SECRET = SettingForm[SecretRef | None](_secret, None)
 TEXT = SettingForm(lambda raw, _environ: _text(raw), "")

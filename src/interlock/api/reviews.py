@@ -72,7 +72,7 @@ async def resolve_review(request: Call, review_id: FromPath[UUID]) -> Response[b
     body = await request.read(ResolveReviewBody)
     node = request.node
     review = await find_review(node.database, request.tenant, review_id)
-    registered = node.registry.named(review.workflow)
+    registered = node.registry.named(review.workflow).for_tenant(request.tenant)
     said = Answer(resolution=body.resolution, reason_code=body.reason_code, output=body.output, note=body.note)
     resolved = await resolve(
         node.database,

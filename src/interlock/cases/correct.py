@@ -20,7 +20,7 @@ from interlock.ledger.ledger import further_entry
 from interlock.oversight.store import WITHDRAW_REVIEWS, WithdrawnReviews
 
 
-def read_correction(registry: Registry | None, case: CaseRow, value: Any) -> bytes:
+def read_correction(registry: Registry | None, tenant: UUID, case: CaseRow, value: Any) -> bytes:
     """A corrected input as it is kept, held to its workflow's contract.
 
     Raises:
@@ -31,7 +31,7 @@ def read_correction(registry: Registry | None, case: CaseRow, value: Any) -> byt
         raise NotFound(f"the workflow {case.workflow} is not carried here", todo="ask where its code is installed")
     registered = registry.named(case.workflow)
     contract = registered.declaration.contract
-    violations = registered.library.violations(contract, value)
+    violations = registered.library.for_tenant(tenant).violations(contract, value)
     if violations:
         raise ContractViolated(
             f"the corrected input breaks {contract}", violations, todo="mend what is named and send it again"

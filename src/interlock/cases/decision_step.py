@@ -60,7 +60,7 @@ class DecisionSteps(Recording):
             workflow=case.workflow,
             point=point,
             declaration=self.held.declaration.digest,
-            library=self.held.library,
+            library=self.held.library.for_tenant(case.tenant),
             key=f"{case.id}/{case.run}/{place}",
             value=request.value,
             exposure=request.exposure,

@@ -145,7 +145,7 @@ async def send_event(
         case = await FIND_CASE.one(connection, {"id": case_id})
     if case is None:
         raise NotFound(f"there is no case {case_id}", todo="`interlock cases` lists them")
-    data = _checked(registry, case, name, payload)
+    data = _checked(registry, tenant, case, name, payload)
     digest, content = key_digest(tenant, f"event:{case_id}", key), short_digest(name.encode(), data)
 
     def build(stamp: Stamp) -> Sequence[Write]:
@@ -172,7 +172,7 @@ async def send_event(
     return await _known(database, tenant, case, key, digest, content, refusal)
 
 
-def _checked(registry: Registry, case: CaseRow, name: str, payload: Any) -> bytes:
+def _checked(registry: Registry, tenant: UUID, case: CaseRow, name: str, payload: Any) -> bytes:
     registered = registry.named(case.workflow)
     terms = registered.declaration.events.get(name)
     if terms is None:
@@ -180,7 +180,7 @@ def _checked(registry: Registry, case: CaseRow, name: str, payload: Any) -> byte
         raise NotFound(
             f"the workflow {case.workflow} declares no event {name[:60]!r}", where="/name", todo=f"it declares {known}"
         )
-    violations = registered.library.violations(terms.contract, payload)
+    violations = registered.library.for_tenant(tenant).violations(terms.contract, payload)
     if violations:
         raise ContractViolated(
             f"the event {name} breaks {terms.contract}", violations, todo="mend what is named and send it again"

@@ -65,7 +65,7 @@ class Held:
     Attributes:
         case: As it was claimed.
         declaration: The workflow's file in force.
-        library: What the file refers to.
+        library: What the file refers to; each decision takes what counts in its tenant at that moment.
         holder: Tenant, worker and fence.
         exposure: The money in the case, as its decisions make it known.
     """

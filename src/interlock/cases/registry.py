@@ -5,16 +5,18 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
 from interlock.cases.declaration import Declaration, load_declaration
 from interlock.cases.workflow import Workflow
-from interlock.components.component import Kind
-from interlock.decisions.library import Library
+from interlock.components.component import ComponentRef, Kind
+from interlock.decisions.library import Library, SharedLibrary, contract_reference, rules_reference
 from interlock.decisions.policy import check_policy
-from interlock.errors import ConfigInvalid, DeclarationInvalid, InterlockError, NotFound, Violation
+from interlock.errors import ConfigInvalid, DeclarationInvalid, InterlockError, NotFound, PublicationUnusable, Violation
+from interlock.publications.publication import Reference
+from interlock.publications.watch import Publications
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,29 @@ class Registered:
     declaration: Declaration
     library: Library
 
+    def for_tenant(self, tenant: UUID) -> Registered:
+        """The same workflow, with what counts in a tenant now; take it once for all that belongs together."""
+        return replace(self, library=self.library.for_tenant(tenant))
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """What the file names that can be published."""
+        declaration = self.declaration
+        contracts = [declaration.contract, *(event.contract for event in declaration.events.values())]
+        components: list[ComponentRef] = []
+        for point in declaration.decisions.values():
+            contracts += [point.input, point.output]
+            components += [share.component for choice in point.steps for share in choice.shares]
+            components += [point.policy] if point.policy else []
+        found = [contract_reference(one) for one in contracts if one]
+        return (*found, *(one for one in map(rules_reference, components) if one))
+
 
 class Registry:
     """The workflows of one process, by name and by the content of their code."""
 
     def __init__(self, registered: Sequence[Registered]) -> None:
+        self._entries = tuple(registered)
         self._by_name = {entry.workflow.name: entry for entry in registered}
         self._by_code = {entry.workflow.code: entry for entry in registered}
 
@@ -62,22 +82,56 @@ class Registry:
             )
         return self._by_name[name]
 
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """What the workflows' files name that can be published: rules and contracts."""
+        return tuple(dict.fromkeys(one for entry in self._entries for one in entry.references))
+
+    def joined(self, publications: Publications, *, only_published: bool = False) -> Registry:
+        """The same workflows, with what is published in each tenant.
+
+        Args:
+            publications: What is published.
+            only_published: Whether rules and contracts count only as published.
+        """
+        shared = [
+            replace(entry, library=SharedLibrary(entry.library, publications, only_published=only_published))
+            for entry in self._entries
+        ]
+        return Registry(shared)
+
+    def check(self, tenant: UUID) -> None:
+        """See that all that the workflows' files refer to is there for a tenant.
+
+        Raises:
+            DeclarationInvalid: a file refers to what is neither published nor, in development, in a file.
+        """
+        for entry in self._entries:
+            problems = _missing(entry.declaration, entry.library.for_tenant(tenant), entry.workflow.file)
+            if problems:
+                what = f"the file of {entry.workflow.name} refers to what cannot be used"
+                raise DeclarationInvalid(what, tuple(problems))
+
     def carrying(self, code: UUID) -> Registered:
         """A workflow by the content of its code."""
         return self._by_code[code]
 
 
-def load_registry(references: Sequence[str]) -> Registry:
+def load_registry(references: Sequence[str], *, only_published: bool = False) -> Registry:
     """Load workflows by ``module:name``, with everything that their files refer to.
+
+    Args:
+        references: The workflows.
+        only_published: Whether rules and contracts count only as published: then no file of theirs is read.
 
     Raises:
         ConfigInvalid: a reference leads to no workflow.
         DeclarationInvalid: a file is wrong, or refers to what is not there.
     """
-    return Registry([register(import_workflow(reference)) for reference in references])
+    return Registry([register(import_workflow(one), only_published=only_published) for one in references])
 
 
-def register(workflow: Workflow, roots: Sequence[Path] = ()) -> Registered:
+def register(workflow: Workflow, roots: Sequence[Path] = (), *, only_published: bool = False) -> Registered:
     """Load a workflow's file and all that it refers to, so that what is missing is found at start and not at three
     in the morning.
 
@@ -88,8 +142,9 @@ def register(workflow: Workflow, roots: Sequence[Path] = ()) -> Registered:
     if declaration.workflow != workflow.name:
         wrong = Violation(where=str(workflow.file), what=f"workflow: {declaration.workflow}", rule="name")
         raise DeclarationInvalid(f"the code calls itself {workflow.name}, its file {declaration.workflow}", (wrong,))
-    library = Library((*roots, workflow.folder))
-    problems = _missing(declaration, library, workflow.file)
+    library = Library((*roots, workflow.folder), only_published=only_published)
+    # what counts only as published is looked at when it is known what is: see Registry.check
+    problems = [] if only_published else _missing(declaration, library, workflow.file)
     if problems:
         raise DeclarationInvalid(f"the file of {workflow.name} refers to what cannot be used", tuple(problems))
     return Registered(workflow, declaration, library)
@@ -101,6 +156,8 @@ def _missing(declaration: Declaration, library: Library, file: Path) -> list[Vio
     def attempt(key: str, load: object, reference: object) -> None:
         try:
             load(reference)  # type: ignore[operator]
+        except PublicationUnusable:
+            return  # its point goes to the fallback, and doctor tells; the other points go on
         except InterlockError as cause:
             problems.append(Violation(where=f"{file}: {key}", what=str(cause), rule="reference", todo=cause.todo))
 

@@ -198,7 +198,7 @@ async def _unit(database: Database, tenant: UUID, scene: Scene, word: Word, regi
     way, subject = word.way, scene.subject
     ends = way is Way.ABANDON
     answer = await _answer(database, tenant, scene, word, registry) if way is Way.ANSWER else None
-    data = read_correction(registry, scene.case, word.value) if way is Way.CORRECT else b""
+    data = read_correction(registry, tenant, scene.case, word.value) if way is Way.CORRECT else b""
 
     def build(stamp: Stamp) -> Sequence[Write]:
         return [
@@ -241,7 +241,7 @@ async def _answer(
     step = scene.failed_step
     if step is None:
         raise AssertionError("an answer has a step: see check_way")
-    registered = registry.named(scene.case.workflow) if registry else None
+    registered = registry.named(scene.case.workflow).for_tenant(tenant) if registry else None
     check_answer(step, word.value, registered)
     async with database.tenant(tenant) as connection:
         held = await QUARANTINES_OF_CASE.all(connection, {"case_id": scene.case.id})

@@ -8,6 +8,7 @@ from interlock.cases.declaration import Declaration, load_declaration
 from interlock.cases.registry import import_workflow
 from interlock.components.component import Kind
 from interlock.errors import Refused
+from interlock.guards.scope import component_scopes
 from interlock.spelling import meant
 
 
@@ -37,8 +38,10 @@ def check_known(scope: str, known: frozenset[str]) -> None:
     Raises:
         Refused: nothing here bears that name.
     """
+    kind, _, name = scope.partition(":")
+    if kind == "component" and not known.isdisjoint(component_scopes(name)):
+        return  # a version of a line that a file names
     if scope not in known:
-        kind = scope.partition(":")[0]
         alike = [one for one in known if one.startswith(f"{kind}:")]
         raise Refused(
             f"nothing here is {scope!r}; nothing is stopped",

@@ -67,7 +67,7 @@ async def submit(
     _check_key(key)
     if len(data) > LARGEST_INPUT:
         raise Refused(f"the input has {len(data)} bytes", where="/input", todo=f"send at most {LARGEST_INPUT}")
-    violations, kept = _inspect(registered, data)
+    violations, kept = _inspect(registered.for_tenant(tenant), data)
     workflow, contract = registered.workflow, registered.declaration.contract
 
     def build(stamp: Stamp) -> Sequence[Write]:
@@ -156,7 +156,7 @@ async def release_quarantined(
     if held is None or held.case_id is None:
         raise NotFound(f"there is no quarantined case {quarantine_id}")
     case_id = held.case_id
-    violations, kept = _inspect(registered, data)
+    violations, kept = _inspect(registered.for_tenant(tenant), data)
     if violations:
         raise ContractViolated("the input still breaks its contract", violations, quarantine=str(quarantine_id))
 

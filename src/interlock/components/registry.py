@@ -82,7 +82,8 @@ def _load_rules(ref: ComponentRef, path: Path) -> Component:
     if known is not None:
         return known
     rules = load_rules(data, path.name)
-    if rules.ref != ref:
+    # a file that is named for its line, approve@1.rules.json, may hold any version of the line, such as 1.1
+    if rules.ref.name != ref.name or not f"{rules.ref.version}.".startswith(f"{ref.version}."):
         raise RulesInvalid(f"{path.name} holds {rules.ref}", (_misnamed(path.name, rules.ref),), where=str(path))
     return _loaded.setdefault((ref, rules.digest), rules)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -254,7 +254,7 @@ def _note(
 ) -> None:
     asking.attempts.append(
         ComponentAsked(
-            component=str(reference),
+            component=str(component.ref if component else reference),
             digest=component.digest.hex() if component else "",
             propensity=str(propensity),
             became=became,

@@ -17,7 +17,6 @@ from interlock.db.work import Condition, Stamp, Write
 from interlock.decisions.ask import Asking
 from interlock.decisions.asked import Asked
 from interlock.decisions.decision import Route, Verdict
-from interlock.decisions.library import Library
 from interlock.decisions.policy import Ruling
 from interlock.decisions.route import Routed, choose_route
 from interlock.decisions.store import ADD_DECISIONS, NewDecision, canonical
@@ -113,10 +112,10 @@ def row_of(draft: Draft, stamp: Stamp, decision_id: UUID) -> NewDecision:
         key=asked.key,
         input=draft.input,
         input_hash=hashlib.sha256(draft.input).digest(),
-        input_contract=_full_name(asked.library, point.input),
+        input_contract=asked.library.contract_name(point.input),
         output=output,
         output_hash=hashlib.sha256(output).digest() if output is not None else None,
-        output_contract=_full_name(asked.library, point.output),
+        output_contract=asked.library.contract_name(point.output),
         component=str(best.component) if best else "person",
         component_digest=best.digest if best else None,
         propensity=_as_decimal(best.propensity) if best else Decimal(1),
@@ -202,13 +201,6 @@ def _review(draft: Draft, row: NewDecision, stamp: Stamp, review_id: UUID) -> Ne
         due_at=stamp.now + point.queue.due,
         created_at=stamp.now,
     )
-
-
-def _full_name(library: Library, reference: str) -> str | None:
-    if not reference:
-        return None
-    contract = library.contract(reference)
-    return f"{contract.name}@{contract.version}"
 
 
 def _as_decimal(share: Fraction) -> Decimal:

@@ -44,6 +44,19 @@ def holds(stopped: str, scopes: Collection[str]) -> bool:
     return stopped in scopes or (stopped.startswith(f"{TENANT}:") and EVERYTHING in scopes)
 
 
+def component_scopes(component: str) -> tuple[str, ...]:
+    """By which names a component is stopped: its own, and with a dotted version those of its lines.
+
+    A stop of ``component:rules:approve@1`` holds what ``rules:approve@1.2`` decides.
+    """
+    scopes = [f"component:{component}"]
+    name, mark, version = component.rpartition("@")
+    while mark and "." in version:
+        version = version.rpartition(".")[0]
+        scopes.append(f"component:{name}@{version}")
+    return tuple(scopes)
+
+
 def decision_scopes(*, workflow: str, point: str, component: str, caller: str) -> tuple[str, ...]:
     """What a decision bears.
 
@@ -54,4 +67,4 @@ def decision_scopes(*, workflow: str, point: str, component: str, caller: str) -
         caller: Who asks, or who submitted its case; empty if nobody is known.
     """
     agent = (f"agent:{caller}",) if caller else ()
-    return (EVERYTHING, f"workflow:{workflow}", f"point:{point}", f"component:{component}", *agent)
+    return (EVERYTHING, f"workflow:{workflow}", f"point:{point}", *component_scopes(component), *agent)
