@@ -1,2 +1,27 @@
--- Written in this session; see the room that uses it.
+-- Streams: how each process that takes messages from a broker stands, written by itself once a second.
 set local search_path = interlock, pg_catalog;
+
+create table stream_standing (
+  tenant          uuid not null,
+  stream          text not null,                 -- its name in the settings
+  process         uuid not null,                 -- one run of one process
+  target          text not null,                 -- what each message becomes: workflow.point or workflow:NAME
+  broker          text not null,
+  state           text not null,
+  why             text not null,                 -- what it waits for, or what is wrong with the broker; empty: nothing
+  concurrency     int not null,                  -- how many messages may be under way
+  under_way       int not null,
+  waiting         int not null,                  -- how many of these wait in line
+  decided         bigint not null,               -- since it began, as are the next three
+  submitted       bigint not null,
+  quarantined     bigint not null,
+  again           bigint not null,
+  per_second      double precision not null,     -- messages done with, over the last seconds
+  pending         bigint,                        -- never delivered, over all processes; null: the broker does not say
+  unacknowledged  bigint,
+  began_at        timestamptz not null,
+  seen_at         timestamptz not null,
+  constraint stream_standing_is_one_a_process primary key (tenant, stream, process),
+  constraint stream_standing_has_a_known_state check (state in ('running', 'waiting', 'unreachable', 'ended'))
+);
+call protect('stream_standing', 'select, insert, update, delete');

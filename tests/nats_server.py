@@ -1,0 +1,76 @@
+"""A NATS server with JetStream for one test: the real one, on loopback, with its data in the test's folder."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+PROGRAM = shutil.which("nats-server") or "/usr/sbin/nats-server"
+MISSING = "nats-server is not here: apt-get install nats-server"
+_PATIENCE_S = 10.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class NatsServer:
+    """One server, which can be killed and started again on the same data.
+
+    Args:
+        folder: Where its data are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"nats://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        command = [PROGRAM, "-js", "-sd", str(self._folder), "-a", "127.0.0.1", "-p", str(self._port)]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < until:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
+                    return
+            time.sleep(0.02)
+        self.kill()
+        raise AssertionError("the NATS server does not listen")
+
+    def kill(self) -> None:
+        """Kill it."""
+        if self._process:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait(timeout=_PATIENCE_S)
+            self._process = None
+
+
+@contextmanager
+def nats_server(folder: Path) -> Iterator[NatsServer]:
+    """A server for as long as this is open; skips the test where there is none."""
+    if not Path(PROGRAM).exists():
+        pytest.skip(MISSING)
+    server = NatsServer(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
