@@ -21,6 +21,7 @@ from interlock.api.endpoint import MOST_BYTES, Endpoint, says
 from interlock.api.events import send_event, send_event_by_key
 from interlock.api.exceptions import list_exceptions, list_groups, resolve_all
 from interlock.api.exceptions import resolve as resolve_exception
+from interlock.api.front import Front
 from interlock.api.health import read_health
 from interlock.api.keys import Callers
 from interlock.api.limits import read_limits
@@ -78,7 +79,7 @@ async def read_openapi(request: Call) -> Response[bytes]:
     return Response(request.app.state["openapi"], media_type="application/json")
 
 
-def create_app(node: Node, *, more: Sequence[ControllerRouterHandler] = ()) -> Litestar:
+def create_app(node: Node, *, more: Sequence[ControllerRouterHandler] = ()) -> Front:
     """The application of a node.
 
     Args:
@@ -93,13 +94,14 @@ def create_app(node: Node, *, more: Sequence[ControllerRouterHandler] = ()) -> L
         guards=[check_caller],
         middleware=[limit_time],
     )
+    callers = Callers(node.database)
     app = Litestar(
         route_handlers=[api, *more],
         exception_handlers={Exception: answer_error},
         before_send=[add_headers],
-        state=State({"node": node, "callers": Callers(node.database)}),
+        state=State({"node": node, "callers": callers}),
         openapi_config=None,  # our own document is made from the same words that guard the routes
         logging_config=None,  # failures are logged once, by answer_error, with their trace
     )
     app.state["openapi"] = msgspec.json.encode(describe(app, version("interlock")))
-    return app
+    return Front(app, node, callers)

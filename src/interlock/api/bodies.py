@@ -54,12 +54,15 @@ class DecideBody(msgspec.Struct, frozen=True, kw_only=True):
         input: What to decide on; checked against the point's contract.
         key: The idempotency key: the same key and input give the same decision. It may come as Idempotency-Key instead.
         exposure: The money at stake, as "12.30 MYR", if the point's file does not say where it stands.
+        within: How long the caller waits, as 150ms; it shortens the point's own budget, and what would answer later is
+            cut off and its fallback answers.
     """
 
     point: Name
     input: dict[str, Any]
     key: Key | None = None
     exposure: Annotated[str, Meta(max_length=60)] | None = None
+    within: Annotated[str, Meta(max_length=20)] | None = None
 
 
 class ResolveReviewBody(msgspec.Struct, frozen=True, kw_only=True):

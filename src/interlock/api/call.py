@@ -17,7 +17,7 @@ from litestar.types import ASGIApp, Receive, Send
 from litestar.types import Scope as AsgiScope
 
 from interlock.api.endpoint import MOST_BYTES, SECONDS, endpoint_of
-from interlock.api.keys import Caller, Callers
+from interlock.api.keys import Caller, Callers, Scope
 from interlock.api.reading import read_body, read_query
 from interlock.api.sending import trace_of
 from interlock.contracts import read_json
@@ -25,7 +25,8 @@ from interlock.errors import Forbidden, ManyRefused, Refused, Unauthenticated, V
 from interlock.node import Node
 
 T = TypeVar("T", bound=msgspec.Struct)
-_BEARER = re.compile(r"Bearer +([!-~]{1,200}) *\Z", re.IGNORECASE)
+LONGEST_KEY = 200
+BEARER = re.compile(r"Bearer +([!-~]{1,200}) *\Z", re.IGNORECASE)
 _encoder = msgspec.json.Encoder(decimal_format="string")
 
 
@@ -59,10 +60,14 @@ class Call(Request[Caller, None, State]):
             MalformedJson: it is not the JSON that we accept.
             ManyRefused: it is not of this form; everything that is wrong is named.
         """
+        return read_body(read_json(await self.content(), max_bytes=MOST_BYTES), kind)
+
+    async def content(self) -> bytes:
+        """The body's bytes, which are said to be JSON."""
         sent = self.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         if sent != "application/json":
             raise HTTPException(status_code=415, detail=f"the body is said to be {sent[:60]}, not application/json")
-        return read_body(read_json(await self.body(), max_bytes=MOST_BYTES), kind)
+        return await self.body()
 
     async def read_nothing(self) -> None:
         """See that nothing was sent that would be passed over in silence.
@@ -89,17 +94,26 @@ class Call(Request[Caller, None, State]):
         Raises:
             Refused: neither, or both and they differ.
         """
-        header = self.headers.get("idempotency-key", "").strip()
-        if len(header) > 1 and header[0] == header[-1] == '"':
-            header = header[1:-1]
-        if header and given is not None and header != given:
-            raise Refused("the body's key and the Idempotency-Key header differ", where="/key", todo="send one of them")
-        key = given if given is not None else header
-        if not key:
-            raise Refused("there is no key", where="/key", todo="send key, or the Idempotency-Key header")
-        if len(key) > 200 or not key.isprintable():  # noqa: PLR2004 - as long as the body's key may be
-            raise Refused("the key is no usable key", where="/key", todo="use 1 to 200 printable characters")
-        return key
+        return key_of(given, self.headers.get("idempotency-key", ""))
+
+
+def key_of(given: str | None, header: str) -> str:
+    """The idempotency key: from the body, or from the Idempotency-Key header.
+
+    Raises:
+        Refused: neither, or both and they differ, or it is no usable key.
+    """
+    header = header.strip()
+    if len(header) > 1 and header[0] == header[-1] == '"':
+        header = header[1:-1]
+    if header and given is not None and header != given:
+        raise Refused("the body's key and the Idempotency-Key header differ", where="/key", todo="send one of them")
+    key = given if given is not None else header
+    if not key:
+        raise Refused("there is no key", where="/key", todo="send key, or the Idempotency-Key header")
+    if len(key) > LONGEST_KEY or not key.isprintable():
+        raise Refused("the key is no usable key", where="/key", todo="use 1 to 200 printable characters")
+    return key
 
 
 def answer(document: msgspec.Struct, status: int = 200, *, location: str = "") -> Response[bytes]:
@@ -135,16 +149,37 @@ async def check_caller(connection: ASGIConnection[Any, Any, Any, Any], handler: 
     endpoint = endpoint_of(handler.opt)
     if endpoint and not endpoint.needs:
         return
-    presented = _BEARER.match(connection.headers.get("authorization", ""))
+    presented = connection.headers.get("authorization", "")
+    needs = endpoint.needs if endpoint else ()
+    caller = allowed(await callers_of(connection).find(secret_of(presented)), needs)
+    connection.scope["user"] = caller
+
+
+def secret_of(authorization: str) -> str:
+    """The secret in an Authorization header.
+
+    Raises:
+        Unauthenticated: there is none.
+    """
+    presented = BEARER.match(authorization)
     if not presented:
         raise Unauthenticated("there is no key", todo="send Authorization: Bearer ilk_...")
-    caller = await callers_of(connection).find(presented[1])
+    return presented[1]
+
+
+def allowed(caller: Caller | None, needs: tuple[Scope, ...]) -> Caller:
+    """The caller, if there is one who may.
+
+    Raises:
+        Unauthenticated: the key is nobody's.
+        Forbidden: it lacks the scope, which is named; without any scope that would do, nobody may.
+    """
     if caller is None:
         raise Unauthenticated("the key is unknown or revoked", todo="ask the tenant's administrator for a key")
-    if endpoint is None or not caller.may(endpoint.needs):
-        needed = " or ".join(endpoint.needs) if endpoint else "nobody has"
+    if not needs or not caller.may(needs):
+        needed = " or ".join(needs) or "nobody has"
         raise Forbidden(f"the key {caller.name} lacks the scope {needed}", todo="ask for a key with that scope")
-    connection.scope["user"] = caller
+    return caller
 
 
 def limit_time(app: ASGIApp) -> ASGIApp:

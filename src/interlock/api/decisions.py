@@ -9,17 +9,15 @@ from litestar.params import FromPath
 
 from interlock.api.bodies import DecideBody
 from interlock.api.call import Call, answer
+from interlock.api.deciding import answer_decision, decided_document
 from interlock.api.documents import DecidedDocument, DecisionDocument, FullDecision
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
-from interlock.api.problems import Problem, answer_problem
 from interlock.api.stored import as_hex, as_text, embed
-from interlock.cases.in_line import ask_in_line, find_point, read_exposure
-from interlock.decisions.asked import Deferred
 from interlock.decisions.decide import find_decision
-from interlock.decisions.decision import Decision, Route
+from interlock.decisions.decision import Decision
 from interlock.oversight.queue import find_review
-from interlock.oversight.review import Resolution, Review
+from interlock.oversight.review import Review
 
 
 @post(
@@ -37,25 +35,18 @@ async def decide(request: Call) -> Response[bytes]:
     """Take a decision in line.
 
     200: it is settled. 202: a person has yet to decide. 422: the input breaks its contract and is kept in quarantine.
-    503: the queue is full, and nothing was decided. The same key and input give the same decision, whatever became of
-    it; the same key with another input is refused.
+    503: the queue is full, it is stopped, or there is no room at this moment: nothing was decided. The same key and
+    input give the same decision, whatever became of it; the same key with another input is refused.
     """
-    body = await request.read(DecideBody)
-    decision = await ask_in_line(
-        request.node.tools.decider,
-        request.node.writer,
-        request.tenant,
-        find_point(request.node.registry, body.point, where="/point"),
-        key=request.key(body.key),
-        value=body.input,
-        exposure=read_exposure(body.exposure, where="/exposure"),
-        caller=request.caller.name,
-        where="/input",
+    reply = await answer_decision(
+        request.node,
+        request.caller,
+        await request.content(),
+        header_key=request.headers.get("idempotency-key", ""),
+        trace=request.trace,
     )
-    if isinstance(decision, Deferred):
-        return answer_deferred(request, decision)
-    document = decided_document(decision, await review_of(request, decision))
-    return answer(document, 200 if document.settled else 202, location=document.follow)
+    headers = {name.decode(): value.decode() for name, value in reply.headers}
+    return Response(reply.content, status_code=reply.status, media_type=reply.media_type.decode(), headers=headers)
 
 
 @get(
@@ -76,28 +67,6 @@ async def read_decision(request: Call, decision_id: FromPath[UUID]) -> Response[
             resolution=holds.resolution,
             resolved_by=review.resolved_by if review else None,
         )
-    )
-
-
-def decided_document(decision: Decision, review: Review | None) -> DecidedDocument:
-    """What a caller acts on: the output only where one holds."""
-    resolution = review.resolution if review else None
-    output = None
-    if decision.route is Route.AUTOMATIC:
-        output = decision.output
-    elif review and resolution in (Resolution.APPROVE, Resolution.CHANGE):
-        output = review.output
-    return DecidedDocument(
-        id=decision.id,
-        route=decision.route,
-        settled=decision.route is not Route.REVIEW or resolution is not None,
-        output=embed(output),
-        confidence=decision.confidence,
-        reasons=embed(decision.reasons),
-        valid_until=decision.valid_until,
-        review=decision.review,
-        resolution=resolution,
-        follow=f"/v1/decisions/{decision.id}",
     )
 
 
@@ -141,27 +110,3 @@ def decision_document(decision: Decision) -> DecisionDocument:
 async def review_of(call: Call, decision: Decision) -> Review | None:
     """The review that a decision went to, if it went to one."""
     return await find_review(call.node.database, call.tenant, decision.review) if decision.review else None
-
-
-def answer_deferred(call: Call, deferred: Deferred) -> Response[bytes]:
-    """Nothing was decided, and when to ask again."""
-    return answer_problem(deferred_problem(deferred, call.trace), {"Retry-After": str(pause_s(deferred))})
-
-
-def pause_s(deferred: Deferred) -> int:
-    """In how many seconds to ask again."""
-    return max(1, round(deferred.pause.total_seconds()))
-
-
-def deferred_problem(deferred: Deferred, trace: str) -> Problem:
-    """Why nothing was decided."""
-    code, title = ("stopped", "It is stopped") if deferred.held_by else ("queue-full", "The queue of reviews is full")
-    return Problem(
-        type=f"urn:interlock:problem:{code}",
-        title=title,
-        status=503,
-        detail=deferred.why,
-        code=code,
-        todo=f"nothing was decided: ask again in {pause_s(deferred)} s with the same key",
-        trace=trace,
-    )

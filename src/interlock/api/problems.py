@@ -98,12 +98,21 @@ def problem_of(error: Exception, trace: str, *, case: UUID | None = None) -> Pro
 
 def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The answer to a request that ended with an error; what is ours goes into the log."""
-    trace = trace_of(request.scope).id
-    problem = problem_of(error, trace)
+    problem = problem_of(error, trace_of(request.scope).id)
+    log_problem(problem, error, request.method, request.url.path)
+    return answer_problem(problem, headers_of(problem, error))
+
+
+def log_problem(problem: Problem, error: Exception, method: str, path: str) -> None:
+    """What is ours goes into the log, once, with its trace."""
     if problem.code == "internal":
-        log.error("trace %s: %s %s failed", trace, request.method, request.url.path, exc_info=error)
+        log.error("trace %s: %s %s failed", problem.trace, method, path, exc_info=error)
     elif problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("trace %s: %s %s: %s", trace, request.method, request.url.path, error)
+        log.warning("trace %s: %s %s: %s", problem.trace, method, path, error)
+
+
+def headers_of(problem: Problem, error: Exception) -> dict[str, str]:
+    """What goes with a problem: how to sign in, when to ask again, which methods there are."""
     headers: dict[str, str] = {}
     if isinstance(error, HTTPException) and error.headers:
         headers |= {name: value for name, value in error.headers.items() if name.lower() == "allow"}
@@ -111,7 +120,7 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
         headers["WWW-Authenticate"] = 'Bearer realm="interlock"'
     if problem.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    return answer_problem(problem, headers)
+    return headers
 
 
 def answer_problem(problem: Problem, headers: dict[str, str] | None = None) -> Response[bytes]:

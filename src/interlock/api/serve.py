@@ -8,7 +8,7 @@ import socket
 from collections.abc import AsyncGenerator, Generator
 
 import uvicorn
-from litestar import Litestar
+from litestar.types import ASGIApp
 
 from interlock.errors import ConfigInvalid
 
@@ -36,7 +36,7 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Litestar, host: str, port: int) -> AsyncGenerator[str]:
+async def serving(app: ASGIApp, host: str, port: int) -> AsyncGenerator[str]:
     """Listen as long as this is open; gives the URL. On leaving, requests under way have ten seconds to end.
 
     Args:
@@ -72,7 +72,7 @@ async def serving(app: Litestar, host: str, port: int) -> AsyncGenerator[str]:
         listening.close()
 
 
-def _settings(app: Litestar) -> uvicorn.Config:
+def _settings(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         lifespan="off",

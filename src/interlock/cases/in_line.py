@@ -49,9 +49,10 @@ def find_point(registry: Registry, name: str, *, where: str = "") -> NamedPoint:
         NotFound: this process carries none of that name; the nearest one is named.
     """
     workflow, _, point = name.rpartition(".")
-    for registered in registry.all:
-        if registered.workflow.name == workflow and point in registered.declaration.decisions:
-            return NamedPoint(registered, registered.declaration.decisions[point])
+    registered = registry.find(workflow)
+    found = registered.declaration.decisions.get(point) if registered else None
+    if registered and found:
+        return NamedPoint(registered, found)
     known = [f"{one.workflow.name}.{its}" for one in registry.all for its in one.declaration.decisions]
     todo = meant(name, known) if workflow and point else "write workflow.point"
     raise NotFound(f"there is no decision point {name[:100]!r}", where=where, todo=todo)

@@ -131,7 +131,7 @@ async def test_nobody_gets_in_without_a_key(url: str, header: str) -> None:
 
 def operations(node: Node) -> list[tuple[str, str, list[str]]]:
     found: list[tuple[str, str, list[str]]] = []
-    for path, methods in describe(create_app(node), "1")["paths"].items():
+    for path, methods in describe(create_app(node).app, "1")["paths"].items():
         for method, operation in methods.items():
             needs = [scope for one in operation.get("security", ()) for scope in one["key"]]
             found.append((method, path, needs))

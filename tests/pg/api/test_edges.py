@@ -149,7 +149,7 @@ async def test_health_counts_the_workers(node: Node, url: str) -> None:
 
 
 async def test_a_slow_sender_is_cut_off(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = create_app(node)
+    app = create_app(node).app
     for route in app.routes:
         for handler in getattr(route, "route_handlers", ()):
             endpoint = endpoint_of(handler.opt)

@@ -1,0 +1,44 @@
+"""The server under the load: the API that ships, in one process, with the benchmarks' workflow and a bare echo beside."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+import uvloop
+from litestar import Request, Response, post
+from workflow import lending
+
+from interlock.api.app import create_app
+from interlock.api.keys import Scope, make_key
+from interlock.api.serve import serving
+from interlock.cases.registry import Registry, register
+from interlock.config import Settings
+from interlock.node import open_node
+
+
+@post("/echo")
+async def echo(request: Request[None, None, dict[str, object]]) -> Response[bytes]:
+    """What was sent, sent back: the floor of this server."""
+    return Response(await request.body(), media_type="application/json")
+
+
+async def main(url: str, made: Path) -> None:
+    """Serve until standard input ends; the first line of output is the URL, the second an API key."""
+    registry = Registry([register(lending, roots=(made,))])
+    async with open_node(Settings(database_url=url), registry=registry) as node:
+        key = await make_key(node.database, node.writer, node.tenant, name="load", scopes=[Scope.ADMIN], who="bench")
+        async with serving(create_app(node, more=[echo]), "127.0.0.1", 0) as listening:
+            print(listening, flush=True)
+            print(key, flush=True)
+            await asyncio.to_thread(sys.stdin.read)
+
+
+if __name__ == "__main__":
+    read = argparse.ArgumentParser()
+    read.add_argument("--url", required=True)
+    read.add_argument("--made", type=Path, required=True)
+    terms = read.parse_args()
+    uvloop.run(main(terms.url, terms.made))

@@ -1,0 +1,79 @@
+"""Admission: at overload the API refuses early instead of growing slow, so that what is accepted keeps its latency.
+
+The limit on decisions under way is found, not set: while answers come within the target it grows, and once they do not
+it shrinks (additive increase, multiplicative decrease, as in Chiu and Jain, "Analysis of the increase and decrease
+algorithms for congestion avoidance", 1989). By Little's law it settles where the limit is the throughput times the
+target. A refusal costs a few microseconds: neither the key nor the body is looked at.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+TARGET_S = 0.05
+"""How long a decision that computes its answer may take, from its acceptance, before fewer are accepted."""
+LEAST, FIRST, MOST = 16, 128, 1024
+WINDOW_S = 0.1
+"""How often the limit moves."""
+GROWS_BY = 8
+SHRINKS_TO = 0.9
+LATE_SHARE = 0.1
+"""So many of a window's answers may come after the target."""
+RETRY_AFTER_S = 1
+
+
+class Admission:
+    """Counts the decisions under way and says whether there is room for another.
+
+    Decisions that wait for somebody outside, such as a language model, are not counted here: they are slow by nature,
+    and their providers have limits of their own.
+
+    Args:
+        target_s: How long an answer may take.
+        clock: Seconds that never go back.
+    """
+
+    def __init__(self, target_s: float = TARGET_S, clock: Callable[[], float] = time.monotonic) -> None:
+        self._target_s = target_s
+        self._clock = clock
+        self._window_ends = clock() + WINDOW_S
+        self._answered = 0
+        self._late = 0
+        self._was_full = False
+        self.limit = FIRST
+        self.under_way = 0
+        self.refused = 0
+
+    def enter(self) -> float | None:
+        """When the decision was accepted, to be given back to ``leave``; None: there is no room."""
+        now = self._clock()
+        if now >= self._window_ends:
+            self._adapt(now)
+        if self.under_way >= self.limit:
+            self._was_full = True
+            self.refused += 1
+            return None
+        self.under_way += 1
+        return now
+
+    def leave(self, entered: float, *, counts: bool = True) -> None:
+        """It has been answered, or failed.
+
+        Args:
+            entered: What ``enter`` gave.
+            counts: Whether how long it took says anything about our own load.
+        """
+        self.under_way -= 1
+        if counts:
+            self._answered += 1
+            self._late += self._clock() - entered > self._target_s
+
+    def _adapt(self, now: float) -> None:
+        if self._late > self._answered * LATE_SHARE:
+            self.limit = max(LEAST, int(self.limit * SHRINKS_TO))
+        elif self._was_full and self._answered:
+            self.limit = min(MOST, self.limit + GROWS_BY)
+        self._window_ends = now + WINDOW_S
+        self._answered = self._late = 0
+        self._was_full = False

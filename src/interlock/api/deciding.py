@@ -1,0 +1,164 @@
+"""One decision in line: from the bytes of a request to the bytes of its answer, whichever way they came in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from interlock.api.bodies import DecideBody
+from interlock.api.call import key_of
+from interlock.api.documents import DecidedDocument
+from interlock.api.endpoint import MOST_BYTES
+from interlock.api.keys import Caller
+from interlock.api.problems import MEDIA_TYPE as PROBLEM
+from interlock.api.problems import Problem
+from interlock.api.reading import read_body
+from interlock.api.stored import embed
+from interlock.cases.in_line import ask_in_line, find_point, read_exposure
+from interlock.contracts import read_json
+from interlock.decisions.asked import Deferred
+from interlock.decisions.decision import Decision, Route
+from interlock.durations import parse_duration
+from interlock.errors import Refused
+from interlock.node import Node
+from interlock.oversight.queue import find_review
+from interlock.oversight.review import Resolution, Review
+
+JSON = b"application/json"
+_encoder = msgspec.json.Encoder(decimal_format="string")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, ready to be sent.
+
+    Attributes:
+        status: The HTTP status.
+        content: The body.
+        media_type: What the body is.
+        headers: Beside those that every answer has; names in small letters.
+        counts: Whether how long it took says anything about our own load.
+    """
+
+    status: int
+    content: bytes
+    media_type: bytes = JSON
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    counts: bool = True
+
+
+async def answer_decision(node: Node, caller: Caller, content: bytes, *, header_key: str, trace: str) -> Reply:
+    """Take a decision in line.
+
+    Args:
+        node: The process.
+        caller: Whose key was presented; it may decide.
+        content: The body: a ``DecideBody``.
+        header_key: The ``Idempotency-Key`` header, or empty.
+        trace: The id under which the log has the request.
+
+    Raises:
+        MalformedJson: the body is not the JSON that we accept.
+        ManyRefused: it is not of the form; everything that is wrong is named.
+        ContractViolated: the input breaks its contract; it waits in quarantine.
+        KeyReused: the key came before, with another input.
+    """
+    body = read_body(read_json(content, max_bytes=MOST_BYTES), DecideBody)
+    named = find_point(node.registry, body.point, where="/point")
+    until = _until(body.within)
+    began = node.database.clock.now()
+    decision = await ask_in_line(
+        node.tools.decider,
+        node.writer,
+        caller.tenant,
+        named,
+        key=key_of(body.key, header_key),
+        value=body.input,
+        exposure=read_exposure(body.exposure, where="/exposure"),
+        caller=caller.name,
+        until=until,
+        where="/input",
+    )
+    counts = not named.point.costs
+    if isinstance(decision, Deferred):
+        return deferred_reply(decision, trace)
+    review = None
+    if decision.review and decision.decided_at < began:  # a review that was opened just now says nothing yet
+        review = await find_review(node.database, caller.tenant, decision.review)
+    document = decided_document(decision, review)
+    location = (b"location", document.follow.encode())
+    return Reply(200 if document.settled else 202, _encoder.encode(document), JSON, (location,), counts)
+
+
+def decided_document(decision: Decision, review: Review | None) -> DecidedDocument:
+    """What a caller acts on: the output only where one holds."""
+    resolution = review.resolution if review else None
+    output = None
+    if decision.route is Route.AUTOMATIC:
+        output = decision.output
+    elif review and resolution in (Resolution.APPROVE, Resolution.CHANGE):
+        output = review.output
+    return DecidedDocument(
+        id=decision.id,
+        route=decision.route,
+        settled=decision.route is not Route.REVIEW or resolution is not None,
+        output=embed(output),
+        confidence=decision.confidence,
+        reasons=embed(decision.reasons),
+        valid_until=decision.valid_until,
+        review=decision.review,
+        resolution=resolution,
+        follow=f"/v1/decisions/{decision.id}",
+    )
+
+
+def pause_s(deferred: Deferred) -> int:
+    """In how many seconds to ask again."""
+    return max(1, round(deferred.pause.total_seconds()))
+
+
+def deferred_problem(deferred: Deferred, trace: str) -> Problem:
+    """Why nothing was decided."""
+    code, title = ("stopped", "It is stopped") if deferred.held_by else ("queue-full", "The queue of reviews is full")
+    return Problem(
+        type=f"urn:interlock:problem:{code}",
+        title=title,
+        status=503,
+        detail=deferred.why,
+        code=code,
+        todo=f"nothing was decided: ask again in {pause_s(deferred)} s with the same key",
+        trace=trace,
+    )
+
+
+def deferred_reply(deferred: Deferred, trace: str) -> Reply:
+    """Nothing was decided, and when to ask again."""
+    content = msgspec.json.encode(deferred_problem(deferred, trace))
+    return Reply(503, content, PROBLEM.encode(), ((b"retry-after", b"%d" % pause_s(deferred)),))
+
+
+def overloaded(trace: str, retry_after_s: int) -> Reply:
+    """There is no room for another decision at this moment."""
+    problem = Problem(
+        type="urn:interlock:problem:overloaded",
+        title="There is no room for another decision at this moment",
+        status=503,
+        detail="as many decisions are under way as are answered in time; nothing was decided",
+        code="overloaded",
+        todo=f"ask again in {retry_after_s} s with the same key, or of another process",
+        trace=trace,
+    )
+    return Reply(503, msgspec.json.encode(problem), PROBLEM.encode(), ((b"retry-after", b"%d" % retry_after_s),))
+
+
+def _until(within: str | None) -> float | None:
+    if within is None:
+        return None
+    try:
+        span = parse_duration(within)
+    except Refused as cause:
+        raise Refused(cause.what, where="/within", todo=cause.todo) from cause
+    return asyncio.get_running_loop().time() + span.total_seconds()
