@@ -6,8 +6,10 @@ InterlockError
 │   ├── DeclarationInvalid       a workflow's file: file, line, key
 │   ├── DossierIncomplete        a live connector without a complete dossier
 │   ├── MalformedJson            bytes that are not the JSON that we accept
+│   ├── EventInvalid             no CloudEvent, or none with JSON data: every violation
 │   ├── ContractInvalid          a contract's file
 │   ├── ContractViolated         data against its contract: every violation
+│   ├── FeatureUnusable          a decision needs a feature whose value is absent, too old, late or wrong
 │   ├── RulesInvalid             a decision table: every cell that is wrong
 │   ├── ComponentInvalid         a component's folder: manifest, models, code
 │   ├── MoneyInvalid             an amount that is not exact or not possible
@@ -20,9 +22,9 @@ InterlockError
 │       └── ScopeStopped         somebody has stopped it, or nobody authorized it in time
 ├── ComponentFailed              a component gave no usable answer
 │   └── ComponentLate            not within its part of the budget
+├── PublicationUnusable          what is published cannot be loaded by this process
 ├── DecisionRejected             a workflow used the output of a decision that was rejected
 ├── ActionFailed                 an action ended without effect
-├── PublicationUnusable          what is published cannot be loaded by this process
 ├── EventLate                    an outside event did not come in time
 ├── StepFailed                   a function that a workflow ran as a step raised
 ├── CaseFailed                   a workflow says that its case has failed: what it did is taken back
@@ -138,6 +140,12 @@ class MalformedJson(Refused):
     code = "malformed-json"
 
 
+class EventInvalid(ManyRefused):
+    """What came is no CloudEvent, or none with JSON data; every violation is named."""
+
+    code = "event-invalid"
+
+
 class ContractInvalid(ManyRefused):
     """A contract's file is not a contract that we can hold data to."""
 
@@ -155,6 +163,14 @@ class ContractViolated(ManyRefused):
     ) -> None:
         super().__init__(what, violations, where=where, todo=todo)
         self.quarantine = quarantine
+
+
+class FeatureUnusable(ManyRefused):
+    """Nothing is decided without a feature whose value is absent, too old, late or of another type; each is named."""
+
+    code = "feature-unusable"
+    status = 409
+    exit_code = 5
 
 
 class RulesInvalid(ManyRefused):
@@ -258,6 +274,13 @@ class ComponentLate(ComponentFailed):
     code = "component-late"
 
 
+class PublicationUnusable(InterlockError):
+    """What is published cannot be loaded by this process; no older version takes its place."""
+
+    code = "publication-unusable"
+    status = 503
+
+
 class DecisionRejected(InterlockError):
     """A workflow used the output of a decision that was rejected; uncaught, it ends the case as rejected."""
 
@@ -274,13 +297,6 @@ class EventLate(InterlockError):
     """An outside event did not come within the time that the workflow gave it; the workflow may handle it."""
 
     code = "event-late"
-class PublicationUnusable(InterlockError):
-    """What is published cannot be loaded by this process; no older version takes its place."""
-
-    code = "publication-unusable"
-    status = 503
-
-
 
 
 class StepFailed(InterlockError):
