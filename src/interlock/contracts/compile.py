@@ -16,6 +16,7 @@ import msgspec
 from interlock.contracts.contract import ITEMS, Bound, Contract, Field, Shape
 from interlock.contracts.exact import EXACT, FORMS, exact_fault
 from interlock.contracts.pattern import whole
+from interlock.contracts.quick import QuickLook
 from interlock.contracts.shown import Path, pointer
 
 Formats = dict[str, Callable[[str], bool]]
@@ -47,11 +48,23 @@ def json_schema(contract: Contract) -> dict[str, Any]:
 
 
 class Compiled:
-    """A contract that is ready to be asked; it is immutable and may be shared by threads."""
+    """A contract that is ready to be asked; it may be shared by threads."""
 
     def __init__(self, contract: Contract) -> None:
+        self._quick = QuickLook(contract.record, lambda field: FieldSchema(field).accepts)
+        self._schema = FieldSchema(contract.record)
+
+    def accepts(self, value: object) -> bool:
+        """Whether a value has the shape that the contract demands; the rules between fields come afterwards."""
+        return self._quick.sure(value) or self._schema.accepts(value)
+
+
+class FieldSchema:
+    """The exact check of one field, or of a whole record, by its JSON Schema."""
+
+    def __init__(self, field: Field) -> None:
         formats: Formats = {}
-        schema = _schema(contract.record, (), formats)
+        schema = _schema(field, (), formats)
         self._validator = jsonschema_rs.Draft202012Validator(
             schema,
             formats=formats,
@@ -60,10 +73,10 @@ class Compiled:
             pattern_options=jsonschema_rs.RegexOptions(),
             offline=True,
         )
-        self._numbers = tuple(_number_sites(contract.record, ()))
+        self._numbers = tuple(_number_sites(field, ()))
 
     def accepts(self, value: object) -> bool:
-        """Whether a value has the shape that the contract demands; the rules between fields come afterwards."""
+        """Whether a value is what the field demands."""
         try:
             return self._validator.is_valid(value) and all(site.accepts(value) for site in self._numbers)
         except (ValueError, OverflowError, RecursionError):

@@ -29,8 +29,8 @@ MOST_DIGITS = 64
 def read_json(data: bytes, *, max_bytes: int = LARGEST_PAYLOAD, max_depth: int = 64) -> Any:
     """Read JSON (RFC 8259, made strict as in I-JSON, RFC 7493) into dict, list, str, int, float, bool and None.
 
-    A payload without a backslash takes the quick way; the careful way, a few times slower, reads everything else and
-    finds the words for every refusal.
+    Almost every payload takes the quick way, a few microseconds of C; the careful way, ten times slower, reads what the
+    quick one is not sure of, and finds the words for every refusal.
 
     Args:
         data: The bytes as they came.
@@ -45,39 +45,49 @@ def read_json(data: bytes, *, max_bytes: int = LARGEST_PAYLOAD, max_depth: int =
     if len(data) > max_bytes:
         what = f"the payload has {len(data):,} bytes, more than {max_bytes:,}"
         raise MalformedJson(what, todo="send it in parts, or send a reference to it")
-    if b"\\" not in data:
+    if _surely_bounded(data, max_depth):
         try:
             value = _DECODER.decode(data)
             again = _ENCODER.encode(value)
         except (ValueError, OverflowError, RecursionError):
             return _Careful(data, max_depth).read()
-        # INVARIANT: without escapes each string has two quotes. A duplicate key is lost in decoding, and its quotes
-        # with it, so equal counts before and after mean that there was none.
-        if data.count(b'"') == again.count(b'"') and _bounded(b"".join(again.split(b'"')[::2]), max_depth):
+        # INVARIANT: each string has its two quotes, and the quotes within it, on both sides, since the one escape that
+        # makes a quote out of none is left to the careful way. A duplicate key is lost in decoding, and its quotes with
+        # it, so equal counts before and after mean that there was none.
+        if data.count(b'"') == again.count(b'"'):
             return value
     return _Careful(data, max_depth).read()
 
 
-def _fraction(text: str) -> float:
-    value = float(text)
-    if len(text) > MOST_DIGITS or not math.isfinite(value) or (value == 0 and _NOT_ZERO.match(text)):
-        raise ValueError(text)
-    return value
-
-
-_NOT_ZERO = re.compile(r"-?[0.]*[1-9]")
-_DECODER = msgspec.json.Decoder(float_hook=_fraction)
+_DECODER = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
-_AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
-_LONG_WHOLE = b"0" * MOST_DIGITS
+_AS_ZERO = bytes.maketrans(b"123456789.eE+-", b"00000000000000")
+_LONG_NUMBER = b"0" * (MOST_DIGITS + 1)
 _AS_SQUARE = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKET = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _NEWLINE = b"\n"
 
 
-def _bounded(outside: bytes, max_depth: int) -> bool:
-    """Whether JSON without its strings surely holds no number that is too long and is not too deep."""
-    return _LONG_WHOLE not in outside.translate(_AS_ZERO) and _within(outside, max_depth)
+def _surely_bounded(data: bytes, max_depth: int) -> bool:
+    """Whether JSON surely holds nothing that its reader in C would let through and we do not.
+
+    These are a number of more than 64 characters, one that underflows to zero (it needs a negative exponent), NUL as an
+    escape, and more levels than allowed. What only looks like one, within a string, costs the look outside of strings.
+    """
+    escapes = b"\\" in data
+    if escapes and (b"\\u0022" in data or b"\\u0000" in data):
+        return False
+    if _bounded(data, max_depth):
+        return True
+    return not escapes and _bounded(b"".join(data.split(b'"')[::2]), max_depth, exactly=True)
+
+
+def _bounded(data: bytes, max_depth: int, *, exactly: bool = False) -> bool:
+    if b"e-" in data or b"E-" in data or _LONG_NUMBER in data.translate(_AS_ZERO):
+        return False
+    if data.count(b"[") + data.count(b"{") <= max_depth:
+        return True
+    return exactly and _within(data, max_depth)
 
 
 def _within(outside: bytes, max_depth: int) -> bool:
@@ -88,6 +98,16 @@ def _within(outside: bytes, max_depth: int) -> bool:
             break
         brackets = brackets.replace(b"[]", b"")
     return not brackets
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if len(text) > MOST_DIGITS or not math.isfinite(value) or (value == 0 and _NOT_ZERO.match(text)):
+        raise ValueError(text)
+    return value
+
+
+_NOT_ZERO = re.compile(r"-?[0.]*[1-9]")
 
 
 class _Twice(dict[str, Any]):
