@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from interlock.cases.declaration import Declaration, load_declaration
+from interlock.cases.feature_check import check_features
 from interlock.cases.workflow import Workflow
 from interlock.components.component import ComponentRef, Kind
 from interlock.decisions.library import Library, SharedLibrary, contract_reference, rules_reference
@@ -44,7 +45,7 @@ class Registered:
         contracts = [declaration.contract, *(event.contract for event in declaration.events.values())]
         components: list[ComponentRef] = []
         for point in declaration.decisions.values():
-            contracts += [point.input, point.output]
+            contracts += [point.input, point.output, *(feature.contract for feature in point.features)]
             components += [share.component for choice in point.steps for share in choice.shares]
             components += [point.policy] if point.policy else []
         found = [contract_reference(one) for one in contracts if one]
@@ -68,6 +69,10 @@ class Registry:
     def codes(self) -> tuple[UUID, ...]:
         """The versions that this process carries."""
         return tuple(self._by_code)
+
+    def find(self, name: str) -> Registered | None:
+        """A workflow by its name, if this process carries one."""
+        return self._by_name.get(name)
 
     def named(self, name: str) -> Registered:
         """A workflow by its name.
@@ -169,6 +174,7 @@ def _missing(declaration: Declaration, library: Library, file: Path) -> list[Vio
             if share.component.kind is not Kind.PERSON:
                 attempt(f"decisions.{name}.components", library.component, share.component)
         attempt(f"decisions.{name}.policy", functools.partial(check_policy, library), point)
+        attempt(f"decisions.{name}.features", functools.partial(check_features, library=library), point)
         for check in point.checks:
             attempt(f"decisions.{name}.checks", library.check, check)
     for name, event in declaration.events.items():
