@@ -13,7 +13,9 @@ from interlock.components.component import Answer, Component, Question
 from interlock.errors import ComponentLate
 
 QUICK_S = 0.0005
-"""What an answer may take of the event loop."""
+"""What an answer may take of a processor."""
+STALLS_S = 0.02
+"""What it may take in all: a component that waits for something else holds up every other request."""
 ROW = 20
 """So many quick answers in a row make a component quick."""
 
@@ -36,13 +38,14 @@ class Pace:
             ComponentFailed: as the component.
             ComponentLate: the answer came after the time that was left.
         """
-        started = time.perf_counter()
+        started, began = time.perf_counter(), time.thread_time()
         try:
             answer = component.answer(question)
         finally:
             took = time.perf_counter() - started
-            # What had to wait for a processor looks slow, too: a few such answers cost a few changes of threads.
-            self._row = self._row + 1 if took < QUICK_S else 0
+            # Of the processor's time, since in a thread most of the rest is waiting for the interpreter's lock.
+            is_quick = time.thread_time() - began < QUICK_S and took < STALLS_S
+            self._row = self._row + 1 if is_quick else 0
         if took > left_s:
             raise ComponentLate(f"it took {took * 1000:.0f} ms of {left_s * 1000:.0f}")
         return answer
