@@ -34,6 +34,7 @@ from interlock.db.migrate import check_schema, migrate
 from interlock.db.signals import Notifier
 from interlock.db.writer import Writer
 from interlock.decisions.decide import Decider
+from interlock.decisions.features.reader import FeatureReader
 from interlock.errors import InterlockError
 from interlock.guards.dead_man import term_state_gate
 from interlock.guards.gate import GuardGate
@@ -171,13 +172,16 @@ async def open_node(
             stack.push_async_callback(_end, escalating)
         alone = await stack.enter_async_context(Alone(url, database.clock, gates(circuits), notifier))
         watch = await stack.enter_async_context(StopWatch(database, notifier))
+        features = await stack.enter_async_context(FeatureReader(url))
+        if any(feature.entity for entry in known.all for feature in entry.declaration.features.values()):
+            await features.connect()
         connectors: dict[str, Connector] = {}
         for name, terms in settings.connectors.items():
             connectors[name] = make_connector(name, terms, now=database.clock.now)
             stack.push_async_callback(connectors[name].close)
             join(connectors[name], url)
         dispatcher = Dispatcher(database, writer, _boundaries(settings, database, circuits), alone)
-        tools = Tools(database, writer, Decider(database, writer, watch), dispatcher, connectors)
+        tools = Tools(database, writer, Decider(database, writer, watch, features), dispatcher, connectors)
         yield Node(settings, url, tenant, database, writer, notifier, known, tools, publications)
 
 

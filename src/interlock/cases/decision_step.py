@@ -21,12 +21,14 @@ from interlock.cases.journal import Place, Recorded, StepState, encode
 from interlock.cases.recording import Recording
 from interlock.cases.requests import Decide, Review, StepRequest
 from interlock.cases.store import ADD_QUARANTINES, NewQuarantine
+from interlock.db.text import storable
 from interlock.db.work import Stamp, Write
 from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.decide import find_decision
 from interlock.decisions.decision import Decision, Route
 from interlock.errors import (
     ContractViolated,
+    FeatureUnusable,
     MoneyInvalid,
     WorkflowMisuse,
 )
@@ -75,6 +77,8 @@ class DecisionSteps(Recording):
             decision = await self.tools.decider.decide(asked)
         except ContractViolated as cause:
             return await self._quarantine(request, place, point.input, cause)
+        except FeatureUnusable as cause:  # a person sees to the value, and the case goes on; nothing is taken back
+            raise CaseStuck(cause.code, storable(str(cause)), place=place) from cause
         if isinstance(decision, Deferred):
             return Park(self.tools.database.clock.now() + decision.pause, decision.why, decision.held_by)
         self.note_exposure(decision.exposure)

@@ -25,6 +25,7 @@ from interlock.cases.escalation_entry import ESCALATION_KEYS, read_escalation
 from interlock.cases.event_entry import EVENT_KEYS, EventTerms, read_event_terms
 from interlock.cases.fact_entry import FACT_KEYS, FactTerms, read_fact_terms
 from interlock.cases.failure_entry import ERROR_KEYS, RETRY_KEYS
+from interlock.cases.feature_entry import FEATURE_KEYS, NO_FEATURES, ON_MISSING_KEYS, read_features_section
 from interlock.cases.forms import CONTRACT, NAME, NAME_PATTERN, TIME_ZONE
 from interlock.cases.limits_entry import (
     CASE_BUDGET_KEYS,
@@ -36,6 +37,7 @@ from interlock.cases.limits_entry import (
 )
 from interlock.cases.point_entry import POINT_KEYS, QUEUE_KEYS, read_point
 from interlock.cases.sections import Findings, Form, Place, Section
+from interlock.decisions.features.feature import Feature, FeatureRef
 from interlock.decisions.point import DecisionPoint, QueueTerms
 from interlock.errors import DeclarationInvalid, Violation
 from interlock.guards.limits import CaseBudget
@@ -45,7 +47,8 @@ from interlock.plain_yaml import LARGEST_FILE, parse_yaml
 Terms = TypeVar("Terms")
 
 TOP_KEYS = (
-    "workflow", "contract", "time_zone", "budget", "on_failure", "exceptions", "escalation", "facts", "decisions",
+    "workflow", "contract", "time_zone", "budget", "on_failure", "exceptions", "escalation", "facts", "features",
+    "decisions",
     "actions", "events", *DOSSIER_KEYS,
 )  # fmt: skip
 
@@ -59,6 +62,8 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "success.baseline": BASELINE_KEYS,
         "wrong": WRONG_KEYS,
         "facts.NAME": FACT_KEYS,
+        "features.NAME": FEATURE_KEYS,
+        "features.NAME.on_missing": ON_MISSING_KEYS,
         "decisions.NAME": POINT_KEYS,
         "decisions.NAME.components": STEP_KEYS,
         "decisions.NAME.components.sure_from": BAND_KEYS,
@@ -89,6 +94,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
         budget: What one case may use up, over all its actions.
         decisions: The decision points by name, in the order of the file.
         actions: The terms of the actions by name, in the order of the file.
+        features: What decisions are taken on beside their input, by name and version.
         facts: What decisions may assume, by name: where it is read.
         events: The outside events that a case may wait for, by name.
         on_failure: What becomes of a case whose workflow raises an error that it does not handle.
@@ -112,6 +118,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     on_failure: OnFailure = OnFailure.ASK
     exceptions: tuple[ExceptionRoute, ...] = ()
     escalation: tuple[EscalationRule, ...] = ()
+    features: Mapping[FeatureRef, Feature] = NO_FEATURES
 
     def owner_of(self, kind: str) -> str:
         """Who answers for a kind of exception: as the file routes it, else its owner."""
@@ -158,7 +165,8 @@ def read_declaration(data: bytes, file: str) -> Declaration:
     workflow = section.need("workflow", NAME, "name the workflow, as in workflow: receipts")
     time_zone = section.may("time_zone", TIME_ZONE, "")
     budget = section.may("budget", Form("budget", read_case_budget, NO_CASE_BUDGET), NO_CASE_BUDGET)
-    points = _points(section, QueueTerms(name=workflow), time_zone)
+    features = read_features_section(section)
+    points = _points(section, QueueTerms(name=workflow), time_zone, features)
     declaration = Declaration(
         workflow=workflow,
         contract=section.need("contract", CONTRACT, "name the contract of a case's input, as in receipt@1"),
@@ -166,6 +174,7 @@ def read_declaration(data: bytes, file: str) -> Declaration:
         time_zone=time_zone or "UTC",
         budget=budget,
         decisions=MappingProxyType(points),
+        features=MappingProxyType(features),
         actions=MappingProxyType(_actions(section, time_zone, budget, points)),
         facts=MappingProxyType(_entries(section, "facts", read_fact_terms)),
         events=MappingProxyType(_entries(section, "events", read_event_terms)),
@@ -185,14 +194,16 @@ def _invalid(file: str, violations: tuple[Violation, ...]) -> DeclarationInvalid
     return DeclarationInvalid(f"{count} wrong in the workflow's file", violations, where=file)
 
 
-def _points(section: Section, queue: QueueTerms, time_zone: str) -> dict[str, DecisionPoint]:
+def _points(
+    section: Section, queue: QueueTerms, time_zone: str, features: Mapping[FeatureRef, Feature]
+) -> dict[str, DecisionPoint]:
     places = section.need("decisions", _NAMED, "declare at least one decision point")
     if section.at("decisions") is not None and not places:
         section.place.refuse("decisions: none is declared", "no-decision", "declare at least one decision point")
     points: dict[str, DecisionPoint] = {}
     for name, place in places.items():
         form = Form[DecisionPoint | None](
-            "decision", lambda at, name=name: read_point(name, at, queue, time_zone), None
+            "decision", lambda at, name=name: read_point(name, at, queue, time_zone, features), None
         )
         point = place.take(form)
         if point is not None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from interlock.cases.budget_entry import read_budget
 from interlock.cases.cascade_entry import currency_of, read_steps, read_sureness
+from interlock.cases.feature_entry import NO_FEATURES, features_of
 from interlock.cases.forms import COMPONENT, CONDITION, CONTRACT, COUNT, DURATION, EXPOSURE, FUNCTION, NAME, TEXT
 from interlock.cases.sections import Form, Place, Section, list_of
 from interlock.components.component import ComponentRef, Kind
 from interlock.decisions.budget import Budget
 from interlock.decisions.condition import Condition
+from interlock.decisions.features.feature import Feature, FeatureRef
 from interlock.decisions.point import VALID_FOR, DecisionPoint, QueueTerms
 from interlock.decisions.sureness import Sureness
 
@@ -16,6 +20,7 @@ POINT_KEYS = (
     "components",
     "input",
     "output",
+    "features",
     "exposure",
     "checks",
     "sure_from",
@@ -32,7 +37,13 @@ QUEUE_KEYS = ("name", "capacity", "due")
 _NO_QUEUE = QueueTerms(name="")
 
 
-def read_point(name: str, place: Place, queue: QueueTerms, time_zone: str = "") -> DecisionPoint:
+def read_point(
+    name: str,
+    place: Place,
+    queue: QueueTerms,
+    time_zone: str = "",
+    features: Mapping[FeatureRef, Feature] = NO_FEATURES,
+) -> DecisionPoint:
     """Read one decision point.
 
     Args:
@@ -40,6 +51,7 @@ def read_point(name: str, place: Place, queue: QueueTerms, time_zone: str = "") 
         place: Where it stands.
         queue: Where its reviews wait if it names no queue.
         time_zone: Where calendar days begin and end; empty if the file names none.
+        features: What the file declares, by name and version.
 
     Raises:
         Refused: no mapping stands there.
@@ -57,6 +69,7 @@ def read_point(name: str, place: Place, queue: QueueTerms, time_zone: str = "") 
         output=section.need("output", CONTRACT, "name the contract of the answer, as in receipt-fields@1"),
         queue=section.may("queue", waits, queue),
         input=section.may("input", CONTRACT, ""),
+        features=features_of(section, features, no_person=bool(no_person)),
         exposure=exposure,
         checks=section.may("checks", list_of(FUNCTION), ()),
         bands=sureness.bands,

@@ -17,7 +17,7 @@ from interlock.decisions.asked import Asked
 from interlock.decisions.decision import Became, ComponentAsked, Reason
 from interlock.decisions.library import Library
 from interlock.decisions.pace import pace_of
-from interlock.decisions.point import DecisionPoint, ExposureSource, choose, needed_confidence
+from interlock.decisions.point import ComponentChoice, DecisionPoint, ExposureSource, choose, needed_confidence
 from interlock.decisions.route import exposure_value
 from interlock.errors import ComponentFailed, ComponentLate, InterlockError, ScopeStopped
 from interlock.guards.stop_watch import StopWatch
@@ -92,7 +92,7 @@ async def ask_components(asked: Asked, *, now: datetime, watch: StopWatch, given
     if asked.until is not None:
         give_up = min(give_up, asked.until)
     key = asked.choice_key
-    for choice in point.steps:
+    for choice in _steps(asked, asking):
         reference, propensity = choose(choice, key)
         if reference.kind is Kind.PERSON:
             asking.person = True
@@ -232,6 +232,15 @@ def _unsure(proposal: Proposal) -> Reason:
         return Reason(code="above_bands", what=what)
     what = f"{who} is {confidence:.3f} sure; with {at_stake} at stake {proposal.needed:g} is needed"
     return Reason(code="unsure", what=what)
+
+
+def _steps(asked: Asked, asking: Asking) -> Sequence[ComponentChoice]:
+    """Who may be asked. INVARIANT: no component is asked on less than it needs: without a feature a person decides."""
+    steps = asked.point.steps
+    if asked.features is None or not asked.features.shortfall:
+        return steps
+    asking.shortfall.extend(asked.features.shortfall)
+    return [step for step in steps if step.is_person]
 
 
 def _skip(asking: Asking, reference: ComponentRef, why: str) -> None:

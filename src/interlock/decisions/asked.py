@@ -10,6 +10,7 @@ from uuid import UUID
 
 from interlock.db.work import Condition, Stamp, Write
 from interlock.decisions.decision import Decision
+from interlock.decisions.features.read import FeaturesRead
 from interlock.decisions.library import Library
 from interlock.decisions.point import DecisionPoint
 from interlock.guards.scope import decision_scopes
@@ -37,6 +38,7 @@ class Asked:
         caller: Who asks, or who submitted its case; a stop may name them.
         until: When the caller stops waiting, on the event loop's clock; it shortens the point's budget. None: whenever.
         facts: What it assumes, as canonical JSON.
+        features: The features of the point, once they are read; they then stand in the input, too.
         supersedes: The stale decision that it takes the place of.
         conditions: What else must hold in the commit, such as the case's fence.
         attach: Rows that belong into the same commit, such as the case's step.
@@ -54,6 +56,7 @@ class Asked:
     caller: str = ""
     until: float | None = None
     facts: bytes | None = None
+    features: FeaturesRead | None = None
     supersedes: UUID | None = None
     conditions: tuple[Condition, ...] = ()
     attach: Callable[[Stamp, Decision], Sequence[Write]] = _nothing

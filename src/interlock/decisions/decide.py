@@ -1,7 +1,7 @@
 """One decision, in order. This file reads like the list in the design.
 
 1. The same tenant, point and key again: the stored decision. The same key with another input: refused.
-2. The contract validates the input; a violation is raised whole, and the caller quarantines.
+2. The contract validates the input; a violation is raised whole, and the caller quarantines. Features join it.
 3. The release in force picks the component version by a stable hash of the key; the propensity is recorded.
 4. The components answer in their declared order, outside any transaction, within the latency budget.
 5. Checks add findings, conditions and the policy add verdicts; an error in one means a person, never a skip.
@@ -29,10 +29,12 @@ from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.condition import Facts
 from interlock.decisions.decision import Decision, Route, Verdict
 from interlock.decisions.draft import Draft, decision_key
+from interlock.decisions.features.join import join_features
+from interlock.decisions.features.reader import FeatureReader
 from interlock.decisions.policy import Ruling, rule
 from interlock.decisions.route import choose_route, judge
 from interlock.decisions.store import FIND_DECISION, FIND_KEY, NewDecision, canonical
-from interlock.errors import ContractViolated, KeyReused, NotFound
+from interlock.errors import ContractViolated, FeatureUnusable, KeyReused, NotFound
 from interlock.guards.stop_watch import StopWatch
 from interlock.oversight.room import QueueRoom
 
@@ -47,12 +49,14 @@ class Decider:
         database: To read what is stored.
         writer: For the commit.
         watch: Cuts off the asking of what is stopped.
+        features: Reads the stored features.
     """
 
-    def __init__(self, database: Database, writer: Writer, watch: StopWatch) -> None:
+    def __init__(self, database: Database, writer: Writer, watch: StopWatch, features: FeatureReader) -> None:
         self._database = database
         self._writer = writer
         self._watch = watch
+        self._features = features
         self._room = QueueRoom(database)
 
     async def decide(self, asked: Asked) -> Decision | Deferred:
@@ -61,6 +65,7 @@ class Decider:
         Raises:
             ContractViolated: the input breaks the point's contract; every violation is named.
             KeyReused: the key came before, with another input.
+            FeatureUnusable: a feature that this must not be decided without cannot be used.
             Fenced: the case belongs to another worker now.
         """
         data = canonical.encode(asked.value)
@@ -72,8 +77,15 @@ class Decider:
             if stored := await self.stored(asked, data):
                 return stored
             raise
-        started = time.perf_counter()
-        asking = await ask_components(asked, now=self._database.clock.now(), watch=self._watch)
+        started, now = time.perf_counter(), self._database.clock.now()
+        if asked.point.features:
+            try:
+                asked = await join_features(asked, self._features, now)
+            except FeatureUnusable:
+                if stored := await self.stored(asked, data):
+                    return stored
+                raise
+        asking = await ask_components(asked, now=now, watch=self._watch)
         draft = make_draft(asked, data, asking, started)
         deferred = await self.hold_off(draft)
         if deferred:

@@ -103,6 +103,8 @@ def row_of(draft: Draft, stamp: Stamp, decision_id: UUID) -> NewDecision:
     evidence: dict[str, Any] = {"evidence": best.answer.evidence, "fired": best.answer.fired} if best else {}
     if draft.ruling:
         evidence["policy"] = draft.ruling
+    if asked.features:
+        evidence["features"] = asked.features.used
     return NewDecision(
         id=decision_id,
         tenant=asked.tenant,
@@ -143,7 +145,7 @@ def row_of(draft: Draft, stamp: Stamp, decision_id: UUID) -> NewDecision:
 def entry_and_review(draft: Draft, row: NewDecision, stamp: Stamp) -> list[Write]:
     """The ledger entry, and the review with its own."""
     asked = draft.asked
-    facts = {
+    facts: dict[str, Any] = {
         "point": asked.name,
         "component": row.component,
         "component_digest": row.component_digest,
@@ -157,6 +159,8 @@ def entry_and_review(draft: Draft, row: NewDecision, stamp: Stamp) -> list[Write
         "route": row.route,
         "review": row.review,
     }
+    if asked.features:
+        facts["features_hash"] = hashlib.sha256(canonical.encode(asked.features.used)).digest()
     entry = entry_of(stamp, row.id, asked.tenant, "decision.taken", row.id, asked.case_id, facts)
     if row.review is None:
         return [entry]

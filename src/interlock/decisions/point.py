@@ -13,6 +13,7 @@ import msgspec
 from interlock.components.component import OUTSIDE, ComponentRef, Kind
 from interlock.decisions.budget import Budget
 from interlock.decisions.condition import Condition
+from interlock.decisions.features.feature import Feature
 from interlock.decisions.sureness import SURE_FROM, Band, Sureness, stricter
 from interlock.money import Money
 
@@ -91,6 +92,7 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
             ``no_person`` says why not.
         output: The contract of the answer: ``name@version``.
         input: The contract of the question; empty if it is the output of an earlier decision, already checked.
+        features: What it is decided on beside its input, in order.
         exposure: Where the money at stake stands if the workflow passes none; None if it then is unknown.
         checks: Functions that look for what is odd about an answer, as ``module:function``, in order.
         bands: How sure an answer must be by the money at stake: amounts ascending, in one currency, confidences never
@@ -112,6 +114,7 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
     output: str
     queue: QueueTerms
     input: str = ""
+    features: tuple[Feature, ...] = ()
     exposure: ExposureSource | None = None
     checks: tuple[str, ...] = ()
     bands: tuple[Band, ...] = ()

@@ -1,0 +1,39 @@
+"""The step of the decision path that joins a decision's features to its input."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime
+
+from interlock.decisions.asked import Asked
+from interlock.decisions.features.read import read_features
+from interlock.decisions.features.reader import FeatureReader
+
+
+async def join_features(asked: Asked, reader: FeatureReader, now: datetime) -> Asked:
+    """What is asked, with the features of its point in the input and on record.
+
+    It takes the budget's part for retrieval; what is left of the whole is for who is asked next.
+
+    Args:
+        asked: What is to be decided; its input is checked, and its point has features.
+        reader: For the stored ones.
+        now: The time of the decision, UTC.
+
+    Raises:
+        FeatureUnusable: one that the decision must not be taken without cannot be used.
+        DatabaseUnavailable: the store does not answer.
+    """
+    point = asked.point
+    deadlines = point.budget.parts.deadlines(asyncio.get_running_loop().time(), asked.until)
+    read = await read_features(
+        point.features,
+        reader,
+        asked.tenant,
+        asked.value,
+        violations=asked.library.violations,
+        now=now,
+        until=deadlines.retrieval,
+    )
+    return replace(asked, value=read.value, features=read, until=deadlines.end)
