@@ -14,6 +14,7 @@ from interlock.api.batch import submit_batch
 from interlock.api.call import Call, check_caller, limit_time
 from interlock.api.cancelling import cancel_case
 from interlock.api.cases import explain_case, list_cases, read_case, submit_case, summarise_cases
+from interlock.api.cloudevents import take_cloudevents
 from interlock.api.connectors import list_connectors
 from interlock.api.dead_man import authorize, begin_term, end_term, list_terms
 from interlock.api.decisions import decide, read_decision
@@ -46,6 +47,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     send_event_by_key,
     decide,
     read_decision,
+    take_cloudevents,
     list_reviews,
     read_review,
     claim_review,

@@ -141,8 +141,14 @@ def deferred_reply(deferred: Deferred, trace: str) -> Reply:
 
 
 def overloaded(trace: str, retry_after_s: int) -> Reply:
+    """There is no room for another decision at this moment, and when to ask again."""
+    problem = overloaded_problem(trace, retry_after_s)
+    return Reply(503, msgspec.json.encode(problem), PROBLEM.encode(), ((b"retry-after", b"%d" % retry_after_s),))
+
+
+def overloaded_problem(trace: str, retry_after_s: int) -> Problem:
     """There is no room for another decision at this moment."""
-    problem = Problem(
+    return Problem(
         type="urn:interlock:problem:overloaded",
         title="There is no room for another decision at this moment",
         status=503,
@@ -151,7 +157,6 @@ def overloaded(trace: str, retry_after_s: int) -> Reply:
         todo=f"ask again in {retry_after_s} s with the same key, or of another process",
         trace=trace,
     )
-    return Reply(503, msgspec.json.encode(problem), PROBLEM.encode(), ((b"retry-after", b"%d" % retry_after_s),))
 
 
 def _until(within: str | None) -> float | None:

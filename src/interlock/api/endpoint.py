@@ -14,6 +14,22 @@ SECONDS = 35.0
 """The longest that a request may take, reading its body too: longer than the writer waits for a lost database."""
 
 
+class Mode(msgspec.Struct, frozen=True, kw_only=True):
+    """Another form in which the same operation takes its body.
+
+    Attributes:
+        media: The media type of the body.
+        many: Whether the body holds many of what the operation takes one of; otherwise it is any JSON.
+        answers: The media type of the answer with status 200; empty: that of the operation.
+        gives: The document of that answer; None: that of the operation.
+    """
+
+    media: str
+    many: bool = False
+    answers: str = ""
+    gives: Any = None
+
+
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One operation of the API.
 
@@ -25,6 +41,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         refuses: The statuses with which it may refuse, beside those that every operation has.
         seconds: The longest that it may take.
         lines: Whether body and answer are NDJSON, a document a line.
+        media: The media type of body and answers; empty: JSON.
+        modes: Other forms in which it takes its body.
     """
 
     needs: tuple[Scope, ...]
@@ -34,6 +52,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     refuses: tuple[int, ...] = ()
     seconds: float = SECONDS
     lines: bool = False
+    media: str = ""
+    modes: tuple[Mode, ...] = ()
 
 
 def says(endpoint: Endpoint) -> dict[str, Any]:

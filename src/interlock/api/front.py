@@ -42,7 +42,7 @@ class Front:
 
     def __init__(self, app: Litestar, node: Node, callers: Callers) -> None:
         self.app = app
-        self.admission = Admission()
+        self.admission = app.state["admission"] = Admission()
         self._node = node
         self._callers = callers
 

@@ -12,7 +12,7 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from interlock.api.endpoint import Endpoint, endpoint_of
+from interlock.api.endpoint import Endpoint, Mode, endpoint_of
 from interlock.api.keys import Scope
 from interlock.api.problems import MEDIA_TYPE, Problem
 
@@ -78,12 +78,13 @@ def _operations(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler, End
 def _kinds(endpoint: Endpoint) -> Iterator[Any]:
     yield from endpoint.gives.values()
     yield from (kind for kind in (endpoint.takes, endpoint.asks) if kind is not None)
+    yield from (kind for mode in endpoint.modes for kind in (mode.gives,) if kind is not None)
 
 
 def _operation(path: str, handler: HTTPRouteHandler, endpoint: Endpoint, schemas: Mapping[str, Any]) -> dict[str, Any]:
     text = (handler.fn.__doc__ or "").strip()
     summary, _, rest = text.partition("\n\n")
-    media = "application/x-ndjson" if endpoint.lines else "application/json"
+    media = "application/x-ndjson" if endpoint.lines else endpoint.media or "application/json"
     refuses = {400, 413, 500, 503, *endpoint.refuses, *({401, 403} if endpoint.needs else ())} - set(endpoint.gives)
     if endpoint.takes:
         refuses.add(415)
@@ -98,8 +99,13 @@ def _operation(path: str, handler: HTTPRouteHandler, endpoint: Endpoint, schemas
     }
     if rest:
         operation["description"] = _one_line(rest)
+    for mode in endpoint.modes:
+        if mode.gives is not None:
+            operation["responses"]["200"]["content"][mode.answers] = {"schema": _reference(mode.gives)}
     if endpoint.takes:
-        operation["requestBody"] = {"required": True, "content": {media: {"schema": _reference(endpoint.takes)}}}
+        bodies = {media: {"schema": _reference(endpoint.takes)}}
+        bodies |= {mode.media: {"schema": _mode_schema(endpoint, mode)} for mode in endpoint.modes}
+        operation["requestBody"] = {"required": True, "content": bodies}
         if "key" in schemas[endpoint.takes.__name__]["properties"] and not endpoint.lines:
             what = "An idempotency key, in place of the body's."
             header = {"name": "Idempotency-Key", "in": "header", "description": what, "schema": {"type": "string"}}
@@ -110,8 +116,11 @@ def _operation(path: str, handler: HTTPRouteHandler, endpoint: Endpoint, schemas
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
-    schema = {"type": "string", "format": "uuid"}
-    return [{"name": name, "in": "path", "required": True, "schema": schema} for name in re.findall(r"\{(\w+)\}", path)]
+    ids = {"type": "string", "format": "uuid"}
+    return [
+        {"name": name, "in": "path", "required": True, "schema": ids if name.endswith("_id") else {"type": "string"}}
+        for name in re.findall(r"\{(\w+)\}", path)
+    ]
 
 
 def _query_parameters(endpoint: Endpoint, schemas: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -137,6 +146,11 @@ def _response(kind: Any, media: str) -> dict[str, Any]:
 
 def _refusal(status: int) -> dict[str, Any]:
     return {"description": _REFUSALS[status], "content": {MEDIA_TYPE: {"schema": _reference(Problem)}}}
+
+
+def _mode_schema(endpoint: Endpoint, mode: Mode) -> dict[str, Any]:
+    """Any JSON, or many of what the operation takes one of."""
+    return {"type": "array", "items": _reference(endpoint.takes)} if mode.many else {}
 
 
 def _reference(kind: Any) -> dict[str, str]:
