@@ -22,6 +22,7 @@ InterlockError
 │       └── ScopeStopped         somebody has stopped it, or nobody authorized it in time
 ├── ComponentFailed              a component gave no usable answer
 │   └── ComponentLate            not within its part of the budget
+├── ComponentTooDear             a component could cost more than there is, and was not asked
 ├── PublicationUnusable          what is published cannot be loaded by this process
 ├── DecisionRejected             a workflow used the output of a decision that was rejected
 ├── ActionFailed                 an action ended without effect
@@ -279,6 +280,12 @@ class PublicationUnusable(InterlockError):
 
     code = "publication-unusable"
     status = 503
+
+
+class ComponentTooDear(InterlockError):
+    """A component could cost more than its decision, or the day of its point, may; it was not asked."""
+
+    code = "component-too-dear"
 
 
 class DecisionRejected(InterlockError):

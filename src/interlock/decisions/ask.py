@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any
 
-from interlock.components.component import OUTSIDE, Answer, Component, ComponentRef, Kind, OutsideComponent, Question
+from interlock.components.component import OUTSIDE, Answer, Component, ComponentRef, Kind, Question, Wanted
 from interlock.components.finding import Finding, Severity
+from interlock.contracts import json_schema
+from interlock.db.text import storable
 from interlock.decisions.asked import Asked
+from interlock.decisions.budget import Deadlines
 from interlock.decisions.decision import Became, ComponentAsked, Reason
 from interlock.decisions.library import Library
-from interlock.decisions.pace import pace_of
-from interlock.decisions.point import ComponentChoice, DecisionPoint, ExposureSource, choose, needed_confidence
+from interlock.decisions.point import ComponentChoice, ExposureSource, choose, needed_confidence
+from interlock.decisions.purse import Purse, Reserved
+from interlock.decisions.reach import Reach, Spent
 from interlock.decisions.route import exposure_value
-from interlock.errors import ComponentFailed, ComponentLate, InterlockError, ScopeStopped
+from interlock.errors import ComponentFailed, ComponentLate, ComponentTooDear, InterlockError, ScopeStopped
 from interlock.guards.stop_watch import StopWatch
 from interlock.money import Money
 
+LONGEST_WHY = 500
+"""Characters of a component's own words that are kept."""
 _ASKED_A_PERSON = ComponentAsked(component="person", digest="", propensity="1", became=Became.ASKED)
 
 
@@ -61,7 +67,8 @@ class Asking:
         shortfall: Why none was sure enough.
         best: The sure answer, or the surest of the others.
         person: Whether a person stands at the end.
-        cost: What the answers cost together, in USD.
+        cost: What was asked cost together, in USD; failures and what came too late, too.
+        reserved: What of that is reserved in the books of the day, until the decision's commit settles it.
         stopped: Who stopped a component that was asked or next, if somebody did.
     """
 
@@ -71,11 +78,20 @@ class Asking:
     best: Proposal | None = None
     person: bool = False
     cost: Decimal = Decimal(0)
+    reserved: list[Reserved] = field(default_factory=list[Reserved])
     stopped: ScopeStopped | None = None
 
 
-async def ask_components(asked: Asked, *, now: datetime, watch: StopWatch, given: Answered | None = None) -> Asking:
-    """Ask the point's components in order; the next one when one fails, is late or is unsure.
+async def ask_components(
+    asked: Asked,
+    *,
+    now: datetime,
+    watch: StopWatch,
+    purse: Purse | None = None,
+    deadlines: Deadlines | None = None,
+    given: Answered | None = None,
+) -> Asking:
+    """Ask the point's components in order; the next one when one fails, is late, is unsure or could cost too much.
 
     One that is stopped ends it, since a person decides then: the next in order is for failures, and must not become the
     way around a stop.
@@ -84,13 +100,15 @@ async def ask_components(asked: Asked, *, now: datetime, watch: StopWatch, given
         asked: What is to be decided; its input is checked.
         now: The time of the decision.
         watch: Knows what is stopped, and cuts the asking of a component off as soon as somebody stops it.
+        purse: The books of the day; without it a point that has a bound for the day asks nobody who costs.
+        deadlines: When its stages must be over; by default its budget begins now.
         given: What one of the components has answered already, as part of a batch.
     """
     asking = Asking(now=now)
-    point, loop = asked.point, asyncio.get_running_loop()
-    give_up = loop.time() + point.budget.time.total_seconds()
-    if asked.until is not None:
-        give_up = min(give_up, asked.until)
+    point = asked.point
+    due = deadlines or point.budget.parts.deadlines(time.monotonic(), asked.until)
+    reach = Reach(asked, watch, purse, asking.reserved)
+    course = _Course(asked, asking, reach, due, due.inference_from(time.monotonic()), given)
     key = asked.choice_key
     for choice in _steps(asked, asking):
         reference, propensity = choose(choice, key)
@@ -100,36 +118,69 @@ async def ask_components(asked: Asked, *, now: datetime, watch: StopWatch, given
             break
         if asking.cost > point.budget.cost:
             _skip(asking, reference, f"the answers before cost {asking.cost} USD of {point.budget.cost}")
-            continue
-        started = time.perf_counter()
+        elif await course.ask(choice, reference, propensity):
+            break
+    asking.person = asking.person or point.ends_in_person
+    return asking
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """What every step of one asking needs.
+
+    Attributes:
+        asked: What is to be decided.
+        asking: Where what happens is noted.
+        reach: How components are reached.
+        due: When the stages must be over.
+        inference: When the components that are no rules must have answered.
+        given: What one of them has answered already.
+    """
+
+    asked: Asked
+    asking: Asking
+    reach: Reach
+    due: Deadlines
+    inference: float
+    given: Answered | None
+
+    async def ask(self, choice: ComponentChoice, reference: ComponentRef, propensity: Fraction) -> bool:
+        """Ask one component; whether that ends the asking."""
+        asking, started, spent = self.asking, time.perf_counter(), Spent()
         component: Component | None = None
         try:
-            component = asked.library.component(reference)
-            if given is not None and given.component is component:
-                answer = given.taken()
+            component = self.asked.library.component(reference)
+            if self.given is not None and self.given.component is component:
+                started -= self.given.took_s
+                answer = self.given.taken()
+                spent.take(answer.cost, answer.usage)
             else:
-                answer = await _within(asked, component, Question(input=asked.value, now=now), give_up, watch)
-            asking.cost += answer.cost
-            proposal = _weigh(point, asked.library, component, propensity, answer, asked.value, asked.exposure, now)
+                until = self.due.rules if reference.kind is Kind.RULES else self.inference
+                question = _question(self.asked, component, asking.now)
+                answer = await self.reach.answer(component, question, until, spent, asking.cost)
+            proposal = _weigh(self.asked, component, choice, propensity, answer, self.due, asking.now)
+        except ComponentTooDear as cause:
+            _skip(asking, reference, cause.what)
+            return False
         except ScopeStopped as cause:
-            _note(asking, reference, component, propensity, Became.STOPPED, started, why=cause.what)
+            _note(asking, reference, component, propensity, Became.STOPPED, started, spent, why=cause.what)
             asking.stopped = cause
-            break
+            return True
         except InterlockError as cause:
             became = Became.LATE if isinstance(cause, ComponentLate) else Became.FAILED
-            _note(asking, reference, component, propensity, became, started, why=cause.what)
-            asking.shortfall.append(Reason(code=f"component_{became}", what=f"{reference} {became}: {cause.what}"))
-            continue
+            what = storable(cause.what)[:LONGEST_WHY]
+            _note(asking, reference, component, propensity, became, started, spent, why=what)
+            asking.shortfall.append(Reason(code=f"component_{became}", what=f"{reference} {became}: {what}"))
+            return False
         became = Became.ANSWERED if proposal.sure else Became.UNSURE
-        _note(asking, reference, component, propensity, became, started, proposal=proposal)
+        _note(asking, reference, component, propensity, became, started, spent, proposal=proposal)
         if proposal.sure:
             asking.best = proposal
-            break
+            return True
         asking.shortfall.append(_unsure(proposal))
         if asking.best is None or proposal.answer.confidence > asking.best.answer.confidence:
             asking.best = proposal
-    asking.person = asking.person or point.ends_in_person
-    return asking
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +190,12 @@ class Answered:
     Attributes:
         component: Which component.
         answer: Its answer, or what it raised.
+        took_s: This answer's part of the time that all of the batch took.
     """
 
     component: Component
     answer: Answer | InterlockError
+    took_s: float = 0.0
 
     def taken(self) -> Answer:
         """The answer.
@@ -155,53 +208,39 @@ class Answered:
         return self.answer
 
 
-async def _within(asked: Asked, component: Component, question: Question, give_up: float, watch: StopWatch) -> Answer:
-    """The component's answer, within what is left of the budget and as long as nobody stops it."""
-    limit: asyncio.Timeout | None = None
-    left_s = give_up - asyncio.get_running_loop().time()
-    if left_s <= 0:
-        raise ComponentLate("the time was used up before it was asked")
-    try:
-        if component.ref.kind in OUTSIDE:
-            outside = cast("OutsideComponent", component)
-            async with watch.cutting(asked.tenant, asked.scopes(component.ref)), asyncio.timeout_at(give_up) as limit:
-                return await outside.ask(question, until=give_up)
-        pace = pace_of(component)
-        # Quicker than a change of threads; a stop counts in the commit, and before it where one is known of.
-        if component.ref.kind is Kind.RULES or (pace.is_quick and not watch.knows_any):
-            return pace.answer(component, question, left_s)
-        async with watch.cutting(asked.tenant, asked.scopes(component.ref)), asyncio.timeout_at(give_up) as limit:
-            return await asyncio.to_thread(pace.answer, component, question, left_s)
-    except InterlockError:
-        raise
-    except Exception as cause:
-        if limit is not None and limit.expired():
-            raise ComponentLate(f"no answer within {left_s * 1000:.0f} ms") from None
-        # INVARIANT: whatever a component raises, the declared fallback answers.
-        raise ComponentFailed(f"it raised {type(cause).__name__}: {cause}") from cause
+def _question(asked: Asked, component: Component, now: datetime) -> Question:
+    """What a component is asked; one outside is told the form of the answer, too."""
+    if component.ref.kind not in OUTSIDE:
+        return Question(input=asked.value, now=now)
+    contract = asked.library.contract(asked.point.output)
+    violations = functools.partial(asked.library.violations, asked.point.output)
+    wanted = Wanted(contract=f"{contract.name}@{contract.version}", schema=json_schema(contract), violations=violations)
+    return Question(input=asked.value, now=now, wanted=wanted)
 
 
 def _weigh(
-    point: DecisionPoint,
-    library: Library,
+    asked: Asked,
     component: Component,
+    choice: ComponentChoice,
     propensity: Fraction,
     answer: Answer,
-    value: Mapping[str, Any],
-    exposure: Money | None,
+    due: Deadlines,
     now: datetime,
 ) -> Proposal:
     """Hold an answer against its contract, the checks and the confidence that is needed."""
+    point, library, value = asked.point, asked.library, asked.value
     if not 0 <= answer.confidence <= 1:  # NaN is not either
         raise ComponentFailed(f"its confidence is {answer.confidence}, not a number from 0 to 1")
     violations = library.violations(point.output, answer.output)
     if violations:
         raise ComponentFailed(f"its output breaks {point.output}: {'; '.join(map(str, violations[:5]))}")
-    at_stake = exposure if exposure is not None else _exposure(point.exposure, value, answer.output)
-    needed = needed_confidence(point, at_stake)
+    at_stake = asked.exposure if asked.exposure is not None else _exposure(point.exposure, value, answer.output)
+    needed = needed_confidence(point, at_stake, choice)
     findings: tuple[Finding, ...] = ()
     if point.checks:
-        findings = tuple(finding for name in point.checks for finding in _run_check(library, name, value, answer, now))
+        findings = tuple(
+            finding for name in point.checks for finding in _run_check(library, name, value, answer, due, now)
+        )
     sure = needed is not None and answer.confidence >= needed
     return Proposal(component.ref, component.digest, propensity, answer, at_stake, needed, findings, sure)
 
@@ -214,13 +253,16 @@ def _exposure(source: ExposureSource | None, value: Mapping[str, Any], output: d
 
 
 def _run_check(
-    library: Library, name: str, value: Mapping[str, Any], answer: Answer, now: datetime
+    library: Library, name: str, value: Mapping[str, Any], answer: Answer, due: Deadlines, now: datetime
 ) -> tuple[Finding, ...]:
-    """A check's findings. A check that fails is a finding itself: a person looks, nothing is skipped."""
+    """A check's findings. One that fails, or has no time left, is a finding itself: a person looks."""
+    if time.monotonic() > due.rules:
+        what = f"there was no time left for the check {name}"
+        return (Finding(code="check_late", what=what, severity=Severity.REVIEW),)
     try:
         return tuple(library.check(name)(value, answer, now))
     except Exception as cause:  # noqa: BLE001 - whatever a check of a pack raises, the decision goes to a person
-        what = f"the check {name} failed: {type(cause).__name__}: {cause}"
+        what = storable(f"the check {name} failed: {type(cause).__name__}: {cause}")[:LONGEST_WHY]
         return (Finding(code="check_failed", what=what, severity=Severity.REVIEW),)
 
 
@@ -257,10 +299,12 @@ def _note(
     propensity: Fraction,
     became: Became,
     started: float,
+    spent: Spent,
     *,
     why: str = "",
     proposal: Proposal | None = None,
 ) -> None:
+    asking.cost += spent.cost
     asking.attempts.append(
         ComponentAsked(
             component=str(component.ref if component else reference),
@@ -271,5 +315,8 @@ def _note(
             confidence=proposal.answer.confidence if proposal else None,
             needed=proposal.needed if proposal else None,
             took_us=round((time.perf_counter() - started) * 1e6),
+            cpu_us=spent.cpu_us,
+            cost=spent.cost,
+            usage=spent.usage,
         )
     )

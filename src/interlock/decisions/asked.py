@@ -42,6 +42,8 @@ class Asked:
         supersedes: The stale decision that it takes the place of.
         conditions: What else must hold in the commit, such as the case's fence.
         attach: Rows that belong into the same commit, such as the case's step.
+        begins_case: Whether the decision, unless it is a rejection, is the first step of a case of its own; ``attach``
+            then gives the case's rows.
     """
 
     tenant: UUID
@@ -60,6 +62,7 @@ class Asked:
     supersedes: UUID | None = None
     conditions: tuple[Condition, ...] = ()
     attach: Callable[[Stamp, Decision], Sequence[Write]] = _nothing
+    begins_case: bool = False
 
     @property
     def name(self) -> str:

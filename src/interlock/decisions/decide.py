@@ -14,6 +14,8 @@ else would be said or paid otherwise: a component that costs, a violation, a que
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -24,22 +26,32 @@ from interlock.db.database import Database
 from interlock.db.gates import short_digest
 from interlock.db.work import Refusal, Stamp, Unit, Write
 from interlock.db.writer import Writer
-from interlock.decisions.ask import Asking, ask_components
+from interlock.decisions.ask import Answered, Asking, ask_components
 from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.condition import Facts
 from interlock.decisions.decision import Decision, Route, Verdict
 from interlock.decisions.draft import Draft, decision_key
 from interlock.decisions.features.join import join_features
 from interlock.decisions.features.reader import FeatureReader
+from interlock.decisions.point import QueueTerms
 from interlock.decisions.policy import Ruling, rule
+from interlock.decisions.purse import Purse
 from interlock.decisions.route import choose_route, judge
 from interlock.decisions.store import FIND_DECISION, FIND_KEY, NewDecision, canonical
-from interlock.errors import ContractViolated, FeatureUnusable, KeyReused, NotFound
+from interlock.errors import (
+    ContractViolated,
+    DatabaseUnavailable,
+    FeatureUnusable,
+    InterlockError,
+    KeyReused,
+    NotFound,
+)
 from interlock.guards.stop_watch import StopWatch
 from interlock.oversight.room import QueueRoom
 
 QUEUE_FULL_PAUSE = timedelta(seconds=30)
 STOPPED_PAUSE = timedelta(seconds=30)  # a case is woken when the stop ends
+log = logging.getLogger("interlock.decisions")
 
 
 class Decider:
@@ -53,10 +65,11 @@ class Decider:
     """
 
     def __init__(self, database: Database, writer: Writer, watch: StopWatch, features: FeatureReader) -> None:
-        self._database = database
-        self._writer = writer
-        self._watch = watch
+        self.database = database
+        self.writer = writer
+        self.watch = watch
         self._features = features
+        self._purse = Purse(writer)
         self._room = QueueRoom(database)
 
     async def decide(self, asked: Asked) -> Decision | Deferred:
@@ -77,20 +90,36 @@ class Decider:
             if stored := await self.stored(asked, data):
                 return stored
             raise
-        started, now = time.perf_counter(), self._database.clock.now()
-        if asked.point.features:
-            try:
-                asked = await join_features(asked, self._features, now)
-            except FeatureUnusable:
-                if stored := await self.stored(asked, data):
-                    return stored
-                raise
-        asking = await ask_components(asked, now=now, watch=self._watch)
-        draft = make_draft(asked, data, asking, started)
+        try:
+            draft = await self.draft(asked, data)
+        except FeatureUnusable:
+            if stored := await self.stored(asked, data):
+                return stored
+            raise
         deferred = await self.hold_off(draft)
         if deferred:
+            await self._settle(draft)
             return await self.stored(asked, data) or deferred
-        return await self._commit(draft)
+        return await self.commit(draft)
+
+    async def draft(self, asked: Asked, data: bytes, *, given: Answered | None = None) -> Draft:
+        """From a checked input to a route, with nothing written.
+
+        Args:
+            asked: What is asked.
+            data: Its input as canonical JSON.
+            given: What one of the components has answered already, as part of a batch.
+
+        Raises:
+            FeatureUnusable: a feature that this must not be decided without cannot be used.
+        """
+        now = self.database.clock.now()
+        started = time.perf_counter() - (given.took_s if given else 0)
+        due = asked.point.budget.parts.deadlines(time.monotonic(), asked.until)
+        if asked.point.features:
+            asked = await join_features(asked, self._features, now)
+        asking = await ask_components(asked, now=now, watch=self.watch, purse=self._purse, deadlines=due, given=given)
+        return make_draft(asked, data, asking, started)
 
     async def stored(self, asked: Asked, data: bytes) -> Decision | None:
         """The decision of the same key. A case's own steps are kept apart by its journal.
@@ -100,29 +129,40 @@ class Decider:
         """
         if asked.case_id:
             return None
-        async with self._database.tenant(asked.tenant) as connection:
+        async with self.database.tenant(asked.tenant) as connection:
             held = await FIND_KEY.one(connection, {"digest": decision_key(asked)})
             if held is None:
                 return None
-            _same_input(asked, held.holder, same=held.payload == short_digest(data))
+            same_input(asked, held.holder, same=held.payload == short_digest(data))
             return await FIND_DECISION.one(connection, {"id": held.holder})
 
     async def hold_off(self, draft: Draft) -> Deferred | None:
         """Whether nothing is to be decided now: it is stopped and nobody else may, or nobody could look at it."""
-        asking, queue = draft.asking, draft.asked.point.queue
-        if asking.stopped and not asking.person:
-            return Deferred(asking.stopped.what, STOPPED_PAUSE, asking.stopped.stop)
+        queue = draft.asked.point.queue
+        if stopped := held_by_stop(draft):
+            return stopped
         if draft.routed.route is not Route.REVIEW:
             return None
         waiting = await self._room.waiting(draft.asked.tenant, queue.name, queue.capacity)
-        if waiting < queue.capacity:
-            return None
-        return Deferred(
-            f"{waiting} reviews wait in the queue {queue.name}, which holds {queue.capacity}", QUEUE_FULL_PAUSE
-        )
+        return None if waiting < queue.capacity else queue_full(queue, waiting)
 
-    async def _commit(self, draft: Draft) -> Decision | Deferred:
+    async def commit(self, draft: Draft) -> Decision | Deferred:
         """The one commit. A stop that is in force at this very moment sends the decision to a person."""
+        try:
+            return await self._conclude(draft)
+        finally:
+            await self._settle(draft)
+
+    async def _settle(self, draft: Draft) -> None:
+        """Put on the books of the day what was spent on a decision that is, for sure, not on record."""
+        reserved = draft.asking.reserved
+        if reserved:
+            try:
+                await self._purse.settle(draft.asked, reserved)
+            except InterlockError as cause:  # then what was reserved counts until the day ends
+                log.warning("what a decision of %s cost could not be settled: %s", draft.asked.name, cause)
+
+    async def _conclude(self, draft: Draft) -> Decision | Deferred:
         refusal, decision = await self._write(draft)
         if refusal and refusal.code == "stopped":
             if not draft.asking.person:
@@ -136,8 +176,8 @@ class Decider:
             return decision
         asked = draft.asked
         if refusal and refusal.code == "key-held" and refusal.holder:
-            _same_input(asked, refusal.holder, same=refusal.same)
-            async with self._database.tenant(asked.tenant) as connection:
+            same_input(asked, refusal.holder, same=refusal.same)
+            async with self.database.tenant(asked.tenant) as connection:
                 decision = await FIND_DECISION.one(connection, {"id": refusal.holder})
             if decision:
                 return decision
@@ -149,8 +189,28 @@ class Decider:
         def build(stamp: Stamp) -> Sequence[Write]:
             return draft.writes(stamp, made)
 
-        refusal = await self._writer.write(Unit(draft.asked.tenant, build, draft.conditions, wakes=draft.wakes))
+        reserved = draft.asking.reserved
+        try:
+            refusal = await self.writer.write(Unit(draft.asked.tenant, build, draft.conditions, wakes=draft.wakes))
+        except (DatabaseUnavailable, asyncio.CancelledError):
+            reserved.clear()  # it may be written, and settled with it: a second time would count twice
+            raise
+        if refusal is None:
+            reserved.clear()  # settled with the decision
         return refusal, made[0].stored() if made else None
+
+
+def held_by_stop(draft: Draft) -> Deferred | None:
+    """What to answer where a component is stopped and the point declares no person who could decide meanwhile."""
+    stopped = draft.asking.stopped
+    if stopped is None or draft.asking.person:
+        return None
+    return Deferred(stopped.what, STOPPED_PAUSE, stopped.stop)
+
+
+def queue_full(queue: QueueTerms, waiting: int) -> Deferred:
+    """What to answer where nobody could look at one more."""
+    return Deferred(f"{waiting} reviews wait in the queue {queue.name}, which holds {queue.capacity}", QUEUE_FULL_PAUSE)
 
 
 def check_input(asked: Asked) -> None:
@@ -214,7 +274,12 @@ def _judge(asked: Asked, asking: Asking) -> tuple[tuple[Verdict, ...], Ruling | 
     return (*verdicts, *ruling.verdicts), ruling
 
 
-def _same_input(asked: Asked, holder: UUID, *, same: bool) -> None:
+def same_input(asked: Asked, holder: UUID, *, same: bool) -> None:
+    """See that a key that came before came with this input.
+
+    Raises:
+        KeyReused: it came with another.
+    """
     if not same:
         raise KeyReused(f"the key {asked.key!r} came before, with another input", holder=str(holder), where=asked.name)
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.money import Money
+from interlock.usage import Usage
 
 
 class Route(StrEnum):
@@ -45,6 +46,9 @@ class ComponentAsked(msgspec.Struct, frozen=True, kw_only=True):
         confidence: How sure it was.
         needed: How sure it had to be; None: a person, whatever the confidence.
         took_us: How long it took, in microseconds.
+        cpu_us: Processor time that it took here, in microseconds; 0 where its thread was given up.
+        cost: What asking it cost beside compute, in USD; exact.
+        usage: The tokens that it used up; None: it uses none.
     """
 
     component: str
@@ -55,6 +59,9 @@ class ComponentAsked(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float | None = None
     needed: float | None = None
     took_us: int = 0
+    cpu_us: int = 0
+    cost: Decimal = Decimal(0)
+    usage: Usage | None = None
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +82,8 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """Why a decision took its route.
 
     Attributes:
-        code: For counting: sure_enough, unsure, above_bands, no_answer, condition, finding, rule, stopped, nobody_left.
+        code: For counting: sure_enough, unsure, above_bands, no_answer, component_failed,
+            component_late, over_budget, condition, finding, rule, stopped, nobody_left.
         what: In a sentence, with the numbers that were compared.
     """
 

@@ -50,7 +50,7 @@ class Draft:
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        """What must hold in the commit: no stop, the caller's own conditions, and the key."""
+        """What must hold in the commit: no stop, the caller's own conditions, the key, and the books of the day."""
         asked = self.asked
         held = asked.conditions
         if self.routed.route is not Route.REVIEW:  # a rejection is a decision of its component, too
@@ -58,12 +58,16 @@ class Draft:
             held = (NotStopped(asked.scopes(component)), *held)
         if asked.case_id is None:
             held = (*held, TakesKey(decision_key(asked), short_digest(self.input)))
+        if self.asking.reserved:
+            held = (*held, *(one.condition for one in self.asking.reserved))
         return held
 
     @property
     def wakes(self) -> tuple[str, ...]:
         """Who should look after the commit."""
-        return ("reviews",) if self.routed.route is Route.REVIEW else ()
+        if self.routed.route is Route.REVIEW:
+            return ("reviews",)
+        return ("cases",) if self.asked.begins_case and self.routed.route is Route.AUTOMATIC else ()
 
     def held_off(self, stopped: str) -> Draft:
         """The same, sent to a person since somebody stopped what would have gone by itself."""
@@ -87,7 +91,10 @@ class Draft:
         """
         row = row_of(self, stamp, stamp.entry if first else stamp.new_id())
         made.append(row)
-        return [Write(ADD_DECISIONS, row), *entry_and_review(self, row, stamp), *self.asked.attach(stamp, row)]
+        writes = [Write(ADD_DECISIONS, row), *entry_and_review(self, row, stamp), *self.asked.attach(stamp, row)]
+        if self.asking.reserved:
+            writes.extend(one.write for one in self.asking.reserved)
+        return writes
 
 
 def decision_key(asked: Asked) -> UUID:
@@ -108,7 +115,7 @@ def row_of(draft: Draft, stamp: Stamp, decision_id: UUID) -> NewDecision:
     return NewDecision(
         id=decision_id,
         tenant=asked.tenant,
-        case_id=asked.case_id,
+        case_id=stamp.new_id() if asked.begins_case and draft.routed.route is not Route.REJECT else asked.case_id,
         workflow=asked.workflow,
         point=point.name,
         key=asked.key,
@@ -161,11 +168,11 @@ def entry_and_review(draft: Draft, row: NewDecision, stamp: Stamp) -> list[Write
     }
     if asked.features:
         facts["features_hash"] = hashlib.sha256(canonical.encode(asked.features.used)).digest()
-    entry = entry_of(stamp, row.id, asked.tenant, "decision.taken", row.id, asked.case_id, facts)
+    entry = entry_of(stamp, row.id, asked.tenant, "decision.taken", row.id, row.case_id, facts)
     if row.review is None:
         return [entry]
     opened = further_entry(
-        stamp, asked.tenant, "review.opened", subject=row.review, case_id=asked.case_id, decision=row.id
+        stamp, asked.tenant, "review.opened", subject=row.review, case_id=row.case_id, decision=row.id
     )
     return [entry, Write(ADD_REVIEWS, _review(draft, row, stamp, row.review)), opened]
 
@@ -191,7 +198,7 @@ def _review(draft: Draft, row: NewDecision, stamp: Stamp, review_id: UUID) -> Ne
     return NewReview(
         id=review_id,
         tenant=asked.tenant,
-        case_id=asked.case_id,
+        case_id=row.case_id,
         decision_id=row.id,
         workflow=asked.workflow,
         point=point.name,

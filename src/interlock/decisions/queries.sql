@@ -21,6 +21,12 @@ select id, case_id, workflow, point, key, input, input_hash, input_contract, out
   verdicts, reasons, route::text as route, review, evidence, cost, declaration, took_us, valid_until, decided_at, supersedes, facts
 from decision where id = %(id)s
 
+-- name: find_decisions
+select id, case_id, workflow, point, key, input, input_hash, input_contract, output, output_hash, output_contract,
+  component, component_digest, propensity, attempts, confidence, confidence_needed, exposure_minor, currency, findings,
+  verdicts, reasons, route::text as route, review, evidence, cost, declaration, took_us, valid_until, decided_at, supersedes, facts
+from decision where id = any(%(ids)s) and id >= %(least)s and id <= %(greatest)s
+
 -- name: decisions_of_case
 select id, case_id, workflow, point, key, input, input_hash, input_contract, output, output_hash, output_contract,
   component, component_digest, propensity, attempts, confidence, confidence_needed, exposure_minor, currency, findings,
@@ -29,3 +35,50 @@ from decision where case_id = %(case_id)s and id >= %(since)s order by id
 
 -- name: find_key
 select digest, holder, payload from idempotency_key where digest = %(digest)s
+
+-- name: costs_of_decisions
+-- Added up by the server, in memory for one line a group. What was asked stands in `attempts`, as bytes; a component's own
+-- words may hold an escaped NUL there, which PostgreSQL's json cannot turn into text.
+select case %(by)s::text when 'point' then d.workflow || '.' || d.point when 'workflow' then d.workflow
+            else to_char(d.decided_at at time zone 'UTC', 'YYYY-MM-DD') end as name,
+  count(*) as decisions, sum(d.cost) as cost, coalesce(sum(a.cpu_us), 0)::bigint as cpu_us,
+  coalesce(sum(a.input), 0)::bigint as input, coalesce(sum(a.cached_input), 0)::bigint as cached_input,
+  coalesce(sum(a.output), 0)::bigint as output, coalesce(sum(a.reasoning), 0)::bigint as reasoning,
+  coalesce(sum(a.requests), 0)::bigint as requests
+from decision d
+cross join lateral (
+  select sum(r.cpu_us) as cpu_us, sum((r.usage ->> 'input')::bigint) as input,
+    sum((r.usage ->> 'cached_input')::bigint) as cached_input, sum((r.usage ->> 'output')::bigint) as output,
+    sum((r.usage ->> 'reasoning')::bigint) as reasoning, sum((r.usage ->> 'requests')::bigint) as requests
+  from json_to_recordset(replace(convert_from(d.attempts, 'UTF8'), '\u0000', '')::json) as r (cpu_us bigint, usage json)
+) a
+where d.id >= %(since)s and d.id < %(until)s
+group by 1
+
+-- name: costs_of_components
+-- What was asked, by who was asked; what was skipped, or stands there for a person, was not.
+select r.component as name, count(*) as decisions, coalesce(sum(r.cost), 0) as cost,
+  coalesce(sum(r.cpu_us), 0)::bigint as cpu_us, coalesce(sum((r.usage ->> 'input')::bigint), 0)::bigint as input,
+  coalesce(sum((r.usage ->> 'cached_input')::bigint), 0)::bigint as cached_input,
+  coalesce(sum((r.usage ->> 'output')::bigint), 0)::bigint as output,
+  coalesce(sum((r.usage ->> 'reasoning')::bigint), 0)::bigint as reasoning,
+  coalesce(sum((r.usage ->> 'requests')::bigint), 0)::bigint as requests
+from decision d
+cross join lateral json_to_recordset(replace(convert_from(d.attempts, 'UTF8'), '\u0000', '')::json)
+  as r (component text, became text, cost numeric, cpu_us bigint, usage json)
+where d.id >= %(since)s and d.id < %(until)s and r.became <> 'skipped'
+group by 1
+
+-- name: time_of_people
+-- The reviews of that time that were resolved. A claim that ran out before the answer bounds what is counted.
+select case %(by)s::text when 'point' then v.workflow || '.' || v.point when 'workflow' then v.workflow
+            when 'component' then 'person' else to_char(v.created_at at time zone 'UTC', 'YYYY-MM-DD') end as name,
+  count(*) as reviews, count(e.at) as timed,
+  coalesce(sum(extract(epoch from least(v.resolved_at, v.claimed_until) - e.at)), 0)::bigint as seconds
+from review v
+left join lateral (
+  select max(l.at) as at from ledger_entry l
+  where l.subject = v.id and l.id >= v.id and l.kind = 'review.claimed' and l.at <= v.resolved_at
+) e on true
+where v.id >= %(since)s and v.id < %(until)s and v.state = 'resolved'
+group by 1

@@ -28,6 +28,7 @@ _FIELDS = attrgetter(*Decision.__struct_fields__)
 _SQL = load_queries(__file__)
 ADD_DECISIONS = _SQL.bulk("add_decisions", NewDecision, distinct=("id",))
 FIND_DECISION = _SQL.rows("find_decision", Decision)
+FIND_DECISIONS = _SQL.rows("find_decisions", Decision)
 DECISIONS_OF_CASE = _SQL.rows("decisions_of_case", Decision)
 FIND_KEY = _SQL.rows("find_key", HeldKey)
 
