@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from interlock.components.checking import FieldType, is_date
@@ -14,6 +15,9 @@ from interlock.errors import ComponentFailed
 _DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?\Z")
 """27 digits, which the engine holds exactly."""
 _LARGEST_INTEGER = 10**18
+_WIDE = Context(prec=80)
+"""The engine's results have up to 29 digits, and 9 decimals may be asked for on top."""
+_UNITS = tuple(Decimal(1).scaleb(-places) for places in range(10))
 _LONGEST_TEXT = 10_000
 _TYPE_NAMES = {
     FieldType.STRING: "string",
@@ -55,7 +59,59 @@ def _read_decimal(value: Any) -> Decimal | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return _read_integer(value)
     text = format(value, "f") if isinstance(value, Decimal) and value.is_finite() else value
-    return Decimal(text) if isinstance(text, str) and _DECIMAL.match(text) else None
+    return _unsigned_zero(Decimal(text)) if isinstance(text, str) and _DECIMAL.match(text) else None
+
+
+def _unsigned_zero(number: Decimal) -> Decimal:
+    """The number, a zero without its sign: the engine reads ``-0.00`` as ``0.00``."""
+    return number or number.copy_abs()
+
+
+def missing_fact(name: str, kind: FieldType) -> ComponentFailed:
+    """The error of an input that is not there."""
+    return ComponentFailed(f"the input {name!r} is missing", where=f"/{name}", todo=f"send it, as {kind}")
+
+
+def fact_reader(name: str, kind: FieldType, values: tuple[str, ...] = ()) -> Callable[[Any], Fact]:
+    """``read_fact`` for one input, made ready for many values; it raises as that does.
+
+    Text that the engine would refuse (half a surrogate pair) raises ``UnicodeEncodeError``.
+    """
+
+    def read(value: Any) -> Fact:
+        return read_fact(name, value, kind, values)
+
+    def read_decimal(value: Any) -> Fact:
+        if type(value) is str and _DECIMAL.match(value):
+            number = Decimal(value)
+            return number or number.copy_abs()
+        return read(value)
+
+    def read_text(value: Any) -> Fact:
+        if type(value) is not str or len(value) > _LONGEST_TEXT:
+            return read(value)
+        if not value.isascii():
+            value.encode()
+        return value
+
+    members = frozenset(values)
+
+    def read_member(value: Any) -> Fact:
+        return value if type(value) is str and value in members else read(value)
+
+    def read_boolean(value: Any) -> Fact:
+        return value if value is True or value is False else read(value)
+
+    def read_integer(value: Any) -> Fact:
+        return Decimal(value) if type(value) is int and -_LARGEST_INTEGER < value < _LARGEST_INTEGER else read(value)
+
+    quick = {
+        FieldType.DECIMAL: read_decimal,
+        FieldType.INTEGER: read_integer,
+        FieldType.BOOLEAN: read_boolean,
+        FieldType.STRING: read_member if values else read_text,
+    }
+    return quick.get(kind, read)
 
 
 def _read_integer(value: Any) -> Decimal | None:
@@ -96,6 +152,31 @@ _FORMS = {
     FieldType.DATE: 'send a string such as "2026-01-31"',
     FieldType.ROWS: "declare single values",
 }
+
+
+def fact_writer(
+    name: str, kind: FieldType, *, values: tuple[str, ...] = (), places: int | None = None
+) -> Callable[[Fact], str | int | bool]:
+    """``write_value`` for one output that has been computed here and has its declared type; it raises as that does."""
+
+    def write(value: Fact) -> str | int | bool:
+        return write_value(name, fact_text(value), _TYPE_NAMES[kind], kind, values=values, places=places)
+
+    def as_it_is(value: Fact) -> str | int | bool:
+        return value if isinstance(value, str) else value is True
+
+    if kind is FieldType.BOOLEAN or (kind is FieldType.STRING and not values):
+        return as_it_is
+    return fact_text if kind is FieldType.DECIMAL and places is None else write
+
+
+def fact_text(value: Fact) -> str:
+    """The engine's ``string(value)``."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return "true" if value else "false"
 
 
 def write_value(
@@ -141,7 +222,7 @@ def _with_places(name: str, text: str, places: int | None) -> str:
     if places is None:
         return text
     number = Decimal(text)
-    rounded = number.quantize(Decimal(1).scaleb(-places))
+    rounded = number.quantize(_UNITS[places], context=_WIDE)
     if rounded != number:
         raise ComponentFailed(
             f"the output {name!r} is {text}, with more than {places} decimals",

@@ -16,7 +16,7 @@ from interlock.components.regions import Box, Values, empty, example, full, inte
 from interlock.components.rules_file import Column, Expressions, Row, RulesFile, Table
 from interlock.components.rules_header import Header, OutputField, input_shapes
 from interlock.components.syntax import Parser
-from interlock.components.tree import Current, Misread, Node, walk
+from interlock.components.tree import Binary, Call, Choice, Current, Misread, Node, Not, walk
 from interlock.spelling import meant
 
 
@@ -151,6 +151,8 @@ def _cell(text: str, column: Column, scope: Scope) -> Values | None:
     if shape is None or shape.listed or shape.type is FieldType.ROWS:
         raise Misread(f"the column tests {column.field!r}, which is no single value", 0, meant(column.field, scope))
     tests = Parser(text, unary=True).cell()
+    if len(tests) > 1:
+        _refuse_tangled(tests)
     checker = Checker(scope, current=shape, total=True)
     alternatives = [_alternative(test, checker, shape) for test in tests]
     known = [values for values in alternatives if values is not None]
@@ -168,10 +170,46 @@ def _alternative(test: Node, checker: Checker, shape: Shape) -> Values | None:
         raise Misread("this does not ask about the column's value", test.at, "use $, or a column without a field")
     if given != Shape(FieldType.BOOLEAN):
         raise Misread("this is no condition", test.at, "write > 100, [1..5] or 'a', 'b'")
+    _refuse_bare(test)
     values = values_of(test, shape)
     if values is not None and not values:
         raise Misread(f"no {shape} fulfils this", test.at, "mend its bounds")
     return values
+
+
+def _refuse_tangled(tests: Sequence[Node]) -> None:
+    """Refuse what the engine reads otherwise beside a comma: ``> 4, 1 and != 2`` it takes for ``(> 4, 1) and != 2``.
+
+    Comparisons such as ``> 1 and != 2`` it reads there as we do.
+    """
+    for part in (part for test in tests for part in walk(test)):
+        if isinstance(part, Binary) and part.operator == "or":
+            raise Misread("or stands beside a comma", part.at, "write a comma between all alternatives")
+        if isinstance(part, Binary) and part.operator == "and":
+            for side in (part.left, part.right):
+                if not isinstance(side, Binary) or side.operator not in ("and", "<", "<=", ">", ">=", "!="):
+                    what = "and joins more than comparisons, beside a comma"
+                    raise Misread(what, side.at, "write a row for each alternative")
+
+
+def _refuse_bare(node: Node) -> None:
+    """Refuse a true or false that stands alone in a cell: the engine compares it with the column's value.
+
+    So ``$`` would hold for false as well, and ``> 1 and vip`` for no number.
+    """
+    match node:
+        case Not():
+            _refuse_bare(node.operand)
+        case Binary(operator="and" | "or"):
+            _refuse_bare(node.left)
+            _refuse_bare(node.right)
+        case Choice():
+            _refuse_bare(node.then)
+            _refuse_bare(node.otherwise)
+        case Binary() | Call():
+            return
+        case _:
+            raise Misread("this is compared with the column's value", node.at, "write what it is: $ == true")
 
 
 def _output_shapes(table: Table, scope: Scope, header: Header, faults: Faults) -> dict[str, Shape]:

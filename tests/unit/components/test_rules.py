@@ -213,6 +213,10 @@ CELLS = [
     ("'a", "does not end"),
     ("not 100", "not applies to true or false"),
     ("0.5 < $ < 2", "cannot stand here"),
+    ("> 4, 1 and != 2", "and joins more"),
+    ("> 4, < 2 and [0..1]", "and joins more"),
+    ("> 4, != 2 and not ($ > 3)", "and joins more"),
+    ("> 4, ($ < 1 or $ == 2)", "or stands beside a comma"),
     ("exec('x') == $", "is no function"),
 ]
 
@@ -239,7 +243,11 @@ def test_a_cell_that_would_never_fire_or_fail_is_refused(cell: str, what: str) -
         ({"type": "string", "values": ["none", "near"]}, "$ not in ['none', 'near']", "no string fulfils this"),
         ({"type": "boolean"}, "'true'", "never equals"),
         ({"type": "boolean"}, "1", "never equals"),
-        ({"type": "boolean"}, "$ and not $", "no boolean fulfils this"),
+        ({"type": "boolean"}, "$ == true and $ == false", "no boolean fulfils this"),
+        ({"type": "boolean"}, "$", "compared with the column's value"),
+        ({"type": "boolean"}, "not $", "compared with the column's value"),
+        ({"type": "boolean"}, "$ == true and not (given or $ == false)", "compared with the column's value"),
+        ({"type": "boolean"}, "(given ? $ == true : $)", "compared with the column's value"),
         ({"type": "date"}, "'2026-02-30'", "is no date"),
         ({"type": "date"}, "> '2026-01-01'", "compares numbers"),
     ],
