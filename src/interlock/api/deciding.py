@@ -111,6 +111,7 @@ def decided_document(decision: Decision, review: Review | None) -> DecidedDocume
         valid_until=decision.valid_until,
         review=decision.review,
         resolution=resolution,
+        case=decision.case_id,
         follow=f"/v1/decisions/{decision.id}",
     )
 

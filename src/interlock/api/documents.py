@@ -296,6 +296,7 @@ class DecidedDocument(Document, frozen=True, kw_only=True):
         valid_until: Until when an action may begin on its strength.
         review: The review that it went to.
         resolution: What a person decided.
+        case: The case that it is part of: that of the action that follows it, if one does.
         follow: Where to see it again; asking again with the same key and input tells too.
     """
 
@@ -308,6 +309,7 @@ class DecidedDocument(Document, frozen=True, kw_only=True):
     valid_until: datetime | None
     review: UUID | None
     resolution: Resolution | None
+    case: UUID | None
     follow: str
 
 

@@ -59,6 +59,11 @@ def shown_name(name: str) -> str:
 
 def _read(fields: Mapping[str, Any], kind: type[T], what: str, mark: str, *, strict: bool) -> T:
     infos = _fields(kind)
+    if strict and fields.keys() <= infos.keys():
+        try:
+            return msgspec.convert(fields, kind, strict=True)
+        except msgspec.ValidationError:
+            pass  # it names the first thing that is wrong; below everything is
     wrong = [
         Violation(where=f"{mark}{shown_name(name)}", what="is not known here", rule="unknown", todo=meant(name, infos))
         for name in fields

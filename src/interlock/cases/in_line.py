@@ -6,13 +6,16 @@ decision whichever way it came.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, cast
 from uuid import UUID
 
+from interlock.cases.beginning import begins_case
 from interlock.cases.journal import encode
 from interlock.cases.quarantine import quarantine_question
 from interlock.cases.registry import Registered, Registry
+from interlock.cases.workflow import Workflow
 from interlock.contracts.shown import shown
 from interlock.db.writer import Writer
 from interlock.decisions.asked import Asked, Deferred
@@ -31,10 +34,12 @@ class NamedPoint:
     Attributes:
         registered: The workflow.
         point: The decision point.
+        following: The code of the cases that follow its decisions, if anything does.
     """
 
     registered: Registered
     point: DecisionPoint
+    following: Workflow | None = None
 
     @property
     def name(self) -> str:
@@ -52,7 +57,7 @@ def find_point(registry: Registry, name: str, *, where: str = "") -> NamedPoint:
     registered = registry.find(workflow)
     found = registered.declaration.decisions.get(point) if registered else None
     if registered and found:
-        return NamedPoint(registered, found)
+        return NamedPoint(registered, found, registry.following(workflow, point))
     known = [f"{one.workflow.name}.{its}" for one in registry.all for its in one.declaration.decisions]
     todo = meant(name, known) if workflow and point else "write workflow.point"
     raise NotFound(f"there is no decision point {name[:100]!r}", where=where, todo=todo)
@@ -73,6 +78,35 @@ def read_exposure(text: str | None, *, where: str) -> Money | None:
     if money.minor < 0:
         raise MoneyInvalid(f"{money} is below zero", where=where, todo="send what is at stake")
     return money
+
+
+def question_of(
+    named: NamedPoint,
+    tenant: UUID,
+    *,
+    key: str,
+    value: Mapping[str, Any],
+    exposure: Money | None = None,
+    caller: str = "",
+    until: float | None = None,
+) -> Asked:
+    """The question that belongs to no case: its decision begins one if anything follows it. See ``ask_in_line``."""
+    registered, point, following = named.registered, named.point, named.following
+    asked = Asked(
+        tenant=tenant,
+        workflow=registered.workflow.name,
+        point=point,
+        declaration=registered.declaration.digest,
+        library=registered.library.for_tenant(tenant),
+        key=key,
+        value=value,
+        exposure=exposure,
+        caller=caller,
+        until=until,
+    )
+    if following is None:
+        return asked
+    return replace(asked, begins_case=True, attach=begins_case(following, tenant, point, key, caller))
 
 
 async def ask_in_line(
@@ -109,18 +143,7 @@ async def ask_in_line(
     registered, point = named.registered, named.point
     try:
         _refuse_no_object(value, named.name)
-        asked = Asked(
-            tenant=tenant,
-            workflow=registered.workflow.name,
-            point=point,
-            declaration=registered.declaration.digest,
-            library=registered.library.for_tenant(tenant),
-            key=key,
-            value=value,
-            exposure=exposure,
-            caller=caller,
-            until=until,
-        )
+        asked = question_of(named, tenant, key=key, value=value, exposure=exposure, caller=caller, until=until)
         return await decider.decide(asked)
     except ContractViolated as cause:
         held = await quarantine_question(

@@ -9,6 +9,7 @@ from interlock.cases.cascade_entry import currency_of, read_steps, read_sureness
 from interlock.cases.feature_entry import NO_FEATURES, features_of
 from interlock.cases.forms import COMPONENT, CONDITION, CONTRACT, COUNT, DURATION, EXPOSURE, FUNCTION, NAME, TEXT
 from interlock.cases.sections import Form, Place, Section, list_of
+from interlock.cases.then_entry import read_then
 from interlock.components.component import ComponentRef, Kind
 from interlock.decisions.budget import Budget
 from interlock.decisions.condition import Condition
@@ -31,6 +32,7 @@ POINT_KEYS = (
     "valid_for",
     "queue",
     "no_person",
+    "then",
 )
 QUEUE_KEYS = ("name", "capacity", "due")
 
@@ -81,6 +83,7 @@ def read_point(
         valid_for=section.may("valid_for", DURATION, VALID_FOR),
         budget=section.may("budget", budget, Budget()),
         no_person=no_person,
+        then=read_then(section),
     )
 
 

@@ -11,6 +11,8 @@ from uuid import UUID
 
 from interlock.cases.declaration import Declaration, load_declaration
 from interlock.cases.feature_check import check_features
+from interlock.cases.following import follow
+from interlock.cases.then_entry import check_then
 from interlock.cases.workflow import Workflow
 from interlock.components.component import ComponentRef, Kind
 from interlock.decisions.library import Library, SharedLibrary, contract_reference, rules_reference
@@ -59,6 +61,13 @@ class Registry:
         self._entries = tuple(registered)
         self._by_name = {entry.workflow.name: entry for entry in registered}
         self._by_code = {entry.workflow.code: entry for entry in registered}
+        self._following = {
+            (entry.workflow.name, point.name): replace(entry, workflow=follow(entry.workflow, point))
+            for entry in registered
+            for point in entry.declaration.decisions.values()
+            if point.then
+        }
+        self._by_code |= {entry.workflow.code: entry for entry in self._following.values()}
 
     @property
     def all(self) -> tuple[Registered, ...]:
@@ -69,6 +78,11 @@ class Registry:
     def codes(self) -> tuple[UUID, ...]:
         """The versions that this process carries."""
         return tuple(self._by_code)
+
+    def following(self, workflow: str, point: str) -> Workflow | None:
+        """The code of the cases that follow the decisions of a point, if it declares that anything does."""
+        entry = self._following.get((workflow, point))
+        return entry.workflow if entry else None
 
     def find(self, name: str) -> Registered | None:
         """A workflow by its name, if this process carries one."""
@@ -173,6 +187,7 @@ def _missing(declaration: Declaration, library: Library, file: Path) -> list[Vio
         for share in (share for choice in point.steps for share in choice.shares):
             if share.component.kind is not Kind.PERSON:
                 attempt(f"decisions.{name}.components", library.component, share.component)
+        attempt(f"decisions.{name}.then", functools.partial(check_then, actions=declaration.actions), point)
         attempt(f"decisions.{name}.policy", functools.partial(check_policy, library), point)
         attempt(f"decisions.{name}.features", functools.partial(check_features, library=library), point)
         for check in point.checks:

@@ -80,7 +80,8 @@ class CaseRun:
 
     async def hold(self, case: ClaimedCase) -> None:
         """Run a case until it ends, waits, or belongs to somebody else; through lost databases."""
-        fresh = case.fence == 1  # never claimed before: nothing can be recorded
+        # never claimed before: nothing can be recorded but the decision that it began with
+        fresh = case.fence == 1 and not self._registered.workflow.follows
         cancelled = False
         while True:
             try:

@@ -29,6 +29,7 @@ class Workflow:
         code: The content hash, 16 bytes, of its name, the function's module, the project modules that it imports and
             the lock file.
         file: The file that declares owner, decisions and actions: ``NAME.workflow.yaml`` beside the module.
+        follows: Whether its cases begin with a decision that is on record already.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Workflow:
     body: Body
     code: UUID
     file: Path
+    follows: bool = False
 
     def start(self, case: Case) -> Coroutine[Any, Any, Any]:
         """The coroutine of one run."""

@@ -83,6 +83,19 @@ class QueueTerms(msgspec.Struct, frozen=True, kw_only=True):
     due: timedelta = timedelta(hours=24)
 
 
+class Then(msgspec.Struct, frozen=True, kw_only=True):
+    """What is done, once a decision that was asked in line holds.
+
+    Attributes:
+        action: Its name under ``actions`` in the workflow's file.
+        arguments: What it is asked for: names, and where each value stands: ``input.PATH``, ``output.PATH`` or
+            ``exposure``.
+    """
+
+    action: str
+    arguments: tuple[tuple[str, str], ...] = ()
+
+
 class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
     """What a workflow's file says about one decision.
 
@@ -107,6 +120,7 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
         budget: What one decision may use up.
         queue: Where its reviews wait.
         no_person: Why no person stands at the end; empty if one does.
+        then: What follows a decision that was asked in line; None: whoever asked sees to that.
     """
 
     name: str
@@ -126,6 +140,7 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
     valid_for: timedelta = VALID_FOR
     budget: Budget = Budget()
     no_person: str = ""
+    then: Then | None = None
 
     @property
     def ends_in_person(self) -> bool:
