@@ -25,9 +25,14 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
             "Run the main job end to end: receipts in, decisions, reviews, payments out once, books balanced.",
         ),
         "up": Entry("up", "Run the API, and workers in processes of their own, until SIGTERM or Ctrl-C."),
+        "stream": Entry("stream", "Run one stream of the settings in this process, until SIGTERM or Ctrl-C."),
+        "streams": Entry(
+            "streams", "Show how the streams stand: lag, under way, rate, quarantined, and what they wait for."
+        ),
         "migrate": Entry("migrate", "Bring the database to the schema that this version needs."),
         "doctor": Entry("doctor", "Check settings, database, workers, workflows and connectors."),
         "submit": Entry("submit", "Submit many cases from a file of JSON or JSON lines."),
+        "decide": Entry("deciding", "Decide every row of a table through one decision point."),
         "cases": Entry("cases", "List cases, the newest first."),
         "case": Entry("cases", "Show one case with everything that is recorded of it."),
         "summary": Entry("cases", "Count cases by workflow, state and conclusion, with the money in them."),
@@ -44,6 +49,7 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         "limits": Entry(
             "limits", "Show what each limit holds now: used, reserved, left, and when there is room again."
         ),
+        "costs": Entry("costs", "Show what decisions cost: money, tokens, processor time and the time of people."),
         "stop": Entry("stops", "Stop a scope: nothing in it is dispatched any more."),
         "stops": Entry("stops", "List the stops in force, or show one with the calls that are still under way."),
         "resume": Entry("stops", "Lift a stop, or every stop of a scope; what it held goes on within a second."),

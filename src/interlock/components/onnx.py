@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import logging
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +27,8 @@ Run = Callable[[str, NDArray[np.float32]], NDArray[np.float32]]
 """A model's name and a float32 matrix ``[n, features]`` to the probability of each row, float32 ``[n]``."""
 Read = Callable[[Mapping[str, Any], Run], Answer]
 """What a component's own code does: an input, and a way to run its models, to an answer."""
+ReadMany = Callable[[Sequence[Mapping[str, Any]], Run], Sequence[Answer]]
+"""The same for several inputs at once, in order; each answer is the one that ``Read`` gives, to the bit."""
 
 MANIFEST = "component.yaml"
 _KEYS = ("kind", "name", "version", "models", "read", "card")
@@ -33,6 +36,9 @@ _REQUIRED: tuple[str, ...] = ("kind", "name", "version", "models", "read")
 _FUNCTION = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)\Z", re.ASCII)
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _DEEPEST = 32
+_PROOF = 8
+"""So many inputs are read both ways before a component's ``read_many`` is trusted."""
+log = logging.getLogger("interlock.components")
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,10 +76,14 @@ class Onnx:
         manifest: What the folder says of itself.
     """
 
-    def __init__(self, manifest: Manifest, models: Mapping[str, Model], read: Read) -> None:
+    def __init__(
+        self, manifest: Manifest, models: Mapping[str, Model], read: Read, read_many: ReadMany | None = None
+    ) -> None:
         self.manifest = manifest
         self._models = dict(models)
         self._read = read
+        self._read_many = read_many
+        self._proved = False
 
     @property
     def ref(self) -> ComponentRef:
@@ -101,6 +111,45 @@ class Onnx:
             ) from cause
         return _usable(answer, self.ref)
 
+    @property
+    def reads_many(self) -> bool:
+        """Whether its code can read several inputs at once."""
+        return self._read_many is not None
+
+    def answer_many(self, questions: Sequence[Question]) -> list[Answer | ComponentFailed]:
+        """Read several inputs at once; each answer, or failure, is the one that ``answer`` gives, to the bit.
+
+        The first few of a process are read singly, too. Where the two differ the code's ``read_many`` is not used
+        again: a batch must decide as a single question does. Nor is it for inputs on which it raises.
+        """
+        found = self._together(questions) if self._read_many else None
+        if found is None:
+            return [self._singly(question) for question in questions]
+        if not self._proved and questions:
+            alone = [self._singly(question) for question in questions[:_PROOF]]
+            if [_seen(one) for one in alone] != [_seen(one) for one in found[:_PROOF]]:
+                log.warning("%s answers several at once in another way than one by one: asked one by one", self.ref)
+                self._read_many = None
+                return [*alone, *(self._singly(question) for question in questions[_PROOF:])]
+            self._proved = True
+        return found
+
+    def _singly(self, question: Question) -> Answer | ComponentFailed:
+        try:
+            return self.answer(question)
+        except ComponentFailed as cause:
+            return cause
+
+    def _together(self, questions: Sequence[Question]) -> list[Answer | ComponentFailed] | None:
+        """All answers from one call of the code; None where it raised, or gave another number of them."""
+        if self._read_many is None:
+            return None
+        try:
+            answers = list(self._read_many([question.input for question in questions], self._run))
+        except Exception:  # noqa: BLE001 - one input may be to blame: one by one, the others are answered
+            return None
+        return [_held(answer, self.ref) for answer in answers] if len(answers) == len(questions) else None
+
     def _run(self, model: str, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         if model not in self._models:
             raise ComponentFailed(f"{self.ref} has no model {model!r}", todo=meant(model, self._models))
@@ -127,8 +176,11 @@ def load_onnx(folder: Path, manifest: Manifest | None = None) -> Onnx:
             what = cause.what if isinstance(cause, ComponentFailed) else str(cause)
             todo = cause.todo if isinstance(cause, ComponentFailed) else "restore the file"
             wrong.append(Violation(where=f"{folder.name}/{file}", what=what, rule="model", todo=todo))
+    many: object = None
     try:
-        function = cast("object", getattr(importlib.import_module(read.module), read.function))
+        module = importlib.import_module(read.module)
+        function = cast("object", getattr(module, read.function))
+        many = cast("object", getattr(module, f"{read.function}_many", None))
     except Exception as cause:  # noqa: BLE001 - importing runs the component's code, which may raise anything
         wrong.append(_wrong_code(folder, f"{type(cause).__name__}: {str(cause)[:300]}"))
         function = None
@@ -136,7 +188,7 @@ def load_onnx(folder: Path, manifest: Manifest | None = None) -> Onnx:
         wrong.append(_wrong_code(folder, f"{read.module}:{read.function} is no function"))
     if wrong:
         raise _invalid(folder, wrong)
-    return Onnx(read, models, cast("Read", function))
+    return Onnx(read, models, cast("Read", function), cast("ReadMany", many) if callable(many) else None)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -254,6 +306,18 @@ def _usable(answer: object, ref: ComponentRef) -> Answer:
             raise ComponentFailed(f"{ref} gave {type(value).__name__} as {name}, not an object", where=f"/{name}")
         _hold_to_json(value, f"/{name}", ref)
     return answer
+
+
+def _held(answer: object, ref: ComponentRef) -> Answer | ComponentFailed:
+    try:
+        return _usable(answer, ref)
+    except ComponentFailed as cause:
+        return cause
+
+
+def _seen(one: Answer | ComponentFailed) -> bytes:
+    """An answer as bytes that differ wherever a record of it would."""
+    return msgspec.json.encode(one) if isinstance(one, Answer) else one.what.encode("utf-8", "replace")
 
 
 def _hold_to_json(value: object, where: str, ref: ComponentRef) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -255,6 +255,34 @@ class TakesKey(Condition):
         return ("key", self.digest)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TakesKeys(Condition):
+    """Many idempotency keys at once, one for each thing that a unit makes: all become theirs, or the unit is refused.
+
+    Attributes:
+        digests: See ``key_digest``; no two are alike.
+        payloads: 16 bytes over each payload.
+        holders: Each key's holder. The unit adds them when it is built, since ids are taken at the flush.
+    """
+
+    digests: tuple[UUID, ...]
+    payloads: tuple[UUID, ...]
+    holders: list[UUID]
+
+    def claims(self) -> set[tuple[Any, ...]]:
+        """The keys themselves."""
+        return {("key", digest) for digest in self.digests}
+
+
+class _Taken(NamedTuple):
+    """One key that a unit wants."""
+
+    unit: Unit
+    digest: UUID
+    payload: UUID
+    holder: UUID
+
+
 def key_digest(tenant: UUID, purpose: str, key: str) -> UUID:
     """The digest of an idempotency key; ``purpose`` keeps keys of cases, decisions and actions apart."""
     return short_digest(tenant.bytes, purpose.encode(), key.encode("utf-8", "surrogatepass"))
@@ -265,53 +293,74 @@ class KeyGate:
 
     def foresee(self, batch: Batch) -> list[Ask]:
         """The keys are taken for all units, and given back by those that a gate refuses."""
-        wanted = batch.conditions(TakesKey)
+        wanted = _wanted_keys(batch)
         if not wanted:
             return []
-        taken = {tenant: {"rows": encode_rows(_rows(tenant, pairs))} for tenant, pairs in wanted.items()}
+        taken = {tenant: {"rows": encode_rows(_rows(tenant, keys))} for tenant, keys in wanted.items()}
         return [Ask(TAKE_KEYS, taken), Ask(FIND_KEYS, _digests(wanted))]
 
     async def admit(self, batch: Batch) -> None:
         """Insert in order of the digests, then read who holds them."""
-        wanted = batch.conditions(TakesKey)
+        wanted = _wanted_keys(batch)
         if not wanted:
             return
         if not batch.was_foreseen(TAKE_KEYS):
             async with batch.connection.pipeline():
-                for tenant, pairs in wanted.items():
+                for tenant, taken in wanted.items():
                     await batch.use(tenant)
-                    await TAKE_KEYS.run(batch.connection, _rows(tenant, pairs))
+                    await TAKE_KEYS.run(batch.connection, _rows(tenant, taken))
         held = await batch.ask(FIND_KEYS, _digests(wanted))
-        for tenant, pairs in wanted.items():
+        for tenant, taken in wanted.items():
             holders = {key.digest: key for key in held[tenant]}
-            for unit, condition in pairs:
-                key = holders.get(condition.digest)
+            for want in taken:
+                key = holders.get(want.digest)
                 if key is None:  # the unit fails alone; when it was being removed just then, the retry takes it
-                    raise WorkFailed(f"key {condition.digest} is taken, but not by anything of this tenant")
-                if key.holder != unit.id:
-                    same = key.payload == condition.payload
-                    batch.refuse(unit, Refusal("key-held", "the key is taken", holder=key.holder, same=same))
+                    raise WorkFailed(f"key {want.digest} is taken, but not by anything of this tenant")
+                if key.holder != want.holder:
+                    same = key.payload == want.payload
+                    batch.refuse(want.unit, Refusal("key-held", "the key is taken", holder=key.holder, same=same))
 
     async def retract(self, batch: Batch) -> None:
         """Give back the keys of units that a later gate refused: a denied unit uses nothing up."""
-        lost: dict[UUID, list[UUID]] = {}
+        lost: dict[UUID, tuple[list[UUID], list[UUID]]] = {}
         for unit in batch.units:
-            keys = [c.digest for c in unit.conditions if isinstance(c, TakesKey)]
+            refusal = batch.refused.get(unit.id)
+            keys = _keys_of(unit) if refusal else ()
             # a unit that lost its only key holds none
-            if unit.id in batch.refused and (len(keys) > 1 or batch.refused[unit.id].code != "key-held"):
-                lost.setdefault(unit.tenant, []).extend(keys)
-        for tenant, digests in sorted(lost.items()):
+            if refusal and (len(keys) > 1 or refusal.code != "key-held"):
+                digests, holders = lost.setdefault(unit.tenant, ([], []))
+                digests.extend(key.digest for key in keys)
+                holders.extend(key.holder for key in keys)
+        for tenant, (digests, holders) in sorted(lost.items()):
             if digests:
                 await batch.use(tenant)
-                await GIVE_KEYS_BACK.run(
-                    batch.connection,
-                    {"digests": digests, "holders": [u.id for u in batch.units if u.id in batch.refused]},
-                )
+                await GIVE_KEYS_BACK.run(batch.connection, {"digests": digests, "holders": holders})
 
 
-def _rows(tenant: UUID, pairs: Sequence[tuple[Unit, TakesKey]]) -> list[KeyRow]:
-    return [KeyRow(condition.digest, tenant, unit.id, condition.payload) for unit, condition in pairs]
+def _keys_of(unit: Unit) -> list[_Taken]:
+    """Every key that a unit wants, each with its holder-to-be."""
+    keys: list[_Taken] = []
+    for condition in unit.conditions:
+        if isinstance(condition, TakesKey):
+            keys.append(_Taken(unit, condition.digest, condition.payload, unit.id))
+        elif isinstance(condition, TakesKeys):
+            many = zip(condition.digests, condition.payloads, condition.holders, strict=True)
+            keys.extend(_Taken(unit, digest, payload, holder) for digest, payload, holder in many)
+    return keys
 
 
-def _digests(wanted: Mapping[UUID, Sequence[tuple[Unit, TakesKey]]]) -> dict[UUID, dict[str, list[UUID]]]:
-    return {tenant: {"digests": sorted({c.digest for _, c in pairs})} for tenant, pairs in wanted.items()}
+def _wanted_keys(batch: Batch) -> dict[UUID, list[_Taken]]:
+    """The keys that the admitted units want, by tenant; tenants in order."""
+    wanted: dict[UUID, list[_Taken]] = {}
+    for unit in batch.admitted:
+        if keys := _keys_of(unit):
+            wanted.setdefault(unit.tenant, []).extend(keys)
+    return dict(sorted(wanted.items()))
+
+
+def _rows(tenant: UUID, keys: Sequence[_Taken]) -> list[KeyRow]:
+    return [KeyRow(key.digest, tenant, key.holder, key.payload) for key in keys]
+
+
+def _digests(wanted: Mapping[UUID, Sequence[_Taken]]) -> dict[UUID, dict[str, list[UUID]]]:
+    return {tenant: {"digests": sorted({key.digest for key in keys})} for tenant, keys in wanted.items()}

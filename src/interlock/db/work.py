@@ -58,6 +58,11 @@ class Condition:
         """
         return None
 
+    def claims(self) -> set[tuple[Any, ...]]:
+        """All that only one unit of a batch may claim: ``claim``, or several of them."""
+        claim = self.claim()
+        return set() if claim is None else {claim}
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -143,5 +148,4 @@ class Unit:
     def targets(self) -> set[tuple[Any, ...]]:
         """The rows that the unit changes, and what its conditions claim."""
         rows = {(write.statement.name, *write.statement.target(write.row)) for write in self.writes}
-        claims = (condition.claim() for condition in self.conditions)
-        return rows | {claim for claim in claims if claim is not None}
+        return rows.union(*(condition.claims() for condition in self.conditions))
