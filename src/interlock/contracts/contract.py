@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
+from interlock.contracts.level import Level
 from interlock.contracts.measure import Measure
 from interlock.contracts.shown import Path, shown
 from interlock.errors import ContractInvalid
@@ -213,7 +214,8 @@ class Contract:
         record: The one record that it describes; always an object.
         rules: The rules between fields that are enforced.
         measures: What is demanded of many records together; ``check_batch`` enforces it.
-        service_levels: What is promised about the data as a whole.
+        service_levels: What is promised about the data as a whole, as it was written.
+        levels: Those of these promises that are measured on what passes the contract.
         ends: The day on which a deprecated contract ends.
         not_enforced: Everything in the file that reads like a demand and is enforced nowhere, each with its place.
         digest: The SHA-256 of the file's bytes.
@@ -236,11 +238,17 @@ class Contract:
     digest: bytes
     source: str
     measures: tuple[Measure, ...] = ()
+    levels: tuple[Level, ...] = ()
 
     @property
     def reference(self) -> str:
         """The exact name: ``receipt@1.2.0``."""
         return f"{self.name}@{self.version}"
+
+    @property
+    def line(self) -> str:
+        """The name with its major version, ``receipt@1``: data of all its minor versions are measured as one."""
+        return f"{self.name}@{self.version.major}"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Contract) and self.digest == other.digest

@@ -16,6 +16,7 @@ from msgspec import structs
 
 from interlock.contracts.contract import ITEMS, Bound, Contract, Field, Rule, Shape
 from interlock.contracts.exact import range_words
+from interlock.contracts.level import Level
 from interlock.contracts.measure import Measure
 from interlock.contracts.shown import Path, pointer, shown
 from interlock.errors import ContractInvalid, Violation
@@ -51,6 +52,7 @@ def compatible(old: Contract, new: Contract) -> tuple[Break, ...]:
         *_field_breaks(old.record, new.record, ()),
         *_rule_breaks(old.rules, new.rules),
         *_measure_breaks(old.measures, new.measures),
+        *_level_breaks(old.levels, new.levels),
     )
 
 
@@ -233,6 +235,16 @@ def _measure_breaks(old: tuple[Measure, ...], new: tuple[Measure, ...]) -> Itera
         if key not in after:
             what = f"the demand {measure.name} ({measure.metric}: {measure.limit}) is gone"
             yield _break(measure.at, what, Party.CONSUMERS)
+
+
+def _level_breaks(old: tuple[Level, ...], new: tuple[Level, ...]) -> Iterator[Break]:
+    before, after = {level.said: level for level in old}, {level.said: level for level in new}
+    for said, level in after.items():
+        if said not in before:
+            yield _break(level.element, f"the promise {said} is new", Party.PRODUCERS)
+    for said, level in before.items():
+        if said not in after:
+            yield _break(level.element, f"the promise {said} is gone", Party.CONSUMERS)
 
 
 def _rule_breaks(old: tuple[Rule, ...], new: tuple[Rule, ...]) -> Iterator[Break]:

@@ -23,9 +23,11 @@ from interlock.contracts.contract import NAME, Contract, Field, ServiceLevel, Sh
 from interlock.contracts.document import Document
 from interlock.contracts.exact import read_exact
 from interlock.contracts.fields import Reading, read_record
+from interlock.contracts.level import Level
+from interlock.contracts.level_reading import is_measured, read_levels
 from interlock.contracts.metrics import primary_keys
 from interlock.contracts.shown import Path, shown
-from interlock.errors import ContractInvalid
+from interlock.errors import ContractInvalid, Refused
 
 API_VERSIONS = ("v3.1.0", "v3.2.0")
 """The versions of the standard that are read."""
@@ -138,13 +140,14 @@ def _contract(document: Document, model: OpenDataContractStandard, data: bytes) 
     if version is None:
         document.refuse(("version",), f"{shown(model.version)} is no version", "version", "write MAJOR.MINOR.PATCH")
     owner, team = _owner(document, model)
-    levels = tuple(_service_levels(document))
-    ends = _ends(document, levels) if status is Status.DEPRECATED else None
+    promised = tuple(_service_levels(document))
+    ends = _ends(document, promised) if status is Status.DEPRECATED else None
     reading = Reading(document, model.apiVersion)
     record = _record(document, model, reading)
     consumers = tuple(_consumers(model, reading))
     if record is None or version is None or status is None:
         return None
+    levels = _measured(document, record)
     return Contract(
         id=model.id or "",
         name=model.name or "",
@@ -157,7 +160,8 @@ def _contract(document: Document, model: OpenDataContractStandard, data: bytes) 
         record=record,
         rules=tuple(reading.rules),
         measures=(*primary_keys(reading), *reading.measures),
-        service_levels=levels,
+        service_levels=promised,
+        levels=levels,
         ends=ends,
         not_enforced=tuple(reading.not_enforced),
         digest=digest(data),
@@ -195,6 +199,24 @@ def _service_levels(document: Document) -> list[ServiceLevel]:
         )
         for level in written
     ]
+
+
+def _measured(document: Document, record: Field) -> tuple[Level, ...]:
+    levels: dict[str, Level] = {}
+    for place, written in enumerate(cast("list[dict[str, Any]]", document.value.get("slaProperties") or [])):
+        if not is_measured(written):
+            continue
+        try:
+            found = read_levels(written, record)
+        except Refused as cause:
+            what = f"{written['property']} cannot be measured: {cause.what}"
+            document.refuse(("slaProperties", place), what, "service-level", cause.todo)
+            continue
+        for level in found:
+            if level.said in levels:
+                document.refuse(("slaProperties", place), f"{level.said} stands twice", "service-level", "keep one")
+            levels[level.said] = level
+    return tuple(levels.values())
 
 
 def _ends(document: Document, levels: tuple[ServiceLevel, ...]) -> date | None:

@@ -45,7 +45,7 @@ slaProperties:
 servers:
   - {server: production, type: kafka, host: broker, format: json}
 """
-    contract = describe(TEXT, version="1.2.3", status="deprecated", extra=extra)
+    contract = describe("- {name: a, logicalType: timestamp}", version="1.2.3", status="deprecated", extra=extra)
     assert contract.reference == "thing@1.2.3"
     assert contract.version == Version(1, 2, 3)
     assert contract.status is Status.DEPRECATED
