@@ -7,11 +7,14 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any, cast
 
+import nats
 import pytest
+from nats.js import JetStreamContext
 
 PROGRAM = shutil.which("nats-server") or "/usr/sbin/nats-server"
 MISSING = "nats-server is not here: apt-get install nats-server"
@@ -64,7 +67,7 @@ class NatsServer:
 
 
 @contextmanager
-def nats_server(folder: Path) -> Iterator[NatsServer]:
+def nats_server(folder: Path) -> Generator[NatsServer]:
     """A server for as long as this is open; skips the test where there is none."""
     if not Path(PROGRAM).exists():
         pytest.skip(MISSING)
@@ -74,3 +77,18 @@ def nats_server(folder: Path) -> Iterator[NatsServer]:
         yield server
     finally:
         server.kill()
+
+
+@asynccontextmanager
+async def jetstream(
+    server: NatsServer, stream: str = "CLAIMS", subject: str = "claims.in"
+) -> AsyncGenerator[JetStreamContext]:
+    """A client of a server that has made a stream of one subject."""
+    library = cast("Any", nats)  # its options are untyped
+    client = await library.connect(server.url)
+    try:
+        context: Any = JetStreamContext(client)
+        await context.add_stream(name=stream, subjects=[subject])
+        yield context
+    finally:
+        await client.close()

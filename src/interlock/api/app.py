@@ -33,6 +33,7 @@ from interlock.api.quarantine import release as release_quarantined
 from interlock.api.reviews import claim_review, list_reviews, read_review, release_review, resolve_review
 from interlock.api.sending import add_headers
 from interlock.api.stops import list_stops, read_stop, resume_scope, resume_stop, stop_scope
+from interlock.api.streams import read_streams
 from interlock.node import Node
 
 ROUTES: tuple[ControllerRouterHandler, ...] = (
@@ -48,6 +49,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     decide,
     read_decision,
     take_cloudevents,
+    read_streams,
     list_reviews,
     read_review,
     claim_review,

@@ -1,4 +1,4 @@
-"""The worker processes of `interlock up`: each is started again when it dies, and ended with us."""
+"""The processes of `interlock up`, workers and streams: each is started again when it dies, and ended with us."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Self
 
@@ -15,6 +15,8 @@ import msgspec
 
 from interlock.errors import InterlockError
 
+WORKERS = "interlock.cli.worker_process"
+STREAMS = "interlock.cli.stream_process"
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 15.0
 STEADY_S = 5.0
@@ -31,25 +33,39 @@ class WorkerEnded(msgspec.Struct, frozen=True, kw_only=True):
         process: Its process id.
         status: Its exit status, or the name of the signal that ended it.
         again_in_s: When another one is started in its place, in seconds.
+        stream: The stream that it ran; empty for a worker.
     """
 
     worker: int
     process: int
     status: str
     again_in_s: float
+    stream: str = ""
 
 
 class Crew:
-    """Worker processes. A hung or dead one is its own affair: the API in our process and its peers go on.
+    """Worker processes, or one for each stream. A hung or dead one is its own affair: the others go on.
 
     Args:
         count: How many.
         flags: The settings that the command line gave; the environment and the file are theirs, too.
         told: Called when one has ended and another will be started.
+        module: What each of them runs.
+        streams: What each of them is to run, where they run streams.
     """
 
-    def __init__(self, count: int, flags: Mapping[str, Any], told: Callable[[WorkerEnded], None]) -> None:
+    def __init__(
+        self,
+        count: int,
+        flags: Mapping[str, Any],
+        told: Callable[[WorkerEnded], None],
+        *,
+        module: str = WORKERS,
+        streams: Sequence[str] = (),
+    ) -> None:
         self._count = count
+        self._module = module
+        self._streams = tuple(streams)
         self._flags = msgspec.json.encode(dict(flags)) + b"\n"
         self._told = told
         self._processes: dict[int, asyncio.subprocess.Process] = {}
@@ -86,7 +102,8 @@ class Crew:
         Raises:
             InterlockError: it ended before.
         """
-        command = [sys.executable, "-P", "-m", "interlock.cli.worker_process", str(os.getpid())]
+        stream = self._stream(place)
+        command = [sys.executable, "-P", "-m", self._module, str(os.getpid()), *filter(None, [stream])]
         process = self._processes[place] = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
@@ -101,7 +118,8 @@ class Crew:
         if not await process.stdout.readline():
             await process.wait()
             raise InterlockError(
-                f"worker {place} ended with {_status(process)} before it worked", todo="see what it wrote above"
+                f"{f'stream {stream}' if stream else f'worker {place}'} ended with {_status(process)} before it worked",
+                todo="see what it wrote above",
             )
 
     async def _keep(self, place: int) -> None:
@@ -112,11 +130,19 @@ class Crew:
             await process.wait()
             if time.monotonic() - began > STEADY_S:
                 pause = FIRST_PAUSE_S
-            self._told(WorkerEnded(worker=place, process=process.pid, status=_status(process), again_in_s=pause))
+            status = _status(process)
+            self._told(
+                WorkerEnded(
+                    worker=place, process=process.pid, status=status, again_in_s=pause, stream=self._stream(place)
+                )
+            )
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)
             with suppress(InterlockError):  # it has said why; the next turn tells that it ended
                 await self._start(place)
+
+    def _stream(self, place: int) -> str:
+        return self._streams[place - 1] if self._streams else ""
 
     async def _end(self) -> None:
         """Ask all to end at once, wait for them, and kill those that do not."""

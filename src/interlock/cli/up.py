@@ -17,7 +17,7 @@ from interlock.api.app import create_app
 from interlock.api.keys import Scope, list_keys, make_key
 from interlock.api.serve import serving
 from interlock.cases.registry import Registered
-from interlock.cli.crew import Crew, WorkerEnded
+from interlock.cli.crew import STREAMS, Crew, WorkerEnded
 from interlock.cli.options import commands, flags_of
 from interlock.cli.screen import Screen
 from interlock.cli.session import begin_logging, load_settings, run_loop
@@ -40,6 +40,7 @@ def up(
     host: Annotated[str | None, typer.Option("--host", "--api-host", help="The address to listen on.")] = None,
     port: Annotated[int | None, typer.Option("--port", "--api-port", help="The port; 0 takes a free one.")] = None,
     no_api: Annotated[bool, typer.Option("--no-api", help="Run workers only.")] = False,
+    no_streams: Annotated[bool, typer.Option("--no-streams", help="Leave the streams of the settings alone.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document a line, for programs.")] = False,
 ) -> None:
     """Run the API, and workers in processes of their own, until SIGTERM or Ctrl-C.
@@ -52,16 +53,22 @@ def up(
     settings = load_settings(context, api_host=host, api_port=port)
     begin_logging(settings)
 
-    crew = Crew(workers, flags_of(context), lambda ended: _say_ended(screen, ended))
+    names = () if no_streams else tuple(settings.streams)
+    flags = flags_of(context)
+
+    def told(ended: WorkerEnded) -> None:
+        _say_ended(screen, ended)
+
+    crews = (Crew(workers, flags, told), Crew(len(names), flags, told, module=STREAMS, streams=names))
 
     async def run() -> int:
-        return await _serve(settings, screen, crew, api=not no_api)
+        return await _serve(settings, screen, crews, api=not no_api)
 
     if run_loop(run) == signal.SIGINT:
         raise typer.Exit(INTERRUPTED)
 
 
-async def _serve(settings: Settings, screen: Screen, crew: Crew, *, api: bool) -> int:
+async def _serve(settings: Settings, screen: Screen, crews: tuple[Crew, Crew], *, api: bool) -> int:
     """Run until a signal; its number."""
     stopped: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     async with AsyncExitStack() as stack:
@@ -71,8 +78,9 @@ async def _serve(settings: Settings, screen: Screen, crew: Crew, *, api: bool) -
             _say_what_runs(screen, node)
             secret = await _first_key(node) if api else None
             url = await stack.enter_async_context(_listening(node)) if api else None
-            await stack.enter_async_context(crew)
-            _say_ready(screen, url, crew, secret)
+            for crew in crews:
+                await stack.enter_async_context(crew)
+            _say_ready(screen, url, crews, secret)
             number = await stopped
         screen.note("stopping: giving cases back, answering what is under way")
         await stack.aclose()
@@ -163,12 +171,14 @@ def _carried(entry: Registered, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _say_ready(screen: Screen, url: str | None, crew: Crew, secret: str | None) -> None:
-    processes = crew.processes
-    _event(screen, "ready", url=url, workers=len(processes), key=secret, processes=processes)
+def _say_ready(screen: Screen, url: str | None, crews: tuple[Crew, Crew], secret: str | None) -> None:
+    processes, streams = crews[0].processes, crews[1].processes
+    _event(screen, "ready", url=url, workers=len(processes), key=secret, processes=processes, streams=streams)
     if url:
         screen.line(f"listening: {url} (what it offers: {url}/openapi.json)")
     screen.line(f"workers: {len(processes)}")
+    if streams:
+        screen.line(f"streams: {len(streams)}; `interlock streams` shows how they stand")
     if secret:
         screen.line(f'API key "{FIRST_KEY}", shown this once: {secret}', style="bold")
     screen.line("Ready. Ctrl-C ends it.")
@@ -176,9 +186,9 @@ def _say_ready(screen: Screen, url: str | None, crew: Crew, secret: str | None) 
 
 def _say_ended(screen: Screen, ended: WorkerEnded) -> None:
     _event(screen, "worker_ended", **msgspec.structs.asdict(ended))
+    what = f"stream {ended.stream}" if ended.stream else f"worker {ended.worker}"
     screen.note(
-        f"worker {ended.worker} (process {ended.process}) ended with {ended.status}; "
-        f"another one begins in {ended.again_in_s:g} s"
+        f"{what} (process {ended.process}) ended with {ended.status}; another one begins in {ended.again_in_s:g} s"
     )
 
 

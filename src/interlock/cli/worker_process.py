@@ -53,13 +53,14 @@ async def _work(settings: Settings) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
-    loop.add_reader(sys.stdin.fileno(), _end_with_pipe, loop, ended)
+    loop.add_reader(sys.stdin.fileno(), end_with_pipe, loop, ended)
     async with open_node(settings) as node, node.worker() as worker:
         print(worker.number, flush=True)  # noqa: T201 - the parent reads it
         await ended.wait()
 
 
-def _end_with_pipe(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+def end_with_pipe(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+    """End when the parent has closed the pipe."""
     if not os.read(sys.stdin.fileno(), 4096):
         loop.remove_reader(sys.stdin.fileno())
         ended.set()

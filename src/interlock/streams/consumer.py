@@ -29,6 +29,7 @@ from interlock.decisions.decision import Decision
 from interlock.errors import (
     ContractViolated,
     DatabaseUnavailable,
+    FeatureUnusable,
     InterlockError,
     ManyRefused,
     PublicationUnusable,
@@ -50,6 +51,7 @@ PUBLICATION_PAUSE_S = 2.0
 _DATABASE = "database"
 _QUEUE = "queue"
 _PUBLICATION = "publication"
+_LONGEST_TOLD = 500
 
 DeadLetter = Callable[[Delivery, UUID, str], Awaitable[None]]
 
@@ -196,24 +198,24 @@ class Consumer:
 
     async def _settle(self, delivery: Delivery) -> None:
         """See a message through: to its acknowledgement, or until it is handed back."""
-        failed = delivery.number - 1
+        failed, last = delivery.number - 1, None
         # nobody asks a database that others wait for already
         closed = self._lines.get(_DATABASE)
-        became = Waits(_DATABASE, closed.why, 0.0) if closed else await self._attempt(delivery, failed)
+        became = Waits(_DATABASE, closed.why, 0.0) if closed else await self._attempt(delivery, failed, last)
         while became is not None:
             if isinstance(became, Waits):
-                became = await self._in_line(became, delivery, failed)
+                became = await self._in_line(became, delivery, failed, last)
                 continue
-            failed += 1
-            if await self._hand_back(delivery, failed, became):
+            failed, last = failed + 1, became
+            if await self._hand_back(delivery, failed, last):
                 return
-            became = await self._attempt(delivery, failed)
+            became = await self._attempt(delivery, failed, last)
         await delivery.acknowledge()
 
-    async def _attempt(self, delivery: Delivery, failed: int) -> Waits | Exception | None:
+    async def _attempt(self, delivery: Delivery, failed: int, last: Exception | None) -> Waits | Exception | None:
         """Try once; None when what became of it is on record, otherwise what it waits for or why it failed."""
         try:
-            return await self._become(delivery, failed)
+            return await self._become(delivery, failed, last)
         except DatabaseUnavailable as cause:
             return Waits(_DATABASE, cause.what, DATABASE_PAUSE_S)
         except PublicationUnusable as cause:  # every message would fail until somebody publishes anew
@@ -221,7 +223,9 @@ class Consumer:
         except Exception as cause:  # noqa: BLE001 - whatever it is, it is tried again, and then kept in quarantine
             return cause
 
-    async def _in_line(self, waits: Waits, delivery: Delivery, failed: int) -> Waits | Exception | None:
+    async def _in_line(
+        self, waits: Waits, delivery: Delivery, failed: int, last: Exception | None
+    ) -> Waits | Exception | None:
         """Wait in line and try, until something else than this waiting becomes of it."""
         line = self._lines.setdefault(waits.line, Line())
         line.close(waits.why, waits.pause_s)
@@ -230,7 +234,7 @@ class Consumer:
                 became: Waits | Exception | None = waits
                 while isinstance(became, Waits) and became.line == waits.line:
                     await line.pause()
-                    became = await self._attempt(delivery, failed)
+                    became = await self._attempt(delivery, failed, last)
                     if isinstance(became, Waits) and became.line == waits.line:
                         line.close(became.why, became.pause_s)
                 line.open()
@@ -239,13 +243,16 @@ class Consumer:
             if not line.waiting and self._lines.get(waits.line) is line:
                 del self._lines[waits.line]
 
-    async def _become(self, delivery: Delivery, failed: int) -> Waits | None:
+    async def _become(self, delivery: Delivery, failed: int, last: Exception | None) -> Waits | None:
         """Have a message decided, submitted or quarantined; None when what became of it is on record."""
         if failed >= self._max_deliveries:
-            # it was delivered so often without an end: whoever took it died, or has just failed once more
+            # whoever took it died each time, or has just failed once more
             what = f"it was delivered {failed} times and came to no end"
-            wrong = Violation(where="", what=what, rule="delivery", todo="see the log of the stream, and send it anew")
-            await self._quarantine(delivery, (wrong,), what)
+            if last:
+                what += f"; the last time: {_told(last)[:_LONGEST_TOLD]}"
+            wrong = Violation(where="", what=what, rule="delivery", todo="mend what it says, and send it anew")
+            named = last.violations if isinstance(last, ManyRefused) else ()
+            await self._quarantine(delivery, (wrong, *named), what)
             return None
         try:
             event = read_event(delivery)
@@ -265,6 +272,8 @@ class Consumer:
             self.tally.quarantined += 1
             await self._send_dead_letter(delivery, UUID(cause.quarantine), cause.what)
             return None
+        except FeatureUnusable:  # what it lacks may yet come
+            raise
         except Refused as cause:  # the sender's to mend: it will not be better next time
             wrong = Violation(where=cause.where, what=cause.what, rule=cause.code, todo=cause.todo)
             await self._quarantine(delivery, (wrong,), cause.what)
@@ -300,10 +309,9 @@ class Consumer:
     async def _hand_back(self, delivery: Delivery, failed: int, cause: Exception) -> bool:
         """Hand a message back that failed; False: it is to be tried here, now."""
         self.tally.again += 1
-        told = str(cause) if isinstance(cause, InterlockError) else f"{type(cause).__name__}: {cause}"
         log.warning(
             "stream %s: %s failed, attempt %d of %d: %s",
-            self.name, delivery.identity, failed, self._max_deliveries, told,
+            self.name, delivery.identity, failed, self._max_deliveries, _told(cause),
         )  # fmt: skip
         if failed == self._max_deliveries:
             return False  # the next turn keeps it in quarantine without asking again
@@ -313,6 +321,10 @@ class Consumer:
             return False
         await delivery.hand_back(pause_s)
         return True
+
+
+def _told(cause: Exception) -> str:
+    return cause.what if isinstance(cause, InterlockError) else f"{type(cause).__name__}: {cause}"
 
 
 def _waits(deferred: Deferred) -> Waits:

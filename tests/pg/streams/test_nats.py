@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import nats as nats_client
 import psycopg
-import pytest
-from nats.js import JetStreamContext
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
-from tests.nats_server import NatsServer
+from tests.nats_server import NatsServer, jetstream
 
 from interlock.node import Node
 from interlock.stream_settings import StreamSettings
@@ -55,19 +52,7 @@ def claim(number: int, total: str = "12.30", **changes: Any) -> bytes:
 
 
 @asynccontextmanager
-async def jetstream(server: NatsServer) -> AsyncIterator[JetStreamContext]:
-    """A client that has made the stream."""
-    client = await nats_client.connect(server.url)
-    try:
-        context = JetStreamContext(client)
-        await context.add_stream(name="CLAIMS", subjects=["claims.in"])
-        yield context
-    finally:
-        await client.close()
-
-
-@asynccontextmanager
-async def running(node: Node, settings: StreamSettings) -> AsyncIterator[StreamRun]:
+async def running(node: Node, settings: StreamSettings) -> AsyncGenerator[StreamRun]:
     """A stream that runs."""
     ended = asyncio.Event()
     run = StreamRun(node.tools, node.registry, node.tenant, settings, {})
