@@ -32,7 +32,23 @@ class Pace:
         return self._row >= ROW
 
     def answer(self, component: Component, question: Question, left_s: float) -> Answer:
-        """Ask, and note how long it took.
+        """Ask on the event loop, and note how long it took: a component that stalls it goes back to the threads.
+
+        Raises:
+            ComponentFailed: as the component.
+            ComponentLate: the answer came after the time that was left.
+        """
+        started = time.perf_counter()
+        try:
+            answer = component.answer(question)
+        finally:
+            took = time.perf_counter() - started
+            if took > STALLS_S:
+                self._row = 0
+        return _in_time(answer, took, left_s)
+
+    def answer_in_thread(self, component: Component, question: Question, left_s: float) -> Answer:
+        """Ask in a thread, and note how much of a processor it took: the rest is waiting for the interpreter's lock.
 
         Raises:
             ComponentFailed: as the component.
@@ -43,12 +59,15 @@ class Pace:
             answer = component.answer(question)
         finally:
             took = time.perf_counter() - started
-            # Of the processor's time, since in a thread most of the rest is waiting for the interpreter's lock.
             is_quick = time.thread_time() - began < QUICK_S and took < STALLS_S
             self._row = self._row + 1 if is_quick else 0
-        if took > left_s:
-            raise ComponentLate(f"it took {took * 1000:.0f} ms of {left_s * 1000:.0f}")
-        return answer
+        return _in_time(answer, took, left_s)
+
+
+def _in_time(answer: Answer, took: float, left_s: float) -> Answer:
+    if took > left_s:
+        raise ComponentLate(f"it took {took * 1000:.0f} ms of {left_s * 1000:.0f}")
+    return answer
 
 
 _paces: WeakKeyDictionary[Component, Pace] = WeakKeyDictionary()
