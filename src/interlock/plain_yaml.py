@@ -32,6 +32,8 @@ LARGEST_FILE = 256 * 1024
 """Bytes. A declaration that is longer is no longer read by anyone."""
 DEEPEST = 16
 """Levels of mappings and sequences within each other."""
+_MOST_OPEN = 300
+"""Brackets that may stand open at once, those in texts too: the parser's time grows with the third power of it."""
 
 
 class Kind(StrEnum):
@@ -127,6 +129,12 @@ def parse_yaml(data: bytes, file: str) -> tuple[Mapping, tuple[Violation, ...]]:
         line = data[: cause.start].count(b"\n") + 1
         wrong = _wrong(file, line, f"byte 0x{data[cause.start]:02x} is not UTF-8", "encoding", "save the file as UTF-8")
         return Mapping(entries=(), line=1), (wrong,)
+    if place := _too_many_open(text):
+        line = text.count("\n", 0, place) + 1
+        wrong = _wrong(
+            file, line, f"more than {_MOST_OPEN} brackets stand open here", "too-deep", "close or remove them"
+        )
+        return Mapping(entries=(), line=1), (wrong,)
     builder = _Builder(file)
     try:
         root = builder.document(_events(text))
@@ -139,6 +147,19 @@ def parse_yaml(data: bytes, file: str) -> tuple[Mapping, tuple[Violation, ...]]:
         what = f"the file holds {'nothing' if root is None else describe(root)}, not keys and values"
         builder.wrong.append(_wrong(file, 1, what, "not-a-mapping", 'start with a key, as in "workflow: NAME"'))
     return Mapping(entries=(), line=1), tuple(builder.wrong)
+
+
+def _too_many_open(text: str) -> int:
+    """The place of the first bracket of which too many stand open at once; 0 if there is none."""
+    still_open = 0
+    for found in _BRACKET.finditer(text):
+        still_open = still_open + 1 if found[0] in "[{" else max(0, still_open - 1)
+        if still_open > _MOST_OPEN:
+            return found.start()
+    return 0
+
+
+_BRACKET = re.compile(r"[\[\]{}]")
 
 
 class _Builder:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,3 +99,17 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     root, wrong = parse_yaml(data, "f.yaml")
     assert isinstance(root, Mapping)
     assert all(violation.where.startswith("f.yaml:") and violation.what for violation in wrong)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "a: " + "{a: " * 50_000, "[{" * 60_000 + "\n"])
+def test_a_file_of_open_brackets_is_refused_at_once(text: str) -> None:
+    """The parser would take minutes over it, holding up the whole process."""
+    began = time.process_time()
+    _, wrong = parse_yaml(text.encode(), "f.yaml")
+    assert time.process_time() - began < 1
+    assert [(one.where, one.rule) for one in wrong] == [("f.yaml:1", "too-deep")]
+
+
+def test_brackets_in_texts_may_stand_open() -> None:
+    text = "".join(f'a{n}: "^["\n' for n in range(200))
+    assert parse_yaml(text.encode(), "f.yaml")[1] == ()

@@ -28,6 +28,7 @@ from interlock.api.keys import Callers
 from interlock.api.limits import read_limits
 from interlock.api.openapi import describe
 from interlock.api.problems import answer_error
+from interlock.api.publications import ROUTES as PUBLICATION_ROUTES
 from interlock.api.quarantine import list_quarantine, read_quarantine
 from interlock.api.quarantine import release as release_quarantined
 from interlock.api.reviews import claim_review, list_reviews, read_review, release_review, resolve_review
@@ -73,6 +74,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     list_quarantine,
     read_quarantine,
     release_quarantined,
+    *PUBLICATION_ROUTES,
     read_health,
 )
 

@@ -18,6 +18,7 @@ from interlock.errors import (
     InterlockError,
     KeyReused,
     ManyRefused,
+    PublicationUnusable,
     Unauthenticated,
     Violation,
 )
@@ -78,6 +79,9 @@ def problem_of(error: Exception, trace: str, *, case: UUID | None = None) -> Pro
     if isinstance(error, DatabaseUnavailable):
         detail = "the database cannot be reached at the moment; what was asked may or may not have taken effect"
         return _problem(error.code, 503, _title(error), detail, trace, todo=_SEND_AGAIN)
+    if isinstance(error, PublicationUnusable):
+        detail = "what is published for this cannot be loaded by this process; nothing was done"
+        return _problem(error.code, 503, _title(error), detail, trace, todo="ask the operator, naming the trace")
     if not isinstance(error, InterlockError) or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _internal(trace)
     return Problem(

@@ -98,6 +98,12 @@ class Library:
                 raise DeclarationInvalid(f"there is no check {reference}", (wrong,)) from cause
         return self._checks[reference]
 
+    def trying(self, reference: ComponentRef, rules: Rules) -> Library:
+        """This library, as it would be with these rules in the place of what a reference means."""
+        published = rules_reference(reference)
+        tried = InForce(version=rules.ref.version, digest=rules.digest, loaded=rules)
+        return PublishedLibrary(self, {published: tried} if published else {}, only_published=False)
+
     def _name(self, reference: str) -> str:
         return self.contract(reference).reference
 

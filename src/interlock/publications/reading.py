@@ -8,7 +8,7 @@ from typing import TypeAlias
 from interlock.components.rules import Rules, load_rules
 from interlock.contracts import Contract, Status, parse_contract
 from interlock.errors import ContractInvalid, PublicationUnusable, Refused, RulesInvalid, Violation
-from interlock.publications.publication import LARGEST_FILE, Draft, Kind, check_name, check_version
+from interlock.publications.publication import LARGEST_FILE, Draft, Kind, Publication, check_name, check_version
 
 Loaded: TypeAlias = Rules | Contract
 RULES_SUFFIX = ".rules.json"
@@ -87,6 +87,18 @@ def load_published(kind: Kind, name: str, version: str, digest: bytes, content: 
     found = (loaded.ref.name, loaded.ref.version) if isinstance(loaded, Rules) else (loaded.name, str(loaded.version))
     if found != (name, version):
         raise PublicationUnusable(f"{what} says of itself that it is {'@'.join(found)}", todo="publish it again")
+    return loaded
+
+
+def load_published_rules(publication: Publication, content: bytes) -> Rules:
+    """Published rules, ready to decide.
+
+    Raises:
+        PublicationUnusable: it is not what was published, or this program cannot load it.
+    """
+    loaded = load_published(publication.kind, publication.name, publication.version, publication.digest, content)
+    if not isinstance(loaded, Rules):
+        raise PublicationUnusable(f"{publication.reference} is a contract, not rules")
     return loaded
 
 
