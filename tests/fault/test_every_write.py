@@ -32,7 +32,7 @@ from interlock.sim import SimulatedProvider
 
 SOURCE = Path(interlock.__file__).parent
 KIND = re.compile(
-    r"(case|decision|step|action|review|exception|event|guard|circuit|key|quarantine|escalation|feature)\.[a-z_]+"
+    r"(case|decision|step|action|review|exception|event|guard|circuit|key|quarantine|escalation|feature|cost)\.[a-z_]+"
 )
 BUILT = {
     "f'action.{finished.state}'": ("action.done", "action.failed", "action.exception"),
@@ -44,6 +44,9 @@ BUILT = {
 ELSEWHERE = {
     "action.exception": "it is written with exception.opened, in one unit: tests/pg/actions/test_faults.py",
     "case.migrated": "a person moves a case at rest to another version; no decision, dispatch or review is in it",
+    "cost.reserved": "what a point spends in a day; cut in tests/fault/test_cost_writes.py",
+    "cost.settled": "as cost.reserved",
+    "cost.exhausted": "as cost.reserved",
     "escalation.fired": "what a process measures by itself; cut in tests/fault/test_escalation_writes.py",
     "escalation.watched": "as escalation.fired",
     "feature.loaded": "no case rests on it before the load has returned; cut in tests/pg/decisions/test_feature_loads.py",

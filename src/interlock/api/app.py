@@ -16,6 +16,7 @@ from interlock.api.cancelling import cancel_case
 from interlock.api.cases import explain_case, list_cases, read_case, submit_case, summarise_cases
 from interlock.api.cloudevents import take_cloudevents
 from interlock.api.connectors import list_connectors
+from interlock.api.costs import show_costs
 from interlock.api.dead_man import authorize, begin_term, end_term, list_terms
 from interlock.api.decisions import decide, read_decision
 from interlock.api.endpoint import MOST_BYTES, Endpoint, says
@@ -61,6 +62,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     list_groups,
     resolve_all,
     read_limits,
+    show_costs,
     list_stops,
     read_stop,
     stop_scope,

@@ -38,7 +38,7 @@ select digest, holder, payload from idempotency_key where digest = %(digest)s
 
 -- name: costs_of_decisions
 -- Added up by the server, in memory for one line a group. What was asked stands in `attempts`, as bytes; a component's own
--- words may hold an escaped NUL there, which PostgreSQL's json cannot turn into text.
+-- words may hold an escaped NUL there, which PostgreSQL's json cannot turn into text: a blank is put in its place, as long.
 select case %(by)s::text when 'point' then d.workflow || '.' || d.point when 'workflow' then d.workflow
             else to_char(d.decided_at at time zone 'UTC', 'YYYY-MM-DD') end as name,
   count(*) as decisions, sum(d.cost) as cost, coalesce(sum(a.cpu_us), 0)::bigint as cpu_us,
@@ -50,7 +50,7 @@ cross join lateral (
   select sum(r.cpu_us) as cpu_us, sum((r.usage ->> 'input')::bigint) as input,
     sum((r.usage ->> 'cached_input')::bigint) as cached_input, sum((r.usage ->> 'output')::bigint) as output,
     sum((r.usage ->> 'reasoning')::bigint) as reasoning, sum((r.usage ->> 'requests')::bigint) as requests
-  from json_to_recordset(replace(convert_from(d.attempts, 'UTF8'), '\u0000', '')::json) as r (cpu_us bigint, usage json)
+  from json_to_recordset(replace(convert_from(d.attempts, 'UTF8'), '\u0000', '\u0020')::json) as r (cpu_us bigint, usage json)
 ) a
 where d.id >= %(since)s and d.id < %(until)s
 group by 1
@@ -64,7 +64,7 @@ select r.component as name, count(*) as decisions, coalesce(sum(r.cost), 0) as c
   coalesce(sum((r.usage ->> 'reasoning')::bigint), 0)::bigint as reasoning,
   coalesce(sum((r.usage ->> 'requests')::bigint), 0)::bigint as requests
 from decision d
-cross join lateral json_to_recordset(replace(convert_from(d.attempts, 'UTF8'), '\u0000', '')::json)
+cross join lateral json_to_recordset(replace(convert_from(d.attempts, 'UTF8'), '\u0000', '\u0020')::json)
   as r (component text, became text, cost numeric, cpu_us bigint, usage json)
 where d.id >= %(since)s and d.id < %(until)s and r.became <> 'skipped'
 group by 1
