@@ -178,18 +178,22 @@ def _alternative(test: Node, checker: Checker, shape: Shape) -> Values | None:
 
 
 def _refuse_tangled(tests: Sequence[Node]) -> None:
-    """Refuse what the engine reads otherwise beside a comma: ``> 4, 1 and != 2`` it takes for ``(> 4, 1) and != 2``.
+    """Refuse what the engine reads otherwise beside a comma: it takes ``> 4, < 3 and > 1`` for ``(> 4, < 3) and > 1``.
 
-    Comparisons such as ``> 1 and != 2`` it reads there as we do.
+    ``and`` and the comma are joined from left to right, so only what stands first may be joined by ``and``; in
+    parentheses neither ``and`` nor ``or`` is read at all.
     """
-    for part in (part for test in tests for part in walk(test)):
-        if isinstance(part, Binary) and part.operator == "or":
-            raise Misread("or stands beside a comma", part.at, "write a comma between all alternatives")
-        if isinstance(part, Binary) and part.operator == "and":
-            for side in (part.left, part.right):
-                if not isinstance(side, Binary) or side.operator not in ("and", "<", "<=", ">", ">=", "!="):
-                    what = "and joins more than comparisons, beside a comma"
-                    raise Misread(what, side.at, "write a row for each alternative")
+    first, *others = tests
+    while isinstance(first, Binary) and first.operator == "and":
+        others.append(first.right)
+        first = first.left
+    for part in (part for node in (first, *others) for part in walk(node)):
+        if isinstance(part, Binary) and part.operator in ("and", "or"):
+            raise Misread(
+                f"{part.operator} stands after a comma, or in parentheses beside one",
+                part.at,
+                "write first what is joined by and, or a row for each alternative",
+            )
 
 
 def _refuse_bare(node: Node) -> None:

@@ -213,10 +213,10 @@ CELLS = [
     ("'a", "does not end"),
     ("not 100", "not applies to true or false"),
     ("0.5 < $ < 2", "cannot stand here"),
-    ("> 4, 1 and != 2", "and joins more"),
-    ("> 4, < 2 and [0..1]", "and joins more"),
-    ("> 4, != 2 and not ($ > 3)", "and joins more"),
-    ("> 4, ($ < 1 or $ == 2)", "or stands beside a comma"),
+    ("> 4, 1 and != 2", "and stands after a comma"),
+    ("> 4, < 3 and > 1", "and stands after a comma"),
+    ("($ > 4 and $ != 5) and != 6, not ($ > 3 and $ < 9)", "or in parentheses beside one"),
+    ("> 4, ($ < 1 or $ == 2)", "or stands after a comma"),
     ("exec('x') == $", "is no function"),
 ]
 
