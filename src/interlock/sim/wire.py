@@ -61,7 +61,19 @@ class Dropped(msgspec.Struct, frozen=True):
     """Instead of an answer: close the connection."""
 
 
-Reply = Answer | Dropped
+class Raw(msgspec.Struct, frozen=True):
+    """Instead of an answer: these bytes as they are, and the connection is closed behind them.
+
+    Attributes:
+        parts: The bytes, in parts.
+        pause_s: Seconds between two parts.
+    """
+
+    parts: tuple[bytes, ...]
+    pause_s: float = 0.0
+
+
+Reply = Answer | Dropped | Raw
 
 
 def answer(value: Any, status: int = 200, **headers: str) -> Answer:
@@ -78,7 +90,7 @@ class Listener:
     """A listening socket on loopback whose connections can all be cut, and that can be shut and opened again.
 
     Args:
-        port: The TCP port.
+        port: The TCP port; 0 takes a free one.
         handle: Answers one request; it is not told when the client goes away.
     """
 
@@ -87,6 +99,11 @@ class Listener:
         self._handle = handle
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+
+    @property
+    def port(self) -> int:
+        """The TCP port that it listens on."""
+        return int(self._server.sockets[0].getsockname()[1]) if self._server is not None else self._port
 
     async def open(self) -> None:
         """Listen; nothing when it does.
@@ -134,6 +151,9 @@ class Listener:
             if isinstance(reply, Dropped):
                 writer.transport.abort()
                 return
+            if isinstance(reply, Raw):
+                await _send_raw(writer, reply)
+                return
             await _send(connection, writer, reply)
             if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
                 return
@@ -173,6 +193,14 @@ def _request(head: h11.Request, body: bytes) -> Request:
         headers={name.decode("ascii"): value.decode("latin-1") for name, value in head.headers},
         body=body,
     )
+
+
+async def _send_raw(writer: asyncio.StreamWriter, reply: Raw) -> None:
+    for place, part in enumerate(reply.parts):
+        if place:
+            await asyncio.sleep(reply.pause_s)
+        writer.write(part)
+        await writer.drain()
 
 
 async def _send(connection: h11.Connection, writer: asyncio.StreamWriter, reply: Answer) -> None:
