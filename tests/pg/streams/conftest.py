@@ -10,19 +10,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.nats_server import NatsServer, nats_server
+from tests.pg.streams.claims.claims_workflow import claims
 
-from interlock.cases.case import Case
 from interlock.cases.registry import Registry, register
-from interlock.cases.workflow import workflow
 from interlock.config import Settings
 from interlock.node import Node, open_node
-
-
-@workflow("claims", version="1", file="../api/claims/claims.workflow.yaml")
-async def claims(case: Case) -> str:
-    """Decide one claim."""
-    claim = await case.decide("approve", case.input)
-    return "paid" if claim.output["approved"] else "refused"
 
 
 @pytest.fixture
