@@ -20,6 +20,7 @@ from interlock.setting_forms import (
     COUNT,
     DATABASE_URL,
     DURATION,
+    FUNCTION,
     HOST,
     LOG_LEVEL,
     MODE,
@@ -61,6 +62,9 @@ FORMS: Mapping[str, SettingForm[Any]] = MappingProxyType(
         "poll": DURATION,
         "log_level": LOG_LEVEL,
         "mode": MODE,
+        "flags_provider": FUNCTION,
+        "flags_file": PATH,
+        "flags_timeout": DURATION,
     }
 )
 """The settings that stand alone, by key, with how each is written. Some have tables of their own."""
@@ -87,6 +91,9 @@ class Settings:
         poll: How often a worker looks for ready cases without being woken.
         log_level: The least severity that is logged.
         mode: Whether a file of rules or a contract counts by itself, or only as it was published.
+        flags_provider: Makes the OpenFeature provider of feature flags, as ``package.module:function``; empty: a file.
+        flags_file: That file; absolute.
+        flags_timeout: How long the evaluation of a flag may take.
         connectors: What may act on outside systems, by name.
         llm: The providers of language models, by name.
         streams: Whose messages are decided, by name.
@@ -106,6 +113,9 @@ class Settings:
     poll: timedelta = timedelta(milliseconds=500)
     log_level: LogLevel = LogLevel.INFO
     mode: Mode = Mode.DEVELOPMENT
+    flags_provider: str = ""
+    flags_file: Path = Path("flags.yaml")
+    flags_timeout: timedelta = timedelta(milliseconds=500)
     connectors: Mapping[str, ConnectorSettings] = field(default_factory=lambda: MappingProxyType({}))
     llm: Mapping[str, LlmSettings] = field(default_factory=lambda: MappingProxyType({}))
     streams: Mapping[str, StreamSettings] = field(default_factory=lambda: MappingProxyType({}))
@@ -126,6 +136,7 @@ class Settings:
         problems = Problems()
         document = _document(cwd / FILE)
         tables = {kind: document.pop(kind, {}) for kind in TABLE_PREFIXES}
+        _flatten("flags", document, problems)
         raw = _gathered(document, flags, environ, problems)
         connectors = _tables("connectors", read_connector, tables["connectors"], environ, problems)
         llm = _tables("llm", read_llm, tables["llm"], environ, problems)
@@ -134,6 +145,7 @@ class Settings:
         values = {key: FORMS[key].read(given, problems, environ) for key, given in raw.items()}
         problems.raise_any()
         values["data_dir"] = cwd / values.get("data_dir", cls.data_dir)
+        values["flags_file"] = cwd / values.get("flags_file", cls.flags_file)
         sources = {one.name: "default" for one in fields(cls) if one.name in FORMS}
         sources |= {key: given.source for key, given in raw.items()}
         sources |= {f"connectors.{name}": connectors[name].source for name in connectors}
@@ -162,6 +174,15 @@ def _document(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as cause:
         raise ConfigInvalid(f"{cause}", where=str(path), todo="mend the file; it is TOML, in UTF-8") from cause
+
+
+def _flatten(name: str, document: dict[str, Any], problems: Problems) -> None:
+    """Put the keys of a table that there is once, ``[flags]``, among those that stand alone: ``flags_provider``."""
+    table = document.pop(name, {})
+    if not isinstance(table, dict):
+        problems.add(f"{FILE}: {name}", "is no table", f"write [{name}]")
+        return
+    document.update({f"{name}_{key}": value for key, value in cast("dict[str, Any]", table).items()})
 
 
 def _gathered(

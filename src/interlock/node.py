@@ -19,6 +19,9 @@ from interlock.actions.connector import Connector
 from interlock.actions.dispatch import Dispatcher
 from interlock.actions.store import action_gate
 from interlock.cases.events import event_gate
+from interlock.cases.flags.evaluate import Flags, provider_of
+from interlock.cases.flags.file_provider import FileProvider
+from interlock.cases.flags.refuse import refuse_in_workflows
 from interlock.cases.held import Tools
 from interlock.cases.registry import Registry, load_registry
 from interlock.cases.store import quarantine_gate
@@ -181,8 +184,23 @@ async def open_node(
             stack.push_async_callback(connectors[name].close)
             join(connectors[name], url)
         dispatcher = Dispatcher(database, writer, _boundaries(settings, database, circuits), alone)
-        tools = Tools(database, writer, Decider(database, writer, watch, features), dispatcher, connectors)
+        flags = _flags(settings)
+        stack.push_async_callback(flags.close)
+        decider = Decider(database, writer, watch, features)
+        tools = Tools(database, writer, decider, dispatcher, connectors, flags)
         yield Node(settings, url, tenant, database, writer, notifier, known, tools, publications)
+
+
+def _flags(settings: Settings) -> Flags:
+    """The flags of this process. Its provider begins with the first flag that is asked for.
+
+    Raises:
+        ConfigInvalid: the setting leads to no function that makes a provider.
+    """
+    refuse_in_workflows()
+    if not settings.flags_provider:
+        return Flags(lambda: FileProvider(settings.flags_file), timeout=settings.flags_timeout)
+    return Flags(provider_of(settings.flags_provider), timeout=settings.flags_timeout)
 
 
 def _boundaries(settings: Settings, database: Database, gate: CircuitGate) -> Boundaries:

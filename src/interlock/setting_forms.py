@@ -278,6 +278,7 @@ def _secret(raw: Raw, _environ: Mapping[str, str]) -> SecretRef:
 
 NAME = _matching(_NAME, "name", "use small letters, digits, - and _")
 HOST = _matching(_HOST, "host", "write a name or an address, as in 127.0.0.1")
+FUNCTION = _matching(_FUNCTION, "function", "write package.module:function")
 COUNT = SettingForm(lambda raw, _environ: _whole(raw, 1, _MOST), 1)
 PORT = SettingForm(lambda raw, _environ: _whole(raw, 0, _LARGEST_PORT), 0)
 BOOLEAN = SettingForm(_boolean, blank=False)

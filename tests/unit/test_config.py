@@ -244,3 +244,18 @@ def test_every_setting_is_documented() -> None:
     page = documented("configuration.md")
     missing = [key for key in (*FORMS, *CONNECTOR_FORMS) if f"| `{key}` |" not in page]
     assert not missing
+
+
+def test_flags_are_set_in_a_table_of_their_own_or_one_by_one(tmp_path: Path) -> None:
+    (tmp_path / "interlock.toml").write_text('[flags]\nprovider = "a.b:c"\nfile = "x/flags.json"\n')
+    settings = Settings.load({}, {"INTERLOCK_FLAGS_TIMEOUT": "2s"}, tmp_path)
+    assert (settings.flags_provider, settings.flags_file) == ("a.b:c", tmp_path / "x/flags.json")
+    assert settings.flags_timeout == timedelta(seconds=2)
+    assert Settings.load({}, {}, tmp_path / "nowhere").flags_file == tmp_path / "nowhere" / "flags.yaml"
+
+
+@pytest.mark.parametrize("text", ["flags = 1", "[flags]\nprovder = 'a:b'", "[flags]\nprovider = 'a.b'"])
+def test_what_is_wrong_in_the_table_of_flags_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "interlock.toml").write_text(text)
+    with pytest.raises(ConfigInvalid, match="flags"):
+        Settings.load({}, {}, tmp_path)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, TypeVar
 from uuid import UUID
 
+from interlock.cases.flags.flag import check_flag
 from interlock.cases.journal import StepKind
 from interlock.cases.requests import (
     Act,
+    AskFlag,
     AwaitEvent,
     ContinueAs,
     Decide,
@@ -25,6 +29,9 @@ from interlock.cases.requests import (
     Wait,
 )
 from interlock.money import Money
+
+Flag = TypeVar("Flag", bool, str, int, float, Decimal, dict[str, Any], list[Any])
+NO_CONTEXT: Mapping[str, Any] = MappingProxyType({})
 
 
 class Case:
@@ -138,6 +145,23 @@ class Case:
             until: Or until when.
         """
         return Wait(StepKind.WAIT, name, (span, until), span, until)
+
+    def flag(self, name: str, default: Flag, *, context: Mapping[str, Any] = NO_CONTEXT) -> Request[Flag]:
+        """Ask for a feature flag, once: a replay gives what was given. Of the default's type, and it never fails: what
+        cannot be evaluated in time gives the default, with the reason on record.
+
+        Args:
+            name: The flag's name at the provider.
+            default: What holds without an answer: true or false, text, a whole number, a float, a ``Decimal`` (the
+                provider holds it as text), a mapping or a list.
+            context: What the provider may go by, beside the tenant, the workflow, the caller and the case.
+
+        Raises:
+            WorkflowMisuse: the name, the default or the context cannot be asked or recorded.
+        """  # noqa: D205 - one thought
+        kind = check_flag(name, default, context)
+        given = f"{default:f}" if isinstance(default, Decimal) else default
+        return AskFlag(StepKind.FLAG, name, (kind, given, dict(context)), kind, given, dict(context))
 
     def event(self, name: str, *, within: timedelta | None = None) -> Request[dict[str, Any]]:
         """Wait for an outside event that the workflow's file declares, holding no process. Gives its payload.

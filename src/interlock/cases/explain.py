@@ -16,10 +16,13 @@ from interlock.actions.action import Action, ActionState
 from interlock.actions.stale import assumed_of
 from interlock.actions.store import Attempt
 from interlock.cases.events import OutsideEvent
+from interlock.cases.flags.flag import FlagGiven
+from interlock.cases.journal import Recorded, StepKind
 from interlock.cases.record import CaseRecord
 from interlock.cases.store import CaseState, Quarantined
 from interlock.components.component import FiredRule
 from interlock.decisions.decision import Became, ComponentAsked, Decision
+from interlock.decisions.features.read import FeatureUsed, recorded_features
 from interlock.ledger.ledger import ReadEntry
 from interlock.oversight.exception import CaseException
 from interlock.oversight.review import Review, ReviewState
@@ -71,6 +74,7 @@ def explain(record: CaseRecord) -> tuple[Passage, ...]:
         for action in record.actions
     ]
     told += [_event(event) for event in record.events]
+    told += [_flag(step) for step in record.steps if step.kind is StepKind.FLAG and step.result is not None]
     told += [_exception(exception) for exception in record.exceptions]
     told += [_turn(entry) for entry in record.entries if entry.kind in _TURNS]
     return (*sorted(told, key=lambda passage: passage.at), _where_it_is(record))
@@ -108,6 +112,8 @@ def _quarantine(quarantined: Quarantined) -> Passage:
 def _decision(decision: Decision) -> Iterator[str]:
     contract = f", contract {decision.input_contract}" if decision.input_contract else ""
     yield f"Input: SHA-256 {decision.input_hash.hex()}{contract}."
+    for name, used in recorded_features(decision).items():
+        yield _feature(name, used)
     for asked in decision.asked:
         yield _asked(asked)
     if decision.answer is not None:
@@ -197,6 +203,26 @@ def _event(event: OutsideEvent) -> Passage:
     lines = [f"{event.sender} sent {event.name}: {_short(msgspec.json.decode(event.payload))}."]
     lines.append(f"The case took it at {when(event.taken_at)}." if event.taken_at else "The case has not taken it.")
     return Passage(at=event.received_at, title=f"Event {event.name} ({event.id})", lines=tuple(lines))
+
+
+def _flag(step: Recorded) -> Passage:
+    given = msgspec.json.decode(step.result or b"{}", type=FlagGiven)
+    variant = f", variant {given.variant}" if given.variant else ""
+    asked = f" by the provider {given.provider}" if given.provider else ""
+    if given.error:
+        line = f"The workflow's default {_short(given.value)} held{asked}: {given.error}: {given.what}."
+    else:
+        line = f"It was {_short(given.value)}{variant}{asked}, because {given.reason}."
+    return Passage(at=step.started_at, title=f"Flag {step.name} (step {step.place})", lines=(line,))
+
+
+def _feature(name: str, used: FeatureUsed) -> str:
+    since = f", of {when(used.at)}" if used.at and not used.why else ""
+    if used.value is None:
+        return f"Feature {name} version {used.version} could not be used: {used.why}: {used.what}."
+    why = f" ({used.why}: {used.what})" if used.why else ""
+    code = f", code with the SHA-256 {used.digest[:16]}…" if used.digest else ""
+    return f"Feature {name} version {used.version}: {_short(used.value)}{since}, from {used.source}{code}{why}."
 
 
 def _exception(exception: CaseException) -> Passage:

@@ -23,6 +23,7 @@ from typing import Any
 
 from interlock.errors import WorkflowMisuse
 
+_TODO_FLAG = "await case.flag(name, default)"
 _TODO = "do it in a case.step, or ask the case: case.now(), case.random(), case.new_id(), case.wait(), case.gather()"
 
 _REFUSED = {
@@ -49,6 +50,14 @@ _UNREPLAYABLE: dict[str, frozenset[str] | None] = {
     "os": None,
 }
 _BARE = {"open", "input", "uuid4", "time_ns", "perf_counter", "monotonic", "token_hex", "getenv"}
+
+_FLAG_CALLS = frozenset(
+    f"get_{kind}_{what}{suffix}"
+    for kind in ("boolean", "string", "integer", "float", "object")
+    for what in ("value", "details")
+    for suffix in ("", "_async")
+)
+"""What OpenFeature's clients are asked by: a flag that is evaluated past the journal is another on replay."""
 
 _CALLS: dict[object, str] = {time.sleep: "slept", _thread.start_new_thread: "started a thread"}
 _MUST_WATCH_CALLS = sys.version_info < (3, 12)
@@ -87,6 +96,11 @@ def inside_workflow(name: str) -> Generator[None]:
         asyncio._set_running_loop(loop)  # noqa: SLF001 - the same
 
 
+def workflow_here() -> str:
+    """The workflow whose code runs in this thread at this moment; empty if none does."""
+    return getattr(_here, "workflow", "")
+
+
 def check_code(function: Callable[..., Any]) -> None:
     """See that a workflow's own body asks no clock, no dice and no environment.
 
@@ -98,10 +112,11 @@ def check_code(function: Callable[..., Any]) -> None:
     for node in ast.walk(ast.parse(textwrap.dedent("".join(source)))):
         called = _unreplayable(node)
         if called:
+            is_flag = called.rpartition(".")[2] in _FLAG_CALLS
             raise WorkflowMisuse(
                 f"the workflow {function.__name__} uses {called}, which another run would answer otherwise",
                 where=f"{file}:{first + getattr(node, 'lineno', 1) - 1}",
-                todo=_TODO,
+                todo=_TODO_FLAG if is_flag else _TODO,
             )
 
 
@@ -111,6 +126,8 @@ def _unreplayable(node: ast.AST) -> str:
         names = _UNREPLAYABLE.get(owner, frozenset())
         if names is None or node.attr in names:
             return f"{owner}.{node.attr}"
+        if node.attr in _FLAG_CALLS:
+            return f"{owner}.{node.attr}".lstrip(".")
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _BARE:
         return f"{node.func.id}()"
     return ""

@@ -12,6 +12,7 @@ from interlock.actions.dispatch import Dispatcher
 from interlock.actions.outcome import Holder
 from interlock.actions.refused import refused
 from interlock.cases.declaration import Declaration
+from interlock.cases.flags.evaluate import Flags
 from interlock.cases.journal import Place
 from interlock.cases.store import ClaimedCase
 from interlock.db.database import Database
@@ -106,3 +107,4 @@ class Tools:
     decider: Decider
     dispatcher: Dispatcher
     connectors: dict[str, Connector] = field(default_factory=dict[str, Connector])
+    flags: Flags = field(default_factory=Flags)

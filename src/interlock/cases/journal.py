@@ -33,6 +33,7 @@ class StepKind(StrEnum):
     PATCHED = "patched"
     FACT = "fact"
     EVENT = "event"
+    FLAG = "flag"
 
 
 class StepState(StrEnum):

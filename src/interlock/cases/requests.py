@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from interlock.cases.flags.flag import FlagType
 from interlock.cases.journal import StepKind
 from interlock.errors import DecisionRejected
 from interlock.money import Money
@@ -52,6 +53,15 @@ class ReadFact(StepRequest["Fact"]):
     """Read a fact as it is now."""
 
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AskFlag(StepRequest[Any]):
+    """Evaluate a feature flag."""
+
+    type: FlagType = FlagType.BOOLEAN
+    default: Any = False
+    told: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

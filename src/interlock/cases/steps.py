@@ -24,10 +24,12 @@ from interlock.cases.decision_step import DecisionSteps
 from interlock.cases.driver import Outcome, Park, Thrown, Value, decode
 from interlock.cases.event_step import await_event
 from interlock.cases.facts import FactRead, as_fact, read_fact
+from interlock.cases.flags.evaluate import FlagQuestion
+from interlock.cases.flags.flag import FlagGiven, as_default
 from interlock.cases.held import FirstWrites, Held, Tools
 from interlock.cases.journal import Place, Recorded, StepKind, StepState, encode
 from interlock.cases.recording import Recording
-from interlock.cases.requests import Act, AwaitEvent, Decide, First, ReadFact, Review, Step, StepRequest, Wait
+from interlock.cases.requests import Act, AskFlag, AwaitEvent, Decide, First, ReadFact, Review, Step, StepRequest, Wait
 from interlock.cases.store import CASE_OF_UNIT
 from interlock.db.gates import TakesKey, key_digest
 from interlock.db.text import storable
@@ -44,7 +46,7 @@ class CaseSteps(Recording):
         self._decisions = DecisionSteps(held, tools)
         self._actions = ActionSteps(held, tools)
 
-    async def carry_out(  # noqa: PLR0911 - one case for each kind of request
+    async def carry_out(  # noqa: C901, PLR0911 - one case for each kind of request
         self, request: StepRequest[Any], place: Place, recorded: Recorded | None
     ) -> Outcome:
         """Carry out a step that is new, or that is recorded and pending."""
@@ -57,6 +59,8 @@ class CaseSteps(Recording):
                 return await self._actions.act(request, place, recorded)
             case ReadFact():
                 return await self._fact(request, place)
+            case AskFlag():
+                return await self._flag(request, place)
             case AwaitEvent():
                 row = partial(self.row, request, place)
                 return await await_event(self.held, self.tools, request, place, recorded, row)
@@ -71,7 +75,9 @@ class CaseSteps(Recording):
             case _:
                 return await self._plain(request, place)
 
-    def result_of(self, request: StepRequest[Any], recorded: Recorded) -> Value | Thrown:
+    def result_of(  # noqa: PLR0911 - one case for each kind of request
+        self, request: StepRequest[Any], recorded: Recorded
+    ) -> Value | Thrown:
         """The result of a step that has ended."""
         value = decode(recorded.result)
         if recorded.state is StepState.FAILED:
@@ -84,6 +90,8 @@ class CaseSteps(Recording):
             case ReadFact():
                 read = msgspec.convert(value, FactRead)
                 return Value(as_fact(request.name, request.parameters, read, str(recorded.place)))
+            case AskFlag():
+                return Value(as_default(request.type, msgspec.convert(value, FlagGiven).value))
             case _ if request.kind is StepKind.NOW:
                 return Value(datetime.fromisoformat(value))
             case _ if isinstance(request, First) or request.kind is StepKind.ID:
@@ -97,6 +105,16 @@ class CaseSteps(Recording):
             return Park(read.at, read.why)
         await self.record(request, place, read)
         return Value(as_fact(request.name, request.parameters, read, str(place)))
+
+    async def _flag(self, request: AskFlag, place: Place) -> Outcome:
+        case = self.held.case
+        told = {"tenant": str(case.tenant), "workflow": case.workflow, "caller": case.caller, "case": str(case.id)}
+        question = FlagQuestion(
+            name=request.name, type=request.type, default=request.default, key=case.key, told={**request.told, **told}
+        )
+        given = await self.tools.flags.evaluate(question)
+        await self.record(request, place, given)
+        return Value(as_default(request.type, decode(encode(given.value))))
 
     async def _wait(self, request: Wait, place: Place, recorded: Recorded | None) -> Outcome:
         now = self.tools.database.clock.now()
