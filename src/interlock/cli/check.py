@@ -111,6 +111,7 @@ def check_rules(file: File, *, as_json: Json = False) -> None:
                 "inputs": list(header.inputs),
                 "outputs": list(header.outputs),
                 "digest": loaded.digest.hex(),
+                "engine": loaded.engine,
             }
         )
     screen.facts(
@@ -118,5 +119,6 @@ def check_rules(file: File, *, as_json: Json = False) -> None:
             ("rules", loaded.ref),
             ("inputs", ", ".join(header.inputs)),
             ("outputs", ", ".join(header.outputs)),
+            *([("engine", "zen, more slowly; the log says why")] if loaded.engine == "zen" else []),
         ]
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import interlock.packs.receipts
+from interlock.components.rules import Rules
 
 from .conftest import DESK, Run
 
@@ -36,6 +37,10 @@ def test_contracts_and_rules_are_shown(run: Run) -> None:
     rules = DESK / "components" / "approve-claim@1.rules.json"
     document = run("rules", "check", str(rules), "--json").document
     assert (document["rules"], document["inputs"]) == ("rules:approve-claim@1", ["who", "total"])
+    assert document["engine"] == "native"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rules, "engine", "zen")
+        assert "zen, more slowly" in run("rules", "check", str(rules)).out
 
 
 @pytest.mark.parametrize(
