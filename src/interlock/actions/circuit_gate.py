@@ -20,8 +20,7 @@ from interlock.guards.gate import NotAfter
 log = logging.getLogger("interlock.circuit")
 
 
-@dataclass(frozen=True, slots=True)
-class CircuitAdmits(Condition):
+class CircuitAdmits(Condition, frozen=True):
     """The circuit of a connector lets this request through.
 
     Attributes:
@@ -33,8 +32,7 @@ class CircuitAdmits(Condition):
     patience: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class TurnsCircuit(Condition):
+class TurnsCircuit(Condition, frozen=True):
     """This unit opens or closes a circuit by hand: it is locked in its turn, before the limits."""
 
     connector: str

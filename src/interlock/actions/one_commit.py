@@ -152,7 +152,7 @@ class InOneCommit:
         if not isinstance(recorded, Refusal) or recorded.code != "rate":
             return recorded
         # It was made: it counts, and the next one waits until the rate has room for both.
-        made = replace(used, paces=tuple(replace(pace, made=True) for pace in used.paces))
+        made = msgspec.structs.replace(used, paces=tuple(replace(pace, made=True) for pace in used.paces))
         room = recorded.until + max(pace.rate.per / pace.rate.count for pace in used.paces) if recorded.until else None
         return await self._write_record(action, terms, holder, sent, outcome, made, room)
 

@@ -7,9 +7,11 @@ decision whichever way it came.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
+
+import msgspec
 
 from interlock.cases.beginning import begins_case
 from interlock.cases.journal import encode
@@ -106,7 +108,7 @@ def question_of(
     )
     if following is None:
         return asked
-    return replace(asked, begins_case=True, attach=begins_case(following, tenant, point, key, caller))
+    return msgspec.structs.replace(asked, begins_case=True, attach=begins_case(following, tenant, point, key, caller))
 
 
 async def ask_in_line(

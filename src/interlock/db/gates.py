@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -45,8 +44,7 @@ class HeldCase(msgspec.Struct, frozen=True):
 HOLD_CASES = _SQL.rows("hold_cases", HeldCase)
 
 
-@dataclass(frozen=True, slots=True)
-class HoldsCase(Condition):
+class HoldsCase(Condition, frozen=True):
     """The case is locked for this unit, and, with a fence, still this worker's.
 
     Attributes:
@@ -131,8 +129,7 @@ class StateRow(msgspec.Struct, frozen=True):
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class IsInState(Condition):
+class IsInState(Condition, frozen=True):
     """A thing is in one of these states. Two units of one batch never change the same thing: the second waits.
 
     Attributes:
@@ -238,8 +235,7 @@ FIND_KEYS = _SQL.rows("find_keys", HeldKey)
 GIVE_KEYS_BACK = _SQL.command("give_keys_back")
 
 
-@dataclass(frozen=True, slots=True)
-class TakesKey(Condition):
+class TakesKey(Condition, frozen=True):
     """An idempotency key becomes this unit's; the unit's own id is the holder.
 
     Attributes:
@@ -255,8 +251,7 @@ class TakesKey(Condition):
         return ("key", self.digest)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TakesKeys(Condition):
+class TakesKeys(Condition, frozen=True, eq=False):
     """Many idempotency keys at once, one for each thing that a unit makes: all become theirs, or the unit is refused.
 
     Attributes:

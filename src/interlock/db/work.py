@@ -7,6 +7,7 @@ touches another's.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,8 +20,7 @@ from interlock.clock import Clock
 from interlock.db.queries import Bulk
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(msgspec.Struct, frozen=True):
     """The time and the ids of one unit, taken when its batch is flushed, so that ids sort as commits do.
 
     Attributes:
@@ -37,18 +37,15 @@ class Stamp:
         return self.clock.new_id()
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(msgspec.Struct, frozen=True):
     """One row for one bulk statement."""
 
     statement: Bulk[Any]
     row: msgspec.Struct
 
 
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     """What must hold for a unit to be written; each kind is checked by the gate that names it."""
-
-    __slots__ = ()
 
     def claim(self) -> tuple[Any, ...] | None:
         """What only one unit of a batch may claim, or None.
@@ -86,6 +83,7 @@ class Refusal:
 LONGEST_WAKE = 200
 
 
+@functools.lru_cache(maxsize=1024)
 def check_wake(name: str) -> None:
     """See that a wake can travel.
 

@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from interlock.db.work import Condition, Stamp, Write
 from interlock.decisions.decision import Decision
 from interlock.decisions.features.read import FeaturesRead
@@ -21,8 +23,7 @@ def _nothing(_stamp: Stamp, _decision: Decision) -> Sequence[Write]:
     return ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be decided.
 
     Attributes:
@@ -38,6 +39,7 @@ class Asked:
         caller: Who asks, or who submitted its case; a stop may name them.
         until: When the caller stops waiting, on the event loop's clock; it shortens the point's budget. None: whenever.
         facts: What it assumes, as canonical JSON.
+        broken_data: Which levels of the data that it rests on are broken, in words; empty if none is.
         features: The features of the point, once they are read; they then stand in the input, too.
         supersedes: The stale decision that it takes the place of.
         conditions: What else must hold in the commit, such as the case's fence.
@@ -58,6 +60,7 @@ class Asked:
     caller: str = ""
     until: float | None = None
     facts: bytes | None = None
+    broken_data: str = ""
     features: FeaturesRead | None = None
     supersedes: UUID | None = None
     conditions: tuple[Condition, ...] = ()

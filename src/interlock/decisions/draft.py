@@ -6,12 +6,14 @@ Pure. In line, in a case, in a batch and in a stream the same functions make the
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
+from interlock.components.component import ComponentRef
 from interlock.db.gates import TakesKey, key_digest, short_digest
 from interlock.db.work import Condition, Stamp, Write
 from interlock.decisions.ask import Asking
@@ -22,12 +24,12 @@ from interlock.decisions.route import Routed, choose_route
 from interlock.decisions.store import ADD_DECISIONS, NewDecision, canonical
 from interlock.guards.stop_gate import NotStopped
 from interlock.ledger.ledger import entry_of, further_entry
+from interlock.money import Money
 from interlock.oversight.review import Question, urgency_of
 from interlock.oversight.store import ADD_REVIEWS, NewReview
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """A decision before its commit.
 
     Attributes:
@@ -49,18 +51,31 @@ class Draft:
     ruling: Ruling | None = None
 
     @property
+    def decided_by(self) -> ComponentRef | str | None:
+        """Whose decision it is, so that a stop of theirs holds it off; None where a person decides."""
+        if self.routed.route is Route.REVIEW:  # a rejection is a decision of its component, too
+            return None
+        return self.asking.best.component if self.asking.best else ""
+
+    @property
     def conditions(self) -> tuple[Condition, ...]:
         """What must hold in the commit: no stop, the caller's own conditions, the key, and the books of the day."""
         asked = self.asked
         held = asked.conditions
-        if self.routed.route is not Route.REVIEW:  # a rejection is a decision of its component, too
-            component = self.asking.best.component if self.asking.best else ""
+        component = self.decided_by
+        if component is not None:
             held = (NotStopped(asked.scopes(component)), *held)
         if asked.case_id is None:
             held = (*held, TakesKey(decision_key(asked), short_digest(self.input)))
         if self.asking.reserved:
             held = (*held, *(one.condition for one in self.asking.reserved))
         return held
+
+    @property
+    def exposure(self) -> Money | None:
+        """The money at stake."""
+        best = self.asking.best
+        return best.exposure if best else self.asked.exposure
 
     @property
     def wakes(self) -> tuple[str, ...]:
@@ -79,7 +94,7 @@ class Draft:
             person=self.asking.person,
             stopped=stopped,
         )
-        return replace(self, routed=routed)
+        return msgspec.structs.replace(self, routed=routed)
 
     def writes(self, stamp: Stamp, made: list[NewDecision], *, first: bool = True) -> list[Write]:
         """The rows: decision, ledger entry, review, and what the caller attaches.
@@ -106,7 +121,7 @@ def row_of(draft: Draft, stamp: Stamp, decision_id: UUID) -> NewDecision:
     """The decision's row."""
     asked, best, point = draft.asked, draft.asking.best, draft.asked.point
     output = canonical.encode(best.answer.output) if best else None
-    exposure = best.exposure if best else asked.exposure
+    exposure = draft.exposure
     evidence: dict[str, Any] = {"evidence": best.answer.evidence, "fired": best.answer.fired} if best else {}
     if draft.ruling:
         evidence["policy"] = draft.ruling
@@ -151,7 +166,7 @@ def row_of(draft: Draft, stamp: Stamp, decision_id: UUID) -> NewDecision:
 
 def entry_and_review(draft: Draft, row: NewDecision, stamp: Stamp) -> list[Write]:
     """The ledger entry, and the review with its own."""
-    asked = draft.asked
+    asked, exposure = draft.asked, draft.exposure
     facts: dict[str, Any] = {
         "point": asked.name,
         "component": row.component,
@@ -162,7 +177,7 @@ def entry_and_review(draft: Draft, row: NewDecision, stamp: Stamp) -> list[Write
         "facts_hash": hashlib.sha256(row.facts).digest() if row.facts else None,
         "supersedes": row.supersedes,
         "confidence": row.confidence,
-        "exposure": str(row.exposure) if row.exposure else None,
+        "exposure": str(exposure) if exposure else None,
         "route": row.route,
         "review": row.review,
     }
@@ -208,7 +223,7 @@ def _review(draft: Draft, row: NewDecision, stamp: Stamp, review_id: UUID) -> Ne
         exposure_minor=row.exposure_minor,
         currency=row.currency,
         # a sure answer that a condition, a finding or a stop sends to a person is in doubt as a whole
-        urgency=urgency_of(row.exposure, None if best is None or best.sure else row.confidence),
+        urgency=urgency_of(draft.exposure, None if best is None or best.sure else row.confidence),
         due_at=stamp.now + point.queue.due,
         created_at=stamp.now,
     )

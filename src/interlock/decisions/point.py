@@ -13,6 +13,7 @@ import msgspec
 from interlock.components.component import OUTSIDE, ComponentRef, Kind
 from interlock.decisions.budget import Budget
 from interlock.decisions.condition import Condition
+from interlock.decisions.data_terms import DataTerms
 from interlock.decisions.features.feature import Feature
 from interlock.decisions.sureness import SURE_FROM, Band, Sureness, stricter
 from interlock.money import Money
@@ -121,6 +122,9 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
         queue: Where its reviews wait.
         no_person: Why no person stands at the end; empty if one does.
         then: What follows a decision that was asked in line; None: whoever asked sees to that.
+        data: Which data it rests on, and what becomes of it while they are not as their contract promises.
+        costs: Whether asking it may cost money or long, so that a key that came before is looked for first; computed
+            once, since every decision asks, and not to be given.
     """
 
     name: str
@@ -141,16 +145,17 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
     budget: Budget = Budget()
     no_person: str = ""
     then: Then | None = None
+    data: DataTerms = DataTerms()
+    costs: bool = False
+
+    def __post_init__(self) -> None:
+        asks_outside = any(share.component.kind in OUTSIDE for step in self.steps for share in step.shares)
+        msgspec.structs.force_setattr(self, "costs", asks_outside)
 
     @property
     def ends_in_person(self) -> bool:
         """Whether a person stands at the end."""
         return self.steps[-1].is_person
-
-    @property
-    def costs(self) -> bool:
-        """Whether asking it may cost money or long, so that a key that came before is looked for first."""
-        return any(share.component.kind in OUTSIDE for step in self.steps for share in step.shares)
 
 
 _HASH_DOMAIN = b"interlock.decisions.choose.1\0"

@@ -113,7 +113,9 @@ class Reach:
             else:
                 scopes = self.asked.scopes(component.ref)
                 async with self.watch.cutting(self.asked.tenant, scopes), asyncio.timeout_at(until) as limit:
-                    computed = await threads_of(component).run(lambda: pace.answer_in_thread(component, question, left_s))
+                    computed = await threads_of(component).run(
+                        lambda: pace.answer_in_thread(component, question, left_s)
+                    )
                 answer, spent.cpu_us = computed
             spent.take(answer.cost, answer.usage)
         except InterlockError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -43,8 +42,7 @@ _LEEWAY = timedelta(minutes=10)
 """Between the time at which a batch is put together and that under its locks; beyond it the periods are read again."""
 
 
-@dataclass(frozen=True, slots=True)
-class NotAfter(Condition):
+class NotAfter(Condition, frozen=True):
     """The database's clock is not past this moment: a decision's time limit, an action's deadline.
 
     Attributes:
@@ -58,8 +56,7 @@ class NotAfter(Condition):
     code: str = "expired"
 
 
-@dataclass(frozen=True, slots=True)
-class Spends(Condition):
+class Spends(Condition, frozen=True):
     """An action reserves what it needs, all or nothing; what it holds of an attempt without effect is drawn anew.
 
     Attributes:
@@ -82,8 +79,7 @@ class Spends(Condition):
         return {draw.head for draw in self.draws} | {pace.bucket for pace in self.paces}
 
 
-@dataclass(frozen=True, slots=True)
-class GivesBack(Condition):
+class GivesBack(Condition, frozen=True):
     """An action ends without effect: what it reserved goes back to the slot that it was taken from."""
 
     action_id: UUID

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
@@ -66,8 +65,7 @@ HOLD_OFF_STOPS = _SQL.rows("hold_off_stops", str)
 STOPS_IN_FORCE = _SQL.rows("stops_in_force", Stop)
 
 
-@dataclass(frozen=True, slots=True)
-class NotStopped(Condition):
+class NotStopped(Condition, frozen=True):
     """None of these scopes is stopped, at this very commit."""
 
     scopes: tuple[str, ...]

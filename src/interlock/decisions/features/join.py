@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import datetime
+
+import msgspec
 
 from interlock.decisions.asked import Asked
 from interlock.decisions.features.read import read_features
@@ -36,4 +37,4 @@ async def join_features(asked: Asked, reader: FeatureReader, now: datetime) -> A
         now=now,
         until=deadlines.retrieval,
     )
-    return replace(asked, value=read.value, features=read, until=deadlines.end)
+    return msgspec.structs.replace(asked, value=read.value, features=read, until=deadlines.end)
