@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import psycopg
@@ -49,6 +50,9 @@ from interlock.oversight.escalation import EscalationRule
 from interlock.oversight.store import exception_gate, review_gate
 from interlock.publications.watch import Publications
 from interlock.setting_forms import Mode
+
+if TYPE_CHECKING:
+    from interlock.components.llm.provider import Providers
 
 LEAST_PARTITIONS = 3
 PARTITION_UPKEEP_S = 3600.0
@@ -163,6 +167,10 @@ async def open_node(
         stack.callback(upkeep.cancel)
         tenant = await database.ensure_tenant(settings.tenant)
         notifier = await stack.enter_async_context(Notifier(url))
+        if settings.llm:
+            providers = _providers(settings)
+            stack.push_async_callback(providers.close)
+            known.connect(providers)
         publications = await stack.enter_async_context(Publications(database, notifier, known.references))
         known = known.joined(publications, only_published=only_published)
         if only_published and not publishes:
@@ -201,6 +209,13 @@ def _flags(settings: Settings) -> Flags:
     if not settings.flags_provider:
         return Flags(lambda: FileProvider(settings.flags_file), timeout=settings.flags_timeout)
     return Flags(provider_of(settings.flags_provider), timeout=settings.flags_timeout)
+
+
+def _providers(settings: Settings) -> Providers:
+    # who asks no language model pays neither for an HTTP client nor for price tables: 0.2 s
+    from interlock.components.llm.provider import Providers  # noqa: PLC0415
+
+    return Providers(settings.llm)
 
 
 def _boundaries(settings: Settings, database: Database, gate: CircuitGate) -> Boundaries:

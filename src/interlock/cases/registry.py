@@ -7,11 +7,13 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from interlock.cases.declaration import Declaration, load_declaration
 from interlock.cases.feature_check import check_features
 from interlock.cases.following import follow
+from interlock.cases.prompt_check import check_prompts
 from interlock.cases.then_entry import check_then
 from interlock.cases.workflow import Workflow
 from interlock.components.component import ComponentRef, Kind
@@ -20,6 +22,9 @@ from interlock.decisions.policy import check_policy
 from interlock.errors import ConfigInvalid, DeclarationInvalid, InterlockError, NotFound, PublicationUnusable, Violation
 from interlock.publications.publication import Reference
 from interlock.publications.watch import Publications
+
+if TYPE_CHECKING:  # who asks no language model does not pay for an HTTP client
+    from interlock.components.llm.provider import Providers
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,11 @@ class Registry:
         """What the workflows' files name that can be published: rules and contracts."""
         return tuple(dict.fromkeys(one for entry in self._entries for one in entry.references))
 
+    def connect(self, providers: Providers) -> None:
+        """Say whom the language models of these workflows ask; before ``joined``."""
+        for entry in self._entries:
+            entry.library.providers = providers
+
     def joined(self, publications: Publications, *, only_published: bool = False) -> Registry:
         """The same workflows, with what is published in each tenant.
 
@@ -189,6 +199,7 @@ def _missing(declaration: Declaration, library: Library, file: Path) -> list[Vio
                 attempt(f"decisions.{name}.components", library.component, share.component)
         attempt(f"decisions.{name}.then", functools.partial(check_then, actions=declaration.actions), point)
         attempt(f"decisions.{name}.policy", functools.partial(check_policy, library), point)
+        attempt(f"decisions.{name}.prompts", functools.partial(check_prompts, library=library), point)
         attempt(f"decisions.{name}.features", functools.partial(check_features, library=library), point)
         for check in point.checks:
             attempt(f"decisions.{name}.checks", library.check, check)

@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from interlock.components.component import Answer, Component, ComponentRef, Kind
@@ -23,6 +23,9 @@ from interlock.publications.publication import Kind as Published
 from interlock.publications.publication import Reference
 from interlock.publications.watch import InForce, Publications, Snapshot
 
+if TYPE_CHECKING:  # who asks no language model does not pay for an HTTP client
+    from interlock.components.llm.provider import Providers
+
 Check = Callable[[Mapping[str, Any], Answer, datetime], tuple[Finding, ...]]
 T = TypeVar("T", Rules, Contract)
 
@@ -33,11 +36,15 @@ class Library:
     Args:
         roots: Folders that hold ``contracts`` and ``components``, in order of search.
         only_published: Whether rules and contracts count only as published, so that no file of theirs is read.
+
+    Attributes:
+        providers: Whom its language models ask; None where nothing is decided.
     """
 
     def __init__(self, roots: Sequence[Path], *, only_published: bool = False) -> None:
         self.roots = tuple(roots)
         self.only_published = only_published
+        self.providers: Providers | None = None
         self._catalog: Catalog | None = None
         self._contracts: dict[str, Contract] = {}
         self._names: dict[str, str] = {}
@@ -118,7 +125,7 @@ class Library:
         published = rules_reference(reference)
         if self.only_published and published is not None:
             raise not_published(published)
-        return load_component(reference, self.roots)
+        return load_component(reference, self.roots, lambda: self.providers)
 
 
 class PublishedLibrary(Library):

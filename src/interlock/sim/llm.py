@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -142,6 +143,9 @@ class SimulatedModel:
         self._says = says
         self._listener = Listener(port, self._handle)
         self._now = 0
+        self._ended = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self.faults: list[Fault] = []
         self.key = ""
         self.cached = 0
@@ -162,7 +166,8 @@ class SimulatedModel:
         self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._listener.shut()
-        await asyncio.sleep(0)  # lets the connections that were cut end their tasks
+        self._ended.set()
+        await self._idle.wait()  # what is being answered ends by itself, so that no task is left behind
 
     def shut(self) -> None:
         """Stop listening and cut every connection, as a server that dies."""
@@ -180,17 +185,22 @@ class SimulatedModel:
         asked = ChatRequest(body=body, headers=request.headers)
         self.requests.append(asked)
         self._now += 1
+        self._idle.clear()
         self.at_once = max(self.at_once, self._now)
         try:
             return await self._reply(asked, self.faults.pop(0) if self.faults else None)
         finally:
             self._now -= 1
+            if not self._now:
+                self._idle.set()
 
     async def _reply(self, asked: ChatRequest, fault: Fault | None) -> Reply:
         if fault is None:
             return _whole(self._completion(asked, None))
         if fault.kind is LlmFault.LATE:
-            await asyncio.sleep(fault.seconds)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(fault.seconds):
+                    await self._ended.wait()
         if fault.kind in _WITHOUT_ANSWER:
             return _WITHOUT_ANSWER[fault.kind](fault)
         body = msgspec.json.encode(self._completion(asked, fault))
