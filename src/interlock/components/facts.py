@@ -88,11 +88,10 @@ def fact_reader(name: str, kind: FieldType, values: tuple[str, ...] = ()) -> Cal
         return read(value)
 
     def read_text(value: Any) -> Fact:
-        if type(value) is not str or len(value) > _LONGEST_TEXT:
-            return read(value)
-        if not value.isascii():
-            value.encode()
-        return value
+        text = value if type(value) is str and len(value) <= _LONGEST_TEXT else str(read(value))
+        if not text.isascii():
+            text.encode()
+        return text
 
     members = frozenset(values)
 

@@ -47,6 +47,22 @@ class Rules:
         self._graph = graph
         self._program = program
 
+    @classmethod
+    def unproven(cls, data: bytes, file: str) -> Rules:
+        """Rules whose examples may fail and whose rows nobody saw fire; to show what they do, not to decide.
+
+        Raises:
+            RulesInvalid: they cannot be run at all; everything that is wrong is named.
+        """
+        faults = Faults(file)
+        read = read_rules_file(data, faults)
+        if read is not None:
+            lint(read, faults)
+        graph = _ready(read, faults) if read is not None and not faults.wrong else None
+        if read is None or graph is None:
+            raise _invalid(faults)
+        return cls(read.header, rules_digest(data), graph, None)
+
     @property
     def ref(self) -> ComponentRef:
         """``rules:NAME@VERSION``."""
@@ -105,13 +121,17 @@ def load_rules(data: bytes, file: str) -> Rules:
         proof.prove(probes)
         program = proof.program
     if read is None or graph is None or faults.wrong:
-        raise RulesInvalid(
-            f"{len(faults.wrong)} thing{'s' * (len(faults.wrong) > 1)} in this file would fail or never fire",
-            tuple(faults.wrong),
-            where=file,
-            todo="mend each of them; docs/reference/decision-tables.md says what is meant",
-        )
+        raise _invalid(faults)
     return Rules(read.header, rules_digest(data), graph, program)
+
+
+def _invalid(faults: Faults) -> RulesInvalid:
+    return RulesInvalid(
+        f"{len(faults.wrong)} thing{'s' * (len(faults.wrong) > 1)} in this file would fail or never fire",
+        tuple(faults.wrong),
+        where=faults.file,
+        todo="mend each of them; docs/reference/decision-tables.md says what is meant",
+    )
 
 
 def rules_digest(data: bytes) -> bytes:

@@ -15,8 +15,7 @@ from interlock.components.engine import Decision, Evaluated, Fact
 from interlock.components.facts import write_value
 from interlock.components.rules_file import Column, RulesFile, Step, Table
 from interlock.components.rules_header import OutputField
-from interlock.components.table_program import fired_rule
-from interlock.errors import ComponentFailed
+from interlock.components.table_program import fired_rule, no_row
 
 
 class RulesGraph:
@@ -51,10 +50,7 @@ def _fired(table: Table, trace: object) -> Sequence[FiredRule]:
     for entry in entries:
         index = None if entry is None else entry.get("index")
         if not isinstance(index, int):
-            raise ComponentFailed(
-                f"no row of the table {table.name!r} fires",
-                todo="add a last row of empty cells that sends it to a person",
-            )
+            raise no_row(table.name)
         rules.append(fired_rule(table, table.rows[index]))
     return rules
 

@@ -20,7 +20,7 @@ from interlock.components.facts import days_since, fact_reader, fact_writer, mis
 from interlock.components.rules_file import Expressions, RulesFile, Table
 from interlock.components.rules_header import InputField, OutputField
 from interlock.components.syntax import Parser
-from interlock.components.table_program import TableProgram
+from interlock.components.table_program import TableProgram, no_row
 from interlock.errors import ComponentFailed
 
 _Write = Callable[[Any], Any]
@@ -66,6 +66,7 @@ class RulesProgram:
             scope = {**(scope if step.passes else {}), **given}
         self._writes = tuple((name, scope[name], _writer(name, declared)) for name, declared in header.outputs.items())
         self._blank: Slots = [None] * self._size
+        self._last = self._steps[-1] if self._steps and not _gathers(header.outputs) else None
         self._written = self._constant_outputs()
 
     def answer(self, given: Mapping[str, Any], now: datetime) -> Answer:
@@ -116,6 +117,8 @@ class RulesProgram:
                 fired += step.collect(slots)
             else:
                 place = step.first(slots)
+                if place is None and step is self._last:
+                    raise no_row(step.name)
                 if place is None:
                     # What the later nodes make of this, and how it is told, is the engine's.
                     raise AskEngine
@@ -163,6 +166,10 @@ class RulesProgram:
         except ComponentFailed:
             # The row can only fail, and says so each time that it fires.
             return None
+
+
+def _gathers(outputs: Mapping[str, OutputField]) -> bool:
+    return any(declared.type is FieldType.ROWS for declared in outputs.values())
 
 
 def _kept(before: int, after: int) -> Run:

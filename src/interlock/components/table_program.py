@@ -12,6 +12,7 @@ from interlock.components.row_index import ColumnTest, Lookup, RowSet, asks_lite
 from interlock.components.rules_file import Column, Row, Table
 from interlock.components.syntax import Parser
 from interlock.components.tree import Binary, Node
+from interlock.errors import ComponentFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class TableProgram:
         self._slot = first_slot
         self._end = first_slot + len(table.outputs)
         self._fields = tuple(column.field for column in table.outputs)
+        self.name = table.name
         self.collects = bool(table.collects_to)
 
     def first(self, slots: Slots) -> int | None:
@@ -162,6 +164,13 @@ def _row(table: Table, row: Row, scope: Scope, tests: tuple[Run, ...]) -> ReadyR
         tests=tests,
         values=tuple(map(fixed, nodes)) if is_constant else (),
         runs=None if is_constant else tuple(compiled(node, scope) for node in nodes),
+    )
+
+
+def no_row(name: str) -> ComponentFailed:
+    """The error of a table of which no row fires."""
+    return ComponentFailed(
+        f"no row of the table {name!r} fires", todo="add a last row of empty cells that sends it to a person"
     )
 
 

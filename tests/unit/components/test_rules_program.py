@@ -58,6 +58,30 @@ def test_a_file_is_answered_by_our_own_program_without_asking_zen(monkeypatch: p
     assert ask(rules, total="12345678901234567.88").output == {"out": "below"}
 
 
+def test_that_no_row_fires_is_told_without_zen(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = load(simple(("> 100", "'large'")))
+    with pytest.raises(ComponentFailed) as by_the_engine:
+        by_zen(rules, total="5")
+    monkeypatch.setattr(Rules, "answer_by_zen", _not_to_be_asked)
+    with pytest.raises(ComponentFailed) as failed:
+        ask(rules, total="5")
+    assert str(failed.value) == str(by_the_engine.value)
+    assert "add a last row" in str(failed.value)
+
+
+def test_a_table_without_a_row_before_other_nodes_is_the_engines() -> None:
+    node = table_node([column("total")], [column("rate")], [{"total": "> 100", "rate": "2"}])
+    last = expression_node({"out": "rate * 2"})
+    rules = load(document([node, last], outputs={"out": {"type": "decimal"}}))
+    assert ask(rules, total="101").output == {"out": "4"}
+    told: list[str] = []
+    for run in (ask, by_zen):
+        with pytest.raises(ComponentFailed) as failed:
+            run(rules, total="5")
+        told.append(str(failed.value))
+    assert told[0] == told[1]
+
+
 def _not_to_be_asked(_rules: Rules, question: Question) -> Answer:
     raise AssertionError(f"zen was asked {question.input}")
 
