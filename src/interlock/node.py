@@ -45,6 +45,7 @@ from interlock.guards.gate import GuardGate
 from interlock.guards.stop_gate import StopGate
 from interlock.guards.stop_watch import StopWatch
 from interlock.guards.stops import installation_stop_gate, stop_state_gate
+from interlock.levels.watch import DataLevels
 from interlock.oversight.escalate import escalate
 from interlock.oversight.escalation import EscalationRule
 from interlock.oversight.store import exception_gate, review_gate
@@ -98,6 +99,7 @@ class Node:
         registry: The workflows that it carries.
         tools: What steps need.
         publications: What is published of what its workflows refer to.
+        levels: How fresh and complete the data are that its workflows rest on.
     """
 
     settings: Settings
@@ -109,6 +111,7 @@ class Node:
     registry: Registry
     tools: Tools
     publications: Publications
+    levels: DataLevels
 
     def worker(self, *, serves: UUID | None = None) -> Worker:
         """A worker of this process, to be entered; it takes every tenant's cases, or those of one."""
@@ -194,9 +197,11 @@ async def open_node(
         dispatcher = Dispatcher(database, writer, _boundaries(settings, database, circuits), alone)
         flags = _flags(settings)
         stack.push_async_callback(flags.close)
-        decider = Decider(database, writer, watch, features)
+        data = DataLevels(database, writer, notifier, known.measured, known.lines)
+        levels = await stack.enter_async_context(data)
+        decider = Decider(database, writer, watch, features, levels)
         tools = Tools(database, writer, decider, dispatcher, connectors, flags)
-        yield Node(settings, url, tenant, database, writer, notifier, known, tools, publications)
+        yield Node(settings, url, tenant, database, writer, notifier, known, tools, publications, levels)
 
 
 def _flags(settings: Settings) -> Flags:

@@ -32,7 +32,7 @@ from interlock.sim import SimulatedProvider
 
 SOURCE = Path(interlock.__file__).parent
 KIND = re.compile(
-    r"(case|decision|step|action|review|exception|event|guard|circuit|key|quarantine|escalation|feature|cost)\.[a-z_]+"
+    r"(case|decision|step|action|review|exception|event|guard|circuit|key|quarantine|escalation|feature|cost|data)\.[a-z_]+"
 )
 BUILT = {
     "f'action.{finished.state}'": ("action.done", "action.failed", "action.exception"),
@@ -49,6 +49,8 @@ ELSEWHERE = {
     "cost.exhausted": "as cost.reserved",
     "escalation.fired": "what a process measures by itself; cut in tests/fault/test_escalation_writes.py",
     "escalation.watched": "as escalation.fired",
+    "data.level_broken": "what a process measures by itself; cut in tests/fault/test_level_writes.py",
+    "data.level_restored": "as data.level_broken",
     "feature.loaded": "no case rests on it before the load has returned; cut in tests/pg/decisions/test_feature_loads.py",
     "escalation.cleared": "as escalation.fired",
 }

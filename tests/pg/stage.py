@@ -189,7 +189,8 @@ class Stage:
         """Submit a request for a refund."""
         flow = self.node.registry.named(name) if name else self.node.registry.all[0]
         value = {"customer": "Ana", "amount": amount, "days_since_purchase": 3, **more}
-        taken = await submit(self.node.writer, self.node.tenant, flow, key=key, data=json.dumps(value).encode())
+        data, node = json.dumps(value).encode(), self.node
+        taken = await submit(node.writer, node.tenant, flow, key=key, data=data, levels=node.levels)
         return taken.case_id
 
     async def record(self, case_id: UUID) -> CaseRecord:

@@ -19,7 +19,8 @@ async def take_in(call: Call, registered: Registered, *, key: str, data: bytes) 
         KeyReused: the key came before, with another input.
     """
     node = call.node
-    taken = await submit(node.writer, call.tenant, registered, key=key, data=data, caller=call.caller.name)
+    who = call.caller.name
+    taken = await submit(node.writer, call.tenant, registered, key=key, data=data, caller=who, levels=node.levels)
     state, held = CaseState.READY, ""
     if taken.violations or not taken.new:
         async with node.database.tenant(call.tenant) as connection:

@@ -35,7 +35,7 @@ from interlock.cases.limits_entry import (
     STOP_KEYS,
     read_case_budget,
 )
-from interlock.cases.point_entry import POINT_KEYS, QUEUE_KEYS, read_point
+from interlock.cases.point_entry import POINT_KEYS, QUEUE_KEYS, read_point, resting_on
 from interlock.cases.sections import Findings, Form, Place, Section
 from interlock.decisions.features.feature import Feature, FeatureRef
 from interlock.decisions.point import DecisionPoint, QueueTerms
@@ -166,10 +166,12 @@ def read_declaration(data: bytes, file: str) -> Declaration:
     time_zone = section.may("time_zone", TIME_ZONE, "")
     budget = section.may("budget", Form("budget", read_case_budget, NO_CASE_BUDGET), NO_CASE_BUDGET)
     features = read_features_section(section)
-    points = _points(section, QueueTerms(name=workflow), time_zone, features)
+    contract = section.need("contract", CONTRACT, "name the contract of a case's input, as in receipt@1")
+    read = _points(section, QueueTerms(name=workflow), time_zone, features)
+    points = {name: resting_on(point, contract) for name, point in read.items()}
     declaration = Declaration(
         workflow=workflow,
-        contract=section.need("contract", CONTRACT, "name the contract of a case's input, as in receipt@1"),
+        contract=contract,
         dossier=read_dossier(section),
         time_zone=time_zone or "UTC",
         budget=budget,

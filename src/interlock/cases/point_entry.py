@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import structs
+
 from interlock.cases.budget_entry import read_budget
 from interlock.cases.cascade_entry import currency_of, read_steps, read_sureness
 from interlock.cases.feature_entry import NO_FEATURES, features_of
 from interlock.cases.forms import COMPONENT, CONDITION, CONTRACT, COUNT, DURATION, EXPOSURE, FUNCTION, NAME, TEXT
 from interlock.cases.sections import Form, Place, Section, list_of
 from interlock.cases.then_entry import read_then
-from interlock.components.component import ComponentRef, Kind
+from interlock.components.component import OUTSIDE, ComponentRef, Kind
 from interlock.decisions.budget import Budget
 from interlock.decisions.condition import Condition
+from interlock.decisions.data_terms import DataTerms
 from interlock.decisions.features.feature import Feature, FeatureRef
 from interlock.decisions.point import VALID_FOR, DecisionPoint, QueueTerms
 from interlock.decisions.sureness import Sureness
@@ -32,6 +35,7 @@ POINT_KEYS = (
     "valid_for",
     "queue",
     "no_person",
+    "on_broken_data",
     "then",
 )
 QUEUE_KEYS = ("name", "capacity", "due")
@@ -83,8 +87,15 @@ def read_point(
         valid_for=section.may("valid_for", DURATION, VALID_FOR),
         budget=section.may("budget", budget, Budget()),
         no_person=no_person,
+        data=_data(section, no_person=bool(no_person)),
         then=read_then(section),
     )
+
+
+def resting_on(point: DecisionPoint, case: str) -> DecisionPoint:
+    """The point with the contract of the data that it rests on: its input's, else that of the case's input."""
+    data = structs.replace(point.data, contract=point.input or case, own=bool(point.input) and point.input != case)
+    return structs.replace(point, data=data)
 
 
 def _conditions(section: Section, key: str) -> tuple[Condition, ...]:
@@ -98,6 +109,19 @@ def _policy(section: Section) -> ComponentRef | None:
     if policy is not None and place is not None and policy.kind is not Kind.RULES:
         place.refuse(f"{policy} is no decision table", "policy", "name one, as in rules:credit-policy@1")
     return policy
+
+
+def _data(section: Section, *, no_person: bool) -> DataTerms:
+    """What becomes of the decision while its data are not as promised; which data they are is known later."""
+    place, text = section.at("on_broken_data"), section.may("on_broken_data", TEXT, "person")
+    if place is None or text == "refuse":
+        return DataTerms(refuse=text == "refuse")
+    component = place.take(COMPONENT)
+    if component.kind in OUTSIDE:
+        place.refuse(f"{component} asks outside", "on_broken_data", "name one that computes, a person, or refuse")
+    if component.kind is Kind.PERSON and no_person:
+        place.refuse("no person stands at the end of this point", "on_broken_data", "name a component, or refuse")
+    return DataTerms(component=component if component.kind is not Kind.PERSON else None)
 
 
 def _queue(place: Place, default: QueueTerms) -> QueueTerms:

@@ -17,7 +17,9 @@ from interlock.cases.prompt_check import check_prompts
 from interlock.cases.then_entry import check_then
 from interlock.cases.workflow import Workflow
 from interlock.components.component import ComponentRef, Kind
+from interlock.contracts import Contract, ContractRef
 from interlock.decisions.library import Library, SharedLibrary, contract_reference, rules_reference
+from interlock.decisions.point import DecisionPoint
 from interlock.decisions.policy import check_policy
 from interlock.errors import ConfigInvalid, DeclarationInvalid, InterlockError, NotFound, PublicationUnusable, Violation
 from interlock.publications.publication import Reference
@@ -46,6 +48,12 @@ class Registered:
         return replace(self, library=self.library.for_tenant(tenant))
 
     @property
+    def contracts(self) -> tuple[str, ...]:
+        """The contracts that the workflow's cases and decisions rest on."""
+        points = self.declaration.decisions.values()
+        return tuple(dict.fromkeys((self.declaration.contract, *(point.input for point in points if point.input))))
+
+    @property
     def references(self) -> tuple[Reference, ...]:
         """What the file names that can be published."""
         declaration = self.declaration
@@ -54,7 +62,7 @@ class Registered:
         for point in declaration.decisions.values():
             contracts += [point.input, point.output, *(feature.contract for feature in point.features)]
             components += [share.component for choice in point.steps for share in choice.shares]
-            components += [point.policy] if point.policy else []
+            components += [one for one in (point.policy, point.data.component) if one is not None]
         found = [contract_reference(one) for one in contracts if one]
         return (*found, *(one for one in map(rules_reference, components) if one))
 
@@ -115,6 +123,26 @@ class Registry:
         """Say whom the language models of these workflows ask; before ``joined``."""
         for entry in self._entries:
             entry.library.providers = providers
+
+    def measured(self, tenant: UUID) -> list[Contract]:
+        """The contracts that count in a tenant now and promise service levels; what cannot be loaded is left out."""
+        found: dict[str, Contract] = {}
+        for entry in self._entries:
+            library = entry.library.for_tenant(tenant)
+            for reference in entry.contracts:
+                try:
+                    contract = library.contract(reference)
+                except InterlockError:
+                    continue
+                if contract.levels:
+                    found[contract.line] = contract
+        return list(found.values())
+
+    @property
+    def lines(self) -> frozenset[str]:
+        """The lines, ``receipt@1``, of the contracts that decisions and cases rest on."""
+        named = (ContractRef.parse(one) for entry in self._entries for one in entry.contracts)
+        return frozenset(f"{one.name}@{one.major}" for one in named)
 
     def joined(self, publications: Publications, *, only_published: bool = False) -> Registry:
         """The same workflows, with what is published in each tenant.
@@ -198,6 +226,7 @@ def _missing(declaration: Declaration, library: Library, file: Path) -> list[Vio
             if share.component.kind is not Kind.PERSON:
                 attempt(f"decisions.{name}.components", library.component, share.component)
         attempt(f"decisions.{name}.then", functools.partial(check_then, actions=declaration.actions), point)
+        attempt(f"decisions.{name}.on_broken_data", functools.partial(_check_fallback, library), point)
         attempt(f"decisions.{name}.policy", functools.partial(check_policy, library), point)
         attempt(f"decisions.{name}.prompts", functools.partial(check_prompts, library=library), point)
         attempt(f"decisions.{name}.features", functools.partial(check_features, library=library), point)
@@ -206,6 +235,11 @@ def _missing(declaration: Declaration, library: Library, file: Path) -> list[Vio
     for name, event in declaration.events.items():
         attempt(f"events.{name}", library.contract, event.contract)
     return problems
+
+
+def _check_fallback(library: Library, point: DecisionPoint) -> None:
+    if point.data.component is not None:
+        library.component(point.data.component)
 
 
 def import_workflow(reference: str) -> Workflow:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from interlock.cases.journal import encode
@@ -20,13 +21,14 @@ from interlock.cases.store import (
     NewQuarantine,
     ReleasedCase,
 )
-from interlock.contracts import read_json
+from interlock.contracts import check, read_json
 from interlock.db.database import Database
 from interlock.db.gates import HoldsCase, IsInState, TakesKey, key_digest, short_digest
 from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import ContractViolated, KeyReused, MalformedJson, NotFound, Refused, StateConflict, Violation
 from interlock.ledger.ledger import first_entry, further_entry
+from interlock.levels.watch import DataLevels
 
 LONGEST_KEY = 200
 LARGEST_INPUT = 2_000_000
@@ -48,7 +50,14 @@ class Submitted:
 
 
 async def submit(
-    writer: Writer, tenant: UUID, registered: Registered, *, key: str, data: bytes, caller: str = ""
+    writer: Writer,
+    tenant: UUID,
+    registered: Registered,
+    *,
+    key: str,
+    data: bytes,
+    caller: str = "",
+    levels: DataLevels | None = None,
 ) -> Submitted:
     """Take a case in, durably.
 
@@ -59,6 +68,7 @@ async def submit(
         key: The idempotency key: the same key and input give the same case.
         data: The input as it came: the bytes of a JSON document.
         caller: Who submits it; limits per caller count by this name. Of those who submit the same key, the first.
+        levels: Counts what passes the contract; None: nothing is measured.
 
     Raises:
         Refused: no usable key, or more bytes than a case may have.
@@ -67,7 +77,7 @@ async def submit(
     _check_key(key)
     if len(data) > LARGEST_INPUT:
         raise Refused(f"the input has {len(data)} bytes", where="/input", todo=f"send at most {LARGEST_INPUT}")
-    violations, kept = _inspect(registered.for_tenant(tenant), data)
+    violations, kept = _inspect(registered.for_tenant(tenant), data, tenant, levels)
     workflow, contract = registered.workflow, registered.declaration.contract
 
     def build(stamp: Stamp) -> Sequence[Write]:
@@ -124,14 +134,26 @@ def _check_key(key: str) -> None:
         )
 
 
-def _inspect(registered: Registered, data: bytes) -> tuple[tuple[Violation, ...], bytes]:
+def _inspect(
+    registered: Registered, data: bytes, tenant: UUID, levels: DataLevels | None = None
+) -> tuple[tuple[Violation, ...], bytes]:
     """The violations, and the input as it is kept: canonical when it is JSON, else as it came."""
+    contract = registered.library.contract(registered.declaration.contract)
+    value: Any = None
     try:
         value = read_json(data)
     except MalformedJson as cause:
-        wrong = Violation(where=cause.where, what=cause.what, rule="json", todo=cause.todo)
-        return (wrong,), data
-    return registered.library.violations(registered.declaration.contract, value), encode(value)
+        violations: tuple[Violation, ...] = (
+            Violation(where=cause.where, what=cause.what, rule="json", todo=cause.todo),
+        )
+        kept = data
+    else:
+        violations, kept = check(contract, value), encode(value)
+    if levels is not None and violations:
+        levels.refused(tenant, contract)
+    elif levels is not None:
+        levels.note(tenant, contract, value)
+    return violations, kept
 
 
 async def release_quarantined(
@@ -156,7 +178,7 @@ async def release_quarantined(
     if held is None or held.case_id is None:
         raise NotFound(f"there is no quarantined case {quarantine_id}")
     case_id = held.case_id
-    violations, kept = _inspect(registered.for_tenant(tenant), data)
+    violations, kept = _inspect(registered.for_tenant(tenant), data, tenant)
     if violations:
         raise ContractViolated("the input still breaks its contract", violations, quarantine=str(quarantine_id))
 

@@ -157,7 +157,15 @@ async def _send_one(
     if isinstance(offer, BadLine):
         return None
     try:
-        return await submit(node.writer, node.tenant, registered, key=offer.key, data=offer.data, caller=caller)
+        return await submit(
+            node.writer,
+            node.tenant,
+            registered,
+            key=offer.key,
+            data=offer.data,
+            caller=caller,
+            levels=node.levels,
+        )
     except Refused as cause:
         return cause
 

@@ -17,9 +17,10 @@ from interlock.contracts import json_schema
 from interlock.db.text import storable
 from interlock.decisions.asked import Asked
 from interlock.decisions.budget import Deadlines
+from interlock.decisions.data_terms import CODE as DATA_BROKEN
 from interlock.decisions.decision import Became, ComponentAsked, Reason
 from interlock.decisions.library import Library
-from interlock.decisions.point import ComponentChoice, ExposureSource, choose, needed_confidence
+from interlock.decisions.point import ComponentChoice, ExposureSource, Share, choose, needed_confidence
 from interlock.decisions.purse import Purse, Reserved
 from interlock.decisions.reach import Reach, Spent
 from interlock.decisions.route import exposure_value
@@ -70,6 +71,7 @@ class Asking:
         cost: What was asked cost together, in USD; failures and what came too late, too.
         reserved: What of that is reserved in the books of the day, until the decision's commit settles it.
         stopped: Who stopped a component that was asked or next, if somebody did.
+        held: Why nothing is to be decided now, not even by a person; empty if it may be.
     """
 
     now: datetime
@@ -80,6 +82,7 @@ class Asking:
     cost: Decimal = Decimal(0)
     reserved: list[Reserved] = field(default_factory=list[Reserved])
     stopped: ScopeStopped | None = None
+    held: str = ""
 
 
 async def ask_components(
@@ -278,11 +281,22 @@ def _unsure(proposal: Proposal) -> Reason:
 
 def _steps(asked: Asked, asking: Asking) -> Sequence[ComponentChoice]:
     """Who may be asked. INVARIANT: no component is asked on less than it needs: without a feature a person decides."""
-    steps = asked.point.steps
+    steps = _fallback(asked, asking) if asked.broken_data else asked.point.steps
     if asked.features is None or not asked.features.shortfall:
         return steps
     asking.shortfall.extend(asked.features.shortfall)
     return [step for step in steps if step.is_person]
+
+
+def _fallback(asked: Asked, asking: Asking) -> Sequence[ComponentChoice]:
+    """Who may be asked while the data are not as promised: nobody, the declared component, and a person."""
+    terms = asked.point.data
+    asking.shortfall.append(Reason(code=DATA_BROKEN, what=f"the data are not as promised: {asked.broken_data}"))
+    if terms.refuse:
+        asking.held = f"the data of {asked.name} are not as promised: {asked.broken_data}"
+        return ()
+    declared = [ComponentChoice((Share(terms.component, Fraction(1)),))] if terms.component else []
+    return [*declared, *(step for step in asked.point.steps if step.is_person)]
 
 
 def _skip(asking: Asking, reference: ComponentRef, why: str) -> None:

@@ -21,7 +21,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
+from msgspec import structs
+
 from interlock.actions.refused import refused
+from interlock.contracts import Contract
 from interlock.db.database import Database
 from interlock.db.gates import short_digest
 from interlock.db.work import Refusal, Stamp, Unit, Write
@@ -47,9 +50,11 @@ from interlock.errors import (
     NotFound,
 )
 from interlock.guards.stop_watch import StopWatch
+from interlock.levels.watch import DataLevels
 from interlock.oversight.room import QueueRoom
 
 QUEUE_FULL_PAUSE = timedelta(seconds=30)
+DATA_BROKEN_PAUSE = timedelta(seconds=10)
 STOPPED_PAUSE = timedelta(seconds=30)  # a case is woken when the stop ends
 log = logging.getLogger("interlock.decisions")
 
@@ -62,13 +67,22 @@ class Decider:
         writer: For the commit.
         watch: Cuts off the asking of what is stopped.
         features: Reads the stored features.
+        levels: Counts what passes contracts, and knows which of their levels are broken; None: nothing is measured.
     """
 
-    def __init__(self, database: Database, writer: Writer, watch: StopWatch, features: FeatureReader) -> None:
+    def __init__(
+        self,
+        database: Database,
+        writer: Writer,
+        watch: StopWatch,
+        features: FeatureReader,
+        levels: DataLevels | None = None,
+    ) -> None:
         self.database = database
         self.writer = writer
         self.watch = watch
         self._features = features
+        self.levels = levels
         self._purse = Purse(writer)
         self._room = QueueRoom(database)
 
@@ -85,7 +99,7 @@ class Decider:
         if asked.point.costs and (stored := await self.stored(asked, data)):
             return stored
         try:
-            check_input(asked)
+            self.check(asked)
         except ContractViolated:
             if stored := await self.stored(asked, data):
                 return stored
@@ -102,6 +116,33 @@ class Decider:
             return await self.stored(asked, data) or deferred
         return await self.commit(draft)
 
+    def check(self, asked: Asked) -> None:
+        """Hold the input against its contract, and count it where it breaks it.
+
+        Raises:
+            ContractViolated: every violation is named.
+        """
+        try:
+            check_input(asked)
+        except ContractViolated:
+            if self.levels is not None:
+                self.levels.refused(asked.tenant, asked.library.contract(asked.point.input))
+            raise
+
+    def _with_data(self, asked: Asked, levels: DataLevels) -> Asked:
+        """Count a checked input, and mark the question while the data that it rests on are not as promised."""
+        terms = asked.point.data
+        counts = bool(asked.point.input) and (terms.own or asked.case_id is None)
+        if not counts and not levels.any_broken:
+            return asked
+        contract = _usable_contract(asked, terms.contract)
+        if contract is None:
+            return asked
+        if counts:
+            levels.note(asked.tenant, contract, asked.value)
+        broken = levels.broken(asked.tenant, contract)
+        return structs.replace(asked, broken_data=broken) if broken else asked
+
     async def draft(self, asked: Asked, data: bytes, *, given: Answered | None = None) -> Draft:
         """From a checked input to a route, with nothing written.
 
@@ -113,6 +154,8 @@ class Decider:
         Raises:
             FeatureUnusable: a feature that this must not be decided without cannot be used.
         """
+        if self.levels is not None:
+            asked = self._with_data(asked, self.levels)
         now = self.database.clock.now()
         started = time.perf_counter() - (given.took_s if given else 0)
         due = asked.point.budget.parts.deadlines(time.monotonic(), asked.until)
@@ -201,7 +244,12 @@ class Decider:
 
 
 def held_by_stop(draft: Draft) -> Deferred | None:
-    """What to answer where a component is stopped and the point declares no person who could decide meanwhile."""
+    """What to answer where a component is stopped and nobody could decide meanwhile, or where no one may on such data.
+
+    The latter is a stop, too: of the point, by its own file.
+    """
+    if draft.asking.held:
+        return Deferred(draft.asking.held, DATA_BROKEN_PAUSE)
     stopped = draft.asking.stopped
     if stopped is None or draft.asking.person:
         return None
@@ -211,6 +259,13 @@ def held_by_stop(draft: Draft) -> Deferred | None:
 def queue_full(queue: QueueTerms, waiting: int) -> Deferred:
     """What to answer where nobody could look at one more."""
     return Deferred(f"{waiting} reviews wait in the queue {queue.name}, which holds {queue.capacity}", QUEUE_FULL_PAUSE)
+
+
+def _usable_contract(asked: Asked, reference: str) -> Contract | None:
+    try:
+        return asked.library.contract(reference) if reference else None
+    except InterlockError:  # it cannot be loaded here: what needs it is refused where it is checked
+        return None
 
 
 def check_input(asked: Asked) -> None:

@@ -20,7 +20,7 @@ from interlock.db.gates import FIND_KEYS, HeldKey, TakesKey, TakesKeys, short_di
 from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
 from interlock.decisions.ask import Answered
 from interlock.decisions.asked import Asked, Deferred
-from interlock.decisions.decide import Decider, check_input, held_by_stop, queue_full, same_input
+from interlock.decisions.decide import Decider, held_by_stop, queue_full, same_input
 from interlock.decisions.decision import Decision, Route
 from interlock.decisions.draft import Draft, decision_key
 from interlock.decisions.point import choose
@@ -123,7 +123,7 @@ class ManyDecider:
                 await asyncio.sleep(0)
             try:
                 if not sure.get(id(slot)):
-                    check_input(slot.asked)
+                    self._decider.check(slot.asked)
             except InterlockError as cause:
                 slot.outcome = Outcome(cause)
         waiting = [slot for slot in waiting if slot.outcome is None]

@@ -18,6 +18,7 @@ from interlock.db.gates import TakesKey, key_digest
 from interlock.db.queries import encode_rows
 from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
+from interlock.errors import InterlockError
 from interlock.ledger.ledger import first_entry
 from interlock.levels.store import (
     DATA_LINES,
@@ -117,7 +118,13 @@ async def judge_levels(database: Database, writer: Writer, lines: Sequence[str],
             measured = await measure_levels(connection, by_line.values())
             turns += [turn for one in measured if (turn := _turn_of(tenant, one))]
             turns += await _turns_of_gone(connection, tenant, by_line, measured)
-    return sum([await _take(writer, turn) for turn in turns])
+    taken = 0
+    for turn in turns:
+        try:
+            taken += await _take(writer, turn)
+        except InterlockError as cause:  # the other levels' turns do not wait for this one's
+            log.warning("%s: %s, and it could not be recorded yet: %s", turn.line, turn.what, cause)
+    return taken
 
 
 def _asked(contract: Contract, level: Level) -> AskedLevel:

@@ -91,6 +91,11 @@ class DataLevels:
         if plan.measured:
             self._tally(plan, tenant).refused += count
 
+    @property
+    def any_broken(self) -> bool:
+        """Whether anything at all is broken, in any tenant."""
+        return bool(self._broken)
+
     def broken(self, tenant: UUID, contract: Contract) -> str | None:
         """Which levels of the data that pass a contract are broken, in words; None if none is."""
         return self._broken.get((tenant, contract.line)) if self._broken else None

@@ -85,7 +85,13 @@ async def take_event(
     """
     if target.named is None:
         return await submit(
-            tools.writer, tenant, target.registered, key=event.key, data=encode(event.data), caller=caller
+            tools.writer,
+            tenant,
+            target.registered,
+            key=event.key,
+            data=encode(event.data),
+            caller=caller,
+            levels=tools.decider.levels,
         )
     stated = event.extensions.get(EXPOSURE)
     exposure = read_exposure(str(stated), where=f"/{EXPOSURE}") if stated is not None else None

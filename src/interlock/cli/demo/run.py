@@ -103,7 +103,13 @@ async def _hand_in(node: Node, registered: Registered, handed: Sequence[Handed])
     async def one(receipt: Handed) -> tuple[str, Handed]:
         async with turn:
             submitted = await submit(
-                node.writer, node.tenant, registered, key=receipt.key, data=receipt.body, caller="demo"
+                node.writer,
+                node.tenant,
+                registered,
+                key=receipt.key,
+                data=receipt.body,
+                caller="demo",
+                levels=node.levels,
             )
         return str(submitted.case_id), receipt
 
