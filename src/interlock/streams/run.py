@@ -28,6 +28,7 @@ LONGEST_PAUSE_S = 10.0
 DRAIN_S = 5.0
 """How long what is under way has to end once the stream is to end."""
 TELL_S = 1.0
+CONNECT_S = 5.0
 _ASK_S = 2.0
 _CLOSE_S = 5.0
 _KEPT_WITHIN = 3
@@ -102,11 +103,12 @@ class StreamRun:
     async def _connect(self, source: Source) -> bool:
         """Connect; False if the broker cannot be reached at the moment."""
         try:
-            await source.start()
+            await asyncio.wait_for(source.start(), CONNECT_S)
         except ConfigInvalid:
             raise
         except Exception as cause:  # noqa: BLE001 - whatever its client raises, the broker is asked again
-            self._trouble = f"the broker cannot be reached: {cause or type(cause).__name__}"
+            told = f"no answer in {CONNECT_S:g} s" if isinstance(cause, TimeoutError) else _told(cause)
+            self._trouble = f"the broker cannot be reached: {told}"
             log.warning("stream %s: %s", self._terms.name, self._trouble)
             return False
         self._trouble = ""
@@ -123,7 +125,7 @@ class StreamRun:
                 log.warning("stream %s: %s", self._terms.name, cause.what)
                 return
             except Exception as cause:  # noqa: BLE001 - its client connects again by itself
-                self._trouble = f"the broker does not answer: {cause or type(cause).__name__}"
+                self._trouble = f"the broker does not answer: {_told(cause)}"
             if await self._within(ended, TELL_S):
                 return
 
@@ -181,3 +183,7 @@ class StreamRun:
         if self._source is None:
             raise ConnectionError("the broker is not connected")
         await self._source.send_dead_letter(delivery, held, why)
+
+
+def _told(cause: Exception) -> str:
+    return str(cause) or type(cause).__name__
