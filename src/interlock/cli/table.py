@@ -50,6 +50,7 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
             "limits", "Show what each limit holds now: used, reserved, left, and when there is room again."
         ),
         "costs": Entry("costs", "Show what decisions cost: money, tokens, processor time and the time of people."),
+        "cascade": Entry("cascade", "Cascades of components: tune their thresholds on recorded evaluations."),
         "stop": Entry("stops", "Stop a scope: nothing in it is dispatched any more."),
         "stops": Entry("stops", "List the stops in force, or show one with the calls that are still under way."),
         "resume": Entry("stops", "Lift a stop, or every stop of a scope; what it held goes on within a second."),
