@@ -39,8 +39,8 @@ class Scope(StrEnum):
     """What a key may do.
 
     ``submit`` cases; ask to ``decide``; ``read`` everything; ``review``: claim and resolve reviews, exceptions and
-    quarantine; ``stop`` and resume; ``publish`` rules and contracts; ``admin``: all of these. ``operate``: stop and
-    resume in every tenant of the installation, which no tenant's administrator may.
+    quarantine; ``stop`` and resume; ``publish`` rules and contracts; ``load`` values of features; ``admin``: all of
+    these. ``operate``: stop and resume in every tenant of the installation, which no tenant's administrator may.
     """
 
     SUBMIT = "submit"
@@ -49,6 +49,7 @@ class Scope(StrEnum):
     REVIEW = "review"
     STOP = "stop"
     PUBLISH = "publish"
+    LOAD = "load"
     ADMIN = "admin"
     OPERATE = "operate"
 

@@ -60,6 +60,7 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         "authorize": Entry("dead_man", "Authorize a scope that has a dead-man term for another term, from now."),
         "connectors": Entry("connectors", "List the connectors: circuit, failures, what is under way and what waits."),
         "circuit": Entry("connectors", "The circuit breaker of a connector: open and close it by hand."),
+        "features": Entry("features", "Features: load their values, and see one as it was known at a moment."),
         "keys": Entry("keys", "API keys: add, list and revoke them."),
         "tenants": Entry("tenants", "Tenants: add and list them."),
         "workflow": Entry("check", "Workflow files: check one before it is used."),
