@@ -1,4 +1,4 @@
-"""Files that are checked before they are used: workflows, contracts, rules."""
+"""Files that are checked before they are used: workflows, contracts."""
 
 from __future__ import annotations
 
@@ -10,23 +10,18 @@ import typer
 from interlock.cases.declaration import load_declaration
 from interlock.cli.options import Json, commands
 from interlock.cli.screen import Screen
-from interlock.components.rules import load_rules
 from interlock.contracts import load_contract
-from interlock.errors import NotFound
 
 app = commands()
 workflows = commands("workflow", "Workflow files: check one before it is used.")
 contracts = commands("contract", "Contract files: check one before it is used.")
-rules = commands("rules", "Rules files: check one before it is used.")
 app.add_typer(workflows)
 app.add_typer(contracts)
-app.add_typer(rules)
 File = Annotated[Path, typer.Argument(help="The file.")]
 
 
 @workflows.callback()
 @contracts.callback()
-@rules.callback()
 def check_one() -> None:
     """Check one file before it is used."""
 
@@ -90,35 +85,3 @@ def check_contract(file: File, *, as_json: Json = False) -> None:
     if contract.not_enforced:
         screen.line("Not enforced:")
         screen.lines(f"- {demand}" for demand in contract.not_enforced)
-
-
-@rules.command(name="check")
-def check_rules(file: File, *, as_json: Json = False) -> None:
-    """Read a rules file and name every cell that would fail or never fire."""
-    screen = Screen(as_json=as_json)
-    try:
-        data = file.read_bytes()
-    except OSError as cause:
-        raise NotFound(
-            f"the file cannot be read: {cause.strerror or cause}", where=str(file), todo="check its name and its rights"
-        ) from cause
-    loaded = load_rules(data, str(file))
-    header = loaded.header
-    if as_json:
-        screen.document(
-            {
-                "rules": str(loaded.ref),
-                "inputs": list(header.inputs),
-                "outputs": list(header.outputs),
-                "digest": loaded.digest.hex(),
-                "engine": loaded.engine,
-            }
-        )
-    screen.facts(
-        [
-            ("rules", loaded.ref),
-            ("inputs", ", ".join(header.inputs)),
-            ("outputs", ", ".join(header.outputs)),
-            *([("engine", "zen, more slowly; the log says why")] if loaded.engine == "zen" else []),
-        ]
-    )

@@ -54,20 +54,23 @@ def begin_logging(settings: Settings, *, quiet: bool = False) -> None:
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
 
 
-def with_node(context: typer.Context, work: Callable[[Node], Awaitable[T]], *, workflows: bool = False) -> T:
+def with_node(
+    context: typer.Context, work: Callable[[Node], Awaitable[T]], *, workflows: bool = False, publishes: bool = False
+) -> T:
     """Open a node, work with it, and take it apart.
 
     Args:
         context: The command's.
         work: What to do.
         workflows: Whether the workflows of the settings are needed; reading them takes time.
+        publishes: Whether it is to publish what they refer to, so that not all of it can be there yet.
     """
     # without connectors: nothing acts here, and a connector that is set up wrong must not keep anybody from stopping it
     settings = replace(load_settings(context), connectors={})
     begin_logging(settings, quiet=True)
 
     async def run() -> T:
-        async with open_node(settings, registry=None if workflows else Registry(())) as node:
+        async with open_node(settings, registry=None if workflows else Registry(()), publishes=publishes) as node:
             return await work(node)
 
     return run_loop(run)

@@ -65,7 +65,13 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         "tenants": Entry("tenants", "Tenants: add and list them."),
         "workflow": Entry("check", "Workflow files: check one before it is used."),
         "contract": Entry("check", "Contract files: check one before it is used."),
-        "rules": Entry("check", "Rules files: check one before it is used."),
+        "rules": Entry("rules", "Rules: check and test files, publish versions, compare and revert them."),
+        "contracts": Entry(
+            "contracts", "Published contracts: check what a version breaks, publish, list and show them."
+        ),
+        "publish": Entry(
+            "publish", "Publish rules and contracts, contracts first; what is published already is passed over."
+        ),
         "evaluate": Entry("evaluate", "Measure a pack against labelled data."),
     }
 )

@@ -76,7 +76,7 @@ def publishable(old: Contract, new: Contract) -> tuple[Break, ...]:
     if breaks and new.version.major == old.version.major:
         raise ContractInvalid(
             f"{new.reference} breaks what {old.reference} promised",
-            tuple(Violation(where=one.where, what=f"{one.what}", rule=f"breaks-{one.breaks}") for one in breaks),
+            tuple(Violation(where=one.where, what=f"{one.what} (breaks {one.breaks})", rule=f"breaks-{one.breaks}") for one in breaks),
             where=new.source,
             todo=f"make it {new.name}@{old.version.major + 1}.0.0, or undo these changes",
         )

@@ -82,3 +82,11 @@ left join lateral (
 ) e on true
 where v.id >= %(since)s and v.id < %(until)s and v.state = 'resolved'
 group by 1
+
+-- name: recorded_decisions
+-- A page of one point's decisions, the newest first by id, which goes with time.
+select id, input, output, component, component_digest, confidence, attempts, findings, evidence, exposure_minor, currency,
+  route::text as route, decided_at
+from decision
+where workflow = %(workflow)s and point = %(point)s and id >= %(since)s and id < %(before)s
+order by id desc limit %(most)s

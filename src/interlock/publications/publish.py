@@ -247,16 +247,28 @@ def _check_order(known: _Line, draft: Draft) -> None:
         )
 
 
+async def contract_breaks(database: Database, tenant: UUID, new: Contract) -> tuple[Standing | None, tuple[Break, ...]]:
+    """What a contract breaks of the version in force: of its line, or else of the newest line before it."""
+    line = str(new.version.major)
+    before = _before(await _line(database, tenant, Kind.CONTRACT, new.name, line), line)
+    if before is None:
+        return None, ()
+    return before, compatible(_parse(before, await content_of(database, tenant, before.id)), new)
+
+
 async def _breaks(database: Database, tenant: UUID, known: _Line, draft: Draft, new: Contract) -> tuple[Break, ...]:
     """What a contract breaks: within its line it is refused, against the newest line before it is told."""
-    in_force = next((one for one in known.of(draft.line) if one.in_force), None)
-    if in_force is not None:
-        return publishable(_parse(in_force, await content_of(database, tenant, in_force.id)), new)
-    earlier = [one for one in known.versions if one.in_force and int(one.line) < int(draft.line)]
-    if not earlier:
+    before = _before(known, draft.line)
+    if before is None:
         return ()
-    newest = max(earlier, key=lambda one: int(one.line))
-    return compatible(_parse(newest, await content_of(database, tenant, newest.id)), new)
+    old = _parse(before, await content_of(database, tenant, before.id))
+    return publishable(old, new) if before.line == draft.line else compatible(old, new)
+
+
+def _before(known: _Line, line: str) -> Standing | None:
+    """The version in force of a line, or else of the newest line before it."""
+    standing = [one for one in known.versions if one.in_force and int(one.line) <= int(line)]
+    return max(standing, key=lambda one: int(one.line), default=None)
 
 
 def _parse(standing: Standing, content: bytes) -> Contract:

@@ -1,0 +1,84 @@
+"""Published contracts: checked against what is in force, published, listed, shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interlock.cli.options import As, Json, Why, commands, who_acts
+from interlock.cli.publications import Files, Name, Version, list_versions, publish_files, read_file, show_version
+from interlock.cli.screen import Screen
+from interlock.cli.session import with_node
+from interlock.contracts import Break
+from interlock.errors import Refused
+from interlock.node import Node
+from interlock.publications.publication import Kind, Standing
+from interlock.publications.publish import contract_breaks
+from interlock.publications.reading import CONTRACT_SUFFIX, draft_contract
+
+app = commands()
+contracts = commands("contracts", "Published contracts: check what a version breaks, publish, list and show them.")
+app.add_typer(contracts)
+FAILED = 1
+
+
+@contracts.callback()
+def group() -> None:
+    """Published contracts: check what a version breaks, publish, list and show them."""
+
+
+@contracts.command()
+def check(
+    context: typer.Context, file: Annotated[Path, typer.Argument(help="The file.")], *, as_json: Json = False
+) -> None:
+    """Name what a contract's version breaks of what is in force, for producers and for consumers.
+
+    Exits with 1 if it breaks anything within its line, so that it could not be published.
+    """
+    screen = Screen(as_json=as_json)
+    draft, contract = draft_contract(read_file(file), str(file))
+
+    async def look(node: Node) -> tuple[Standing | None, tuple[Break, ...]]:
+        return await contract_breaks(node.database, node.tenant, contract)
+
+    before, breaks = with_node(context, look)
+    refused = bool(breaks) and before is not None and before.line == draft.line
+    if as_json:
+        told = [{"where": one.where, "what": one.what, "breaks": one.breaks} for one in breaks]
+        against = before.reference if before else None
+        screen.document({"contract": draft.reference, "against": against, "breaks": told, "publishable": not refused})
+    if before is None:
+        screen.line(f"{draft.reference}: no version of it is published, so it breaks nothing.")
+    else:
+        verdict = "it may not be published for this line" if refused else "it may be published"
+        screen.line(f"{draft.reference} against {before.reference}, which is in force: {verdict}.")
+        screen.table(
+            ("where", "breaks", "what"),
+            ((one.where or "/", one.breaks, one.what) for one in breaks),
+            none="It breaks nothing.",
+        )
+    if refused:
+        raise typer.Exit(FAILED)
+
+
+@contracts.command()
+def publish(context: typer.Context, files: Files, *, why: Why, who: As = "", as_json: Json = False) -> None:
+    """Publish versions of contracts; each holds in every process within a second, without a restart."""
+    for file in files:
+        if not file.name.endswith(CONTRACT_SUFFIX):
+            raise Refused("it is named like no contract", where=str(file), todo=f"name it NAME@LINE{CONTRACT_SUFFIX}")
+    publish_files(context, files, who=who_acts(who), why=why, screen=Screen(as_json=as_json))
+
+
+@contracts.command(name="list")
+def list_contracts(context: typer.Context, name: Name = None, *, as_json: Json = False) -> None:
+    """List every published version, which one counts for its line, since when and by whom."""
+    list_versions(context, Kind.CONTRACT, name, Screen(as_json=as_json))
+
+
+@contracts.command()
+def show(context: typer.Context, version: Version, *, as_json: Json = False) -> None:
+    """Show a published version with its file."""
+    show_version(context, Kind.CONTRACT, version, Screen(as_json=as_json))
