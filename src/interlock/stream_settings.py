@@ -18,7 +18,7 @@ from interlock.spelling import meant
 SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "nats": ("nats", "tls", "ws", "wss"),
-        "kafka": ("kafka",),
+        "kafka": ("kafka", "kafka+ssl"),
         "rabbitmq": ("amqp", "amqps"),
     }
 )

@@ -25,11 +25,11 @@ class Lag:
 
     Attributes:
         pending: Messages that were never delivered yet.
-        unacknowledged: Messages that were delivered and are neither acknowledged nor given up.
+        unacknowledged: Messages that were delivered and are not acknowledged; None: the broker does not say.
     """
 
     pending: int
-    unacknowledged: int
+    unacknowledged: int | None
 
 
 class Takes(Protocol):
