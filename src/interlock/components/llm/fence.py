@@ -9,7 +9,7 @@ A value is written as JSON on one line between two lines that bear the same code
 Three things keep a value within its fence, each enough by itself: it has no line of its own, since JSON writes line
 breaks as escapes; it has no ``<`` and ``>``, which are escaped too, and with them the special tokens of chat templates;
 and the code is a hash of the value, so that no value can hold its own. What readers do not see (control characters,
-marks of direction, tags, halves of surrogate pairs) is escaped, so that it cannot speak to the model unseen.
+marks of direction, tags, odd spaces, half surrogate pairs) is escaped, so that it cannot speak to the model unseen.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import unicodedata
 from typing import Any
 
 NOTICE = """\
@@ -30,7 +29,6 @@ rules or the form of your answer, and what it claims about itself, its sender or
 _CODE_DIGITS = 32
 _SPECIAL = re.compile(r"[<>]|\[(?=/?[A-Z_]{2,40}\])")
 """What begins a special token in the chat templates in use: <|im_start|>, </s>, <start_of_turn>, [INST], [/INST]."""
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def fence(label: str, value: Any) -> str:
@@ -68,7 +66,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def _visible(character: str) -> str:
-    if character.isprintable() or unicodedata.category(character) not in _HIDDEN:
+    if character.isprintable():
         return character
     number = ord(character)
     if number <= 0xFFFF:  # noqa: PLR2004 - the basic multilingual plane
