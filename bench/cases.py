@@ -10,39 +10,25 @@ takes three turns of twenty seconds each. The last line is JSON for machines.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
-import threading
-import venv
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
-import psutil
-import psycopg
-from psycopg import sql
+from ground.world import PATIENCE_S, SIDES, World, line_of, make_environment, processes_cpu
 
-from interlock.db._account import server_account
-from interlock.db._cluster import Layout, marker
-from interlock.db._supervisor import server_processes
 from interlock.db.embedded import EmbeddedPostgres
 from interlock.db.migrate import migrate
 
-SIDES = Path(__file__).parent / "peers"
-LOCK = SIDES / "requirements.lock"
-ENVIRONMENT = Path(__file__).parents[1] / ".bench" / "peers"
 CALLERS = 32
 TURNS, WARM_UP_S, SECONDS = (3, 4.0, 20.0) if os.environ.get("LONG") else (1, 2.0, 8.0)
-PATIENCE_S = 60.0
 GOALS = {"cases a second": 500.0, "times DBOS": 5.0, "times LangGraph": 10.0}
 
 
@@ -63,90 +49,27 @@ class Measured(NamedTuple):
     database_cpu_ms: float
 
 
-class World:
-    """What all contenders share: the database server and the HTTP server.
-
-    Args:
-        folder: Of the database.
-        server: The database.
-        outside: Where the HTTP server is.
-    """
-
-    def __init__(self, folder: Path, server: EmbeddedPostgres, outside: str) -> None:
-        self._pgdata = Layout(folder).pgdata
-        self._server = server
-        self.outside = outside
-
-    def database(self, name: str) -> str:
-        """A fresh database; its URL, in the form that libpq and SQLAlchemy both read."""
-        with psycopg.connect(self._server.url, autocommit=True) as connection:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        return urlsplit(self._server.url)._replace(path=f"/{name}").geturl()
-
-    def database_cpu(self) -> float:
-        """Processor seconds of PostgreSQL so far."""
-        found = server_processes(marker(self._pgdata), server_account(self._pgdata).uid)
-        return sum(_cpu(process, ended_children="-D" in process.cmdline()) for process in found)
-
-
-def _cpu(process: psutil.Process, *, ended_children: bool = True) -> float:
-    """Processor seconds of a process so far, and of those of its children that have ended."""
-    times = process.cpu_times()
-    ended = times.children_user + times.children_system if ended_children else 0.0
-    return times.user + times.system + ended
-
-
-def make_environment() -> Path:
-    """The Python that has the peers' libraries, made anew when their lock has changed."""
-    python, stamp = ENVIRONMENT / "bin" / "python", ENVIRONMENT / "lock"
-    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()
-    if python.exists() and stamp.exists() and stamp.read_text() == digest:
-        return python
-    print(f"making the peers' environment in {ENVIRONMENT} ...")
-    shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-    venv.create(ENVIRONMENT, with_pip=True)
-    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-    done = subprocess.run([*install, "--requirement", str(LOCK)], stderr=subprocess.PIPE, check=False, timeout=600)
-    if done.returncode:
-        raise SystemExit(f"the peers could not be installed from {LOCK}:\n{done.stderr.decode()}")
-    stamp.write_text(digest)
-    return python
-
-
 @contextmanager
 def outside() -> Generator[str]:
     """The HTTP server in a process of its own; where it is."""
     command = [sys.executable, str(SIDES / "http_server.py")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield f"http://127.0.0.1:{int(_line(process))}"
+        yield f"http://127.0.0.1:{int(line_of(process))}"
         process.terminate()
 
 
-def _line(process: subprocess.Popen[str]) -> str:
-    """The next line that a process says, waited for no longer than a minute."""
-    watchdog = threading.Timer(PATIENCE_S, process.kill)
-    watchdog.start()
-    try:
-        line = process.stdout.readline() if process.stdout else ""
-    finally:
-        watchdog.cancel()
-    if not line:
-        raise SystemExit(f"{process.args} ended without a word: see above")
-    return line
-
-
-def measure(world: World, contender: Contender, turn: int) -> Measured:
+def measure(world: World, outside: str, contender: Contender, turn: int) -> Measured:
     """Put one contender under the load, in a fresh database."""
     url = world.database(f"{contender.name}_{turn}")
     if contender.name == "interlock":
         asyncio.run(migrate(url))
-    command = [str(contender.python), str(SIDES / f"{contender.name}_side.py"), "--url", url, "--server", world.outside]
+    command = [str(contender.python), str(SIDES / f"{contender.name}_side.py"), "--url", url, "--server", outside]
     command += ["--callers", str(CALLERS), "--warm-up", str(WARM_UP_S), "--seconds", str(SECONDS)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        _line(process)
-        before = _processes_cpu(process.pid), world.database_cpu()
-        counted: dict[str, Any] = json.loads(_line(process))
-        after = _processes_cpu(process.pid), world.database_cpu()
+        line_of(process)
+        before = processes_cpu(process.pid), world.database_cpu()
+        counted: dict[str, Any] = json.loads(line_of(process))
+        after = processes_cpu(process.pid), world.database_cpu()
         process.communicate(timeout=PATIENCE_S)
     took: list[float] = counted["took"]
     cuts = quantiles(took, n=100)
@@ -159,18 +82,13 @@ def measure(world: World, contender: Contender, turn: int) -> Measured:
     )
 
 
-def _processes_cpu(pid: int) -> float:
-    process = psutil.Process(pid)
-    return sum(_cpu(one) for one in [process, *process.children(recursive=True)])
-
-
-def run(world: World, contenders: list[Contender]) -> dict[str, Measured]:
+def run(world: World, outside: str, contenders: list[Contender]) -> dict[str, Measured]:
     """Every contender's figures, each the median of turns that alternate, so that a slow moment hits all alike."""
     turns: dict[str, list[Measured]] = {contender.name: [] for contender in contenders}
     print(f"{'':>10} {'cases/s':>9} {'p50 ms':>9} {'p99 ms':>9} {'cpu ms/case: process':>21} {'database':>9}")
     for turn in range(TURNS):
         for contender in contenders:
-            found = measure(world, contender, turn)
+            found = measure(world, outside, contender, turn)
             turns[contender.name].append(found)
             print(
                 f"{contender.name:>10} {found.cases_per_s:>9.1f} {found.p50_ms:>9.1f} {found.p99_ms:>9.1f} "
@@ -209,7 +127,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="interlock-bench-") as folder, outside() as url:
         data = Path(folder) / "server"
         with EmbeddedPostgres(data, linger=0) as server:
-            found = run(World(data, server, url), contenders)
+            found = run(World(data, server), url, contenders)
             server.stop(wait=20)
     report(found)
 

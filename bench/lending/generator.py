@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 import uvloop
 from make import application
 
+UNAVAILABLE = 503
+TURNED_AWAY_S = 0.05
 VARIETY = 997
 """So many different applications take turns; each request has a key of its own."""
 
@@ -80,7 +82,7 @@ class Connection(asyncio.Protocol):
             status = int(self._read[9:12])
             del self._read[:end]
             self._load.answered(status, self._due)
-            self._load.is_free(self)
+            self._load.done(self, status)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Count what can be answered no more."""
@@ -115,6 +117,13 @@ class Load:
         if self._counts_from <= due < self._ends:
             self.took.append((status, time.perf_counter() - due))
 
+    def done(self, connection: Connection, status: int) -> None:
+        """Go on; without a rate, who was turned away waits a moment, as the answer asks."""
+        if status == UNAVAILABLE and not self._rate:
+            asyncio.get_running_loop().call_later(TURNED_AWAY_S, self.is_free, connection)
+        else:
+            self.is_free(connection)
+
     def lost(self) -> None:
         """A connection ended."""
         self.connections_lost += 1
@@ -133,18 +142,31 @@ class Load:
             await asyncio.sleep(max(0.0005, due - now))
         await asyncio.sleep(max(0.0, self._ends - time.perf_counter()))
         give_up = time.perf_counter() + 10
-        while self._waiting and time.perf_counter() < give_up:
+        while self._waiting and time.perf_counter() < give_up:  # noqa: ASYNC110 - it happens in callbacks
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.5)
 
 
-async def main(terms: argparse.Namespace) -> None:
+class Terms(argparse.Namespace):
+    """What the process is told; see the options."""
+
+    server: str
+    key: str
+    run: str
+    path: str
+    connections: int
+    rate: float
+    seconds: float
+    warm_up: float
+
+
+async def main(terms: Terms) -> None:
     """Load the server and print what was measured as one line of JSON."""
     where = urlsplit(terms.server)
     load = Load(Bodies(terms.run, terms.path, where.netloc, terms.key), terms.rate, terms.seconds, terms.warm_up)
     loop = asyncio.get_running_loop()
     connections = [
-        await loop.create_connection(lambda: Connection(load), where.hostname, where.port)
+        await loop.create_connection(lambda: Connection(load), where.hostname or "", where.port or 80)
         for _ in range(terms.connections)
     ]
     await load.run()
@@ -152,7 +174,7 @@ async def main(terms: argparse.Namespace) -> None:
     for transport, _ in connections:
         transport.close()
     times = sorted(took for status, took in load.took if status < 300)
-    refused = sorted(took for status, took in load.took if status == 503)
+    refused = sorted(took for status, took in load.took if status == UNAVAILABLE)
     print(
         json.dumps(
             {
@@ -181,4 +203,4 @@ if __name__ == "__main__":
     read.add_argument("--rate", type=float, default=0.0, help="requests a second; 0: as fast as answers come")
     read.add_argument("--seconds", type=float, default=8.0)
     read.add_argument("--warm-up", type=float, default=2.0)
-    uvloop.run(main(read.parse_args()))
+    uvloop.run(main(read.parse_args(namespace=Terms())))

@@ -82,18 +82,28 @@ def make(folder: Path) -> None:
 def policy() -> dict[str, Any]:
     """The decision table: 50 rows and six columns; the first that fits says the route."""
     columns = ("late_90d", "employment", "repays", "amount", "term_months", "homeowner")
-    rows: list[tuple[str, ...]] = [("> 1", "", "", "", "", "", "reject", "arrears"), ("", "", "< 0.05", "", "", "", "reject", "score")]
+    rows: list[tuple[str, ...]] = [
+        ("> 1", "", "", "", "", "", "reject", "arrears"),
+        ("", "", "< 0.05", "", "", "", "reject", "score"),
+    ]
     for kind, least in zip(EMPLOYMENT, ("0.10", "0.15", "0.20", "0.25"), strict=True):
         for place, most in enumerate((10_000, 25_000, 50_000, 75_000)):
             bar = float(least) + place / 20
             rows.append(("0", f"'{kind}'", f">= {bar:.2f}", f"< {most}", "<= 72", "", "automatic", "within_policy"))
-            rows.append(("0", f"'{kind}'", f">= {bar + 0.05:.2f}", f"< {most}", "> 72", "true", "automatic", "within_policy"))
-            rows.append(("0", f"'{kind}'", f">= {bar + 0.10:.2f}", f"< {most}", "> 72", "false", "automatic", "within_policy"))
+            rows.append(
+                ("0", f"'{kind}'", f">= {bar + 0.05:.2f}", f"< {most}", "> 72", "true", "automatic", "within_policy")
+            )
+            rows.append(
+                ("0", f"'{kind}'", f">= {bar + 0.10:.2f}", f"< {most}", "> 72", "false", "automatic", "within_policy")
+            )
     rows = rows[:49]
     rows.append(("", "", "", "", "", "", "review", "needs_person"))
     keys = [f"i{place}" for place in range(len(columns))]
     rules = [
-        {"_id": f"r{number}", **dict(zip([*keys, "route", "reason"], [*row[:6], f"'{row[6]}'", f"'{row[7]}'"], strict=True))}
+        {
+            "_id": f"r{number}",
+            **dict(zip([*keys, "route", "reason"], [*row[:6], f"'{row[6]}'", f"'{row[7]}'"], strict=True)),
+        }
         for number, row in enumerate(rows, 1)
     ]
     types = {
@@ -104,10 +114,19 @@ def policy() -> dict[str, Any]:
         "term_months": {"type": "integer"},
         "homeowner": {"type": "boolean"},
     }
-    good = {"late_90d": 0, "employment": "employed", "repays": "0.9100", "amount": "9000.00", "term_months": 36, "homeowner": True}
+    good = {
+        "late_90d": 0,
+        "employment": "employed",
+        "repays": "0.9100",
+        "amount": "9000.00",
+        "term_months": 36,
+        "homeowner": True,
+    }
     table = {
         "hitPolicy": "first",
-        "inputs": [{"id": key, "name": name.replace("_", " "), "field": name} for key, name in zip(keys, columns, strict=True)],
+        "inputs": [
+            {"id": key, "name": name.replace("_", " "), "field": name} for key, name in zip(keys, columns, strict=True)
+        ],
         "outputs": [{"id": name, "name": name, "field": name} for name in ("route", "reason")],
         "rules": rules,
     }
@@ -120,14 +139,26 @@ def policy() -> dict[str, Any]:
             "inputs": {name: {**kind, "description": name.replace("_", " ")} for name, kind in types.items()},
             "outputs": {
                 "route": {"type": "string", "values": ["automatic", "review", "reject"], "description": "The route."},
-                "reason": {"type": "string", "values": ["arrears", "score", "within_policy", "needs_person"], "description": "Why."},
+                "reason": {
+                    "type": "string",
+                    "values": ["arrears", "score", "within_policy", "needs_person"],
+                    "description": "Why.",
+                },
             },
-            "examples": [{"note": "a good one", "input": good, "output": {"route": "automatic", "reason": "within_policy"}}],
+            "examples": [
+                {"note": "a good one", "input": good, "output": {"route": "automatic", "reason": "within_policy"}}
+            ],
         },
         "contentType": "application/vnd.gorules.decision",
         "nodes": [
             {"id": "in", "name": "application", "type": "inputNode", "position": {"x": 0, "y": 0}},
-            {"id": "table", "name": "policy", "type": "decisionTableNode", "position": {"x": 1, "y": 0}, "content": table},
+            {
+                "id": "table",
+                "name": "policy",
+                "type": "decisionTableNode",
+                "position": {"x": 1, "y": 0},
+                "content": table,
+            },
             {"id": "out", "name": "route", "type": "outputNode", "position": {"x": 2, "y": 0}},
         ],
         "edges": [

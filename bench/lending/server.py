@@ -1,4 +1,4 @@
-"""The server under the load: the API that ships, in one process, with the benchmarks' workflow and a bare echo beside."""
+"""The server under the load: the API that ships, in one process, with the benchmarks' workflow and a bare echo."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import uvloop
 from litestar import Request, Response, post
+from litestar.datastructures import State
 from workflow import lending
 
 from interlock.api.app import create_app
@@ -20,7 +21,7 @@ from interlock.node import open_node
 
 
 @post("/echo")
-async def echo(request: Request[None, None, dict[str, object]]) -> Response[bytes]:
+async def echo(request: Request[None, None, State]) -> Response[bytes]:
     """What was sent, sent back: the floor of this server."""
     return Response(await request.body(), media_type="application/json")
 

@@ -28,6 +28,8 @@ async def main(terms: Terms) -> None:
 
     @DBOS.step()
     async def pay(number: int) -> str:
+        if not terms.server:
+            return f"p-{number}"  # a trivial step as the others are
         body = {"to": "Ana", "amount": "1.00"}
         headers = {"Idempotency-Key": f"bench-{number}"}
         answer = await client.post(f"{terms.server}/payments", json=body, headers=headers)

@@ -30,6 +30,8 @@ async def main(terms: Terms) -> None:
         return {"count": state["count"] + 1}
 
     async def pay(state: Order) -> dict[str, object]:
+        if not terms.server:
+            return {"paid": f"p-{state['number']}"}  # a trivial node as the others are
         body = {"to": "Ana", "amount": "1.00"}
         headers = {"Idempotency-Key": f"bench-{state['number']}"}
         answer = await client.post(f"{terms.server}/payments", json=body, headers=headers)

@@ -20,7 +20,7 @@ class Terms(argparse.Namespace):
 
     Attributes:
         url: A database of its own, as a libpq URL.
-        server: Where the HTTP server is.
+        server: Where the HTTP server is; empty: the step that would call it is as trivial as the others.
         callers: How many cases are under way at once.
         warm_up: Seconds before anything counts.
         seconds: Seconds that count.
@@ -37,7 +37,7 @@ def read_terms() -> Terms:
     """The command line of a contender's process."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", required=True)
-    parser.add_argument("--server", required=True)
+    parser.add_argument("--server", default="")
     parser.add_argument("--callers", type=int, required=True)
     parser.add_argument("--warm-up", type=float, required=True)
     parser.add_argument("--seconds", type=float, required=True)

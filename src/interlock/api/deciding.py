@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from interlock.api.admission import Ticket
 from interlock.api.bodies import DecideBody
 from interlock.api.call import key_of
 from interlock.api.documents import DecidedDocument
@@ -40,17 +41,17 @@ class Reply:
         content: The body.
         media_type: What the body is.
         headers: Beside those that every answer has; names in small letters.
-        counts: Whether how long it took says anything about our own load.
     """
 
     status: int
     content: bytes
     media_type: bytes = JSON
     headers: Sequence[tuple[bytes, bytes]] = ()
-    counts: bool = True
 
 
-async def answer_decision(node: Node, caller: Caller, content: bytes, *, header_key: str, trace: str) -> Reply:
+async def answer_decision(
+    node: Node, caller: Caller, content: bytes, *, header_key: str, trace: str, ticket: Ticket | None = None
+) -> Reply:
     """Take a decision in line.
 
     Args:
@@ -59,6 +60,7 @@ async def answer_decision(node: Node, caller: Caller, content: bytes, *, header_
         content: The body: a ``DecideBody``.
         header_key: The ``Idempotency-Key`` header, or empty.
         trace: The id under which the log has the request.
+        ticket: Its place among those under way.
 
     Raises:
         MalformedJson: the body is not the JSON that we accept.
@@ -68,6 +70,8 @@ async def answer_decision(node: Node, caller: Caller, content: bytes, *, header_
     """
     body = read_body(read_json(content, max_bytes=MOST_BYTES), DecideBody)
     named = find_point(node.registry, body.point, where="/point")
+    if ticket and named.point.costs:
+        ticket.step_aside()
     until = _until(body.within)
     began = node.database.clock.now()
     decision = await ask_in_line(
@@ -82,7 +86,6 @@ async def answer_decision(node: Node, caller: Caller, content: bytes, *, header_
         until=until,
         where="/input",
     )
-    counts = not named.point.costs
     if isinstance(decision, Deferred):
         return deferred_reply(decision, trace)
     review = None
@@ -90,7 +93,7 @@ async def answer_decision(node: Node, caller: Caller, content: bytes, *, header_
         review = await find_review(node.database, caller.tenant, decision.review)
     document = decided_document(decision, review)
     location = (b"location", document.follow.encode())
-    return Reply(200 if document.settled else 202, _encoder.encode(document), JSON, (location,), counts)
+    return Reply(200 if document.settled else 202, _encoder.encode(document), JSON, (location,))
 
 
 def decided_document(decision: Decision, review: Review | None) -> DecidedDocument:
@@ -123,7 +126,8 @@ def pause_s(deferred: Deferred) -> int:
 
 def deferred_problem(deferred: Deferred, trace: str) -> Problem:
     """Why nothing was decided."""
-    code, title = ("stopped", "It is stopped") if deferred.held_by else ("queue-full", "The queue of reviews is full")
+    code = "stopped" if deferred.held_by else deferred.code
+    title = _TITLES[code]
     return Problem(
         type=f"urn:interlock:problem:{code}",
         title=title,
@@ -133,6 +137,13 @@ def deferred_problem(deferred: Deferred, trace: str) -> Problem:
         todo=f"nothing was decided: ask again in {pause_s(deferred)} s with the same key",
         trace=trace,
     )
+
+
+_TITLES = {
+    "stopped": "It is stopped",
+    "queue-full": "The queue of reviews is full",
+    "data-broken": "The data are not as promised",
+}
 
 
 def deferred_reply(deferred: Deferred, trace: str) -> Reply:

@@ -16,7 +16,7 @@ from litestar import Litestar
 from litestar.exceptions import HTTPException
 from litestar.types import Receive, Scope, Send
 
-from interlock.api.admission import RETRY_AFTER_S, Admission
+from interlock.api.admission import RETRY_AFTER_S, Admission, Ticket
 from interlock.api.call import allowed, secret_of
 from interlock.api.deciding import JSON, Reply, answer_decision, overloaded
 from interlock.api.endpoint import MOST_BYTES, SECONDS
@@ -56,22 +56,20 @@ class Front:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         trace = begin_trace(scope["headers"])
-        entered = self.admission.enter()
-        if entered is None:
+        ticket = self.admission.enter()
+        if ticket is None:
             reply = overloaded(trace.id, RETRY_AFTER_S)
         else:
-            counts = True
             try:
                 async with asyncio.timeout(SECONDS):
-                    reply = await self._decide(headers, receive, trace.id)
-                    counts = reply.counts
+                    reply = await self._decide(headers, receive, trace.id, ticket)
             except Exception as cause:  # noqa: BLE001 - whatever it is, the caller gets a problem document
                 reply = _failed(cause, trace.id)
             finally:
-                self.admission.leave(entered, counts=counts)
+                ticket.leave()
         await _send(send, reply, trace.parent)
 
-    async def _decide(self, headers: Mapping[bytes, bytes], receive: Receive, trace: str) -> Reply:
+    async def _decide(self, headers: Mapping[bytes, bytes], receive: Receive, trace: str, ticket: Ticket) -> Reply:
         secret = secret_of(headers.get(b"authorization", b"").decode("latin-1"))
         caller = allowed(await self._callers.find_lately(secret), NEEDS)
         sent = headers.get(b"content-type", JSON).partition(b";")[0].strip().lower()
@@ -80,7 +78,7 @@ class Front:
             raise HTTPException(status_code=415, detail=f"the body is said to be {said}, not application/json")
         body = await _read(headers, receive)
         key = headers.get(b"idempotency-key", b"").decode("latin-1")
-        return await answer_decision(self._node, caller, body, header_key=key, trace=trace)
+        return await answer_decision(self._node, caller, body, header_key=key, trace=trace, ticket=ticket)
 
 
 async def _read(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
