@@ -160,7 +160,7 @@ class Decider:
         started = time.perf_counter() - (given.took_s if given else 0)
         due = asked.point.budget.parts.deadlines(time.monotonic(), asked.until)
         if asked.point.features:
-            asked = await join_features(asked, self._features, now)
+            asked = await join_features(asked, self._features, now, due.retrieval)
         asking = await ask_components(asked, now=now, watch=self.watch, purse=self._purse, deadlines=due, given=given)
         return make_draft(asked, data, asking, started)
 

@@ -128,15 +128,22 @@ class ManyDecider:
                 slot.outcome = Outcome(cause)
         waiting = [slot for slot in waiting if slot.outcome is None]
         given = await self._ask_together(waiting)
+        if waiting and waiting[0].asked.point.features:  # what several wait for is read at once
+            for start in range(0, len(waiting), _TURN):
+                await asyncio.gather(*(self._draft(slot, None) for slot in waiting[start : start + _TURN]))
+            return
         for place, slot in enumerate(waiting):
             if place % _TURN == 0:
                 await asyncio.sleep(0)
-            try:
-                slot.draft = await self._decider.draft(slot.asked, slot.data, given=given.get(id(slot)))
-            except DatabaseUnavailable:
-                raise
-            except InterlockError as cause:
-                slot.outcome = Outcome(cause)
+            await self._draft(slot, given.get(id(slot)))
+
+    async def _draft(self, slot: _Slot, given: Answered | None) -> None:
+        try:
+            slot.draft = await self._decider.draft(slot.asked, slot.data, given=given)
+        except DatabaseUnavailable:
+            raise
+        except InterlockError as cause:
+            slot.outcome = Outcome(cause)
 
     async def _ask_together(self, slots: Sequence[_Slot]) -> dict[int, Answered]:
         """What the first component says of each, where it can read several at once; nothing of those it cannot."""

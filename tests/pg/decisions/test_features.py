@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import itertools
+import json
 import sys
 import textwrap
 import time
@@ -20,18 +21,21 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.decisions.test_decide import INPUT, Desk, Says, approve, with_components
-from tests.pg.stage import DOSSIER, POINT, Stage, declared, stage
+from tests.pg.stage import DOSSIER, POINT, REFUNDS, Stage, declared, stage
 
+from interlock.cases.explain import as_text, explain
 from interlock.cases.registry import Registered
 from interlock.cases.store import CaseState
 from interlock.components.component import Answer, Question
 from interlock.db.database import Database
+from interlock.decisions.asked import Asked
 from interlock.decisions.decision import Decision, Route
 from interlock.decisions.features.feature import Feature
 from interlock.decisions.features.load import Line, load_values
 from interlock.decisions.features.read import recorded_features, recorded_input
 from interlock.decisions.features.reader import FeatureReader
 from interlock.decisions.features.store import Wanted
+from interlock.decisions.many import ManyDecider
 from interlock.errors import DatabaseUnavailable, DeclarationInvalid, FeatureUnusable, Violation
 
 _numbers = itertools.count()
@@ -99,6 +103,18 @@ def feature_of(flow: Registered, number: int = 0) -> Feature:
 
 def hours_ago(on: Stage, hours: float) -> str:
     return (on.node.database.clock.now() - timedelta(hours=hours)).isoformat()
+
+
+def question(desk: Desk, key: str, value: dict[str, Any]) -> Asked:
+    return Asked(
+        tenant=desk.on.node.tenant,
+        workflow=desk.flow.workflow.name,
+        point=desk.point,
+        declaration=desk.flow.declaration.digest,
+        library=desk.flow.library,
+        key=key,
+        value=value,
+    )
 
 
 async def decide(on: Stage, flow: Registered, *components: Any, key: str = "k", **changes: Any) -> Decision:
@@ -392,3 +408,75 @@ async def test_without_features_nothing_is_read(database_url: str, tmp_path: Pat
         decision = await decide(on, flow, Sees())
         assert on.node.tools.decider._features._connection is None
     assert b"features" not in decision.evidence
+
+
+async def test_many_at_once_are_decided_as_one_by_one(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = SPEND + "must@1: {table: features, entity: input.customer, output: integer, on_missing: refuse}\n"
+    flow, sees = flow_with(tmp_path, features, "customer-spend@2, must@1", point=""), Sees()
+    flushes: list[int] = []
+    real = FeatureReader._read_surely
+
+    async def counted(self: FeatureReader, asks: Any) -> Any:
+        flushes.append(len(asks))
+        return await real(self, asks)
+
+    async with stage(database_url, [flow], workers=0) as on:
+        at = hours_ago(on, 1)
+        await load(on, feature_of(flow, 0), *((f"c{n}", f"{n}.00", at) for n in range(0, 48, 2)))
+        await load(on, feature_of(flow, 1), *((f"c{n}", n, at) for n in range(0, 48, 3)))
+        desk = Desk(on, flow, with_components(flow, sees))
+        asked = [question(desk, f"k{n}", {**INPUT, "customer": f"c{n}"}) for n in range(48)]
+        monkeypatch.setattr(FeatureReader, "_read_surely", counted)
+        many = await ManyDecider(on.node.tools.decider).decide_many(asked)
+        assert len(flushes) <= 10
+        for n, outcome in enumerate(many):
+            became = outcome.became
+            if n % 3:
+                assert isinstance(became, FeatureUnusable)
+                continue
+            assert isinstance(became, Decision)
+            again = await on.node.tools.decider.decide(question(desk, f"other{n}", {**INPUT, "customer": f"c{n}"}))
+            assert isinstance(again, Decision)
+            assert became.route is again.route is (Route.REVIEW if n % 2 else Route.AUTOMATIC)
+            assert recorded_features(became) == recorded_features(again)
+
+
+async def test_rules_read_a_feature_as_any_other_field(database_url: str, tmp_path: Path) -> None:
+    rules = json.loads((REFUNDS / "components" / "approve-refund@1.rules.json").read_text("utf-8"))
+    rules["interlock"]["name"] = "by-spend"
+    rules["interlock"]["inputs"] = {"customer_spend": {"type": "decimal", "description": "In a month, in euros."}}
+    rules["interlock"]["examples"] = [
+        {"input": {"customer_spend": "1000.01"}, "output": {"approved": False, "reason": "too_much"}}
+    ]
+    table = rules["nodes"][1]["content"]
+    table["inputs"] = [{"id": "spend", "name": "Spend", "field": "customer_spend"}]
+    table["rules"] = [
+        {"spend": "> 1000", "approved": "false", "reason": "'too_much'", "_description": "More than that is odd."},
+        {"spend": "", "approved": "true", "reason": "'within_policy'", "_description": "All others."},
+    ]
+    (tmp_path / "components").mkdir()
+    (tmp_path / "components" / "by-spend@1.rules.json").write_text(json.dumps(rules))
+    flow = flow_with(tmp_path, SPEND, "customer-spend@2", components="rules:by-spend@1, person", point="")
+    async with stage(database_url, [flow], workers=0) as on:
+        at = hours_ago(on, 1)
+        await load(on, feature_of(flow), ("Ana", "1000.00", at), ("Bo", "1000.01", at))
+        found = [await Desk(on, flow).ask(who, {**INPUT, "customer": who}) for who in ("Ana", "Bo")]
+        assert [one.answer and one.answer["reason"] for one in found if isinstance(one, Decision)] == [
+            "within_policy",
+            "too_much",
+        ]
+
+
+async def test_a_case_tells_what_its_decision_used(database_url: str, tmp_path: Path) -> None:
+    flow = flow_with(tmp_path, SPEND, "customer-spend@2, visits@1")
+    async with stage(database_url, [flow]) as on:
+        await load(on, feature_of(flow), ("Ana", "7.00", "2026-01-31T12:00:00Z"), source="spend.csv")
+        await load(on, feature_of(flow), ("Ana", "8.00", hours_ago(on, 1)), source="spend.csv")
+        case_id = await on.submit()
+        await on.until(case_id)
+        told = as_text(explain(await on.record(case_id)))
+    assert 'Feature customer_spend version 2: "8.00", of 20' in told
+    assert ", from spend.csv." in told
+    assert "Feature visits version 1: 0, from default (feature_missing: there is no value for 'Ana')." in told

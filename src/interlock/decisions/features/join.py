@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 
 import msgspec
@@ -12,22 +11,20 @@ from interlock.decisions.features.read import read_features
 from interlock.decisions.features.reader import FeatureReader
 
 
-async def join_features(asked: Asked, reader: FeatureReader, now: datetime) -> Asked:
+async def join_features(asked: Asked, reader: FeatureReader, now: datetime, until: float) -> Asked:
     """What is asked, with the features of its point in the input and on record.
-
-    It takes the budget's part for retrieval; what is left of the whole is for who is asked next.
 
     Args:
         asked: What is to be decided; its input is checked, and its point has features.
         reader: For the stored ones.
         now: The time of the decision, UTC.
+        until: When they must be there, on the event loop's clock: the end of the budget's part for retrieval.
 
     Raises:
         FeatureUnusable: one that the decision must not be taken without cannot be used.
         DatabaseUnavailable: the store does not answer.
     """
     point = asked.point
-    deadlines = point.budget.parts.deadlines(asyncio.get_running_loop().time(), asked.until)
     read = await read_features(
         point.features,
         reader,
@@ -35,6 +32,6 @@ async def join_features(asked: Asked, reader: FeatureReader, now: datetime) -> A
         asked.value,
         violations=asked.library.violations,
         now=now,
-        until=deadlines.retrieval,
+        until=until,
     )
-    return msgspec.structs.replace(asked, value=read.value, features=read, until=deadlines.end)
+    return msgspec.structs.replace(asked, value=read.value, features=read)
