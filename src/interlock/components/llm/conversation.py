@@ -113,7 +113,7 @@ async def converse(
             return Sample(value=value, text=text, completion=completion, repairs=repairs)
         if repairs == manifest.repairs:
             listed = "; ".join(map(str, faults[:5]))
-            times = f" after {repairs} repairs" if repairs else ""
+            times = f" after {repairs} repair{'s' * (repairs > 1)}" if repairs else ""
             raise ComponentFailed(f"its answer breaks {wanted.contract}{times}: {listed}")
         again = request_of(manifest, wanted, [*messages, *_again(completion.content, faults)], number)
         request = Request(again.body, most_input_again(manifest, first))
