@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from interlock.actions.connector import Connector, Examinable, Transactional
 from interlock.cases.registry import Registered, load_registry
 from interlock.cli.doctor.check import Check, fail, failed, ok, warn
+from interlock.cli.doctor.models import check_models
 from interlock.config import ConnectorSettings, Settings
 from interlock.connectors.registry import join, make_connector, utc_now
 from interlock.durations import format_duration
@@ -52,6 +53,7 @@ def check_workflows(settings: Settings) -> Iterator[Check]:
         for entry in registered:
             yield ok(name, f"{entry.workflow.name} {entry.workflow.version}, code {entry.workflow.code.hex[:8]}")
             yield from _check_acting(entry, settings)
+            yield from check_models(entry, settings)
 
 
 def _check_acting(entry: Registered, settings: Settings) -> Iterator[Check]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ class LanguageModel:
         manifest, wanted = self.manifest, question.wanted
         try:
             provider = self._provider()
-            tariff = self.tariff(provider, question)
+            tariff = self.tariff(provider, question.now)
             if tariff is None or wanted is None:
                 return None
             first = request_of(manifest, wanted, first_messages(manifest, wanted, question.input))
@@ -124,7 +125,7 @@ class LanguageModel:
             cause.cost, cause.usage = counted.cost, counted.usage
             raise
 
-    def tariff(self, provider: Provider, question: Question) -> Tariff | None:
+    def tariff(self, provider: Provider, at: datetime) -> Tariff | None:
         """The prices of its model; None: nobody says what it costs."""
         base_url = provider.terms.base_url
         if base_url in self._tariffs:
@@ -133,7 +134,7 @@ class LanguageModel:
         tariff = declared_tariff(price.declared) if price.declared else None
         if tariff is None:
             model = price.model or self.manifest.model
-            tariff = table_tariff(model, provider=price.table, base_url=base_url, at=question.now)
+            tariff = table_tariff(model, provider=price.table, base_url=base_url, at=at)
         return tariff and self._tariffs.setdefault(base_url, tariff)
 
     async def _ask(self, question: Question, until: float, tally: Tally) -> Answer:
@@ -141,7 +142,7 @@ class LanguageModel:
         if wanted is None:
             raise ComponentFailed(f"{self.ref} was asked without the contract of its answer")
         provider = self._provider()
-        tariff = self.tariff(provider, question)
+        tariff = self.tariff(provider, question.now)
         if tariff is None:
             raise ComponentFailed(
                 f"what {manifest.model} costs is not known, which counts as over any budget",
