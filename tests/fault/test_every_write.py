@@ -32,7 +32,7 @@ from interlock.sim import SimulatedProvider
 
 SOURCE = Path(interlock.__file__).parent
 KIND = re.compile(
-    r"(case|decision|step|action|review|exception|event|guard|circuit|key|quarantine|escalation|feature|cost|data)\.[a-z_]+"
+    r"(case|decision|step|action|review|exception|event|guard|circuit|key|quarantine|escalation|feature|cost|data|rules|contract)\.[a-z_]+"
 )
 BUILT = {
     "f'action.{finished.state}'": ("action.done", "action.failed", "action.exception"),
@@ -42,6 +42,9 @@ BUILT = {
 }
 """Kinds that the code puts together."""
 ELSEWHERE = {
+    "rules.published": "a person publishes; no case is in it: tests/fault/test_publication_writes.py",
+    "rules.reverted": "as rules.published",
+    "contract.published": "as rules.published",
     "action.exception": "it is written with exception.opened, in one unit: tests/pg/actions/test_faults.py",
     "case.migrated": "a person moves a case at rest to another version; no decision, dispatch or review is in it",
     "cost.reserved": "what a point spends in a day; cut in tests/fault/test_cost_writes.py",

@@ -20,15 +20,21 @@ COUNT_WORKERS = load_queries(__file__).rows("count_workers", int)
 @get("/health", opt=says(Endpoint(needs=(), gives={200: Health, 503: Health})))
 async def read_health(request: Call) -> Response[bytes]:
     """How this process and its database are; needs no key. 503: nothing can be stored."""
-    health = await look(request.node.database)
+    health = await look(request.node.database, unusable=len(request.node.publications.unusable))
     return answer(health, 503 if health.status == "down" else 200)
 
 
-async def look(database: Database) -> Health:
-    """Ask the database, for three seconds at most."""
+async def look(database: Database, *, unusable: int = 0) -> Health:
+    """Ask the database, for three seconds at most.
+
+    Args:
+        database: It.
+        unusable: How many published versions this process cannot load.
+    """
     try:
         async with asyncio.timeout(PATIENCE_S), database.installation() as connection:
             workers = await COUNT_WORKERS.one(connection) or 0
     except (DatabaseUnavailable, TimeoutError):
-        return Health(status="down", database="down", workers=0)
-    return Health(status="ok" if workers else "degraded", database="ok", workers=workers)
+        return Health(status="down", database="down", workers=0, unusable=unusable)
+    status = "ok" if workers and not unusable else "degraded"
+    return Health(status=status, database="ok", workers=workers, unusable=unusable)

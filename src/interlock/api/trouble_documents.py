@@ -232,11 +232,13 @@ class CaseRecordDocument(CaseDocument, frozen=True, kw_only=True):
         steps: The journal of its current run.
         decisions: In order.
         reviews: In order.
+        unusable: How many published versions this process cannot load; what uses them goes to its fallback.
         actions: In order, with their sendings.
         exceptions: In order.
         quarantine: In order.
         events: The outside events that came for it, in order.
         entries: Its ledger entries, in order.
+    unusable: int = 0
     """
 
     input: Any
@@ -270,7 +272,8 @@ class Health(Document, frozen=True, kw_only=True):
     """How this process and its database are.
 
     Attributes:
-        status: ok; degraded: nothing is lost, but no worker takes cases; down: nothing can be stored.
+        status: ok; degraded: nothing is lost, but no worker takes cases, or this process cannot load what is published;
+            down: nothing can be stored.
         database: ok or down.
         workers: How many workers of the installation are alive.
     """

@@ -125,7 +125,7 @@ async def revert_rules(
         StateConflict: somebody else was faster.
     """
     check_reason(why)
-    standing, content = await find_published(database, tenant, Kind.RULES, name, version)
+    standing, content = await find_published(database, tenant, Kind.RULES, name, version, exactly=True)
     rules = await asyncio.to_thread(load_published_rules, standing, content)
     fits = check_fits(registry, tenant, rules)
     done = await revert(database, writer, tenant, name=name, line=line, version=version, who=who, why=why)

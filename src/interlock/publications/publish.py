@@ -62,8 +62,8 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True):
     last: LastChange | None
 
     def find(self, version: str) -> Standing | None:
-        """A published version."""
-        return next((one for one in self.versions if one.version == version), None)
+        """A published version, however it is written: ``1.0`` is ``1``."""
+        return next((one for one in self.versions if order_of(one.version) == order_of(version)), None)
 
     def of(self, line: str) -> list[Standing]:
         """The versions of a line, in their order."""
@@ -156,6 +156,7 @@ async def revert(
     target = known.find(version)
     if target is None:
         raise _not_published(known, Kind.RULES, name, version)
+    version = target.version
     if target.in_force:
         return Published(standing=target, new=False)
     before = next((one.version for one in known.of(line) if one.in_force), None)
@@ -182,18 +183,25 @@ async def list_published(database: Database, tenant: UUID, kind: Kind, name: str
 
 
 async def find_published(
-    database: Database, tenant: UUID, kind: Kind, name: str, version: str
+    database: Database, tenant: UUID, kind: Kind, name: str, version: str, *, exactly: bool = False
 ) -> tuple[Standing, bytes]:
-    """One published version with its file; a line alone means the version in force.
+    """One published version with its file.
+
+    Args:
+        database: Where it is.
+        tenant: Whose.
+        kind: Of what kind.
+        name: Of which name.
+        version: The version; ``1.0`` is the version ``1``, and ``1`` the version in force of that line.
+        exactly: Whether ``1``, too, is that version and no line.
 
     Raises:
         NotFound: it is not published.
     """
     name, version = check_name(name, "name"), check_version(version, "version")
     known = await _line(database, tenant, kind, name, line_of(version))
-    exact = known.find(version)
     in_force = next((one for one in known.of(version) if one.in_force), None)
-    found = in_force if "." not in version and in_force else exact
+    found = known.find(version) if exactly or "." in version else in_force
     if found is None:
         raise _not_published(known, kind, name, version)
     return found, await content_of(database, tenant, found.id)

@@ -128,7 +128,8 @@ async def test_a_lost_database_is_said(caller: httpx.AsyncClient, node: Node, ur
 
     assert (failed.status_code, failed.json()["code"]) == (503, "database-unavailable")
     assert "retry-after" in failed.headers
-    assert (health.status_code, health.json()) == (503, {"status": "down", "database": "down", "workers": 0})
+    down = {"status": "down", "database": "down", "workers": 0, "unusable": 0}
+    assert (health.status_code, health.json()) == (503, down)
 
 
 def test_what_is_said_of_a_lost_database_names_no_address() -> None:
@@ -145,7 +146,7 @@ async def test_health_counts_the_workers(node: Node, url: str) -> None:
             within = await nobody.get("/health")
 
     assert (without.status_code, without.json()["status"]) == (200, "degraded")
-    assert (within.status_code, within.json()) == (200, {"status": "ok", "database": "ok", "workers": 1})
+    assert (within.status_code, within.json()) == (200, {"status": "ok", "database": "ok", "workers": 1, "unusable": 0})
 
 
 async def test_a_slow_sender_is_cut_off(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:

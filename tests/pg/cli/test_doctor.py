@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from .conftest import Advance, Run, as_url
+from .conftest import DESK, Advance, Run, as_url
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 
@@ -59,8 +59,10 @@ def test_what_is_fit_to_run_passes_with_its_warnings(run: Run, bank: socket.sock
         "login",  # the tests connect as a superuser
         "workers",
         "dossier of desk",
+        "mode",
     }
     assert checks["connector missing_bank"]["level"] == "ok"
+    assert checks["published"]["what"].startswith("0 of 3 references are published")
     assert "(INTERLOCK_DATABASE_URL)" in checks["setting database_url"]["what"]
     assert "(default)" in checks["setting lease"]["what"]
     people = run("doctor").out
@@ -202,3 +204,34 @@ def test_a_role_that_effects_may_not_run_as_is_seen(
         assert "rights on the schema interlock" in look(run, 1)["connector till"]["what"]
     finally:
         admin.execute(f"drop role {role}".encode())
+
+
+def test_in_production_what_is_not_published_is_told(
+    run: Run, bank: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERLOCK_MODE", "production")
+    checks = look(run, 1)
+    assert "mode" not in checks
+    assert "nothing is published" in checks["published"]["what"]
+    run("publish", "--all", "--why", "first")
+    checks = look(run, 0)
+    assert checks["published"]["what"] == "3 of 3 references are published, and loaded"
+
+
+def test_a_published_version_that_cannot_be_loaded_is_told(run: Run, bank: socket.socket, admin: Admin) -> None:
+    run("rules", "publish", str(DESK / "components" / "approve-claim@1.rules.json"), "--why", "first")
+    admin.execute(
+        "insert into publication (id, tenant, kind, name, version, line, digest, content, author, why, at) "
+        "select gen_random_uuid(), tenant, kind, name, '1.1', line, sha256('newer'), 'newer', 'n', 'n', now() "
+        "from publication"
+    )
+    admin.execute(
+        "insert into in_force (tenant, kind, name, line, change, publication, since, author, why) "
+        "select tenant, kind, name, line, 2, id, now(), 'n', 'n' from publication where version = '1.1'"
+    )
+    told = look(run, 1)["published"]
+    assert "rules approve-claim@1.1" in told["what"]
+    assert "cannot be loaded" in told["what"]
+    assert "revert the line" in told["todo"]
+    run("rules", "revert", "approve-claim@1", "--to", "1", "--why", "it cannot be loaded")
+    assert look(run, 0)["published"]["level"] == "ok"

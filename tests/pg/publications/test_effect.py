@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tests.pg.stage import REFUNDS, Stage, declared, settings_for
 from versions import DECISION, REQUEST, RULES, contract, refund_rules
 
+from interlock.api.health import look
 from interlock.cases.case import Case
 from interlock.cases.registry import Registered, Registry, register
 from interlock.cases.workflow import Workflow, workflow
@@ -218,6 +219,8 @@ async def test_what_cannot_be_loaded_is_not_passed_over_for_the_version_before(
         assert (decision.route, decision.output) == (Route.REVIEW, None)
         assert "cannot be loaded by this process" in decision.why[0].what
         assert "approve-refund@1.1" in node.publications.unusable[0]
+        health = await look(node.database, unusable=len(node.publications.unusable))
+        assert (health.status, health.unusable) == ("degraded", 1)
         assert "approve-refund@1.1" in caplog.text
     async with process(database_url, flow, Mode.DEVELOPMENT) as node:  # a restart changes nothing
         assert (await ask(node, "k2")).route is Route.REVIEW

@@ -154,6 +154,10 @@ async def test_reverting_counts_at_once_and_a_repeated_publication_does_not_undo
     assert [kind for kind, _ in entries(admin)] == ["rules.published", "rules.published", "rules.reverted"]
     assert entries(admin)[-1][1]["follows"] == "1.1"
     assert (await desk.revert("1.1")).standing.by == "rosa"
+    for asked, exactly, found in (("1", False, "1.1"), ("1", True, "1"), ("1.0", False, "1"), ("1.1.0", False, "1.1")):
+        it, _ = await find_published(desk.database, desk.tenant, Kind.RULES, "approve-refund", asked, exactly=exactly)
+        assert it.version == found
+    assert (await desk.revert("1.0.0")).standing.version == "1"
     with pytest.raises(NotFound, match=r"approve-refund@1\.7 is not published"):
         await desk.revert("1.7")
     with pytest.raises(Refused, match="not of the line"):

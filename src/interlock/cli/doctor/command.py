@@ -13,6 +13,7 @@ import typer
 from interlock.cli.doctor.check import Check, Level, fail, failed
 from interlock.cli.doctor.database import check_database
 from interlock.cli.doctor.local import check_connectors, check_folder, check_settings, check_workflows
+from interlock.cli.doctor.published import check_published
 from interlock.cli.options import Json, commands
 from interlock.cli.screen import Screen
 from interlock.cli.session import load_settings, run_loop
@@ -60,6 +61,7 @@ async def _look(settings: Settings) -> list[Check]:
             admin = settings.admin_database_url or url
             checks += [check async for check in check_database(settings, url, admin)]
             checks += check_folder(settings)
+            checks += [check async for check in check_published(settings, url)]
             connectors = await check_connectors(settings, url)
     except InterlockError as cause:
         checks.append(failed("database", cause))

@@ -17,7 +17,7 @@ from interlock.config import ConnectorSettings, Settings
 from interlock.connectors.registry import join, make_connector, utc_now
 from interlock.durations import format_duration
 from interlock.errors import InterlockError
-from interlock.setting_forms import without_password
+from interlock.setting_forms import Mode, without_password
 
 _CONNECT_S = 3.0
 
@@ -46,7 +46,8 @@ def check_workflows(settings: Settings) -> Iterator[Check]:
     for reference in settings.workflows:
         name = f"workflow {reference}"
         try:
-            registered = load_registry([reference]).all
+            only_published = settings.mode is Mode.PRODUCTION
+            registered = load_registry([reference], only_published=only_published).all
         except InterlockError as cause:
             yield failed(name, cause)
             continue
