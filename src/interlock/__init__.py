@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from interlock.cases.case import Case
     from interlock.cases.requests import Decided, Fact
     from interlock.cases.workflow import workflow
+    from interlock.client import AsyncClient, Client
     from interlock.errors import (
         ActionFailed,
         CaseFailed,
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActionFailed",
+    "AsyncClient",
     "Case",
     "CaseFailed",
+    "Client",
     "ContractViolated",
     "Decided",
     "DecisionRejected",
@@ -40,6 +43,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AsyncClient": "interlock.client",
+    "Client": "interlock.client",
     "Case": "interlock.cases.case",
     "Decided": "interlock.cases.requests",
     "Fact": "interlock.cases.requests",

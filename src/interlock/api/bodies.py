@@ -65,6 +65,16 @@ class DecideBody(msgspec.Struct, frozen=True, kw_only=True):
     within: Annotated[str, Meta(max_length=20)] | None = None
 
 
+class DecisionQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """How a decision is read.
+
+    Attributes:
+        wait: For how long to wait, as 30s, if a person has yet to decide; 30 s at most.
+    """
+
+    wait: Annotated[str, Meta(max_length=20)] | None = None
+
+
 class ResolveReviewBody(msgspec.Struct, frozen=True, kw_only=True):
     """A person's word on a review; who says it is the key's own name.
 

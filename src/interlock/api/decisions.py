@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from uuid import UUID
 
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from interlock.api.bodies import DecideBody
+from interlock.api.bodies import DecideBody, DecisionQuery
 from interlock.api.call import Call, answer
 from interlock.api.deciding import answer_decision, decided_document
 from interlock.api.documents import DecidedDocument, DecisionDocument, FullDecision
@@ -16,8 +18,14 @@ from interlock.api.keys import Scope
 from interlock.api.stored import as_hex, as_text, embed
 from interlock.decisions.decide import find_decision
 from interlock.decisions.decision import Decision
+from interlock.durations import parse_duration
+from interlock.errors import Refused
 from interlock.oversight.queue import find_review
 from interlock.oversight.review import Review
+
+LONGEST_WAIT_S = 30.0
+"""How long one request may wait for a person."""
+LOOKS_EVERY_S = 0.5
 
 
 @post(
@@ -51,12 +59,19 @@ async def decide(request: Call) -> Response[bytes]:
 
 @get(
     "/v1/decisions/{decision_id:uuid}",
-    opt=says(Endpoint(needs=(Scope.READ, Scope.DECIDE), gives={200: FullDecision}, refuses=(404,))),
+    opt=says(
+        Endpoint(needs=(Scope.READ, Scope.DECIDE), asks=DecisionQuery, gives={200: FullDecision}, refuses=(404, 422))
+    ),
 )
 async def read_decision(request: Call, decision_id: FromPath[UUID]) -> Response[bytes]:
-    """One decision: who was asked, why it took its route, and what holds now."""
+    """One decision: who was asked, why it took its route, and what holds now, or, with ``wait``, once it is settled."""
+    wait = _wait_s(request.query(DecisionQuery).wait)
     decision = await find_decision(request.node.database, request.tenant, decision_id)
     review = await review_of(request, decision)
+    give_up = time.monotonic() + wait
+    while review and review.resolution is None and (left := give_up - time.monotonic()) > 0:
+        await asyncio.sleep(min(LOOKS_EVERY_S, left))
+        review = await review_of(request, decision)
     holds = decided_document(decision, review)
     fields = {name: getattr(told, name) for told in [decision_document(decision)] for name in told.__struct_fields__}
     return answer(
@@ -110,3 +125,12 @@ def decision_document(decision: Decision) -> DecisionDocument:
 async def review_of(call: Call, decision: Decision) -> Review | None:
     """The review that a decision went to, if it went to one."""
     return await find_review(call.node.database, call.tenant, decision.review) if decision.review else None
+
+
+def _wait_s(wait: str | None) -> float:
+    if wait is None:
+        return 0.0
+    try:
+        return min(parse_duration(wait).total_seconds(), LONGEST_WAIT_S)
+    except Refused as cause:
+        raise Refused(cause.what, where="?wait", todo=cause.todo) from cause

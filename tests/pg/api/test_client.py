@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,10 +11,12 @@ import pytest
 
 from interlock import client as client_module
 from interlock.api.keys import make_key
-from interlock.client import Answered, Client
+from interlock.client import Answered, AsyncClient, Client
 from interlock.errors import DatabaseUnavailable
 from interlock.money import Money
 from interlock.node import Node
+from interlock.oversight.queue import Answer, resolve
+from interlock.oversight.review import Resolution
 
 SMALL = {"who": "ana", "total": "12.30"}
 LARGE = {"who": "ana", "total": "250.00"}
@@ -72,3 +76,39 @@ async def test_a_server_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyP
         pytest.raises(DatabaseUnavailable, match="no answer"),
     ):
         interlock.reviews()
+
+
+async def test_an_application_decides_and_waits_for_the_person(node: Node, url: str) -> None:
+    secret = await make_key(node.database, node.writer, node.tenant, name="app", scopes=["admin"])
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    async with AsyncClient(url, secret) as app:
+        small = await app.decide("claims.approve", "k", SMALL, within=timedelta(seconds=5), trace=trace)
+        assert small.settled
+        asked = await app.decide("claims.approve", "large", LARGE, exposure=Money("250.00", "MYR"))
+        assert (asked.settled, asked.follow) == (False, f"/v1/decisions/{asked.id}")
+        assert not (await app.decision(asked.id)).settled
+        began = time.monotonic()
+        assert not (await app.decision(asked.id, wait=timedelta(milliseconds=700))).settled
+        assert 0.7 <= time.monotonic() - began < 5
+        waiting = asyncio.create_task(app.decision(asked.id, wait=timedelta(seconds=20)))
+        await asyncio.sleep(0.1)
+        assert asked.review
+        answer = Answer(resolution=Resolution.REJECT, reason_code="odd")
+        library = node.registry.all[0].library
+        await resolve(
+            node.database, node.writer, node.tenant, asked.review, answer, who="rosa", check=library.violations
+        )
+        settled = await waiting
+    assert (settled.settled, settled.resolution, settled.resolved_by) == (True, Resolution.REJECT, "rosa")
+
+
+async def test_a_caller_who_waits_no_longer_gets_the_fallback_in_time(node: Node, url: str) -> None:
+    secret = await make_key(node.database, node.writer, node.tenant, name="app", scopes=["admin"])
+    body = {"point": "claims.approve", "key": "x", "input": SMALL, "within": "soon"}
+    async with AsyncClient(url, secret) as app:
+        late = await app.decide("claims.approve", "k", SMALL, within=timedelta(microseconds=1000))
+        again = await app.decide("claims.approve", "k", SMALL)
+        with pytest.raises(Answered) as refused:
+            await app._send(app._requests.post("/v1/decisions", body), dict[str, Any])
+    assert late.id == again.id  # whatever it became in so little time, it is decided once
+    assert refused.value.problem.where == "/within"
