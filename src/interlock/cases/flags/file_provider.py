@@ -163,10 +163,14 @@ class FileProvider(AbstractProvider):
             self._flags, self._wrong = flags, ""
 
     def _find(self) -> _Seen | None:
-        for path in (self._path, self._path.with_suffix(_JSON)):
-            try:
-                found = path.stat()
-            except (OSError, ValueError):
-                continue
-            return _Seen(str(path), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-        return None
+        path = file_of(self._path)
+        try:
+            found = path.stat() if path else None
+        except OSError:  # gone since
+            return None
+        return _Seen(str(path), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns) if found else None
+
+
+def file_of(path: Path) -> Path | None:
+    """The file of flags, or the one of the same name that ends in ``.json``; None if neither is there."""
+    return next((one for one in (path, path.with_suffix(_JSON)) if one.exists()), None)

@@ -12,6 +12,7 @@ import typer
 
 from interlock.cli.doctor.check import Check, Level, fail, failed
 from interlock.cli.doctor.database import check_database
+from interlock.cli.doctor.flags import check_flags
 from interlock.cli.doctor.local import check_connectors, check_folder, check_settings, check_workflows
 from interlock.cli.doctor.published import check_published
 from interlock.cli.options import Json, commands
@@ -69,6 +70,7 @@ async def _look(settings: Settings) -> list[Check]:
         what = f"it could not be looked at: {cause.diag.message_primary or cause}"
         checks.append(fail("database", what, "see that the URLs name the right database and roles, and migrate it"))
     checks += check_workflows(settings)
+    checks += check_flags(settings)
     checks += await check_connectors(settings) if connectors is None else connectors
     return checks
 
