@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test model soak chaos check format bench lock clean
+.PHONY: help demo test nats model soak chaos check format bench lock clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -18,8 +18,13 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: $(INSTALLED)   ## run the main job on generated receipts, on an embedded PostgreSQL
 	$(BIN)/interlock demo
 
-test: check          ## all checks and all tests
+test: check nats     ## all checks and all tests
 	$(BIN)/pytest -n 2 --dist worksteal
+
+nats:                # the broker that streams are tested with; root gets it, others are told and its tests are skipped
+	@command -v nats-server >/dev/null || [ -x /usr/sbin/nats-server ] \
+	  || { [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -y -q --no-install-recommends nats-server; } \
+	  || echo "nats-server is missing, so the tests of streams are skipped: apt-get install nats-server" >&2
 
 model: $(INSTALLED)  ## check the model of dispatch in every order of its steps (needs spin and gcc; root gets them)
 	@command -v spin >/dev/null && command -v gcc >/dev/null \

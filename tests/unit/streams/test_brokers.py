@@ -99,7 +99,7 @@ async def take_batch(taking: Taking, *records: ConsumerRecord[Any, Any]) -> Grou
     source = kafka.KafkaSource(terms("kafka", ""), ["kafka://a:9092"], taking)
     group = Group()
     source.subscriber.consumer = cast("Any", group)
-    await source.on_batch(kafka.whole(records))
+    await source.on_batch(await kafka.whole(records))
     return group
 
 

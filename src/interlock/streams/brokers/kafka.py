@@ -34,12 +34,13 @@ BATCH_S = 0.2
 _ENDS_S = 6.0
 
 
-def whole(records: tuple[Record, ...]) -> KafkaMessage:
+# these two are async although they wait for nothing: FastStream runs one that is not in a thread
+async def whole(records: tuple[Record, ...]) -> KafkaMessage:
     """A batch as it came."""
     return KafkaAckableMessage(raw_message=records, body=b"", consumer=FAKE_CONSUMER)
 
 
-def _itself(message: KafkaMessage) -> KafkaMessage:
+async def _itself(message: KafkaMessage) -> KafkaMessage:
     return message
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from faststream import AckPolicy
-from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from faststream.nats import JStream, NatsBroker, PullSub
+from faststream.nats.message import NatsMessage
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy as ServerAckPolicy
 from nats.js.api import ConsumerConfig
@@ -27,9 +29,16 @@ RECONNECT_S = 1
 MOST_UNACKNOWLEDGED = 20_000
 """Over all processes of a durable name; each bounds its own by what it has under way."""
 _WAITS_FOR_HANDLERS_S = 0.5
+_NONE = "-"
 
 
-def _itself(message: NatsMessage) -> NatsMessage:
+# these two are async although they wait for nothing: FastStream runs one that is not in a thread, for each message
+async def _whole(raw: Msg) -> NatsMessage:
+    """A message as it came. The library's own parser makes up two random ids and matches patterns, for each."""
+    return NatsMessage(raw_message=raw, body=raw.data, correlation_id=_NONE, message_id=_NONE)
+
+
+async def _itself(message: NatsMessage) -> NatsMessage:
     return message
 
 
@@ -68,6 +77,7 @@ class NatsSource:
                 max_ack_pending=MOST_UNACKNOWLEDGED,
             ),
             ack_policy=AckPolicy.MANUAL,
+            parser=_whole,
             decoder=_itself,
             no_reply=True,
         )
