@@ -21,6 +21,7 @@ from interlock.cases.journal import Recorded, StepKind
 from interlock.cases.record import CaseRecord
 from interlock.cases.store import CaseState, Quarantined
 from interlock.components.component import FiredRule
+from interlock.decisions.costs import shown_usd
 from interlock.decisions.decision import Became, ComponentAsked, Decision
 from interlock.decisions.features.read import FeatureUsed, recorded_features
 from interlock.ledger.ledger import ReadEntry
@@ -144,11 +145,18 @@ def _asked(asked: ComponentAsked) -> str:
         case Became.ANSWERED | Became.UNSURE:
             needed = "a person was needed, however sure" if asked.needed is None else f"{asked.needed:g} was needed"
             enough = "sure enough" if asked.became is Became.ANSWERED else "not sure enough"
-            return f"Asked {name}: confidence {asked.confidence or 0:.4f}, {needed}: {enough}."
+            return f"Asked {name}: confidence {asked.confidence or 0:.4f}, {needed}: {enough}.{_cost(asked)}"
         case Became.ASKED:
             return "A person was next in the declared order."
         case _:
-            return f"Asked {name}: {asked.became}: {asked.why}."
+            return f"Asked {name}: {asked.became}: {asked.why}.{_cost(asked)}"
+
+
+def _cost(asked: ComponentAsked) -> str:
+    if not asked.cost:
+        return ""
+    used = f" for {asked.usage.input} tokens in and {asked.usage.output} out" if asked.usage else ""
+    return f" It cost {shown_usd(asked.cost)}{used}."
 
 
 def _fired(decision: Decision) -> list[FiredRule]:

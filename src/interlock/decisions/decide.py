@@ -201,7 +201,8 @@ class Decider:
         reserved = draft.asking.reserved
         if reserved:
             try:
-                await self._purse.settle(draft.asked, reserved)
+                await self._purse.settle(draft.asked, tuple(reserved))
+                reserved.clear()
             except InterlockError as cause:  # then what was reserved counts until the day ends
                 log.warning("what a decision of %s cost could not be settled: %s", draft.asked.name, cause)
 

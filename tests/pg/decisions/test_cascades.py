@@ -27,6 +27,7 @@ from interlock.components.component import Answer, Component, ComponentRef, Kind
 from interlock.components.threads import MOST_THREADS
 from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.decision import Became, ComponentAsked, Decision, Route
+from interlock.decisions.many import ManyDecider
 from interlock.decisions.point import Band, Budget, ComponentChoice, DecisionPoint, Share
 from interlock.decisions.sureness import Sureness
 from interlock.errors import ComponentFailed
@@ -155,18 +156,23 @@ async def ask(
     on: Stage, flow: Registered, point: DecisionPoint, key: str = "k", *, exposure: str = "20.00 EUR",
     until: float | None = None,
 ) -> Decision | Deferred:  # fmt: skip
-    return await on.node.tools.decider.decide(
-        Asked(
-            tenant=on.node.tenant,
-            workflow=flow.workflow.name,
-            point=point,
-            declaration=flow.declaration.digest,
-            library=flow.library,
-            key=key,
-            value=INPUT,
-            exposure=Money.parse(exposure),
-            until=until,
-        )
+    return await on.node.tools.decider.decide(question(on, flow, point, key, exposure=exposure, until=until))
+
+
+def question(
+    on: Stage, flow: Registered, point: DecisionPoint, key: str, *, exposure: str = "20.00 EUR",
+    until: float | None = None,
+) -> Asked:  # fmt: skip
+    return Asked(
+        tenant=on.node.tenant,
+        workflow=flow.workflow.name,
+        point=point,
+        declaration=flow.declaration.digest,
+        library=flow.library,
+        key=key,
+        value=INPUT,
+        exposure=Money.parse(exposure),
+        until=until,
     )
 
 
@@ -521,6 +527,24 @@ async def test_of_two_that_race_for_a_key_both_are_on_the_books(database_url: st
         found = await asyncio.gather(decided(one, flow, point), decided(other, flow, point))
     assert found[0].id == found[1].id
     assert (outside.paid, book(database_url)) == (Decimal("0.006"), Decimal("0.006"))
+
+
+async def test_a_batch_settles_what_it_decides_and_what_it_leaves(database_url: str, tmp_path: Path) -> None:
+    flow = declared(approve, tmp_path)
+    sure, unsure = Outside("sure", most="0.05", cost="0.002"), Outside("unsure", 0.1, most="0.05", cost="0.001")
+    queue = msgspec.structs.replace(flow.declaration.decisions["approve"].queue, name="few", capacity=1)
+    budget = msgspec.structs.replace(DAY, cost_per_day=Decimal(1))
+    async with stage(database_url, [flow], workers=0) as on:
+        many = ManyDecider(on.node.tools.decider)
+        first = cascade(flow, sure, budget=budget)
+        outcomes = await many.decide_many([question(on, flow, first, f"sure{n}") for n in range(4)])
+        assert [type(one.became) for one in outcomes] == [Decision] * 4
+        second = cascade(flow, unsure, budget=budget, queue=queue)
+        await decided(on, flow, second, "fills the queue")
+        left = await many.decide_many([question(on, flow, second, f"unsure{n}") for n in range(3)])
+        assert [type(one.became) for one in left] == [Deferred] * 3
+    assert book(database_url) == sure.paid + unsure.paid == Decimal("0.012")
+    assert entries(database_url, "cost.settled") == 3
 
 
 async def test_a_point_without_a_bound_for_the_day_writes_nothing_for_it(database_url: str, tmp_path: Path) -> None:
