@@ -15,7 +15,7 @@ from interlock.usage import Usage
     ("cost", "usage", "became", "end"),
     [
         ("0", None, Became.ANSWERED, "sure enough."),
-        ("0.01230", Usage(input=90, output=7, requests=2), Became.UNSURE, "It cost 0.0123 USD for 90 tokens in and 7 out."),
+        ("0.01230", Usage(input=90, output=7), Became.UNSURE, "It cost 0.0123 USD for 90 tokens in and 7 out."),
         ("0.5", None, Became.LATE, "late: slow. It cost 0.5 USD."),
     ],
 )  # fmt: skip
