@@ -98,6 +98,7 @@ def check_policy(library: Library, point: DecisionPoint) -> None:
     output = _fields(library, point.output)
     # without a contract of its own, the input is what an earlier decision put out: its names are not known here
     given = _fields(library, point.input) if point.input else frozenset(rules.header.inputs)
+    given |= {feature.field for feature in point.features}
     why = _unfit(rules, given | output, given & output if point.input else frozenset())
     if why:
         raise Refused(f"{point.policy} cannot be the policy of {point.name}: {why}")

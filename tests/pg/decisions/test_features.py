@@ -25,12 +25,13 @@ from tests.pg.stage import DOSSIER, POINT, REFUNDS, Stage, declared, stage
 
 from interlock.cases.explain import as_text, explain
 from interlock.cases.registry import Registered
+from interlock.cases.resolve import Way, resolve_exception
 from interlock.cases.store import CaseState
 from interlock.components.component import Answer, Question
 from interlock.db.database import Database
 from interlock.decisions.asked import Asked
 from interlock.decisions.decision import Decision, Route
-from interlock.decisions.features.feature import Feature
+from interlock.decisions.features.feature import Feature, FeatureRef
 from interlock.decisions.features.load import Line, load_values
 from interlock.decisions.features.read import recorded_features, recorded_input
 from interlock.decisions.features.reader import FeatureReader
@@ -227,6 +228,11 @@ async def test_where_it_must_not_be_missing_nothing_is_decided(database_url: str
         await load(on, feature_of(flow), ("Ana", "7", hours_ago(on, 2)))
         decision = await decide(on, flow, sees)
         assert decision.route is Route.AUTOMATIC
+        node = on.node
+        await resolve_exception(
+            node.database, node.writer, node.tenant, found.id, Way.RETRY, who="rosa", why="it is there"
+        )
+        assert (await on.until(case_id)).state is CaseState.DONE
 
 
 WRONG: list[tuple[str, str, str]] = [
@@ -443,21 +449,29 @@ async def test_many_at_once_are_decided_as_one_by_one(
             assert recorded_features(became) == recorded_features(again)
 
 
-async def test_rules_read_a_feature_as_any_other_field(database_url: str, tmp_path: Path) -> None:
+def by_spend(folder: Path, outputs: dict[str, Any], low: dict[str, str], high: dict[str, str]) -> None:
+    """Write rules that go by a feature: above 1000 one answer, else another."""
     rules = json.loads((REFUNDS / "components" / "approve-refund@1.rules.json").read_text("utf-8"))
-    rules["interlock"]["name"] = "by-spend"
-    rules["interlock"]["inputs"] = {"customer_spend": {"type": "decimal", "description": "In a month, in euros."}}
-    rules["interlock"]["examples"] = [
-        {"input": {"customer_spend": "1000.01"}, "output": {"approved": False, "reason": "too_much"}}
-    ]
-    table = rules["nodes"][1]["content"]
+    header, table = rules["interlock"], rules["nodes"][1]["content"]
+    header |= {"name": "by-spend", "outputs": outputs, "examples": []}
+    header["inputs"] = {"customer_spend": {"type": "decimal", "description": "In a month, in euros."}}
     table["inputs"] = [{"id": "spend", "name": "Spend", "field": "customer_spend"}]
+    table["outputs"] = [{"id": name, "name": name, "field": name} for name in outputs]
     table["rules"] = [
-        {"spend": "> 1000", "approved": "false", "reason": "'too_much'", "_description": "More than that is odd."},
-        {"spend": "", "approved": "true", "reason": "'within_policy'", "_description": "All others."},
+        {"spend": "> 1000", **high, "_description": "More than that is odd."},
+        {"spend": "", **low, "_description": "All others."},
     ]
-    (tmp_path / "components").mkdir()
-    (tmp_path / "components" / "by-spend@1.rules.json").write_text(json.dumps(rules))
+    (folder / "components").mkdir()
+    (folder / "components" / "by-spend@1.rules.json").write_text(json.dumps(rules))
+
+
+async def test_rules_read_a_feature_as_any_other_field(database_url: str, tmp_path: Path) -> None:
+    outputs = {
+        "approved": {"type": "boolean", "description": "Whether it is refunded."},
+        "reason": {"type": "string", "values": ["too_much", "within_policy"], "description": "Why."},
+    }
+    low, high = {"approved": "true", "reason": "'within_policy'"}, {"approved": "false", "reason": "'too_much'"}
+    by_spend(tmp_path, outputs, low, high)
     flow = flow_with(tmp_path, SPEND, "customer-spend@2", components="rules:by-spend@1, person", point="")
     async with stage(database_url, [flow], workers=0) as on:
         at = hours_ago(on, 1)
@@ -480,3 +494,29 @@ async def test_a_case_tells_what_its_decision_used(database_url: str, tmp_path: 
     assert 'Feature customer_spend version 2: "8.00", of 20' in told
     assert ", from spend.csv." in told
     assert "Feature visits version 1: 0, from default (feature_missing: there is no value for 'Ana')." in told
+
+
+async def test_a_policy_reads_a_feature_as_any_other_field(database_url: str, tmp_path: Path) -> None:
+    route = {"type": "string", "values": ["automatic", "review"], "description": "What happens to it."}
+    by_spend(tmp_path, {"route": route}, {"route": "'automatic'"}, {"route": "'review'"})
+    flow = flow_with(tmp_path, SPEND, "customer-spend@2", point="    policy: rules:by-spend@1\n")
+    async with stage(database_url, [flow], workers=0) as on:
+        at = hours_ago(on, 1)
+        await load(on, feature_of(flow), ("Ana", "1000.00", at), ("Bo", "1000.01", at))
+        found = [await Desk(on, flow).ask(who, {**INPUT, "customer": who}) for who in ("Ana", "Bo")]
+        assert [one.route for one in found if isinstance(one, Decision)] == [Route.AUTOMATIC, Route.REVIEW]
+
+
+async def test_a_field_of_the_input_is_never_covered_up(
+    database_url: str, tmp_path: Path, module: Callable[[str], str]
+) -> None:
+    """The contract may come to have such a field after the workflow was loaded."""
+    name = module("def amount(input, now): return '1'")
+    feature = Feature(
+        ref=FeatureRef("amount", 1), output="decimal", function=f"{name}:amount", default=b'"2"', input="x@1"
+    )
+    flow, sees = declared(approve, tmp_path), Sees()
+    async with stage(database_url, [flow], workers=0) as on:
+        decision = await decide(on, flow, sees, features=(feature,))
+    assert ([reason.code for reason in decision.why], sees.inputs) == (["feature_clash"], [])
+    assert recorded_input(decision) == INPUT
