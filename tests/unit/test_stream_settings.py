@@ -9,6 +9,7 @@ import pytest
 
 from interlock.config import Settings
 from interlock.errors import ConfigInvalid
+from interlock.stream_settings import STREAM_FORMS
 
 GOOD = """\
 [streams.claims]
@@ -18,6 +19,14 @@ stream = "CLAIMS"
 subject = "claims.in"
 target = "claims.approve"
 """
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
+
+
+def test_every_key_is_documented() -> None:
+    section = PAGE.read_text("utf-8").split("\n## Streams\n")[1]
+    assert [key for key in STREAM_FORMS if f"| `{key}` |" not in section] == []
 
 
 def load(cwd: Path, toml: str, environ: dict[str, str] | None = None) -> Settings:
