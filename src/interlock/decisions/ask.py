@@ -127,7 +127,7 @@ async def ask_components(
     return asking
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Course:
     """What every step of one asking needs.
 

@@ -66,10 +66,14 @@ class Parts(NamedTuple):
             begun: When it began, on the event loop's clock.
             until: When its caller stops waiting; if that comes first every part shrinks in proportion.
         """
-        end, scale = begun + self.time, 1.0
-        if until is not None and until < end:
-            end = max(until, begun)
-            scale = (end - begun) / self.time
+        end = begun + self.time
+        if until is None or until >= end:
+            rules = end - self.commit
+            inference = rules - self.rules
+            retrieval = min(inference - self.inference, begun + self.retrieval_bound)
+            return Deadlines(begun, max(retrieval, begun), inference, rules, end, self.inference_bound)
+        end = max(until, begun)
+        scale = (end - begun) / self.time
         rules = max(end - self.commit * scale, begun)
         inference = max(rules - self.rules * scale, begun)
         retrieval = max(min(inference - self.inference * scale, begun + self.retrieval_bound * scale), begun)

@@ -35,7 +35,8 @@ from interlock.errors import ComponentFailed, ComponentLate, ComponentTooDear, I
 from interlock.guards.stop_watch import StopWatch
 from interlock.usage import Usage
 
-ZERO = Decimal(0)
+ZERO = Answer(output={}, confidence=0).cost
+"""The cost of what says none: the very object, which is quicker to tell than its value."""
 
 
 @dataclass(slots=True)
@@ -58,13 +59,15 @@ class Spent:
         Raises:
             ComponentFailed: what it says is no cost.
         """
+        if cost is ZERO and usage is None:
+            return  # by far the most do not cost anything
         if not isinstance(cost, Decimal) or not cost.is_finite() or cost < 0:
             raise ComponentFailed(f"it says that it cost {str(cost)[:60]}, which is no amount")
         self.cost = max(self.cost, cost)
         self.usage = usage or self.usage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs each decision a microsecond, and nobody else holds it
 class Reach:
     """How far one decision may go to reach its components.
 
