@@ -156,6 +156,25 @@ async def test_each_type_is_the_default_s_at_first_and_on_replay(database_url: s
     assert "FLAG_NOT_FOUND: flags.yaml has no flag nothing" in told
 
 
+async def side_by_side(case: Case) -> str:
+    """Ask in branches, which replay in any order."""
+
+    async def ask(name: str, default: str) -> str:
+        given = await case.flag(name, default)
+        await case.wait("a moment", span=timedelta(milliseconds=20))
+        return given
+
+    return ", ".join(await case.gather(ask("reader", "none"), ask("nothing", "default"), ask("reader", "none")))
+
+
+async def test_branches_keep_answers_of_their_own(database_url: str, tmp_path: Path) -> None:
+    async with Opened(database_url, declared(side_by_side, tmp_path), tmp_path / "flags.yaml") as switch:
+        switch.write("old")
+        case = await switch.on.until(await switch.on.submit())
+    assert case.conclusion == "reader-1, default, reader-1"
+    assert case.fence > 1  # the code ran again after the wait
+
+
 # -------------------------------------------------------------------------------------------------- crash and replay
 
 

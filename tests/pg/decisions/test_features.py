@@ -309,6 +309,29 @@ async def test_a_right_value_of_each_type_is_used(
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("raised", ["SystemExit", "KeyboardInterrupt", "asyncio.CancelledError", "StopIteration"])
+async def test_a_quick_function_that_turns_bad_ends_nothing(
+    database_url: str, tmp_path: Path, module: Callable[[str], str], raised: str
+) -> None:
+    name = module(f"""
+        import asyncio
+        def f(input, now):
+            if input["customer"] == "Bo":
+                raise {raised}
+            return 1
+    """)
+    features = f"f@1: {{from: '{name}:f', input: refund-request@1, output: integer}}"
+    flow, sees = flow_with(tmp_path, features, "f@1", point=""), Sees()
+    async with stage(database_url, [flow], workers=0) as on:
+        desk = Desk(on, flow, with_components(flow, sees))
+        for key in range(25):
+            await desk.ask(str(key))
+        asked = await desk.ask("bo", {**INPUT, "customer": "Bo"})
+        assert isinstance(asked, Decision)
+        assert [reason.code for reason in asked.why] == ["feature_failed"]
+        assert len(sees.inputs) == 25
+
+
 # ------------------------------------------------------------------------------------------------- when it is loaded
 
 

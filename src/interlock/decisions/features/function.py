@@ -76,6 +76,10 @@ class Function:
         began = time.perf_counter()
         try:
             return self._call(copy.deepcopy(value), now)
+        except Exception:
+            raise
+        except BaseException as cause:  # no function ends a server, nor passes for a cancellation
+            raise ComponentFailed(f"it raised {type(cause).__name__}: {cause}") from cause
         finally:
             self._row = self._row + 1 if time.perf_counter() - began < QUICK_S else 0
 
