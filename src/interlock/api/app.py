@@ -17,6 +17,7 @@ from interlock.api.cases import explain_case, list_cases, read_case, submit_case
 from interlock.api.cloudevents import take_cloudevents
 from interlock.api.connectors import list_connectors
 from interlock.api.costs import show_costs
+from interlock.api.data import list_levels
 from interlock.api.dead_man import authorize, begin_term, end_term, list_terms
 from interlock.api.decisions import decide, read_decision
 from interlock.api.endpoint import MOST_BYTES, Endpoint, says
@@ -31,7 +32,8 @@ from interlock.api.limits import read_limits
 from interlock.api.openapi import describe
 from interlock.api.problems import answer_error
 from interlock.api.publications import ROUTES as PUBLICATION_ROUTES
-from interlock.api.quarantine import list_quarantine, read_quarantine
+from interlock.api.quarantine import discard as discard_quarantined
+from interlock.api.quarantine import list_quarantine, read_quarantine, repair_quarantine
 from interlock.api.quarantine import release as release_quarantined
 from interlock.api.reviews import claim_review, list_reviews, read_review, release_review, resolve_review
 from interlock.api.sending import add_headers
@@ -78,6 +80,9 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     list_quarantine,
     read_quarantine,
     release_quarantined,
+    discard_quarantined,
+    repair_quarantine,
+    list_levels,
     *PUBLICATION_ROUTES,
     read_health,
 )

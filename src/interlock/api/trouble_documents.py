@@ -15,7 +15,7 @@ from interlock.api.documents import (
     StepDocument,
 )
 from interlock.api.event_documents import EventDocument
-from interlock.errors import Violation
+from interlock.api.quarantine_documents import QuarantineDocument
 
 
 class ExceptionDocument(Document, frozen=True, kw_only=True):
@@ -160,48 +160,6 @@ class ExceptionPage(Document, frozen=True, kw_only=True):
     exceptions: tuple[ExceptionDocument, ...]
 
 
-class QuarantineDocument(Document, frozen=True, kw_only=True):
-    """Data that broke their contract.
-
-    Attributes:
-        id: Their id.
-        case: The case that waits for them to be mended; null: they came with a decision in line.
-        workflow: Of the case.
-        point: The decision point; empty for the case's own input.
-        contract: Which contract.
-        data: As they came; null if they are no JSON.
-        text: As they came, if they are no JSON.
-        violations: Every one.
-        state: held, released or discarded.
-        created_at: Since when.
-        resolved_at: Until when.
-        resolved_by: Who mended them.
-    """
-
-    id: UUID
-    case: UUID | None
-    workflow: str
-    point: str
-    contract: str
-    data: Any
-    text: str | None
-    violations: tuple[Violation, ...]
-    state: str
-    created_at: datetime
-    resolved_at: datetime | None
-    resolved_by: str | None
-
-
-class QuarantinePage(Document, frozen=True, kw_only=True):
-    """What is held in quarantine, the oldest first.
-
-    Attributes:
-        quarantine: It.
-    """
-
-    quarantine: tuple[QuarantineDocument, ...]
-
-
 class EntryDocument(Document, frozen=True, kw_only=True):
     """One entry of the ledger.
 
@@ -232,13 +190,11 @@ class CaseRecordDocument(CaseDocument, frozen=True, kw_only=True):
         steps: The journal of its current run.
         decisions: In order.
         reviews: In order.
-        unusable: How many published versions this process cannot load; what uses them goes to its fallback.
         actions: In order, with their sendings.
         exceptions: In order.
         quarantine: In order.
         events: The outside events that came for it, in order.
         entries: Its ledger entries, in order.
-    unusable: int = 0
     """
 
     input: Any
@@ -276,8 +232,10 @@ class Health(Document, frozen=True, kw_only=True):
             down: nothing can be stored.
         database: ok or down.
         workers: How many workers of the installation are alive.
+        unusable: How many published versions this process cannot load; what uses them goes to its fallback.
     """
 
     status: str
     database: str
     workers: int
+    unusable: int = 0

@@ -18,6 +18,7 @@ from interlock.cases.driver import Outcome, Park, Thrown, Value
 from interlock.cases.facts import facts_of
 from interlock.cases.held import CaseStuck
 from interlock.cases.journal import Place, Recorded, StepState, encode
+from interlock.cases.quarantine import rules_of
 from interlock.cases.recording import Recording
 from interlock.cases.requests import Decide, Review, StepRequest
 from interlock.cases.store import ADD_QUARANTINES, NewQuarantine
@@ -125,6 +126,7 @@ class DecisionSteps(Recording):
                 data=encode(request.value),
                 violations=encode(cause.violations),
                 created_at=stamp.now,
+                rules=rules_of(cause.violations),
             )
             return [
                 Write(ADD_QUARANTINES, row),

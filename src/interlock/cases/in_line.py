@@ -157,6 +157,8 @@ async def ask_in_line(
             key=key,
             data=encode(value),
             violations=cause.violations,
+            exposure=exposure,
+            caller=caller,
         )
         raise ContractViolated(
             cause.what, cause.violations, where=where, todo=cause.todo, quarantine=str(held)

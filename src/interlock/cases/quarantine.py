@@ -12,6 +12,12 @@ from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import Violation, WorkFailed
 from interlock.ledger.ledger import first_entry
+from interlock.money import Money
+
+
+def rules_of(violations: Sequence[Violation]) -> tuple[str, ...]:
+    """Which rules are broken, each once."""
+    return tuple(sorted({violation.rule for violation in violations}))
 
 
 async def quarantine_question(
@@ -24,6 +30,8 @@ async def quarantine_question(
     key: str,
     data: bytes,
     violations: Sequence[Violation],
+    exposure: Money | None = None,
+    caller: str = "",
 ) -> UUID:
     """Keep what came and cannot be decided, whatever it is. The quarantine's id.
 
@@ -38,7 +46,10 @@ async def quarantine_question(
         key: Under which it came.
         data: What came, whole.
         violations: What is wrong with it.
+        exposure: What its caller said is at stake.
+        caller: Who sent it.
     """
+    rules = rules_of(violations)
 
     def build(stamp: Stamp) -> Sequence[Write]:
         row = NewQuarantine(
@@ -51,11 +62,15 @@ async def quarantine_question(
             data=data,
             violations=encode(violations),
             created_at=stamp.now,
+            key=key,
+            exposure=str(exposure) if exposure is not None else None,
+            caller=caller,
+            rules=rules,
         )
         entry = first_entry(
             stamp, tenant, "decision.quarantined", subject=stamp.entry,
             point=f"{workflow}.{point}" if point else workflow,
-            rules=sorted({violation.rule for violation in violations}), input_digest=short_digest(data),
+            rules=rules, input_digest=short_digest(data),
         )  # fmt: skip
         return [Write(ADD_QUARANTINES, row), entry]
 

@@ -6,14 +6,18 @@ from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, workflow text
   input text, state case_state, created_at timestamptz, caller text)
 
 -- name: add_quarantines
-insert into quarantine (id, tenant, case_id, workflow, point, contract, data, violations, state, created_at)
-select id, tenant, case_id, workflow, point, contract, decode(data, 'base64'), decode(violations, 'base64'), 'held', created_at
+insert into quarantine (id, tenant, case_id, workflow, point, contract, data, violations, state, created_at, key, exposure, caller,
+  rules)
+select id, tenant, case_id, workflow, point, contract, decode(data, 'base64'), decode(violations, 'base64'), 'held', created_at,
+       key, exposure, caller, rules
 from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, case_id uuid, workflow text, point text, contract text,
-  data text, violations text, created_at timestamptz)
+  data text, violations text, created_at timestamptz, key text, exposure text, caller text, rules text[])
 
 -- name: end_quarantines
-update quarantine q set state = r.state, resolved_at = r.resolved_at, resolved_by = r.resolved_by
-from json_to_recordset(%(rows)s::json) as r (id uuid, state quarantine_state, resolved_at timestamptz, resolved_by text)
+update quarantine q set state = r.state, resolved_at = r.resolved_at, resolved_by = r.resolved_by,
+  decision_id = r.decision_id, why = r.why
+from json_to_recordset(%(rows)s::json) as r (id uuid, state quarantine_state, resolved_at timestamptz, resolved_by text,
+  decision_id uuid, why text)
 where q.id = r.id
 
 -- name: release_cases
@@ -25,16 +29,24 @@ where c.id = r.case_id
 select id, state::text as state from quarantine where id = any(%(ids)s) order by id for no key update
 
 -- name: find_quarantine
-select id, case_id, workflow, point, contract, data, violations, state::text as state, created_at, resolved_at, resolved_by
+select id, case_id, workflow, point, contract, data, violations, state::text as state, created_at, resolved_at, resolved_by,
+       key, exposure, caller, decision_id, why
 from quarantine where id = %(id)s
 
 -- name: quarantines_of_case
-select id, case_id, workflow, point, contract, data, violations, state::text as state, created_at, resolved_at, resolved_by
+select id, case_id, workflow, point, contract, data, violations, state::text as state, created_at, resolved_at, resolved_by,
+       key, exposure, caller, decision_id, why
 from quarantine where case_id = %(case_id)s order by id
 
 -- name: list_quarantined
-select id, case_id, workflow, point, contract, data, violations, state::text as state, created_at, resolved_at, resolved_by
-from quarantine where state = 'held' order by id limit %(most)s
+select id, case_id, workflow, point, contract, data, violations, state::text as state, created_at, resolved_at, resolved_by,
+       key, exposure, caller, decision_id, why
+from quarantine
+where state = 'held' and (%(after)s::uuid is null or id > %(after)s)
+  and (%(workflow)s::text is null or workflow = %(workflow)s) and (%(point)s::text is null or point = %(point)s)
+  and (%(rule)s::text is null or rules @> array[%(rule)s::text])
+  and (%(since)s::timestamptz is null or created_at >= %(since)s)
+order by id limit %(most)s
 
 -- name: find_case
 select id, workflow, version, code, key, input, run, state::text as state, conclusion, waiting_for, wake_at, worker, fence,

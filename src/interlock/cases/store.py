@@ -159,7 +159,12 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
         state: ``held``, ``released`` or ``discarded``.
         created_at: Since when.
         resolved_at: Until when.
-        resolved_by: Who mended them.
+        resolved_by: Who mended or discarded them.
+        key: Under which a question without a case came.
+        exposure: What its caller said is at stake, as ``12.30 MYR``.
+        caller: Who asked it.
+        decision_id: The decision that its mended data led to.
+        why: Why they were discarded.
     """
 
     id: UUID
@@ -173,6 +178,11 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     resolved_at: datetime | None
     resolved_by: str | None
+    key: str | None = None
+    exposure: str | None = None
+    caller: str | None = None
+    decision_id: UUID | None = None
+    why: str | None = None
 
     @property
     def broken(self) -> list[Violation]:
@@ -192,6 +202,10 @@ class NewQuarantine(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
     violations: bytes
     created_at: datetime
+    key: str | None = None
+    exposure: str | None = None
+    caller: str | None = None
+    rules: tuple[str, ...] = ()
 
 
 class EndedQuarantine(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,6 +215,8 @@ class EndedQuarantine(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     resolved_at: datetime
     resolved_by: str
+    decision_id: UUID | None = None
+    why: str | None = None
 
 
 class ReleasedCase(msgspec.Struct, frozen=True, kw_only=True):

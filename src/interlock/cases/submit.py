@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from interlock.cases.journal import encode
+from interlock.cases.quarantine import rules_of
 from interlock.cases.registry import Registered
 from interlock.cases.store import (
     ADD_CASES,
@@ -110,11 +111,11 @@ async def submit(
             data=data,
             violations=encode(violations),
             created_at=stamp.now,
+            rules=rules_of(violations),
         )
         entry = further_entry(
-            stamp, tenant, "case.quarantined", subject=stamp.entry, case_id=stamp.entry,
-            rules=sorted({violation.rule for violation in violations}),
-        )  # fmt: skip
+            stamp, tenant, "case.quarantined", subject=stamp.entry, case_id=stamp.entry, rules=rules_of(violations)
+        )
         return [Write(ADD_CASES, case), Write(ADD_QUARANTINES, quarantine), received, entry]
 
     taken = TakesKey(key_digest(tenant, f"case:{workflow.name}", key), short_digest(kept))

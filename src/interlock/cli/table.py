@@ -45,7 +45,8 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         "exceptions": Entry("exceptions", "List the open exceptions, the highest priority first."),
         "exception": Entry("exceptions", "Show one exception with its captured state."),
         "resolve-exception": Entry("exceptions", "Resolve an exception; its case goes on or is cancelled."),
-        "quarantine": Entry("quarantine", "Data that broke their contract: list, show and release them."),
+        "quarantine": Entry("quarantine", "Data that broke their contract: list, show, mend, release, discard them."),
+        "data": Entry("data", "The data that decisions rest on: how fresh and complete they are."),
         "limits": Entry(
             "limits", "Show what each limit holds now: used, reserved, left, and when there is room again."
         ),

@@ -92,8 +92,10 @@ class Deferred:
         why: In a sentence.
         pause: When to ask again.
         held_by: The stop that holds it, if one does.
+        code: Why, for programs: ``queue-full`` or ``data-broken``, where no stop holds it.
     """
 
     why: str
     pause: timedelta
     held_by: UUID | None = None
+    code: str = "queue-full"

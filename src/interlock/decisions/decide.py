@@ -250,7 +250,7 @@ def held_by_stop(draft: Draft) -> Deferred | None:
     The latter is a stop, too: of the point, by its own file.
     """
     if draft.asking.held:
-        return Deferred(draft.asking.held, DATA_BROKEN_PAUSE)
+        return Deferred(draft.asking.held, DATA_BROKEN_PAUSE, code="data-broken")
     stopped = draft.asking.stopped
     if stopped is None or draft.asking.person:
         return None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
 
 from interlock.contracts.contract import Contract
-from interlock.contracts.level import Level, Seen
+from interlock.contracts.level import Kind, Level, Seen
 from interlock.contracts.shown import pointer
 from interlock.db.database import SET_TENANT, Database
 from interlock.db.gates import TakesKey, key_digest
@@ -54,6 +55,13 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     seen: Seen
     breach: str
     standing: Standing | None
+
+    @property
+    def age(self) -> timedelta | None:
+        """How old the newest moment or the last record is, where the level is about that."""
+        if self.level.age is None:
+            return None
+        return self.seen.moment_age if self.level.kind is Kind.LATENCY else self.seen.arrival_age
 
 
 @dataclass(frozen=True, slots=True)

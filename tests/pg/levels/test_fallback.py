@@ -16,6 +16,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.stage import DOSSIER, REFUNDS, Stage, stage
 
+from interlock.api.data import level_document
 from interlock.cases.case import Case
 from interlock.cases.registry import Registered, register
 from interlock.cases.store import CaseState
@@ -24,6 +25,7 @@ from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.decision import Decision, Route
 from interlock.decisions.many import ManyDecider
 from interlock.errors import ContractViolated, DeclarationInvalid
+from interlock.levels.judge import measure_levels
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 PROMISE = """\
@@ -104,6 +106,17 @@ async def test_a_person_decides_and_sees_why(database_url: str, tmp_path: Path) 
         assert [one.component for one in decision.asked] == ["person"]
         (review,) = await on.reviews()
         assert review.proposal is None
+
+
+async def test_what_is_broken_is_listed_with_its_owner(database_url: str, tmp_path: Path) -> None:
+    registered = declared(tmp_path)
+    async with broken(database_url, registered) as on:
+        async with on.node.database.tenant(on.node.tenant) as connection:
+            measured = await measure_levels(connection, on.node.registry.measured(on.node.tenant))
+        (told,) = map(level_document, measured)
+        assert (told.contract, told.state, told.owner) == ("refund-request@1.0.0", "broken", "shop@example.com")
+        assert (told.records, told.refused, told.age_s) == (1, 2, None)
+        assert told.since is not None
 
 
 async def test_many_at_once_take_the_same_fallback(database_url: str, tmp_path: Path) -> None:

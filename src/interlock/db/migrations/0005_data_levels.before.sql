@@ -71,3 +71,16 @@ begin
 end $$;
 
 revoke create on schema interlock from interlock_finder;
+
+-------------------------------------------------------------------------------------------------------- quarantine
+
+-- What a question without a case needs to be decided once it is mended, who let which go and why, and by which rules
+-- the data are found. What came is never changed: mended data stand in the decision, or in the case.
+alter table quarantine
+  add column key text,                       -- under which it came; null: of a case, or from before
+  add column exposure text,                  -- what the caller said is at stake: '12.30 MYR'
+  add column caller text,                    -- who asked
+  add column rules text[] not null default '{}',   -- which rules it breaks
+  add column decision_id uuid,               -- the decision that its mended data led to
+  add column why text;                       -- why it was discarded
+create index quarantine_of_cause on quarantine using gin (rules) where state = 'held';
