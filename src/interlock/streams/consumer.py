@@ -17,11 +17,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from interlock.cases.held import Tools
+from interlock.cases.journal import encode
 from interlock.cases.quarantine import quarantine_question
 from interlock.cases.submit import Submitted
 from interlock.decisions.asked import Deferred
@@ -111,7 +113,7 @@ class Consumer:
         self._dead_letter = dead_letter
         self._places = asyncio.Semaphore(concurrency)
         self._present: set[Delivery] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
         self._lines: dict[str, Line] = {}
         self._taken = 0
 
@@ -119,25 +121,29 @@ class Consumer:
 
     async def take(self, delivery: Delivery) -> None:
         """Take a message; returns when it has a place, while it is still under way."""
-        self._present.add(delivery)
-        try:
-            await self._places.acquire()
-        except BaseException:
-            self._present.discard(delivery)
-            raise
-        task = asyncio.create_task(self._in_place(delivery))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        await self._enter(delivery)
+        self._begin(self._in_place(delivery))
 
     async def finish(self, delivery: Delivery) -> None:
         """Take a message and stay with it until it is done with; for brokers that know only the order."""
+        await self._enter(delivery)
+        await self._in_place(delivery)
+
+    async def _enter(self, delivery: Delivery) -> None:
+        """Wait for a place."""
         self._present.add(delivery)
         try:
             await self._places.acquire()
-        except BaseException:
+        except BaseException:  # the stream ends: a peer need not wait for the broker's patience to end
             self._present.discard(delivery)
+            if delivery.hand_back:
+                self._begin(delivery.hand_back(0.0))
             raise
-        await self._in_place(delivery)
+
+    def _begin(self, work: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def drain(self, patience_s: float) -> None:
         """Let what is under way end; what has not by then is left to the broker, which delivers it again."""
@@ -245,15 +251,6 @@ class Consumer:
 
     async def _become(self, delivery: Delivery, failed: int, last: Exception | None) -> Waits | None:
         """Have a message decided, submitted or quarantined; None when what became of it is on record."""
-        if failed >= self._max_deliveries:
-            # whoever took it died each time, or has just failed once more
-            what = f"it was delivered {failed} times and came to no end"
-            if last:
-                what += f"; the last time: {_told(last)[:_LONGEST_TOLD]}"
-            wrong = Violation(where="", what=what, rule="delivery", todo="mend what it says, and send it anew")
-            named = last.violations if isinstance(last, ManyRefused) else ()
-            await self._quarantine(delivery, (wrong, *named), what)
-            return None
         try:
             event = read_event(delivery)
         except ManyRefused as cause:
@@ -263,7 +260,19 @@ class Consumer:
             wrong = Violation(where=cause.where, what=cause.what, rule="json", todo=cause.todo)
             await self._quarantine(delivery, (wrong,), cause.what)
             return None
+        if failed >= self._max_deliveries:
+            await self._give_up(delivery, event, failed, last)
+            return None
         return await self._decide(delivery, event)
+
+    async def _give_up(self, delivery: Delivery, event: Event, failed: int, last: Exception | None) -> None:
+        """Keep what was delivered so often to no end: whoever took it died each time, or has just failed again."""
+        what = f"it was delivered {failed} times and came to no end"
+        if last:
+            what += f"; the last time: {_told(last)[:_LONGEST_TOLD]}"
+        wrong = Violation(where="", what=what, rule="delivery", todo="see why, and release it")
+        named = last.violations if isinstance(last, ManyRefused) else ()
+        await self._quarantine(delivery, (wrong, *named), what, event)
 
     async def _decide(self, delivery: Delivery, event: Event) -> Waits | None:
         try:
@@ -276,7 +285,7 @@ class Consumer:
             raise
         except Refused as cause:  # the sender's to mend: it will not be better next time
             wrong = Violation(where=cause.where, what=cause.what, rule=cause.code, todo=cause.todo)
-            await self._quarantine(delivery, (wrong,), cause.what)
+            await self._quarantine(delivery, (wrong,), cause.what, event)
             return None
         if isinstance(became, Decision):
             self.tally.decided += 1
@@ -286,7 +295,11 @@ class Consumer:
             return _waits(became)
         return None
 
-    async def _quarantine(self, delivery: Delivery, violations: tuple[Violation, ...], why: str) -> None:
+    async def _quarantine(
+        self, delivery: Delivery, violations: tuple[Violation, ...], why: str, event: Event | None = None
+    ) -> None:
+        """Keep an event's data under its own key, so that releasing them is what it would have been; or, of what is no
+        event, the whole message."""  # noqa: D205, D209 - one thought
         target = self._target
         held = await quarantine_question(
             self._tools.writer,
@@ -294,8 +307,8 @@ class Consumer:
             workflow=target.workflow,
             point=target.point,
             contract=target.contract,
-            key=f"{self.name} {delivery.identity}",
-            data=delivery.body,
+            key=event.key if event else f"{self.name} {delivery.identity}",
+            data=encode(event.data) if event else delivery.body,
             violations=violations,
         )
         self.tally.quarantined += 1

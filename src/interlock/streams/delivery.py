@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from interlock.errors import EventInvalid, Violation
@@ -57,7 +58,7 @@ class Delivery:
     body: bytes
     number: int = 1
     acknowledge: Callable[[], Awaitable[object]] = _nothing
-    hand_back: Callable[[float], Awaitable[object]] | None = None
+    hand_back: Callable[[float], Coroutine[Any, Any, object]] | None = None
     keep: Callable[[], Awaitable[object]] = _nothing
 
 

@@ -189,7 +189,7 @@ async def test_poison_is_kept_whole_with_every_violation_and_then_acknowledged(
         assert len(named) == 3
     elif body == POISON["no event"]:
         assert {"/id", "/source", "/type", "/specversion"} <= {one["where"] for one in named}
-    if body not in (POISON["breaks the contract"], POISON["data that are no object"]):
+    if body in (POISON["not JSON"], POISON["no event"], POISON["another version"], POISON["empty"]):
         assert bytes(kept) == body
     assert count(admin, "decision") == 0
     assert consumer.tally.quarantined == 2
@@ -218,7 +218,7 @@ async def test_what_fails_is_handed_back_with_a_growing_pause_and_kept_at_last(
     assert server.handed_back == [0.25, 0.5, 1.0, 2.0]
     assert server.acknowledged == ["m"]
     ((kept, violations),) = admin.execute("select data, violations from quarantine").fetchall()
-    assert bytes(kept) == claim(1)
+    assert json.loads(bytes(kept)) == {"who": "a", "total": "12.30"}, "its data, to be released under its own key"
     assert "delivered 5 times" in json.loads(bytes(violations))[0]["what"]
     assert "the model's file is torn" in json.loads(bytes(violations))[0]["what"]
     assert (consumer.tally.again, consumer.tally.quarantined) == (5, 1)
