@@ -23,12 +23,13 @@ from interlock.cases.registry import Registered, Registry, register
 from interlock.components.component import ComponentRef
 from interlock.decisions.asked import Asked
 from interlock.decisions.decision import Became, Decision, Route
+from interlock.decisions.many import ManyDecider
 from interlock.errors import DeclarationInvalid
 from interlock.guards.stops import stop
 from interlock.llm_settings import LlmSettings
 from interlock.money import Money
 from interlock.node import open_node
-from interlock.sim.llm import Fault, LlmFault, Says, SimulatedModel
+from interlock.sim.llm import ChatRequest, Fault, LlmFault, Says, SimulatedModel
 
 INPUT: dict[str, Any] = {"customer": "Ana", "amount": "20.00", "days_since_purchase": 3}
 YES = '{"approved": true, "reason": "within_policy"}'
@@ -88,21 +89,23 @@ class Desk:
 
     async def ask(self, key: str = "k", value: dict[str, Any] | None = None, **point: Any) -> Decision:
         """Decide."""
-        entry = self.on.node.registry.all[0]
-        decided = await self.on.node.tools.decider.decide(
-            Asked(
-                tenant=self.on.node.tenant,
-                workflow=entry.workflow.name,
-                point=msgspec.structs.replace(entry.declaration.decisions["approve"], **point),
-                declaration=entry.declaration.digest,
-                library=entry.library.for_tenant(self.on.node.tenant),
-                key=key,
-                value=value or INPUT,
-                exposure=Money("20.00", "EUR"),
-            )
-        )
+        decided = await self.on.node.tools.decider.decide(self.asked(key, value, **point))
         assert isinstance(decided, Decision)
         return decided
+
+    def asked(self, key: str = "k", value: dict[str, Any] | None = None, **point: Any) -> Asked:
+        """What is to be decided."""
+        entry = self.on.node.registry.all[0]
+        return Asked(
+            tenant=self.on.node.tenant,
+            workflow=entry.workflow.name,
+            point=msgspec.structs.replace(entry.declaration.decisions["approve"], **point),
+            declaration=entry.declaration.digest,
+            library=entry.library.for_tenant(self.on.node.tenant),
+            key=key,
+            value=value or INPUT,
+            exposure=Money("20.00", "EUR"),
+        )
 
 
 async def test_a_sure_answer_goes_through_and_all_of_it_is_on_record(database_url: str, tmp_path: Path) -> None:
@@ -199,6 +202,28 @@ async def test_many_decisions_at_once_keep_to_the_provider_s_places(database_url
         decided = await asyncio.gather(*(desk.ask(f"k{number}") for number in range(16)))
         assert desk.model.at_once == 4
     assert {one.route for one in decided} == {Route.AUTOMATIC}
+
+
+async def test_a_batch_asks_one_by_one_with_concurrency_and_answers_as_in_line(
+    database_url: str, tmp_path: Path
+) -> None:
+    def says(asked: ChatRequest) -> str:
+        return YES if '"customer": "Ana"' in asked.prompt else "no JSON"
+
+    async with judged(database_url, tmp_path, says, concurrency=4) as desk:
+        desk.model.faults = [Fault(kind=LlmFault.LATE, seconds=0.05) for _ in range(24)]
+        values = [{**INPUT, "customer": "Ana" if number % 3 else "Bo"} for number in range(24)]
+        batch = ManyDecider(desk.on.node.tools.decider)
+        outcomes = await batch.decide_many([desk.asked(f"b{n}", value) for n, value in enumerate(values)])
+        assert desk.model.at_once == 4
+        in_line = [await desk.ask(f"i{n}", value) for n, value in enumerate(values)]
+    became = [one.became for one in outcomes]
+    decided = [one for one in became if isinstance(one, Decision)]
+    assert len(decided) == 24
+    assert [(one.route, one.answer, one.cost) for one in decided] == [
+        (one.route, one.answer, one.cost) for one in in_line
+    ]
+    assert {one.route for one in decided} == {Route.AUTOMATIC, Route.REVIEW}
 
 
 @pytest.mark.parametrize(
