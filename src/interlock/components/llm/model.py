@@ -156,7 +156,7 @@ class LanguageModel:
 
         samples = await self._samples(wanted, messages, send)
         measured = measure(manifest.confidence, samples, self._scorer)
-        evidence = self._evidence(measured, tally, tariff, bill)
+        evidence = self._evidence(measured, tally, tariff, bill, provider.origin)
         evidence["request_sha256"] = hashlib.sha256(request_of(manifest, wanted, messages).body).hexdigest()
         return Answer(
             output=measured.sample.value,
@@ -202,11 +202,12 @@ class LanguageModel:
         except NotFound as cause:
             raise ComponentFailed(cause.what, where=cause.where, todo=cause.todo) from cause
 
-    def _evidence(self, measured: Measured, tally: Tally, tariff: Tariff, bill: Bill) -> dict[str, Any]:
+    def _evidence(self, measured: Measured, tally: Tally, tariff: Tariff, bill: Bill, origin: str) -> dict[str, Any]:
         usage, completion = tally.usage, measured.sample.completion
         evidence: dict[str, Any] = {
             "model": completion.model or self.manifest.model,
             "provider": self.manifest.provider,
+            "address": origin,
             "confidence": measured.evidence,
             "tokens": {
                 "input": usage.input,

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -79,6 +80,11 @@ class Provider:
         self._environ = environ
         self._places = asyncio.Semaphore(terms.concurrency)
         self._transport: httpx.AsyncHTTPTransport | None = None
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of its address, for the record: of some addresses the path is the credential."""
+        return urlsplit(self.terms.base_url)._replace(path="").geturl()
 
     @asynccontextmanager
     async def place(self) -> AsyncGenerator[None]:

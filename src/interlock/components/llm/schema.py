@@ -48,6 +48,8 @@ def answer_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in schema.items() if key in _KEPT}
     if _BEYOND.search(str(kept.get("pattern", ""))):
         del kept["pattern"]
+    if told := _lengths(schema):
+        kept["description"] = f"{kept['description']} ({told})" if "description" in kept else told
     if "properties" in kept:
         fields = cast("Mapping[str, Mapping[str, Any]]", kept["properties"])
         kept["properties"] = {name: answer_schema(field) for name, field in fields.items()}
@@ -56,3 +58,10 @@ def answer_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(kept.get("items"), Mapping):
         kept["items"] = answer_schema(cast("Mapping[str, Any]", kept["items"]))
     return kept
+
+
+def _lengths(schema: Mapping[str, Any]) -> str:
+    """How long a text may be, in words: not every provider takes the keywords, and every model reads a description."""
+    least, most = schema.get("minLength"), schema.get("maxLength")
+    told = [f"at least {least} characters"] if least else []
+    return ", ".join([*told, *([f"at most {most} characters"] if most is not None else [])])

@@ -44,6 +44,7 @@ async def test_an_answer_and_all_that_it_rests_on(tmp_path: Path) -> None:
     assert answer.evidence["tokens"] == {"input": usage.input, "cached_input": 7, "output": 17, "reasoning": 3}
     assert answer.evidence["prices"] == {"table": "component.yaml"}
     assert answer.evidence["model"] == "small-1"
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", answer.evidence["address"])
     assert "estimated_requests" not in answer.evidence
     assert asked.body["stream"] is False
     assert (asked.body["model"], asked.body["temperature"], asked.body["max_tokens"]) == ("small-1", 0.0, 50)
@@ -61,7 +62,7 @@ async def test_the_form_is_told_by_the_output_contract(tmp_path: Path) -> None:
     assert schema["required"] == ["category", "amount", "note"]
     assert schema["additionalProperties"] is False
     assert schema["properties"]["note"] == {"type": ["string", "null"]}
-    assert schema["properties"]["category"] == {"type": "string"}
+    assert schema["properties"]["category"] == {"type": "string", "description": "at most 40 characters"}
     assert schema["properties"]["amount"]["type"] == "string"
     assert re.fullmatch(schema["properties"]["amount"]["pattern"], "12.30")
 
@@ -212,6 +213,14 @@ async def test_the_deadline_holds_and_what_was_sent_is_paid(tmp_path: Path, faul
     assert late.value.usage.requests == 1
     assert late.value.cost == one.tally.cost
     assert (late.value.cost > 0) == (fault.kind is not LlmFault.STATUS)
+
+
+async def test_without_time_nothing_is_sent(tmp_path: Path) -> None:
+    async with desk(tmp_path, manifest(more=PRICED)) as one:
+        with pytest.raises(ComponentLate):
+            await one.ask(within=-1)
+        assert not one.server.requests
+    assert one.tally.cost == 0
 
 
 async def test_an_asking_that_is_cut_off_is_counted(tmp_path: Path) -> None:
