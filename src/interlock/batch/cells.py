@@ -124,7 +124,7 @@ def typed_column(series: pl.Series, declared: Field | None) -> Column:
     dtype = series.dtype
     if dtype.is_float():
         wrong: list[int] = (series.is_nan() | series.is_infinite()).fill_null(value=False).arg_true().to_list()
-        return Column(series.cast(pl.Float64), {place: str(series[place]) for place in wrong})
+        return Column(series.cast(pl.Float64), {place: _no_number(series[place]) for place in wrong})
     if dtype.is_nested():
         values = [None if value is None else _plain(value) for value in series.to_list()]
         odd = {place: value for place, value in enumerate(values) if value is not None}
@@ -151,6 +151,10 @@ def _as_text(series: pl.Series) -> pl.Series:
     return series if dtype in (pl.Boolean(), pl.Null()) else series.cast(pl.String())
 
 
+def _no_number(value: float) -> str:
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
 def unreadable(dtype: pl.DataType) -> bool:
     """Whether a column of this type holds what is no JSON."""
     if isinstance(dtype, (pl.List, pl.Array)):
@@ -173,7 +177,7 @@ def _plain(value: Any) -> Any:
 def plain_scalar(value: Any) -> Any:
     """One Python value as JSON has it."""
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+        return value if math.isfinite(value) else _no_number(value)
     if isinstance(value, Decimal):
         return format(value, "f") if value.is_finite() else str(value)
     if isinstance(value, datetime):

@@ -183,12 +183,12 @@ def unwritable(path: Path, cause: OSError) -> InterlockError:
 def _another(stands: Order, given: Order, folder: Path) -> StateConflict:
     before, now = msgspec.structs.asdict(stands), msgspec.structs.asdict(given)
     changed = [name for name in before if before[name] != now[name]]
-    if changed == ["table"]:
+    if "table" in changed and set(changed) <= {"table", "run"}:
         what = (
             f"the table is not the one that this run began with: {_told(stands.table)} then, {_told(given.table)} now"
         )
     else:
-        what = f"this run was begun with another {' and another '.join(changed)}"
+        what = f"this run was begun with another {' and another '.join(name.replace('_', '-') for name in changed)}"
     todo = f"give what it was begun with, name another --out, or remove {folder} to begin anew"
     return StateConflict(what, where=str(folder), todo=todo)
 

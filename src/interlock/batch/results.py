@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, cast
 from uuid import UUID
 
@@ -154,12 +155,29 @@ def csv_header(kind: type[Decided | Rejected]) -> bytes:
 
 
 def _cells(written: msgspec.Struct) -> Iterable[Any]:
-    return [_cell(getattr(written, name)) for name in written.__struct_fields__]
+    return [_WRITTEN.get(_kind(value), _as_json)(value) for value in _values(written)]
 
 
-def _cell(value: Any) -> Any:
-    if value is None or isinstance(value, (str, int, float, UUID)):
-        return ("true" if value else "false") if isinstance(value, bool) else value
-    if isinstance(value, msgspec.Raw):
-        return bytes(cast("Any", value)).decode()
+def _values(written: msgspec.Struct) -> tuple[Any, ...]:
+    return _DECIDED(written) if isinstance(written, Decided) else _REJECTED(written)
+
+
+def _as_json(value: Any) -> str:
     return _json.encode(value).decode()
+
+
+_kind = cast("Callable[[object], type]", type)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_DECIDED = attrgetter(*Decided.__struct_fields__)
+_REJECTED = attrgetter(*Rejected.__struct_fields__)
+_WRITTEN: dict[type, Callable[[Any], Any]] = {
+    **dict.fromkeys((str, int, float, UUID, type(None)), _as_it_is),
+    bool: lambda value: "true" if value else "false",
+    msgspec.Raw: lambda value: str(value, "utf-8"),
+}
+"""How a value stands in a cell; any other as JSON."""

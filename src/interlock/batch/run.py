@@ -19,11 +19,11 @@ from interlock.batch.results import Decided, Rejected, decided_row, rejected_row
 from interlock.batch.rows import Row
 from interlock.batch.table import Place, Table
 from interlock.batch.tally import Tally
-from interlock.cases.in_line import NamedPoint
+from interlock.cases.in_line import NamedPoint, question_of
 from interlock.cases.journal import encode
 from interlock.cases.quarantine import quarantine_question
 from interlock.contracts.shown import shown
-from interlock.decisions.asked import Asked, Deferred
+from interlock.decisions.asked import Deferred
 from interlock.decisions.decide import Decider
 from interlock.decisions.decision import Decision
 from interlock.decisions.many import ManyDecider, Outcome
@@ -154,6 +154,7 @@ class _Run:
     async def decide(self) -> None:
         """Settle every row that is left."""
         parts: deque[_Part] = deque()
+        await self._save()  # from now on another order is another run, and what is decided is this one's
         try:
             async with aclosing(self._slices()) as slices:
                 async for rows in slices:
@@ -194,23 +195,14 @@ class _Run:
         return _Part(rows, asyncio.create_task(self._decide(asked), name="interlock-batch"))
 
     async def _decide(self, rows: Sequence[Row]) -> list[Outcome]:
-        registered, point = self._job.named.registered, self._job.named.point
-        library = registered.library.for_tenant(self._job.tenant)
-        same = bool(point.input) and library.contract(point.input) == self._job.table.reading.contract
+        named, tenant = self._job.named, self._job.tenant
         asked = [
-            Asked(
-                tenant=self._job.tenant,
-                workflow=registered.workflow.name,
-                point=point,
-                declaration=registered.declaration.digest,
-                library=library,
-                key=row.key,
-                value=row.value,
-                exposure=row.exposure,
-                caller=self._job.caller,
-            )
+            question_of(named, tenant, key=row.key, value=row.value, exposure=row.exposure, caller=self._job.caller)
             for row in rows
         ]
+        # a contract that was published meanwhile is not the one that the table's columns were held against
+        reference, known = named.point.input, self._job.table.reading.contract
+        same = bool(asked and reference) and asked[0].library.contract(reference) == known
         return await self._many.decide_many(asked, sure=[row.sure and same for row in rows])
 
     async def _settle(self, part: _Part) -> None:

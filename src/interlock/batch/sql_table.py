@@ -112,6 +112,7 @@ class _Opened:
         self._url = url
         self._query = query
         self._connection: Connection[TupleRow] | None = None
+        self._cursor: ServerCursor[TupleRow] | None = None
 
     def __enter__(self) -> ServerCursor[TupleRow]:
         try:
@@ -128,11 +129,15 @@ class _Opened:
         try:
             cursor.execute(self._query.encode())
         except psycopg.Error as cause:
+            cursor.close()
             self._connection.close()
             raise Refused(f"the query cannot run: {_said(cause)}", where="--in", todo="write one SELECT") from cause
+        self._cursor = cursor
         return cursor
 
     def __exit__(self, *_: object) -> None:
+        if self._cursor and self._connection and not self._connection.broken:
+            self._cursor.close()
         if self._connection:
             self._connection.close()
 

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from interlock.components.component import ComponentRef, Kind, Question
 from interlock.components.onnx import Onnx
-from interlock.db.gates import FIND_KEYS, HeldKey, TakesKey, TakesKeys, short_digest
+from interlock.db.gates import FIND_KEYS, HeldKey, TakesKeys, short_digest
 from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
 from interlock.decisions.ask import Answered
 from interlock.decisions.asked import Asked, Deferred
@@ -75,7 +75,7 @@ class ManyDecider:
         Raises:
             DatabaseUnavailable: it went away; what was decided is found again by the same keys.
         """
-        slots = [_Slot(one, canonical.encode(one.value)) for one in asked]
+        slots = [_Slot(one) for one in asked]
         later = _set_aside(slots)
         firsts = [slot for slot in slots if slot not in later]
         if any(slot.asked.point.costs for slot in firsts[:1]):
@@ -102,7 +102,7 @@ class ManyDecider:
 
     async def _find_known(self, slots: Sequence[_Slot]) -> bool:
         """Give what was decided before; whether there was any."""
-        wanted = {decision_key(slot.asked): slot for slot in slots if slot.outcome is None}
+        wanted = {slot.digest: slot for slot in slots if slot.outcome is None}
         if not wanted:
             return False
         tenant = slots[0].asked.tenant
@@ -282,11 +282,13 @@ class ManyDecider:
 class _Slot:
     """One question on its way."""
 
-    __slots__ = ("asked", "data", "deferred", "draft", "outcome")
+    __slots__ = ("asked", "data", "deferred", "digest", "draft", "outcome", "payload")
 
-    def __init__(self, asked: Asked, data: bytes) -> None:
+    def __init__(self, asked: Asked) -> None:
         self.asked = asked
-        self.data = data
+        self.data = canonical.encode(asked.value)
+        self.digest = decision_key(asked)
+        self.payload = short_digest(self.data)
         self.draft: Draft | None = None
         self.deferred: Deferred | None = None
         self.outcome: Outcome | None = None
@@ -322,7 +324,7 @@ def _give_known(slot: _Slot, key: HeldKey, found: Mapping[UUID, Decision]) -> No
     if decision is None:
         return  # it is being written just now: the commit will say so
     try:
-        same_input(slot.asked, key.holder, same=key.payload == short_digest(slot.data))
+        same_input(slot.asked, key.holder, same=key.payload == slot.payload)
     except InterlockError as cause:
         slot.outcome = Outcome(cause)
     else:
@@ -330,16 +332,15 @@ def _give_known(slot: _Slot, key: HeldKey, found: Mapping[UUID, Decision]) -> No
 
 
 def _conditions(slots: Sequence[_Slot], holders: list[UUID]) -> tuple[Condition, ...]:
-    """What must hold for all of them at once."""
+    """What must hold for all of them at once: no stop of any that would go by itself, and every key."""
     scopes: dict[str, None] = {}
+    seen: set[tuple[str, ComponentRef | str]] = set()
     others: list[Condition] = []
     for slot in slots:
-        for condition in slot.drafted.conditions:
-            if isinstance(condition, NotStopped):
-                scopes.update(dict.fromkeys(condition.scopes))
-            elif not isinstance(condition, TakesKey):
-                others.append(condition)
-    keys = tuple(decision_key(slot.asked) for slot in slots)
-    payloads = tuple(short_digest(slot.data) for slot in slots)
-    stops = (NotStopped(tuple(scopes)),) if scopes else ()
-    return (*stops, *others, TakesKeys(keys, payloads, holders))
+        component = slot.drafted.decided_by
+        if component is not None and (slot.asked.caller, component) not in seen:
+            seen.add((slot.asked.caller, component))
+            scopes.update(dict.fromkeys(slot.asked.scopes(component)))
+        others.extend(slot.asked.conditions)
+    keys = TakesKeys(tuple(slot.digest for slot in slots), tuple(slot.payload for slot in slots), holders)
+    return (*((NotStopped(tuple(scopes)),) if scopes else ()), *others, keys)
