@@ -114,8 +114,14 @@ class Node:
     levels: DataLevels
 
     def worker(self, *, serves: UUID | None = None) -> Worker:
-        """A worker of this process, to be entered; it takes every tenant's cases, or those of one."""
+        """A worker of this process, to be entered; it takes every tenant's cases, or those of one.
+
+        Raises:
+            ConfigInvalid: the provider of flags is not there: every flag would silently be a default.
+        """
         settings = self.settings
+        if settings.flags_provider:
+            provider_of(settings.flags_provider)
         return Worker(
             self.url,
             self.tools,
@@ -205,15 +211,13 @@ async def open_node(
 
 
 def _flags(settings: Settings) -> Flags:
-    """The flags of this process. Its provider begins with the first flag that is asked for.
-
-    Raises:
-        ConfigInvalid: the setting leads to no function that makes a provider.
-    """
+    """The flags of this process. The provider is found when the first flag is asked for: one that is set up wrong must
+    not keep anybody from stopping a workflow.
+    """  # noqa: D205 - one thought
     refuse_in_workflows()
     if not settings.flags_provider:
         return Flags(lambda: FileProvider(settings.flags_file), timeout=settings.flags_timeout)
-    return Flags(provider_of(settings.flags_provider), timeout=settings.flags_timeout)
+    return Flags(lambda: provider_of(settings.flags_provider)(), timeout=settings.flags_timeout)
 
 
 def _providers(settings: Settings) -> Providers:

@@ -459,3 +459,13 @@ async def test_a_workflow_that_hides_it_is_refused_when_it_runs(database_url: st
         assert hidden() == "none"  # outside of a workflow it may be asked
         with inside_workflow("w"), pytest.raises(WorkflowMisuse):
             hidden()
+
+
+async def test_a_provider_that_is_not_there_stops_workers_and_no_command(database_url: str, tmp_path: Path) -> None:
+    settings = replace(settings_for(database_url), flags_provider="nowhere:make")
+    async with open_node(settings, registry=Registry([declared(switched, tmp_path)])) as node:
+        with pytest.raises(ConfigInvalid, match="leads to no provider"):
+            node.worker()
+        given = await node.tools.flags.evaluate(question(FlagType.TEXT, "a"))
+        assert (given.value, given.error) == ("a", "GENERAL")
+        assert "leads to no provider" in given.what
