@@ -20,7 +20,7 @@ from interlock.actions.connector import Connector
 from interlock.actions.dispatch import Dispatcher
 from interlock.actions.store import action_gate
 from interlock.cases.events import event_gate
-from interlock.cases.flags.evaluate import Flags, provider_of
+from interlock.cases.flags.evaluate import FeatureProvider, Flags, provider_of
 from interlock.cases.flags.file_provider import FileProvider
 from interlock.cases.flags.refuse import refuse_in_workflows
 from interlock.cases.held import Tools
@@ -169,7 +169,11 @@ async def open_node(
     only_published = settings.mode is Mode.PRODUCTION
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(open_database(settings))
-        known = registry if registry is not None else load_registry(settings.workflows, only_published=only_published)
+        known = (
+            registry
+            if registry is not None
+            else load_registry(settings.workflows, only_published=only_published, checked=False)
+        )
         database = await stack.enter_async_context(Database(url))
         await database.ensure_partitions()
         upkeep = asyncio.create_task(_keep_partitions(database), name="interlock-partitions")
@@ -182,7 +186,7 @@ async def open_node(
             known.connect(providers)
         publications = await stack.enter_async_context(Publications(database, notifier, known.references))
         known = known.joined(publications, only_published=only_published)
-        if only_published and not publishes:
+        if not publishes and (only_published or registry is None):
             known.check(tenant)
         circuits = CircuitGate()
         writer = await stack.enter_async_context(Writer(url, database.clock, gates(circuits), notifier))
@@ -215,9 +219,13 @@ def _flags(settings: Settings) -> Flags:
     not keep anybody from stopping a workflow.
     """  # noqa: D205 - one thought
     refuse_in_workflows()
-    if not settings.flags_provider:
-        return Flags(lambda: FileProvider(settings.flags_file), timeout=settings.flags_timeout)
-    return Flags(lambda: provider_of(settings.flags_provider)(), timeout=settings.flags_timeout)
+
+    def make() -> FeatureProvider:
+        if settings.flags_provider:
+            return provider_of(settings.flags_provider)()
+        return FileProvider(settings.flags_file)
+
+    return Flags(make, timeout=settings.flags_timeout)
 
 
 def _providers(settings: Settings) -> Providers:

@@ -174,21 +174,27 @@ class Registry:
         return self._by_code[code]
 
 
-def load_registry(references: Sequence[str], *, only_published: bool = False) -> Registry:
+def load_registry(references: Sequence[str], *, only_published: bool = False, checked: bool = True) -> Registry:
     """Load workflows by ``module:name``, with everything that their files refer to.
 
     Args:
         references: The workflows.
         only_published: Whether rules and contracts count only as published: then no file of theirs is read.
+        checked: Whether what they refer to is looked at now, in files; else by ``Registry.check``, when it is known what
+            is published.
 
     Raises:
         ConfigInvalid: a reference leads to no workflow.
         DeclarationInvalid: a file is wrong, or refers to what is not there.
     """
-    return Registry([register(import_workflow(one), only_published=only_published) for one in references])
+    return Registry(
+        [register(import_workflow(one), only_published=only_published, checked=checked) for one in references]
+    )
 
 
-def register(workflow: Workflow, roots: Sequence[Path] = (), *, only_published: bool = False) -> Registered:
+def register(
+    workflow: Workflow, roots: Sequence[Path] = (), *, only_published: bool = False, checked: bool = True
+) -> Registered:
     """Load a workflow's file and all that it refers to, so that what is missing is found at start and not at three
     in the morning.
 
@@ -201,7 +207,7 @@ def register(workflow: Workflow, roots: Sequence[Path] = (), *, only_published: 
         raise DeclarationInvalid(f"the code calls itself {workflow.name}, its file {declaration.workflow}", (wrong,))
     library = Library((*roots, workflow.folder), only_published=only_published)
     # what counts only as published is looked at when it is known what is: see Registry.check
-    problems = [] if only_published else _missing(declaration, library, workflow.file)
+    problems = [] if only_published or not checked else _missing(declaration, library, workflow.file)
     if problems:
         raise DeclarationInvalid(f"the file of {workflow.name} refers to what cannot be used", tuple(problems))
     return Registered(workflow, declaration, library)

@@ -292,6 +292,24 @@ async def test_in_production_a_tenant_without_publications_is_refused_by_name(
             await ask(node, "k")
 
 
+async def test_a_reference_to_a_whole_version_keeps_to_it(database_url: str, tmp_path: Path) -> None:
+    """In development, too, it may be published only: it stands in no file."""
+    body = workflow("approvals", version="1.0.0", file=tmp_path / "approvals.workflow.yaml")(approve)
+    declared(approve, tmp_path, name="approvals")
+    text = body.file.read_text("utf-8").replace("rules:approve-refund@1,", "rules:approve-refund@1.1,")
+    body.file.write_text(text, "utf-8")
+    pinned = register(body, (REFUNDS,), checked=False)
+    async with process(database_url, pinned) as node:
+        assert (await ask(node, "before")).route is Route.REVIEW  # there is no such version yet
+        await publish_rules(node, refund_rules("1.1", reason="pinned"))
+        await until_decided_by(node, "rules:approve-refund@1.1")
+        await publish_rules(node, refund_rules("1.2", reason="newer"))
+        await asyncio.sleep(0.6)
+        assert (await ask(node, "after")).answer == {"approved": True, "reason": "pinned"}
+    with pytest.raises(DeclarationInvalid, match="refers to what cannot be used"):
+        register(body, (REFUNDS,))
+
+
 async def test_two_processes_follow_within_a_second(database_url: str, flow: Registered) -> None:
     """A second process, as a worker or another API would be."""
     second = await asyncio.create_subprocess_exec(
