@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import psycopg
+from openfeature.provider import FeatureProvider
 
 from interlock.actions.boundary import Boundaries, BoundaryTerms
 from interlock.actions.circuit import CircuitRules
@@ -20,7 +21,7 @@ from interlock.actions.connector import Connector
 from interlock.actions.dispatch import Dispatcher
 from interlock.actions.store import action_gate
 from interlock.cases.events import event_gate
-from interlock.cases.flags.evaluate import FeatureProvider, Flags, provider_of
+from interlock.cases.flags.evaluate import Flags, provider_of
 from interlock.cases.flags.file_provider import FileProvider
 from interlock.cases.flags.refuse import refuse_in_workflows
 from interlock.cases.held import Tools
