@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self, TypeVar, cast
@@ -27,6 +28,7 @@ from interlock.setting_forms import (
     NAME,
     PATH,
     PORT,
+    USD,
     WORKFLOWS,
     LogLevel,
     Mode,
@@ -65,6 +67,8 @@ FORMS: Mapping[str, SettingForm[Any]] = MappingProxyType(
         "flags_provider": FUNCTION,
         "flags_file": PATH,
         "flags_timeout": DURATION,
+        "prices_processor_hour": USD,
+        "prices_person_hour": USD,
     }
 )
 """The settings that stand alone, by key, with how each is written. Some have tables of their own."""
@@ -94,6 +98,8 @@ class Settings:
         flags_provider: Makes the OpenFeature provider of feature flags, as ``package.module:function``; empty: a file.
         flags_file: That file; absolute.
         flags_timeout: How long the evaluation of a flag may take.
+        prices_processor_hour: What an hour of one processor costs, in USD; 0: not stated.
+        prices_person_hour: What an hour of a person costs, in USD; 0: not stated.
         connectors: What may act on outside systems, by name.
         llm: The providers of language models, by name.
         streams: Whose messages are decided, by name.
@@ -116,6 +122,8 @@ class Settings:
     flags_provider: str = ""
     flags_file: Path = Path("flags.yaml")
     flags_timeout: timedelta = timedelta(milliseconds=500)
+    prices_processor_hour: Decimal = Decimal(0)
+    prices_person_hour: Decimal = Decimal(0)
     connectors: Mapping[str, ConnectorSettings] = field(default_factory=lambda: MappingProxyType({}))
     llm: Mapping[str, LlmSettings] = field(default_factory=lambda: MappingProxyType({}))
     streams: Mapping[str, StreamSettings] = field(default_factory=lambda: MappingProxyType({}))
@@ -137,6 +145,7 @@ class Settings:
         document = _document(cwd / FILE)
         tables = {kind: document.pop(kind, {}) for kind in TABLE_PREFIXES}
         _flatten("flags", document, problems)
+        _flatten("prices", document, problems)
         raw = _gathered(document, flags, environ, problems)
         connectors = _tables("connectors", read_connector, tables["connectors"], environ, problems)
         llm = _tables("llm", read_llm, tables["llm"], environ, problems)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Generic, Literal, TypeVar, cast
@@ -24,6 +25,7 @@ _MOST = 10_000
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 _HOST = re.compile(r"[A-Za-z0-9:.\[\]-]{1,253}\Z")
 _FUNCTION = re.compile(r"[A-Za-z_]\w{0,99}(\.[A-Za-z_]\w{0,99}){0,15}:[A-Za-z_]\w{0,99}\Z", re.ASCII)
+_USD = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})? USD\Z")
 _REFERENCE = re.compile(r"(env):([A-Za-z_][A-Za-z0-9_]{0,127})\Z|(file):(.{1,4096})\Z")
 
 
@@ -225,6 +227,13 @@ def _duration(raw: Raw, _environ: Mapping[str, str]) -> timedelta:
     return duration
 
 
+def _usd(raw: Raw, _environ: Mapping[str, str]) -> Decimal:
+    text = _text(raw)
+    if not _USD.match(text):
+        raise Refused(f"{text[:60]!r} is no price", todo='write it in USD, as in "0.04 USD"')
+    return Decimal(text.removesuffix(" USD"))
+
+
 def _path(raw: Raw, _environ: Mapping[str, str]) -> Path:
     value = str(raw.value) if isinstance(raw.value, Path) else _text(raw)
     if not value or "\0" in value:
@@ -283,6 +292,7 @@ COUNT = SettingForm(lambda raw, _environ: _whole(raw, 1, _MOST), 1)
 PORT = SettingForm(lambda raw, _environ: _whole(raw, 0, _LARGEST_PORT), 0)
 BOOLEAN = SettingForm(_boolean, blank=False)
 DURATION = SettingForm(_duration, timedelta(seconds=1))
+USD = SettingForm(_usd, Decimal(0))
 PATH = SettingForm(_path, Path())
 WORKFLOWS = SettingForm[tuple[str, ...]](_workflows, ())
 LOG_LEVEL = SettingForm(_log_level, LogLevel.INFO)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -259,3 +260,12 @@ def test_what_is_wrong_in_the_table_of_flags_is_named(tmp_path: Path, text: str)
     (tmp_path / "interlock.toml").write_text(text)
     with pytest.raises(ConfigInvalid, match="flags"):
         Settings.load({}, {}, tmp_path)
+
+
+def test_prices_are_exact_and_may_stand_in_a_table(tmp_path: Path) -> None:
+    person = {"INTERLOCK_PRICES_PERSON_HOUR": "45 USD"}
+    settings = load(tmp_path, toml='[prices]\nprocessor_hour = "0.04 USD"\n', environ=person)
+    assert (settings.prices_processor_hour, settings.prices_person_hour) == (Decimal("0.04"), Decimal(45))
+    for wrong in ("0.04", "0.04 EUR", "-1 USD", "NaN USD", "1e3 USD"):
+        with pytest.raises(ConfigInvalid, match="is no price"):
+            load(tmp_path, toml=f'[prices]\nprocessor_hour = "{wrong}"\n')

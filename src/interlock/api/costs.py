@@ -11,7 +11,7 @@ from msgspec import Meta
 from interlock.api.call import Call, answer
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
-from interlock.decisions.cost_report import CostReport, shown
+from interlock.decisions.cost_report import CostReport, Prices, shown
 from interlock.decisions.costs import By, read_costs
 from interlock.durations import parse_duration
 
@@ -36,4 +36,5 @@ async def show_costs(request: Call) -> Response[bytes]:
     """What decisions cost: money, tokens, processor time and the time of people."""
     asked = request.query(CostsQuery)
     found = await read_costs(request.node.database, request.tenant, since=parse_duration(asked.since), by=asked.by)
-    return answer(shown(found))
+    settings = request.node.settings
+    return answer(shown(found, Prices(settings.prices_processor_hour, settings.prices_person_hour)))

@@ -8,8 +8,8 @@ import typer
 
 from interlock.cli.options import Json, commands
 from interlock.cli.screen import Screen, minute
-from interlock.cli.session import with_node
-from interlock.decisions.cost_report import shown
+from interlock.cli.session import load_settings, with_node
+from interlock.decisions.cost_report import Prices, shown
 from interlock.decisions.costs import By, Costs, read_costs
 from interlock.durations import parse_duration
 from interlock.node import Node
@@ -35,16 +35,20 @@ def show_costs(
     async def read(node: Node) -> Costs:
         return await read_costs(node.database, node.tenant, since=span, by=by)
 
-    report = shown(with_node(context, read))
+    settings = load_settings(context)
+    prices = Prices(settings.prices_processor_hour, settings.prices_person_hour)
+    report = shown(with_node(context, read), prices)
     if as_json:
         screen.document(report)
     total = report.total
+    people = f"{total.human_minutes} minutes for {total.timed_reviews} of {total.reviews} reviews"
     screen.facts(
         (
             ("from", f"{minute(report.since)} to {minute(report.until)}"),
             ("decisions", total.decisions),
             ("cost", f"{total.cost}, {total.cost_per_decision} a decision"),
-            ("people", f"{total.human_minutes} minutes for {total.timed_reviews} of {total.reviews} reviews"),
+            ("processor", f"{total.processor_ms} ms{_priced(total.processor_cost)}"),
+            ("people", f"{people}{_priced(total.human_cost)}"),
         )
     )
     screen.table(
@@ -58,3 +62,7 @@ def show_costs(
         ),
         none="Nothing was decided in that time.",
     )  # fmt: skip
+
+
+def _priced(cost: str | None) -> str:
+    return f", {cost}" if cost else ""

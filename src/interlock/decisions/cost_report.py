@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
-from interlock.decisions.costs import By, CostLine, Costs, shown_usd
+from interlock.decisions.costs import By, CostLine, Costs, divided, shown_usd
+
+
+class Prices(NamedTuple):
+    """What time costs, in USD an hour; 0: it is not stated.
+
+    Attributes:
+        processor_hour: Of one processor.
+        person_hour: Of one person.
+    """
+
+    processor_hour: Decimal = Decimal(0)
+    person_hour: Decimal = Decimal(0)
+
+
+_NO_PRICES = Prices()
 
 
 class ShownLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +44,8 @@ class ShownLine(msgspec.Struct, frozen=True, kw_only=True):
         reviews: How many reviews people resolved.
         timed_reviews: Of how many of them it is known how long they took: those that were claimed first.
         human_minutes: How long these took together, to a tenth.
+        processor_cost: What the processor time costs by the settings' price, rounded to nine places; null: none is set.
+        human_cost: What the time of people costs by theirs, in the same way.
     """
 
     name: str
@@ -43,6 +62,8 @@ class ShownLine(msgspec.Struct, frozen=True, kw_only=True):
     reviews: int
     timed_reviews: int
     human_minutes: str
+    processor_cost: str | None
+    human_cost: str | None
 
 
 class CostReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,18 +84,23 @@ class CostReport(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[ShownLine, ...]
 
 
-def shown(costs: Costs) -> CostReport:
-    """A report as programs read it."""
+def shown(costs: Costs, prices: Prices = _NO_PRICES) -> CostReport:
+    """A report as programs read it.
+
+    Args:
+        costs: The report.
+        prices: What time costs.
+    """
     return CostReport(
         since=costs.since,
         until=costs.until,
         by=costs.by,
-        total=_line(costs.total),
-        lines=tuple(map(_line, costs.lines)),
+        total=_line(costs.total, prices),
+        lines=tuple(_line(one, prices) for one in costs.lines),
     )
 
 
-def _line(line: CostLine) -> ShownLine:
+def _line(line: CostLine, prices: Prices) -> ShownLine:
     spent, people = line.spent, line.people
     return ShownLine(
         name=spent.name,
@@ -91,4 +117,10 @@ def _line(line: CostLine) -> ShownLine:
         reviews=people.reviews,
         timed_reviews=people.timed,
         human_minutes=f"{people.seconds / 60:.1f}",
+        processor_cost=_priced(spent.cpu_us, prices.processor_hour, 3_600_000_000),
+        human_cost=_priced(people.seconds, prices.person_hour, 3600),
     )
+
+
+def _priced(time: int, price: Decimal, hour: int) -> str | None:
+    return shown_usd(divided(time * price, hour, Decimal("1e-9"))) if price else None

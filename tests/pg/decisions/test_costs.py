@@ -19,8 +19,8 @@ from tests.pg.decisions.test_cascades import Model, Outside, approve, ask, casca
 from tests.pg.stage import declared, stage
 
 from interlock.db.database import Database
-from interlock.decisions.cost_report import shown
-from interlock.decisions.costs import By, Costs, read_costs
+from interlock.decisions.cost_report import Prices, shown
+from interlock.decisions.costs import By, Costs, read_costs, shown_usd
 from interlock.decisions.point import Budget
 from interlock.errors import Refused
 from interlock.oversight.queue import claim
@@ -65,7 +65,11 @@ async def test_what_each_decision_and_component_cost_is_added_up(database_url: s
     assert [line.spent.name for line in days.lines] == [f"{datetime.now(UTC):%Y-%m-%d}"]
     assert components.lines[-1].spent.cpu_us > 0
     assert (elsewhere.lines, elsewhere.total.spent.decisions) == ((), 0)
-    told = shown(components)
+    told = shown(components, Prices(processor_hour=Decimal(3600), person_hour=Decimal(0)))
+    assert (told.total.processor_cost, told.total.human_cost) == (
+        shown_usd(Decimal(components.total.spent.cpu_us).scaleb(-6)),  # a dollar a second
+        None,
+    )
     assert (told.total.cost, told.total.cost_per_decision) == ("0.037037036700000003 USD", "0.009259259 USD")
     assert [line.share for line in told.lines] == ["1", "0", "0", "0"]
 
@@ -95,6 +99,7 @@ async def test_the_time_of_people_is_that_from_their_claim_to_their_word(databas
     people = by_point.lines[0].people
     assert (people.reviews, people.timed) == (2, 1)
     assert 150 <= people.seconds <= 170
+    assert shown(by_point, Prices(person_hour=Decimal(3600))).total.human_cost == f"{people.seconds} USD"
     assert shown(by_point).total.human_minutes == shown(by_point).lines[0].human_minutes
     (person,) = [line for line in by_component.lines if line.spent.name == "person"]
     assert (person.people.reviews, person.spent.cost) == (2, 0)
