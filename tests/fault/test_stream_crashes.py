@@ -19,9 +19,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from nats.js import JetStreamContext
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.nats_server import NatsServer, jetstream, nats_server
@@ -222,3 +225,101 @@ async def test_a_terminated_consumer_ends_by_itself_and_leaves_nothing_half_done
             await wait_for(admin, 400)
             await settled(js)
     assert count(admin) == 400
+
+
+async def test_while_the_database_takes_nobody_nothing_is_acknowledged_and_then_all_is_decided(
+    nats: NatsServer, project: tuple[Path, dict[str, str]], database_url: str, server_url: str, admin: Admin
+) -> None:
+    name = str(conninfo_to_dict(database_url)["dbname"])
+    async with jetstream(nats) as js:
+        with consumers(project) as start:
+            start()
+            await publish(js, range(10))
+            await wait_for(admin, 10)
+            await settled(js)
+            admin.close()
+            with psycopg.connect(server_url, autocommit=True) as other:
+                allow = sql.SQL("alter database {} allow_connections {}")
+                other.execute(allow.format(sql.Identifier(name), sql.SQL("false")))
+                other.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,))
+                await publish(js, range(10, 110))
+                await asyncio.sleep(4.0)
+                assert await left(js) == 100, "nothing is acknowledged, and nothing was given up"
+                other.execute(allow.format(sql.Identifier(name), sql.SQL("true")))
+            with psycopg.connect(database_url, autocommit=True) as again:
+                await wait_for(again, 110)
+                await settled(js)
+                assert count(again) == 110
+                assert count(again, "quarantine") == 0
+
+
+async def test_up_runs_the_streams_and_starts_one_that_dies_again(
+    nats: NatsServer, project: tuple[Path, dict[str, str]], admin: Admin
+) -> None:
+    async with jetstream(nats) as js:
+        await publish(js, range(50))
+        up = begin(project, "up", "--workers", "0", "--port", "0", "--json")
+        try:
+            ready = next(told for told in events_of(up) if told["event"] == "ready")
+            (stream,) = ready["streams"]
+            await wait_for(admin, 50)
+            os.kill(stream, signal.SIGKILL)
+            ended = next(told for told in events_of(up) if told["event"] == "worker_ended")
+            assert (ended["stream"], ended["status"]) == ("claims", "SIGKILL")
+            await publish(js, range(50, 100))
+            await wait_for(admin, 100)
+            await settled(js)
+            listed = await asyncio.to_thread(told_by, project, "streams", "--json")
+            running = [one for one in listed["streams"] if one["state"] == "running" and not one["silent"]]
+            assert sum(one["decided"] for one in running) >= 50
+            assert listed["not_running"] == []
+            headers = {"Authorization": f"Bearer {ready['key']}"}
+            async with httpx.AsyncClient(base_url=ready["url"], headers=headers) as api:
+                streams = (await api.get("/v1/streams")).json()["streams"]
+            assert {one["stream"] for one in streams} == {"claims"}
+            assert max(streams, key=lambda one: one["seen_at"])["pending"] == 0
+        finally:
+            up.terminate()
+            assert up.wait(timeout=PATIENCE_S) == 0
+            if up.stdout:
+                up.stdout.close()
+    listed = await asyncio.to_thread(told_by, project, "streams", "--json")
+    assert {one["state"] for one in listed["streams"]} >= {"ended"}
+    table = await asyncio.to_thread(run_once, project, "streams")
+    assert "claims" in table.stdout
+    assert "nobody runs the stream claims" in table.stderr
+
+
+def begin(project: tuple[Path, dict[str, str]], *arguments: str) -> Process:
+    """Begin a command."""
+    folder, environ = project
+    command = [sys.executable, "-P", "-c", RUN, *arguments]
+    return subprocess.Popen(command, cwd=folder, env=environ, stdout=subprocess.PIPE, text=True)
+
+
+def events_of(up: Process) -> Iterator[dict[str, Any]]:
+    """What `interlock up` tells, as it tells it."""
+    assert up.stdout is not None
+    for line in up.stdout:
+        yield json.loads(line)
+
+
+def run_once(project: tuple[Path, dict[str, str]], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    folder, environ = project
+    command = [sys.executable, "-P", "-c", RUN, *arguments]
+    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=True)
+
+
+def told_by(project: tuple[Path, dict[str, str]], *arguments: str) -> dict[str, Any]:
+    """What a command tells programs."""
+    told: dict[str, Any] = json.loads(run_once(project, *arguments).stdout)
+    return told
+
+
+def test_a_stream_that_is_not_in_the_settings_is_refused(project: tuple[Path, dict[str, str]]) -> None:
+    folder, environ = project
+    command = [sys.executable, "-P", "-c", RUN, "stream", "clams"]
+    ran = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 4
+    assert "claims" in ran.stderr

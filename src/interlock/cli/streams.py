@@ -9,7 +9,7 @@ from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen
 from interlock.cli.session import load_settings, with_node
 from interlock.node import Node
-from interlock.streams.store import StreamStanding, list_standings
+from interlock.streams.store import StreamStanding, StreamState, list_standings
 
 app = commands()
 HEADS = (
@@ -43,7 +43,8 @@ def list_streams(context: typer.Context, *, as_json: Json = False) -> None:
         return await list_standings(node.database, node.tenant)
 
     found = with_node(context, read)
-    idle = sorted(set(configured) - {one.stream for one in found if not one.silent})
+    heard = {one.stream for one in found if not one.silent and one.state is not StreamState.ENDED}
+    idle = sorted(set(configured) - heard)
     if as_json:
         screen.document({"streams": [as_document(one) | {"silent": one.silent} for one in found], "not_running": idle})
     screen.table(HEADS, (_row(one) for one in found), none="No process of a stream was heard of within the hour.")
