@@ -34,7 +34,7 @@ schema:
   - name: category
     logicalType: object
     properties:
-      - {name: category, logicalType: string, required: true, logicalTypeOptions: {maxLength: 40}, quality: [CHOICES]}
+      - {name: category, logicalType: string, required: true, logicalTypeOptions: {maxLength: 40}}
       - {name: amount, logicalType: number, physicalType: "decimal(12,2)", required: true}
       - {name: note, logicalType: string}
 """
@@ -65,7 +65,7 @@ def write(root: Path, text: str = "", *, system: str = SYSTEM, user: str = USER,
 def contract(root: Path) -> Contract:
     """The contract of the answers."""
     path = root / "category.odcs.yaml"
-    path.write_text(CONTRACT.replace(", quality: [CHOICES]", ""), "utf-8")
+    path.write_text(CONTRACT, "utf-8")
     return load_contract(path)
 
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-import sys
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[4]))
 
 from interlock.components.llm.breaker import Breaker
 from interlock.components.llm.calling import retry_after_s
