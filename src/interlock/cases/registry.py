@@ -180,8 +180,8 @@ def load_registry(references: Sequence[str], *, only_published: bool = False, ch
     Args:
         references: The workflows.
         only_published: Whether rules and contracts count only as published: then no file of theirs is read.
-        checked: Whether what they refer to is looked at now, in files; else by ``Registry.check``, when it is known what
-            is published.
+        checked: Whether what they refer to is looked at now, in files; else by ``Registry.check``, once it is known
+            what is published.
 
     Raises:
         ConfigInvalid: a reference leads to no workflow.
