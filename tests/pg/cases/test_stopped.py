@@ -217,7 +217,7 @@ async def test_a_component_that_is_being_asked_is_cut_off_and_a_person_decides(
     flow, ponders = declared(pay, tmp_path), Ponders(4)
     asked = pondering(flow, ponders, person=True)
     async with stage(database_url, [flow], workers=0) as on, stage(database_url, [flow], workers=0) as other:
-        asked = dataclasses.replace(asked, tenant=on.node.tenant)
+        asked = msgspec.structs.replace(asked, tenant=on.node.tenant)
         asking = asyncio.create_task(on.node.tools.decider.decide(asked))
         while not ponders.asked:  # noqa: ASYNC110 - it is asked in a thread
             await asyncio.sleep(0.01)
@@ -229,7 +229,7 @@ async def test_a_component_that_is_being_asked_is_cut_off_and_a_person_decides(
         assert decision.route is Route.REVIEW
         assert decision.asked[0].became is Became.STOPPED
         assert decision.why[0].code == "stopped"
-        again = await on.node.tools.decider.decide(dataclasses.replace(asked, key="again"))
+        again = await on.node.tools.decider.decide(msgspec.structs.replace(asked, key="again"))
         assert isinstance(again, Decision)
         assert (again.route, ponders.asked) == (Route.REVIEW, 1)  # what is stopped is not asked
 
@@ -240,7 +240,7 @@ async def test_where_no_person_stands_at_the_end_a_stop_holds_the_decision_and_r
     flow, ponders = declared(pay, tmp_path), Ponders(0)
     asked = pondering(flow, ponders, person=False)
     async with stage(database_url, [flow], workers=0) as on:
-        asked = dataclasses.replace(asked, tenant=on.node.tenant)
+        asked = msgspec.structs.replace(asked, tenant=on.node.tenant)
         stopped = await stop_it(on, "point:pay.approve")
         deferred = await on.node.tools.decider.decide(asked)
         assert isinstance(deferred, Deferred)
