@@ -18,6 +18,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -34,13 +35,15 @@ from interlock.errors import (
     FeatureUnusable,
     InterlockError,
     ManyRefused,
+    MoneyInvalid,
     PublicationUnusable,
     Refused,
     Violation,
 )
+from interlock.money import Money
 from interlock.streams.delivery import Delivery, read_event
 from interlock.streams.event import Event
-from interlock.streams.intake import Target, take_event
+from interlock.streams.intake import Target, exposure_of, take_event
 from interlock.streams.line import Line
 from interlock.streams.tally import Tally
 
@@ -310,6 +313,8 @@ class Consumer:
             key=event.key if event else f"{self.name} {delivery.identity}",
             data=encode(event.data) if event else delivery.body,
             violations=violations,
+            exposure=_stated(event),
+            caller=self._caller,
         )
         self.tally.quarantined += 1
         log.warning("stream %s: %s is in quarantine %s: %s", self.name, delivery.identity, held, why)
@@ -334,6 +339,12 @@ class Consumer:
             return False
         await delivery.hand_back(pause_s)
         return True
+
+
+def _stated(event: Event | None) -> Money | None:
+    with suppress(MoneyInvalid):  # it is among the violations
+        return exposure_of(event) if event else None
+    return None
 
 
 def _told(cause: Exception) -> str:

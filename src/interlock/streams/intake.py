@@ -12,6 +12,7 @@ from interlock.cases.registry import Registered, Registry
 from interlock.cases.submit import Submitted, submit
 from interlock.decisions.asked import Deferred
 from interlock.decisions.decision import Decision
+from interlock.money import Money
 from interlock.streams.event import Event
 
 WORKFLOW = "workflow:"
@@ -93,8 +94,7 @@ async def take_event(
             caller=caller,
             levels=tools.decider.levels,
         )
-    stated = event.extensions.get(EXPOSURE)
-    exposure = read_exposure(str(stated), where=f"/{EXPOSURE}") if stated is not None else None
+    exposure = exposure_of(event)
     return await ask_in_line(
         tools.decider,
         tools.writer,
@@ -105,3 +105,13 @@ async def take_event(
         exposure=exposure,
         caller=caller,
     )
+
+
+def exposure_of(event: Event) -> Money | None:
+    """The money at stake, as the event says.
+
+    Raises:
+        MoneyInvalid: it says so wrongly.
+    """
+    stated = event.extensions.get(EXPOSURE)
+    return read_exposure(str(stated), where=f"/{EXPOSURE}") if stated is not None else None

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from interlock.cases.held import Tools
+from interlock.cases.release import Release
 from interlock.decisions import decide as deciding
 from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.decide import Decider
@@ -222,6 +223,22 @@ async def test_what_fails_is_handed_back_with_a_growing_pause_and_kept_at_last(
     assert "delivered 5 times" in json.loads(bytes(violations))[0]["what"]
     assert "the model's file is torn" in json.loads(bytes(violations))[0]["what"]
     assert (consumer.tally.again, consumer.tally.quarantined) == (5, 1)
+
+
+async def test_what_was_given_up_is_released_as_the_decision_that_it_would_have_been(
+    node: Node, server: Server, admin: Admin
+) -> None:
+    tools, _ = failing(node, 10**6, RuntimeError("the model's file is torn"))
+    body = claim(1, exposure="150.00 MYR")
+    await consume(node, tools=tools, max_deliveries=1).finish(server.deliver("m", body))
+    ((held,),) = admin.execute("select id from quarantine").fetchall()
+    release = Release(node.tools.decider, node.writer, node.registry, node.tenant, "ann")
+    released = await release.mended(await release.find(held), {"who": "a", "total": "12.30"})
+    assert released.decision
+    assert (released.decision.key, str(released.decision.exposure)) == ("/desk c-1", "150.00 MYR")
+    await consume(node).finish(server.deliver("m", body, number=2))
+    assert server.acknowledged == ["m", "m"]
+    assert count(admin, "decision") == 1, "sent again, it is the same decision"
 
 
 async def test_what_killed_its_consumer_each_time_is_kept_without_being_asked_again(
