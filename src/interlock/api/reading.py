@@ -37,7 +37,7 @@ def read_query(pairs: Sequence[tuple[str, str]], kind: type[T]) -> T:
     """The parameters of a query as a struct; each may stand once.
 
     Raises:
-        ManyRefused: every parameter that is unknown, repeated or not of its form.
+        ManyRefused: every parameter that is unknown, repeated, not of its form or holds NUL.
     """
     fields = dict(pairs)
     what = "the query is not what this asks for"
@@ -49,6 +49,13 @@ def read_query(pairs: Sequence[tuple[str, str]], kind: type[T]) -> T:
             if names.count(name) > 1
         )
         raise ManyRefused(what, twice)
+    nul = tuple(
+        Violation(where=f"?{shown_name(name)}", what="holds NUL", rule="characters", todo="remove the character")
+        for name, value in pairs
+        if "\0" in value
+    )
+    if nul:
+        raise ManyRefused(what, nul)  # no text of the database can hold it
     return _read(fields, kind, what, "?", strict=False)
 
 

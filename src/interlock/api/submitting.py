@@ -8,10 +8,12 @@ from interlock.api.problems import Problem, problem_of
 from interlock.cases.registry import Registered
 from interlock.cases.store import FIND_CASE, QUARANTINES_OF_CASE, CaseState
 from interlock.cases.submit import submit
-from interlock.errors import ContractViolated
+from interlock.errors import ContractViolated, Violation
 
 
-async def take_in(call: Call, registered: Registered, *, key: str, data: bytes) -> Submission | Problem:
+async def take_in(
+    call: Call, registered: Registered, *, key: str, data: bytes, wrong: tuple[Violation, ...] = ()
+) -> Submission | Problem:
     """Take a case in; the problem of one whose input breaks its contract names the case that waits for it.
 
     Raises:
@@ -20,7 +22,9 @@ async def take_in(call: Call, registered: Registered, *, key: str, data: bytes) 
     """
     node = call.node
     who = call.caller.name
-    taken = await submit(node.writer, call.tenant, registered, key=key, data=data, caller=who, levels=node.levels)
+    taken = await submit(
+        node.writer, call.tenant, registered, key=key, data=data, caller=who, levels=node.levels, wrong=wrong
+    )
     state, held = CaseState.READY, ""
     if taken.violations or not taken.new:
         async with node.database.tenant(call.tenant) as connection:

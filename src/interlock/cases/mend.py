@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple, cast
 
 from interlock.contracts import canonical
+from interlock.contracts.door import LARGEST_PAYLOAD
 from interlock.contracts.shown import Path, pointer, shown
 from interlock.errors import Refused
 
@@ -20,6 +22,7 @@ _KEYS = {
     "copy": {"op", "path", "from"},
 }
 MOST_OPERATIONS = 100
+MOST_CHANGES = 100
 _ABSENT = object()
 _POSITION = re.compile(r"0|[1-9][0-9]{0,8}")
 
@@ -58,8 +61,9 @@ def apply_patch(value: Any, patch: Any) -> Any:
 
 
 def changes(before: Any, after: Any) -> list[Change]:
-    """Where two JSON values differ, in the order of their fields."""
-    return [Change(pointer(path), _words(one), _words(other)) for path, one, other in _differences(before, after, ())]
+    """Where two JSON values differ, in the order of their fields; the first hundred places."""
+    found = islice(_differences(before, after, ()), MOST_CHANGES)
+    return [Change(pointer(path), _words(one), _words(other)) for path, one, other in found]
 
 
 def _apply(root: Any, operation: object) -> Any:
@@ -92,7 +96,11 @@ def _apply(root: Any, operation: object) -> Any:
 def _moved(root: Any, source: list[str], path: list[str], *, keeps: bool) -> Any:
     moved = _get(root, source)
     if keeps:
-        return _add(root, path, copy.deepcopy(moved))
+        copied = _add(root, path, copy.deepcopy(moved))
+        # a hundred copies of a value into itself would be 2**100 of it
+        if len(canonical(copied)) > LARGEST_PAYLOAD:
+            raise Refused(f"the value grows beyond {LARGEST_PAYLOAD:,} bytes", todo="copy less")
+        return copied
     if path[: len(source)] == source and len(path) > len(source):
         raise Refused("a value cannot be moved into itself")
     return _add(_removed(root, source), path, moved)

@@ -8,6 +8,7 @@ from uuid import UUID
 from interlock.cases.journal import encode
 from interlock.cases.store import ADD_QUARANTINES, NewQuarantine
 from interlock.db.gates import TakesKey, key_digest, short_digest
+from interlock.db.text import storable
 from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import Violation, WorkFailed
@@ -17,7 +18,7 @@ from interlock.money import Money
 
 def rules_of(violations: Sequence[Violation]) -> tuple[str, ...]:
     """Which rules are broken, each once."""
-    return tuple(sorted({violation.rule for violation in violations}))
+    return tuple(sorted({storable(violation.rule) for violation in violations}))
 
 
 async def quarantine_question(
@@ -62,7 +63,7 @@ async def quarantine_question(
             data=data,
             violations=encode(violations),
             created_at=stamp.now,
-            key=key,
+            key=storable(key),
             exposure=str(exposure) if exposure is not None else None,
             caller=caller,
             rules=rules,

@@ -59,6 +59,7 @@ async def submit(
     data: bytes,
     caller: str = "",
     levels: DataLevels | None = None,
+    wrong: tuple[Violation, ...] = (),
 ) -> Submitted:
     """Take a case in, durably.
 
@@ -70,6 +71,7 @@ async def submit(
         data: The input as it came: the bytes of a JSON document.
         caller: Who submits it; limits per caller count by this name. Of those who submit the same key, the first.
         levels: Counts what passes the contract; None: nothing is measured.
+        wrong: What is wrong with it beside others that came with it, such as a value that must be unique.
 
     Raises:
         Refused: no usable key, or more bytes than a case may have.
@@ -79,6 +81,7 @@ async def submit(
     if len(data) > LARGEST_INPUT:
         raise Refused(f"the input has {len(data)} bytes", where="/input", todo=f"send at most {LARGEST_INPUT}")
     violations, kept = _inspect(registered.for_tenant(tenant), data, tenant, levels)
+    violations = violations or wrong
     workflow, contract = registered.workflow, registered.declaration.contract
 
     def build(stamp: Stamp) -> Sequence[Write]:

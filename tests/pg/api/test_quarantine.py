@@ -101,7 +101,8 @@ async def test_what_is_held_is_found_by_its_cause_page_by_page(caller: httpx.Asy
     second = (await caller.get(first["next"])).json()
     assert [one["id"] for one in first["quarantine"] + second["quarantine"]] == typed
     assert second["next"] is None
-    assert (await caller.get("/v1/quarantine?since=yesterday")).status_code == 400
+    for wrong in ("since=yesterday", "rule=%00", "workflow=a%00b", "after=1", "limit=0"):
+        assert (await caller.get(f"/v1/quarantine?{wrong}")).status_code == 400, wrong
 
 
 async def test_many_of_one_cause_are_mended_alike(caller: httpx.AsyncClient) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from interlock.cases.mend import apply_patch, changes, read_set
-from interlock.errors import Refused
+from interlock.errors import InterlockError, Refused
 
 VALUE: dict[str, Any] = {"a": 1, "list": [1, 2, 3], "o": {"x/y": 1, "m~n": 2}, "n": None}
 
@@ -86,6 +86,15 @@ def test_what_does_not_fit_is_refused(patch: Any, what: str) -> None:
         apply_patch(VALUE, patch)
 
 
+def test_copies_of_copies_stay_within_bounds() -> None:
+    doubling = [{"op": "copy", "from": "/list", "path": "/list/-"}] * 60
+    with pytest.raises(InterlockError):
+        apply_patch({"list": ["x" * 1000]}, doubling)
+    wide = [{"op": "copy", "from": "", "path": f"/n{number}"} for number in range(60)]
+    with pytest.raises(InterlockError):
+        apply_patch({"a": "x" * 1000}, wide)
+
+
 def test_changes_are_told_place_by_place() -> None:
     after = apply_patch(
         VALUE,
@@ -103,4 +112,5 @@ def test_changes_are_told_place_by_place() -> None:
         ("/new", "nothing", "an object of 1 field"),
     ]
     assert changes(VALUE, copy.deepcopy(VALUE)) == []
+    assert len(changes({}, {str(number): number for number in range(1000)})) == 100
     assert changes({"a": [1]}, {"a": [1, 2]})[0].after == "an array of 2 items"

@@ -83,4 +83,3 @@ alter table quarantine
   add column rules text[] not null default '{}',   -- which rules it breaks
   add column decision_id uuid,               -- the decision that its mended data led to
   add column why text;                       -- why it was discarded
-create index quarantine_of_cause on quarantine using gin (rules) where state = 'held';
