@@ -125,7 +125,10 @@ class Registry:
             entry.library.providers = providers
 
     def measured(self, tenant: UUID) -> list[Contract]:
-        """The contracts that count in a tenant now and promise service levels; what cannot be loaded is left out."""
+        """The contracts of data that count in a tenant now, one for each line; what cannot be loaded is left out.
+
+        Those that promise no service level are among them: a version may have given up what the one before promised.
+        """
         found: dict[str, Contract] = {}
         for entry in self._entries:
             library = entry.library.for_tenant(tenant)
@@ -134,8 +137,7 @@ class Registry:
                     contract = library.contract(reference)
                 except InterlockError:
                     continue
-                if contract.levels:
-                    found[contract.line] = contract
+                found[contract.line] = contract
         return list(found.values())
 
     @property

@@ -84,19 +84,29 @@ async def measure_levels(connection: AsyncConnection[object], contracts: Iterabl
         connection: A transaction in which only this tenant's rows exist.
         contracts: Those that count in it, one for each line.
     """
+    known = list(contracts)
+    return await _measure(connection, known, await _standing(connection, [contract.line for contract in known]))
+
+
+async def _standing(connection: AsyncConnection[object], lines: Sequence[str]) -> dict[tuple[str, str], Standing]:
+    rows = await STANDING_LEVELS.all(connection, {"lines": list(lines)}) if lines else []
+    return {(row.line, row.level): row for row in rows}
+
+
+async def _measure(
+    connection: AsyncConnection[object], contracts: Sequence[Contract], standing: Mapping[tuple[str, str], Standing]
+) -> list[Measured]:
     known = [(contract, level) for contract in contracts for level in contract.levels]
     if not known:
         return []
-    seen = await SEEN_OF_LEVELS.all(connection, {"levels": encode_rows(_asked(one, level) for one, level in known)})
-    lines = sorted({contract.line for contract, _ in known})
-    standing = {(row.line, row.level): row for row in await STANDING_LEVELS.all(connection, {"lines": lines})}
-    by_level = {(row.line, row.level): row.seen() for row in seen}
+    asked = encode_rows(_asked(contract, level) for contract, level in known)
+    seen = {(row.line, row.level): row.seen() for row in await SEEN_OF_LEVELS.all(connection, {"levels": asked})}
     found: list[Measured] = []
     for contract, level in known:
         key = (contract.line, level.said)
-        breach = level.breach(by_level[key])
+        breach = level.breach(seen[key])
         found.append(
-            Measured(contract=contract, level=level, seen=by_level[key], breach=breach, standing=standing.get(key))
+            Measured(contract=contract, level=level, seen=seen[key], breach=breach, standing=standing.get(key))
         )
     return found
 
@@ -123,9 +133,10 @@ async def judge_levels(database: Database, writer: Writer, lines: Sequence[str],
         for tenant, its in tenants.items():
             await SET_TENANT.all(connection, {"tenant": str(tenant)})
             by_line = {contract.line: contract for contract in contracts(tenant) if contract.line in its}
-            measured = await measure_levels(connection, by_line.values())
+            standing = await _standing(connection, sorted(its))
+            measured = await _measure(connection, list(by_line.values()), standing)
             turns += [turn for one in measured if (turn := _turn_of(tenant, one))]
-            turns += await _turns_of_gone(connection, tenant, by_line, measured)
+            turns += _turns_of_gone(tenant, by_line, measured, standing)
     taken = 0
     for turn in turns:
         try:
@@ -154,15 +165,18 @@ def _turn_of(tenant: UUID, one: Measured) -> _Turn | None:
     return _Turn(tenant, one.contract.line, one.level.said, state, what, one.contract.owner, number)
 
 
-async def _turns_of_gone(
-    connection: AsyncConnection[object], tenant: UUID, contracts: Mapping[str, Contract], measured: Sequence[Measured]
+def _turns_of_gone(
+    tenant: UUID,
+    contracts: Mapping[str, Contract],
+    measured: Sequence[Measured],
+    standing: Mapping[tuple[str, str], Standing],
 ) -> list[_Turn]:
     """Levels that stand as broken and that no contract in force promises any more."""
     promised = {(one.contract.line, one.level.said) for one in measured}
     return [
         _Turn(tenant, row.line, row.level, State.KEPT, "it is no longer promised", row.owner, row.turn + 1)
-        for row in await STANDING_LEVELS.all(connection, {"lines": sorted(contracts)})
-        if row.state is State.BROKEN and (row.line, row.level) not in promised
+        for key, row in standing.items()
+        if row.state is State.BROKEN and key not in promised and row.line in contracts
     ]
 
 

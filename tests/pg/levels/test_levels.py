@@ -146,8 +146,11 @@ async def test_a_contract_that_refuses_everything_is_noticed(start: Start, tenan
     await until(lambda: process.levels.broken(tenant, known))
 
 
-async def test_a_level_that_is_no_longer_promised_is_restored(start: Start, tenant: UUID, admin: Admin) -> None:
-    old, new = contract(LATENCY), contract(FREQUENCY.replace("1, unit: s", "1, unit: d"), version="1.1.0")
+@pytest.mark.parametrize("promised", [(FREQUENCY.replace("1, unit: s", "1, unit: d"),), ()], ids=["another", "none"])
+async def test_a_level_that_is_no_longer_promised_is_restored(
+    start: Start, tenant: UUID, admin: Admin, promised: tuple[str, ...]
+) -> None:
+    old, new = contract(LATENCY), contract(*promised, version="1.1.0")
     process = await start(old)
     process.levels.note(tenant, old, {"at": moment(timedelta(hours=2))})
     await until(lambda: process.levels.broken(tenant, old))
