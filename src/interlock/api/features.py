@@ -101,6 +101,7 @@ async def load_feature(request: Call, feature: FromPath[str]) -> Response[bytes]
     # A writer of its own: no decision waits behind a chunk of values.
     async with Writer(node.url, node.database.clock, (), node.notifier) as writer:
         report = await load_values(
+            node.database,
             writer,
             request.tenant,
             node.database.clock.new_id(),

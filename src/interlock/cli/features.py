@@ -61,6 +61,7 @@ def load(
         table = open_table(file, Reading(contract=_line_contract(declared)))
         source = f"{Path(file).name} (SHA-256 {table.identity.digest[:16]}…)"
         return await load_values(
+            node.database,
             node.writer,
             node.tenant,
             node.database.clock.new_id(),

@@ -51,7 +51,7 @@ async def test_a_load_that_is_cut_is_on_record_once(
     ]
     async with Writer(database_url, database.clock, (), notifier) as writer:
         report = await load_values(
-            writer, tenant, database.clock.new_id(), SPEND, lines, source="test", violations=none_broken
+            database, writer, tenant, database.clock.new_id(), SPEND, lines, source="test", violations=none_broken
         )
     assert report.taken == 3
     assert not cuts

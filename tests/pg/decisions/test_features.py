@@ -87,6 +87,7 @@ async def load(on: Stage, feature: Feature, *values: tuple[str, Any, str], sourc
         return ()
 
     report = await load_values(
+        on.node.database,
         on.node.writer,
         on.node.tenant,
         on.node.database.clock.new_id(),

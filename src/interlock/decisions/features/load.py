@@ -8,11 +8,12 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
 from interlock.contracts import canonical
+from interlock.db.database import READ_CLOCK, Database
 from interlock.db.text import storable
 from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
@@ -32,6 +33,7 @@ log = logging.getLogger("interlock.features")
 MOST_TOLD = 100
 """Rejected lines that a report names; the others are counted."""
 _CHUNK = 500
+_LAG = timedelta(milliseconds=50)
 _KEYS = ("entity", "value", "event_at")
 
 Violations = Callable[[str, Any], tuple[Violation, ...]]
@@ -92,6 +94,7 @@ class LoadReport:
 
 
 async def load_values(
+    database: Database,
     writer: Writer,
     tenant: UUID,
     load: UUID,
@@ -107,6 +110,7 @@ async def load_values(
     Returns once every value that was taken may be seen: a decision that begins afterwards rests on them.
 
     Args:
+        database: Tells when the values may be seen.
         writer: For the commits; a load from outside has one of its own, so that no decision waits for it.
         tenant: Whose values.
         load: An id for the ledger.
@@ -143,7 +147,7 @@ async def load_values(
         await _write(writer, tenant, feature, chunk, report, source)
         report.taken += held
     if report.taken:
-        await asyncio.sleep(SEEN_AFTER.total_seconds() + 0.01)
+        await _until_seen(database)
     if report.longest_commit_s > SEEN_AFTER.total_seconds():
         log.warning(
             "a commit of the load %s took up to %.1f s: for that long a backtest may see values that no decision saw",
@@ -151,6 +155,16 @@ async def load_values(
             report.longest_commit_s,
         )
     return report
+
+
+async def _until_seen(database: Database) -> None:
+    """Wait until what was written may be seen, by the clocks of the processes too, which lag behind the database's."""
+    async with database.installation() as connection:
+        written = await READ_CLOCK.one(connection)
+    if written is None:
+        raise AssertionError("the database says its time")
+    left = written + SEEN_AFTER + _LAG - database.clock.now()
+    await asyncio.sleep(max(left.total_seconds(), 0) + 0.001)
 
 
 def read_line(feature: Feature, value: Any, violations: Violations) -> tuple[str, datetime, bytes]:
