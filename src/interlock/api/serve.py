@@ -36,20 +36,22 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp, host: str, port: int) -> AsyncGenerator[str]:
+async def serving(app: ASGIApp, host: str, port: int, *, shared: bool = False) -> AsyncGenerator[str]:
     """Listen as long as this is open; gives the URL. On leaving, requests under way have ten seconds to end.
 
     Args:
         app: What answers.
         host: The address to listen on.
         port: 0 takes a free one.
+        shared: Whether other processes of this user may listen there too; the kernel then deals connections out
+            (``SO_REUSEPORT``, socket(7)).
 
     Raises:
         ConfigInvalid: the address cannot be listened on.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listening = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)
     except OSError as cause:
         what = f"{host}:{port} cannot be listened on: {cause.strerror or cause}"
         raise ConfigInvalid(

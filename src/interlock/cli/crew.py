@@ -1,4 +1,4 @@
-"""The processes of `interlock up`, workers and streams: each is started again when it dies, and ended with us."""
+"""The processes of `interlock up`, workers, streams and further servers: started again when they die, ended with us."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from interlock.errors import InterlockError
 
 WORKERS = "interlock.cli.worker_process"
 STREAMS = "interlock.cli.stream_process"
+SERVERS = "interlock.cli.server_process"
+NOUNS = {WORKERS: "worker", STREAMS: "stream", SERVERS: "server"}
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 15.0
 STEADY_S = 5.0
@@ -33,7 +35,8 @@ class WorkerEnded(msgspec.Struct, frozen=True, kw_only=True):
         process: Its process id.
         status: Its exit status, or the name of the signal that ended it.
         again_in_s: When another one is started in its place, in seconds.
-        stream: The stream that it ran; empty for a worker.
+        stream: The stream that it ran; empty for others.
+        kind: ``worker``, ``stream`` or ``server``.
     """
 
     worker: int
@@ -41,10 +44,11 @@ class WorkerEnded(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     again_in_s: float
     stream: str = ""
+    kind: str = "worker"
 
 
 class Crew:
-    """Worker processes, or one for each stream. A hung or dead one is its own affair: the others go on.
+    """Processes of one kind. A hung or dead one is its own affair: the others go on.
 
     Args:
         count: How many.
@@ -52,6 +56,7 @@ class Crew:
         told: Called when one has ended and another will be started.
         module: What each of them runs.
         streams: What each of them is to run, where they run streams.
+        port: Where all of them listen, where they are servers.
     """
 
     def __init__(
@@ -62,10 +67,12 @@ class Crew:
         *,
         module: str = WORKERS,
         streams: Sequence[str] = (),
+        port: int = 0,
     ) -> None:
         self._count = count
         self._module = module
         self._streams = tuple(streams)
+        self._port = port
         self._flags = msgspec.json.encode(dict(flags)) + b"\n"
         self._told = told
         self._processes: dict[int, asyncio.subprocess.Process] = {}
@@ -103,7 +110,8 @@ class Crew:
             InterlockError: it ended before.
         """
         stream = self._stream(place)
-        command = [sys.executable, "-P", "-m", self._module, str(os.getpid()), *filter(None, [stream])]
+        told = [text for text in (stream, str(self._port or "")) if text]
+        command = [sys.executable, "-P", "-m", self._module, str(os.getpid()), *told]
         process = self._processes[place] = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
@@ -118,7 +126,7 @@ class Crew:
         if not await process.stdout.readline():
             await process.wait()
             raise InterlockError(
-                f"{f'stream {stream}' if stream else f'worker {place}'} ended with {_status(process)} before it worked",
+                f"{NOUNS[self._module]} {stream or place} ended with {_status(process)} before it worked",
                 todo="see what it wrote above",
             )
 
@@ -133,7 +141,12 @@ class Crew:
             status = _status(process)
             self._told(
                 WorkerEnded(
-                    worker=place, process=process.pid, status=status, again_in_s=pause, stream=self._stream(place)
+                    worker=place,
+                    process=process.pid,
+                    status=status,
+                    again_in_s=pause,
+                    stream=self._stream(place),
+                    kind=NOUNS[self._module],
                 )
             )
             await asyncio.sleep(pause)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 import typer
@@ -17,7 +18,7 @@ from interlock.api.app import create_app
 from interlock.api.keys import Scope, list_keys, make_key
 from interlock.api.serve import serving
 from interlock.cases.registry import Registered
-from interlock.cli.crew import STREAMS, Crew, WorkerEnded
+from interlock.cli.crew import SERVERS, STREAMS, Crew, WorkerEnded
 from interlock.cli.options import commands, flags_of
 from interlock.cli.screen import Screen
 from interlock.cli.session import begin_logging, load_settings, run_loop
@@ -39,6 +40,7 @@ def up(
     workers: Annotated[int, typer.Option(min=0, max=64, help="How many workers; each runs many cases at once.")] = 1,
     host: Annotated[str | None, typer.Option("--host", "--api-host", help="The address to listen on.")] = None,
     port: Annotated[int | None, typer.Option("--port", "--api-port", help="The port; 0 takes a free one.")] = None,
+    servers: Annotated[int, typer.Option(min=1, max=64, help="How many processes answer on the port.")] = 1,
     no_api: Annotated[bool, typer.Option("--no-api", help="Run workers only.")] = False,
     no_streams: Annotated[bool, typer.Option("--no-streams", help="Leave the streams of the settings alone.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document a line, for programs.")] = False,
@@ -61,26 +63,39 @@ def up(
 
     crews = (Crew(workers, flags, told), Crew(len(names), flags, told, module=STREAMS, streams=names))
 
+    def further(port: int) -> Crew:
+        return Crew(servers - 1, flags, told, module=SERVERS, port=port)
+
     async def run() -> int:
-        return await _serve(settings, screen, crews, api=not no_api)
+        return await _serve(settings, screen, crews, None if no_api else further)
 
     if run_loop(run) == signal.SIGINT:
         raise typer.Exit(INTERRUPTED)
 
 
-async def _serve(settings: Settings, screen: Screen, crews: tuple[Crew, Crew], *, api: bool) -> int:
-    """Run until a signal; its number."""
+async def _serve(
+    settings: Settings, screen: Screen, crews: tuple[Crew, Crew], further: Callable[[int], Crew] | None
+) -> int:
+    """Run until a signal; its number.
+
+    Args:
+        settings: What the process was told.
+        screen: Where it speaks.
+        crews: The workers, and the streams.
+        further: Makes the servers beside our own, on its port; None: nobody listens.
+    """
     stopped: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_embedded(settings, screen))
         node = await stack.enter_async_context(open_node(settings))
         with _signals(stopped):
             _say_what_runs(screen, node)
-            secret = await _first_key(node) if api else None
-            url = await stack.enter_async_context(_listening(node)) if api else None
-            for crew in crews:
+            secret = await _first_key(node) if further else None
+            url = await stack.enter_async_context(_listening(node)) if further else None
+            servers = further(urlsplit(url).port or 0) if further and url else None
+            for crew in (*crews, servers) if servers else crews:
                 await stack.enter_async_context(crew)
-            _say_ready(screen, url, crews, secret)
+            _say_ready(screen, url, crews, servers, secret)
             number = await stopped
         screen.note("stopping: giving cases back, answering what is under way")
         await stack.aclose()
@@ -91,7 +106,7 @@ async def _serve(settings: Settings, screen: Screen, crews: tuple[Crew, Crew], *
 
 @asynccontextmanager
 async def _listening(node: Node) -> AsyncGenerator[str]:
-    async with serving(create_app(node), node.settings.api_host, node.settings.api_port) as url:
+    async with serving(create_app(node), node.settings.api_host, node.settings.api_port, shared=True) as url:
         yield url
 
 
@@ -171,11 +186,16 @@ def _carried(entry: Registered, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _say_ready(screen: Screen, url: str | None, crews: tuple[Crew, Crew], secret: str | None) -> None:
+def _say_ready(
+    screen: Screen, url: str | None, crews: tuple[Crew, Crew], servers: Crew | None, secret: str | None
+) -> None:
+    further = servers.processes if servers else []
     processes, streams = crews[0].processes, crews[1].processes
-    _event(screen, "ready", url=url, workers=len(processes), key=secret, processes=processes, streams=streams)
+    told = {"workers": len(processes), "processes": processes, "streams": streams, "servers": further}
+    _event(screen, "ready", url=url, key=secret, **told)
     if url:
-        screen.line(f"listening: {url} (what it offers: {url}/openapi.json)")
+        also = f", by {len(further) + 1} processes" if further else ""
+        screen.line(f"listening: {url} (what it offers: {url}/openapi.json){also}")
     screen.line(f"workers: {len(processes)}")
     if streams:
         screen.line(f"streams: {len(streams)}; `interlock streams` shows how they stand")
@@ -186,7 +206,7 @@ def _say_ready(screen: Screen, url: str | None, crews: tuple[Crew, Crew], secret
 
 def _say_ended(screen: Screen, ended: WorkerEnded) -> None:
     _event(screen, "worker_ended", **msgspec.structs.asdict(ended))
-    what = f"stream {ended.stream}" if ended.stream else f"worker {ended.worker}"
+    what = f"{ended.kind} {ended.stream or ended.worker}"
     screen.note(
         f"{what} (process {ended.process}) ended with {ended.status}; another one begins in {ended.again_in_s:g} s"
     )

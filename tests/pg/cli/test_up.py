@@ -226,3 +226,43 @@ def test_a_database_without_our_schema_is_told_and_migrated(project: dict[str, s
         finally:
             admin.execute(f"drop database {name} with (force)".encode())
     assert once(project, "migrate", "--before", "--after").returncode == 2
+
+
+def test_several_servers_answer_on_one_port_and_a_dead_one_is_started_again(project: dict[str, str]) -> None:
+    command = [*COMMAND, "up", "--json", "--workers", "0", "--servers", "3"]
+    with subprocess.Popen(command, cwd=project["PWD"], env=project, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            event(process, "starting")
+            ready = event(process, "ready")
+            assert len(ready["servers"]) == 2
+            assert answering(ready["url"]) == {process.pid, *ready["servers"]}
+            os.kill(ready["servers"][0], signal.SIGKILL)
+            ended = event(process, "worker_ended")
+            assert (ended["kind"], ended["process"]) == ("server", ready["servers"][0])
+            give_up = time.monotonic() + 30
+            while len(answering(ready["url"])) < 3:
+                assert time.monotonic() < give_up
+                time.sleep(0.1)
+            headers = {"Authorization": f"Bearer {ready['key']}"}
+            for number in range(12):  # a connection each: the kernel deals them out
+                asked = {"point": "desk.approve", "key": "k", "input": {"who": "ana", "total": "1.00"}}
+                answer = httpx.post(f"{ready['url']}/v1/decisions", json=asked, headers=headers, timeout=20)
+                assert (number, answer.status_code) == (number, 200)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+    assert not [pid for pid in ready["servers"] if psutil.pid_exists(pid)]
+
+
+def answering(url: str) -> set[int]:
+    """The processes that listen on the port of a URL."""
+    port = int(url.rpartition(":")[2])
+    found: set[int] = set()
+    for process in psutil.process_iter():
+        try:
+            listens = any(one.laddr.port == port and one.status == "LISTEN" for one in process.net_connections())
+        except (psutil.Error, AttributeError):
+            continue
+        if listens:
+            found.add(process.pid)
+    return found
