@@ -38,11 +38,11 @@ def environment(database_url: str) -> dict[str, str]:
     return {**kept, **told, "PYTHONPATH": str(DESK)}
 
 
-def begin(folder: Path, environment: dict[str, str], *, table: str = "claims.csv", out: str = "out.csv") -> Any:
+def begin(folder: Path, environment: dict[str, str], *, before: str = "") -> Any:
     """Start the command."""
-    command = [sys.executable, "-c", "from interlock.cli import main; main()", "decide", "desk.approve"]
+    command = [sys.executable, "-c", f"{before}from interlock.cli import main; main()", "decide", "desk.approve"]
     return subprocess.Popen(
-        [*command, "--in", table, "--out", out, "--key", "id", "--leave-out", "note"],
+        [*command, "--in", "claims.csv", "--out", "out.csv", "--key", "id", "--leave-out", "note"],
         cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
 
@@ -119,6 +119,30 @@ def test_killed_twice_each_row_is_decided_once(tmp_path: Path, environment: dict
     code, said = finish(begin(tmp_path, environment))
     assert code == 3, said
     check_books(tmp_path, database_url)
+
+
+def test_a_full_disk_ends_it_and_room_lets_it_go_on(
+    tmp_path: Path, environment: dict[str, str], database_url: str
+) -> None:
+    make_table(tmp_path)
+    command = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (600000, 600000)); "
+    code, said = finish(begin(tmp_path, environment, before=command))
+    assert code == 2, said
+    assert "it cannot be written" in said
+    assert "run the same command again" in said
+    assert not (tmp_path / "out.csv").exists()
+    code, said = finish(begin(tmp_path, environment))
+    assert code == 3, said
+    check_books(tmp_path, database_url)
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, environment: dict[str, str], database_url: str) -> None:
+    make_table(tmp_path, 10)
+    (tmp_path / "out.csv.run").write_text("in the way")
+    code, said = finish(begin(tmp_path, environment))
+    assert code == 2, said
+    assert "it cannot be written" in said
+    assert decisions(database_url) == 0
 
 
 def test_interrupted_it_says_so_and_goes_on(tmp_path: Path, environment: dict[str, str], database_url: str) -> None:

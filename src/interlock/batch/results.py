@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from operator import attrgetter
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from interlock.batch.rows import Row
 from interlock.decisions.decision import Decision, Route
 from interlock.errors import InterlockError, KeyReused, ManyRefused, Violation
+from interlock.money import exponent
 from interlock.oversight.review import Resolution, Review
 
 
@@ -41,7 +42,7 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
 
     row: int
     key: str
-    decision: UUID
+    decision: str
     route: str
     settled: bool
     output: msgspec.Raw | None
@@ -86,28 +87,42 @@ def decided_row(row: Row, decision: Decision, review: Review | None, *, known: b
     output = decision.output if decision.route is Route.AUTOMATIC else None
     if review and resolution in (Resolution.APPROVE, Resolution.CHANGE):
         output = review.output
-    exposure = decision.exposure
+    decision_id = str(decision.id)
     return Decided(
         row=row.number,
         key=row.key,
-        decision=decision.id,
+        decision=decision_id,
         route=str(decision.route),
         settled=decision.route is not Route.REVIEW or resolution is not None,
         output=msgspec.Raw(output) if output is not None else None,
         confidence=decision.confidence,
         component=decision.component,
-        exposure=str(exposure) if exposure is not None else None,
+        exposure=_amount(decision.exposure_minor, decision.currency),
         reasons=msgspec.Raw(decision.reasons),
         review=decision.review,
-        follow=f"/v1/decisions/{decision.id}",
+        follow=f"/v1/decisions/{decision_id}",
         valid_until=_moment(decision.valid_until) if decision.valid_until else None,
         decided_at=_moment(decision.decided_at),
         known=known,
     )
 
 
+@functools.lru_cache(maxsize=64)
 def _moment(moment: datetime) -> str:
+    """All decisions of a unit have one time."""
     return moment.isoformat().replace("+00:00", "Z")
+
+
+def _amount(minor: int | None, currency: str | None) -> str | None:
+    """Minor units as ``12.30 MYR``: what ``Money`` writes, without a decimal on the way."""
+    if minor is None or currency is None:
+        return None
+    digits = exponent(currency)
+    if not digits:
+        return f"{minor} {currency}"
+    sign, whole = ("-", -minor) if minor < 0 else ("", minor)
+    text = str(whole).rjust(digits + 1, "0")
+    return f"{sign}{text[:-digits]}.{text[-digits:]} {currency}"
 
 
 def rejected_row(row: Row, cause: InterlockError, quarantine: UUID | None) -> Rejected:
@@ -155,29 +170,16 @@ def csv_header(kind: type[Decided | Rejected]) -> bytes:
 
 
 def _cells(written: msgspec.Struct) -> Iterable[Any]:
-    return [_WRITTEN.get(_kind(value), _as_json)(value) for value in _values(written)]
+    if isinstance(written, Decided):
+        one = written
+        output = "" if one.output is None else str(one.output, "utf-8")
+        return (
+            one.row, one.key, one.decision, one.route, "true" if one.settled else "false", output, one.confidence,
+            one.component, one.exposure, str(one.reasons, "utf-8"), one.review, one.follow, one.valid_until,
+            one.decided_at, "true" if one.known else "false",
+        )  # fmt: skip
+    return [_cell(getattr(written, name)) for name in written.__struct_fields__]
 
 
-def _values(written: msgspec.Struct) -> tuple[Any, ...]:
-    return _DECIDED(written) if isinstance(written, Decided) else _REJECTED(written)
-
-
-def _as_json(value: Any) -> str:
-    return _json.encode(value).decode()
-
-
-_kind = cast("Callable[[object], type]", type)
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-_DECIDED = attrgetter(*Decided.__struct_fields__)
-_REJECTED = attrgetter(*Rejected.__struct_fields__)
-_WRITTEN: dict[type, Callable[[Any], Any]] = {
-    **dict.fromkeys((str, int, float, UUID, type(None)), _as_it_is),
-    bool: lambda value: "true" if value else "false",
-    msgspec.Raw: lambda value: str(value, "utf-8"),
-}
-"""How a value stands in a cell; any other as JSON."""
+def _cell(value: Any) -> Any:
+    return value if value is None or isinstance(value, (str, int, UUID)) else _json.encode(value).decode()

@@ -13,8 +13,8 @@ import msgspec
 from interlock.batch.rows import Reading, Row
 from interlock.errors import NotFound, StateConflict
 
-CHUNK = 1024
-"""Rows that are read at a time."""
+CHUNK = 4096
+"""Rows that are read at a time: enough that a column costs little for each of its values."""
 _BLOCK = 1 << 20
 
 

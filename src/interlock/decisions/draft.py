@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.components.component import ComponentRef
-from interlock.db.gates import TakesKey, key_digest, short_digest
+from interlock.db.gates import KeyDigests, TakesKey, key_digest, short_digest
 from interlock.db.work import Condition, Stamp, Write
 from interlock.decisions.ask import Asking
 from interlock.decisions.asked import Asked
@@ -115,6 +115,11 @@ class Draft(msgspec.Struct, frozen=True):
 def decision_key(asked: Asked) -> UUID:
     """The digest under which the idempotency key is held."""
     return key_digest(asked.tenant, f"decision:{asked.name}", asked.key)
+
+
+def decision_keys(asked: Asked) -> KeyDigests:
+    """The digests of many idempotency keys, all of one point and tenant: those of ``decision_key``."""
+    return KeyDigests(asked.tenant, f"decision:{asked.name}")
 
 
 def row_of(draft: Draft, stamp: Stamp, decision_id: UUID) -> NewDecision:

@@ -22,7 +22,7 @@ from interlock.decisions.ask import Answered
 from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.decide import Decider, held_by_stop, queue_full, same_input
 from interlock.decisions.decision import Decision, Route
-from interlock.decisions.draft import Draft, decision_key
+from interlock.decisions.draft import Draft, decision_keys
 from interlock.decisions.point import choose
 from interlock.decisions.store import FIND_DECISIONS, NewDecision, canonical
 from interlock.errors import ComponentFailed, DatabaseUnavailable, InterlockError, ScopeStopped
@@ -75,7 +75,10 @@ class ManyDecider:
         Raises:
             DatabaseUnavailable: it went away; what was decided is found again by the same keys.
         """
-        slots = [_Slot(one) for one in asked]
+        if not asked:
+            return []
+        digests = decision_keys(asked[0])
+        slots = [_Slot(one, digests.of(one.key)) for one in asked]
         later = _set_aside(slots)
         firsts = [slot for slot in slots if slot not in later]
         if any(slot.asked.point.costs for slot in firsts[:1]):
@@ -151,7 +154,10 @@ class ManyDecider:
         for slot in slots:
             point = slot.asked.point
             if not point.features:
-                reference, _ = choose(point.steps[0], slot.asked.choice_key)
+                first = point.steps[0]
+                reference = first.shares[0].component
+                if len(first.shares) > 1:
+                    reference, _ = choose(first, slot.asked.choice_key)
                 if reference.kind is Kind.ONNX:
                     groups.setdefault(reference, []).append(slot)
         given: dict[int, Answered] = {}
@@ -167,7 +173,8 @@ class ManyDecider:
             return {}  # each meets the error itself, as part of its own asking
         if not isinstance(component, Onnx) or not component.reads_many:
             return {}
-        questions = [Question(input=slot.asked.value, now=self._now()) for slot in slots]
+        now = self._now()
+        questions = [Question(input=slot.asked.value, now=now) for slot in slots]
         limit_s = first.point.budget.time.total_seconds() * len(slots)
         try:
             async with self._watch.cutting(first.tenant, first.scopes(reference)), asyncio.timeout(limit_s):
@@ -284,10 +291,10 @@ class _Slot:
 
     __slots__ = ("asked", "data", "deferred", "digest", "draft", "outcome", "payload")
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, digest: UUID) -> None:
         self.asked = asked
         self.data = canonical.encode(asked.value)
-        self.digest = decision_key(asked)
+        self.digest = digest
         self.payload = short_digest(self.data)
         self.draft: Draft | None = None
         self.deferred: Deferred | None = None
