@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import cast
 
 from litestar import Response, post
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 
-from interlock.api.admission import RETRY_AFTER_S, Admission
+from interlock.api.admission import RETRY_AFTER_S, Admission, Ticket
 from interlock.api.batch import MOST_BATCH_BYTES
 from interlock.api.call import Call, allowed, encode
 from interlock.api.cloudevent_documents import CloudEventBody, EventResult, EventResults, ResultEvent
@@ -38,6 +39,9 @@ BATCH = "application/cloudevents-batch+json"
 _ANY_FORMAT = "application/cloudevents"
 _PREFIX = "ce-"
 _AT_ONCE = 64
+_ROOM_S = 0.02
+_BATCH_PATIENCE_S = 30.0
+"""How long an event of a batch waits for room: the batch was accepted, and its sender waits for all of it anyway."""
 
 
 @post(
@@ -118,7 +122,7 @@ async def _take_one(request: Call, target: Target, place: int, event: Event | Ev
         problem = problem_of(event, request.trace)
         return EventResult(place=place, status=problem.status, problem=problem)
     try:
-        result = await _take(request, target, event)
+        result = await _take(request, target, event, patience_s=_BATCH_PATIENCE_S)
     except Exception as cause:
         problem = problem_of(cause, request.trace)
         if problem.code == "internal":
@@ -129,7 +133,19 @@ async def _take_one(request: Call, target: Target, place: int, event: Event | Ev
     return EventResult(place=place, status=result[0].status, problem=result[0])
 
 
-async def _take(request: Call, target: Target, event: Event) -> ResultEvent | tuple[Problem, int]:
+async def _admitted(admission: Admission, patience_s: float) -> Ticket | None:
+    """A place among the decisions under way; None: there was no room for so long."""
+    until = time.monotonic() + patience_s
+    while (ticket := admission.enter()) is None:
+        if time.monotonic() >= until:
+            return None
+        await asyncio.sleep(_ROOM_S)
+    return ticket
+
+
+async def _take(
+    request: Call, target: Target, event: Event, *, patience_s: float = 0.0
+) -> ResultEvent | tuple[Problem, int]:
     """Have one event decided or submitted; a problem comes with the seconds after which to ask again."""
     stated = event.text("traceparent")
     trace = begin_trace([(b"traceparent", stated.encode("latin-1", "replace"))]) if stated else trace_of(request.scope)
@@ -138,14 +154,15 @@ async def _take(request: Call, target: Target, event: Event) -> ResultEvent | tu
         if isinstance(taken, Submission):
             return _case_received(request, target, event, taken, trace)
         return taken, 0
-    admission: Admission = request.app.state["admission"]
-    entered = admission.enter()
-    if entered is None:
+    ticket = await _admitted(request.app.state["admission"], patience_s)
+    if ticket is None:
         return overloaded_problem(trace.id, RETRY_AFTER_S), RETRY_AFTER_S
+    if target.named.point.costs:
+        ticket.step_aside()
     try:
         decision = await take_event(request.node.tools, request.tenant, target, event, caller=request.caller.name)
     finally:
-        admission.leave(entered, counts=not target.named.point.costs)
+        ticket.leave()
     if isinstance(decision, Deferred):
         return deferred_problem(decision, trace.id), pause_s(decision)
     return await _decision_taken(request, target, event, cast("Decision", decision), trace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import Any
@@ -14,6 +15,8 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from interlock.api.admission import Admission, Ticket
 
 from .conftest import MakeCaller
 
@@ -304,3 +307,24 @@ async def test_no_event_gives_a_failure_of_ours(caller: httpx.AsyncClient, chang
         assert answered.status_code < 500, answered.text
         if headers is BATCH and answered.status_code == 200:
             assert all(one["status"] < 500 for one in answered.json()["results"])
+
+
+async def test_without_room_one_event_is_refused_early_and_a_batch_waits_for_it(
+    caller: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, admin: Admin
+) -> None:
+    enter = Admission.enter
+    full = [True]
+
+    def enters(admission: Admission) -> Ticket | None:
+        return None if full[0] else enter(admission)
+
+    monkeypatch.setattr(Admission, "enter", enters)
+    refused = await send(caller, event())
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert admin.execute("select count(*) from decision").fetchone() == (0,)
+    batch = asyncio.create_task(caller.post(POINT, content=json.dumps([event(), event(id="c-2")]), headers=BATCH))
+    await asyncio.sleep(0.3)
+    assert not batch.done()
+    full[0] = False
+    assert [one["status"] for one in (await batch).json()["results"]] == [200, 200]
