@@ -180,21 +180,29 @@ class Decider:
             return await FIND_DECISION.one(connection, {"id": held.holder})
 
     async def hold_off(self, draft: Draft) -> Deferred | None:
-        """Whether nothing is to be decided now: it is stopped and nobody else may, or nobody could look at it."""
+        """Whether nothing is to be decided now: it is stopped and nobody else may, or nobody could look at it.
+
+        Where somebody can, a place in the queue is taken for it: ``commit`` leaves it.
+        """
         queue = draft.asked.point.queue
         if stopped := held_by_stop(draft):
             return stopped
         if draft.routed.route is not Route.REVIEW:
             return None
-        waiting = await self._room.waiting(draft.asked.tenant, queue.name, queue.capacity)
-        return None if waiting < queue.capacity else queue_full(queue, waiting)
+        waiting = await self._room.enter(draft.asked.tenant, queue.name, queue.capacity)
+        return None if waiting is None else queue_full(queue, waiting)
 
     async def commit(self, draft: Draft) -> Decision | Deferred:
         """The one commit. A stop that is in force at this very moment sends the decision to a person."""
         try:
             return await self._conclude(draft)
         finally:
+            self._leave_room(draft)
             await self._settle(draft)
+
+    def _leave_room(self, draft: Draft) -> None:
+        if draft.routed.route is Route.REVIEW:
+            self._room.leave(draft.asked.tenant, draft.asked.point.queue.name)
 
     async def _settle(self, draft: Draft) -> None:
         """Put on the books of the day what was spent on a decision that is, for sure, not on record."""
@@ -211,11 +219,14 @@ class Decider:
         if refusal and refusal.code == "stopped":
             if not draft.asking.person:
                 return Deferred(refusal.what, STOPPED_PAUSE, refusal.holder)
-            draft = draft.held_off(refusal.what)
-            deferred = await self.hold_off(draft)
+            held = draft.held_off(refusal.what)
+            deferred = await self.hold_off(held)
             if deferred:
-                return await self.stored(draft.asked, draft.input) or deferred
-            refusal, decision = await self._write(draft)
+                return await self.stored(held.asked, held.input) or deferred
+            try:
+                refusal, decision = await self._write(held)
+            finally:
+                self._leave_room(held)
         if refusal is None and decision:
             return decision
         asked = draft.asked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -24,23 +25,51 @@ class _Counted:
 class QueueRoom:
     """Counts the reviews that wait: anew four times a second, and every time once a queue is nearly full.
 
-    In between, what this process itself has sent there is added.
+    In between, what this process itself has sent there is added, and always what is on its way there: of many that ask
+    at once in one process, no more get a place than there are. Processes do not see each other's until they commit.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._counted: dict[tuple[UUID, str], _Counted] = {}
+        self._on_the_way: Counter[tuple[UUID, str]] = Counter()
+        self._arrived: Counter[tuple[UUID, str]] = Counter()
 
-    async def waiting(self, tenant: UUID, queue: str, capacity: int) -> int:
-        """How many reviews wait, before one more goes there."""
-        known = self._counted.get((tenant, queue))
+    async def enter(self, tenant: UUID, queue: str, capacity: int) -> int | None:
+        """Take a place, to be left once the review is on record or will never be.
+
+        Returns:
+            None: it is taken. Else how many reviews wait, and no place was.
+        """
+        key = tenant, queue
+        arrived = self._arrived[key]
+        waiting = await self._waiting(key, capacity)
+        # those that arrived while it was counted may or may not be in the count: none is left out
+        waiting += self._on_the_way[key] + self._arrived[key] - arrived
+        if waiting >= capacity:
+            return waiting
+        self._on_the_way[key] += 1
+        return None
+
+    def leave(self, tenant: UUID, queue: str) -> None:
+        """The review is on record, or never will be."""
+        key = tenant, queue
+        known = self._counted.get(key)
+        if known:
+            known.waiting += 1
+        self._arrived[key] += 1
+        self._on_the_way[key] -= 1
+        if self._on_the_way[key] <= 0:
+            del self._on_the_way[key]
+
+    async def _waiting(self, key: tuple[UUID, str], capacity: int) -> int:
+        known = self._counted.get(key)
         now = time.monotonic()
         is_far_from_full = known and capacity >= SMALL and known.waiting < capacity * NEARLY_FULL
         if known and is_far_from_full and now - known.at < FRESH_S:
-            known.waiting += 1
-            return known.waiting - 1
+            return known.waiting
         if known and is_far_from_full:
             known.at = now  # one counts; the others go on with what is known
-        counted = await count_waiting(self._database, tenant, queue)
-        self._counted[tenant, queue] = _Counted(counted + 1, time.monotonic())
+        counted = await count_waiting(self._database, *key)
+        self._counted[key] = _Counted(counted, time.monotonic())
         return counted

@@ -27,7 +27,7 @@ from interlock.components.component import Answer, Component, ComponentRef, Kind
 from interlock.components.finding import Finding, Severity
 from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.decision import Became, Decision, Route
-from interlock.decisions.point import ComponentChoice, DecisionPoint, Share
+from interlock.decisions.point import ComponentChoice, DecisionPoint, QueueTerms, Share
 from interlock.errors import ComponentFailed, ContractViolated, KeyReused
 from interlock.guards.stops import resume, stop
 from interlock.money import Money
@@ -388,3 +388,16 @@ async def test_what_costs_more_than_its_budget_is_not_asked(database_url: str, t
     assert (decision.route, decision.cost, next_one.asked) == (Route.REVIEW, Decimal("0.021"), 0)
     assert [asked.became for asked in decision.asked] == [Became.UNSURE, Became.SKIPPED, Became.ASKED]
     assert "onnx:next@1 was not asked: the answers before cost 0.021 USD of 0.02" in [r.what for r in decision.why]
+
+
+async def test_of_many_who_ask_at_once_no_more_wait_than_the_queue_holds(database_url: str, tmp_path: Path) -> None:
+    flow = declared(approve, tmp_path)
+    point = with_components(flow, Says("unsure", 0.2), queue=QueueTerms(name="tiny", capacity=3))
+    async with stage(database_url, [flow], workers=0) as on:
+        desk = Desk(on, flow, point)
+        became = await asyncio.gather(*(desk.ask(f"k{number}") for number in range(20)))
+        assert sum(isinstance(one, Decision) for one in became) == 3
+        assert len(await on.reviews()) == 3
+        await on.approve((await on.reviews())[0])
+        assert isinstance(await desk.ask("after"), Decision)
+        assert isinstance(await desk.ask("again"), Deferred)
