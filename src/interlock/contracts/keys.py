@@ -50,14 +50,16 @@ class Keys:
     def _spill(self) -> None:
         if self._spilled is None:
             self._spilled = _private_database()
+        self._spilled.execute("begin")  # one transaction: each for itself would be written by itself
         self._spilled.executemany(_PUT, sorted(self._recent.items()))
+        self._spilled.execute("commit")
         self._recent.clear()
 
 
 def _private_database() -> sqlite3.Connection:
     # An empty name is a temporary database on disk that SQLite deletes; autocommit, since nothing here needs to last.
     database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-    for setting in ("journal_mode = off", "synchronous = off", "cache_size = -16000", "locking_mode = exclusive"):
+    for setting in ("journal_mode = off", "synchronous = off", "cache_size = -64000", "locking_mode = exclusive"):
         database.execute(f"pragma {setting}")
     database.execute(_MAKE)
     return database
