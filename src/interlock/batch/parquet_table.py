@@ -13,6 +13,9 @@ from interlock.batch.table import CHUNK, File, Identity, Place
 from interlock.contracts import Field
 from interlock.errors import ManyRefused, Refused, Violation
 
+_SLICE = 4 * CHUNK
+"""Rows that are taken from the file at a time."""
+
 
 class ParquetTable:
     """A Parquet file.
@@ -60,10 +63,11 @@ class ParquetTable:
     def chunks(self, place: Place) -> Generator[Sequence[Row]]:
         """The rows after a place."""
         number = place.row
-        rest = self._frame.slice(number) if number else self._frame
         try:
-            for frame in rest.collect_batches(chunk_size=CHUNK, maintain_order=True, lazy=True):
-                if frame.height:
+            while number < self._total:
+                # slices, and not polars' own batches: those are read ahead without a bound
+                some = self._frame.slice(number, _SLICE).collect(engine="streaming")
+                for frame in some.iter_slices(CHUNK):
                     yield self._rows(frame, number)
                     number += frame.height
         except pl.exceptions.PolarsError as cause:

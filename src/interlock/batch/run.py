@@ -304,6 +304,8 @@ class _Run:
             key=row.key,
             data=row.came if row.wrong is not None and isinstance(row.came, bytes) else encode(row.value),
             violations=violations_of(cause),
+            exposure=row.exposure,
+            caller=self._job.caller,
         )
 
     def _tell(self, waiting: str = "") -> None:
