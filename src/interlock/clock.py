@@ -71,8 +71,17 @@ class Clock:
             tick = ((self._local_ns() + self._offset_ns) << _COUNTER_BITS) // 1_000_000
             self._last_tick = tick = max(tick, self._last_tick + 1)
             random = self._draw()
-        milliseconds, fraction = tick >> _COUNTER_BITS, tick & ((1 << _COUNTER_BITS) - 1)
-        return UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | random)
+        return _id_of(tick, random)
+
+    def next_id(self) -> UUID:
+        """The id right after the last one, for what is made in one go: no look at the clock, which costs more than it.
+
+        A part of a millisecond is 244 ns, and a flush makes a few ids in some microseconds: they stay behind the clock.
+        """
+        with self._lock:
+            self._last_tick = tick = self._last_tick + 1
+            random = self._draw()
+        return _id_of(tick, random)
 
     def _draw(self) -> int:
         """62 random bits; the system is asked for those of many ids at once: a call of it costs more than an id."""
@@ -83,6 +92,11 @@ class Clock:
 
     def _local_ns(self) -> int:
         return self._began_ns + _ticks()
+
+
+def _id_of(tick: int, random: int) -> UUID:
+    milliseconds, fraction = tick >> _COUNTER_BITS, tick & ((1 << _COUNTER_BITS) - 1)
+    return UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | random)
 
 
 def _ticks() -> int:

@@ -6,7 +6,7 @@ import functools
 import re
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact, InvalidOperation
-from typing import Self
+from typing import Self, cast
 
 import iso4217
 
@@ -55,7 +55,8 @@ class Money:
     currency: str
 
     def __init__(self, amount: str | int | Decimal, currency: str) -> None:
-        object.__setattr__(self, "amount", _exact(amount, currency))
+        written = _written(amount, currency)
+        object.__setattr__(self, "amount", _exact(amount, currency) if written is None else written)
         object.__setattr__(self, "currency", currency)
 
     @classmethod
@@ -111,6 +112,17 @@ class Money:
                 f"{self} and {other} are of two currencies", todo="convert one, with the rate on record, before"
             )
         return other
+
+
+_SIMPLE = tuple(re.compile(rf"[0-9]{{1,12}}\.[0-9]{{{digits}}}\Z") for digits in range(1, 5))
+"""Amounts by their number of decimals that are exact as they are written; the common case, and quick to know."""
+
+
+def _written(amount: object, currency: str) -> Decimal | None:
+    """The amount, if it is surely exact as it is written."""
+    digits = exponent(currency) if isinstance(amount, str) else 0
+    simple = 1 <= digits <= len(_SIMPLE) and _SIMPLE[digits - 1].match(cast("str", amount))
+    return Decimal(cast("str", amount)) if simple else None
 
 
 def _exact(amount: str | int | Decimal, currency: str) -> Decimal:

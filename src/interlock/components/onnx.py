@@ -80,6 +80,7 @@ class Onnx:
         self, manifest: Manifest, models: Mapping[str, Model], read: Read, read_many: ReadMany | None = None
     ) -> None:
         self.manifest = manifest
+        self._ref = manifest.ref
         self._models = dict(models)
         self._read = read
         self._read_many = read_many
@@ -88,7 +89,7 @@ class Onnx:
     @property
     def ref(self) -> ComponentRef:
         """``onnx:NAME@VERSION``."""
-        return self.manifest.ref
+        return self._ref
 
     @property
     def digest(self) -> bytes:
@@ -304,8 +305,17 @@ def _usable(answer: object, ref: ComponentRef) -> Answer:
     for name, value in (("output", answer.output), ("evidence", answer.evidence)):
         if not isinstance(cast("object", value), dict):
             raise ComponentFailed(f"{ref} gave {type(value).__name__} as {name}, not an object", where=f"/{name}")
-        _hold_to_json(value, f"/{name}", ref)
+        if not _is_plain(value):
+            _hold_to_json(value, f"/{name}", ref)
     return answer
+
+
+_PLAIN = frozenset({str, int, bool, type(None)})
+
+
+def _is_plain(value: dict[str, Any]) -> bool:
+    """Whether it surely can be stored as it is: an object of nothing but texts, whole numbers, booleans and nulls."""
+    return all(type(key) is str and type(item) in _PLAIN for key, item in value.items())
 
 
 def _held(answer: object, ref: ComponentRef) -> Answer | ComponentFailed:

@@ -34,7 +34,7 @@ class Stamp(msgspec.Struct, frozen=True):
 
     def new_id(self) -> UUID:
         """Another id of this flush."""
-        return self.clock.new_id()
+        return self.clock.next_id()
 
 
 class Write(msgspec.Struct, frozen=True):
