@@ -120,8 +120,9 @@ class Onnx:
     def answer_many(self, questions: Sequence[Question]) -> list[Answer | ComponentFailed]:
         """Read several inputs at once; each answer, or failure, is the one that ``answer`` gives, to the bit.
 
-        The first few of a process are read singly, too. Where the two differ the code's ``read_many`` is not used
-        again: a batch must decide as a single question does. Nor is it for inputs on which it raises.
+        A model whose rows do not have the same bits in any company is never run for several. The first few inputs of a
+        process are read singly, too; where the two differ the code's ``read_many`` is not used again, since a batch
+        must decide as a single question does. Nor is it for inputs on which it raises.
         """
         found = self._together(questions) if self._read_many else None
         if found is None:
@@ -146,10 +147,22 @@ class Onnx:
         if self._read_many is None:
             return None
         try:
-            answers = list(self._read_many([question.input for question in questions], self._run))
+            answers = list(self._read_many([question.input for question in questions], self._run_together))
         except Exception:  # noqa: BLE001 - one input may be to blame: one by one, the others are answered
             return None
         return [_held(answer, self.ref) for answer in answers] if len(answers) == len(questions) else None
+
+    def _run_together(self, model: str, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        """As ``_run``, for rows of several questions.
+
+        Raises:
+            ComponentFailed: a row's bits would depend on the others.
+        """
+        if model in self._models and not self._models[model].rowwise:
+            log.info("%s runs %s, whose rows depend on their company: asked one by one", self.ref, model)
+            self._read_many = None
+            raise ComponentFailed(f"{model} cannot be run for several questions at once")
+        return self._run(model, matrix)
 
     def _run(self, model: str, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         if model not in self._models:

@@ -18,6 +18,13 @@ _CLASSES = 2
 _ERRORS_ONLY = 3
 
 
+_ROWWISE = frozenset({"TreeEnsembleClassifier", "TreeEnsembleRegressor", "Cast", "Identity"})
+"""Operators that compute each row by itself, in one order, when they run in one thread."""
+_LENGTH_DELIMITED = 2
+_GRAPH, _NODE, _OPERATOR = 7, 1, 4
+"""The fields of ModelProto, GraphProto and NodeProto (onnx.proto) that lead to an operator's name."""
+
+
 class _Argument(Protocol):
     """What a session says of one input or output."""
 
@@ -37,6 +44,9 @@ class _Session(Protocol):
 
 class Model:
     """A classifier of two classes: input ``x`` float32 ``[n, features]``, output ``probabilities`` float32 ``[n, 2]``.
+
+    ``rowwise`` says whether a row has the same bits in whatever company it runs. A linear model has not: how its sums
+    are grouped depends on the number of rows.
 
     It runs on the CPU in one thread, so that the same input gives the same bits and the threads of a worker do not
     fight for cores; threads may share it.
@@ -61,6 +71,7 @@ class Model:
         except Exception as cause:
             raise ComponentFailed(f"it is no model that can be run: {str(cause)[:300]}") from cause
         self._session = cast("_Session", session)
+        self.rowwise = set(operators(data)) <= _ROWWISE
         inputs = [(argument.name, argument.type) for argument in self._session.get_inputs()]
         outputs = {argument.name: argument.type for argument in self._session.get_outputs()}
         if inputs != [(INPUT, "tensor(float)")] or outputs.get(OUTPUT) != "tensor(float)":
@@ -99,3 +110,46 @@ class Model:
         if not all(0 <= probability <= 1 for probability in column.tolist()):  # NaN is not either
             raise ComponentFailed("the model gave what is no probability")
         return column
+
+
+def operators(data: bytes) -> list[str]:
+    """The operators of a model, read from its bytes (protocol buffers, onnx.proto).
+
+    Args:
+        data: A model that onnxruntime has loaded.
+    """
+    return [
+        bytes(name).decode("utf-8", "replace")
+        for graph in _fields(memoryview(data), _GRAPH)
+        for node in _fields(graph, _NODE)
+        for name in _fields(node, _OPERATOR)
+    ]
+
+
+def _fields(message: memoryview, wanted: int) -> list[memoryview]:
+    """The length-delimited fields of a number in a message; every other one is passed over."""
+    found: list[memoryview] = []
+    at = 0
+    while at < len(message):
+        tag, at = _varint(message, at)
+        kind = tag & 7
+        if kind == _LENGTH_DELIMITED:
+            length, at = _varint(message, at)
+            if tag >> 3 == wanted:
+                found.append(message[at : at + length])
+            at += length
+        elif kind == 0:
+            _, at = _varint(message, at)
+        else:
+            at += {1: 8, 5: 4}[kind]
+    return found
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if not byte & 0x80:
+            return value, at
