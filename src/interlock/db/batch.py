@@ -58,6 +58,8 @@ class Batch:
     @property
     def admitted(self) -> list[Unit]:
         """The units that no gate has refused and that are not yet written, in order."""
+        if not self.refused and not self.found:
+            return list(self.units)
         return [unit for unit in self.units if unit.id not in self.refused and unit.id not in self.found]
 
     def refuse(self, unit: Unit, refusal: Refusal) -> None:
@@ -67,8 +69,9 @@ class Batch:
     def conditions(self, kind: type[Kind]) -> dict[UUID, list[tuple[Unit, Kind]]]:
         """The admitted units' conditions of one kind, by tenant; tenants in order, units in order of arrival."""
         found: dict[UUID, list[tuple[Unit, Kind]]] = {}
+        all_stand = not self.refused and not self.found
         for unit, condition in self._wanted.get(kind, ()):
-            if unit.id not in self.refused and unit.id not in self.found:
+            if all_stand or (unit.id not in self.refused and unit.id not in self.found):
                 found.setdefault(unit.tenant, []).append((unit, cast("Kind", condition)))
         return dict(sorted(found.items())) if len(found) > 1 else found
 

@@ -109,12 +109,17 @@ class Bulk(Statement, Generic[Sent]):
         distinct: Fields that tell two rows of one statement apart. INVARIANT: an UPDATE joined to a record set changes
             a target row once, however many records name it, and drops the others in silence; so two units that would
             write the same target never share a batch.
+
+    Attributes:
+        only_adds: Whether it changes no row that was there: then what it writes is nobody else's target.
     """
 
     def __init__(self, name: str, text: str, sent: type[Sent], distinct: tuple[str, ...]) -> None:
         super().__init__(name, text)
         self.sent = sent
         self.distinct = distinct
+        statement = text.lower()
+        self.only_adds = "insert into" in statement and "on conflict" not in statement and "update " not in statement
 
     def target(self, row: Sent) -> tuple[Any, ...]:
         """What the row will change, to compare with other units' rows."""

@@ -144,6 +144,10 @@ class Unit:
         return self.stamp.entry
 
     def targets(self) -> set[tuple[Any, ...]]:
-        """The rows that the unit changes, and what its conditions claim."""
-        rows = {(write.statement.name, *write.statement.target(write.row)) for write in self.writes}
+        """The rows that the unit changes, and what its conditions claim; a row that it adds is nobody else's."""
+        rows = {
+            (write.statement.name, *write.statement.target(write.row))
+            for write in self.writes
+            if not write.statement.only_adds
+        }
         return rows.union(*(condition.claims() for condition in self.conditions))
