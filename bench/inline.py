@@ -1,9 +1,10 @@
 """Decisions a second in line, over HTTP: contract, model, decision table, route, ledger entry, the case that will act.
 
-One server process, one embedded PostgreSQL with durability on, and a load generator in a process of its own share the
-machine. In the same run: the same server's bare echo of the same bodies, a plain INSERT of the same bytes with a commit
-each at the same concurrency, and two peers with their own four trivial steps, without HTTP. Then the server is loaded
-with half of its highest rate, at even intervals. LONG=1 measures four times as long. The last line is JSON.
+Two server processes on one port (as `interlock up --servers 2`), one embedded PostgreSQL with durability on, and a load
+generator in a process of its own share the machine. In the same run: the same servers' bare echo of the same bodies, a
+plain INSERT of the same bytes with a commit each at the same concurrency, and two peers with their own four trivial
+steps, without HTTP. Then the servers get half of their highest load, at even intervals. LONG=1 measures four times as
+long. The last line is JSON for machines.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from ground.world import PATIENCE_S, SIDES, World, line_of, make_environment, processes_cpu
 
@@ -30,6 +32,7 @@ MADE = Path(__file__).parents[1] / ".bench" / "lending"
 SECONDS, WARM_UP_S = (16.0, 4.0) if os.environ.get("LONG") else (4.0, 1.5)
 CONNECTIONS = (32, 64)
 PEERS_AT_ONCE = 32
+SERVERS = 2
 ECHO, DECISIONS = "/echo", "/v1/decisions"
 
 
@@ -50,14 +53,14 @@ class Served:
 
     Args:
         world: The database.
-        process: The server's process.
+        processes: The servers' processes.
         url: Where it listens.
         key: An API key.
     """
 
-    def __init__(self, world: World, process: subprocess.Popen[str], url: str, key: str) -> None:
+    def __init__(self, world: World, processes: list[subprocess.Popen[str]], url: str, key: str) -> None:
         self._world = world
-        self._process = process
+        self._processes = processes
         self._url = url
         self._key = key
         self._runs = 0
@@ -68,9 +71,9 @@ class Served:
         command = [sys.executable, str(LENDING / "generator.py"), "--server", self._url, "--key", self._key]
         command += ["--run", f"run{self._runs}", "--path", path, "--connections", str(connections)]
         command += ["--rate", str(rate), "--seconds", str(SECONDS), "--warm-up", str(WARM_UP_S)]
-        before = processes_cpu(self._process.pid), self._world.database_cpu()
+        before = self._cpu(), self._world.database_cpu()
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=PATIENCE_S + SECONDS)
-        after = processes_cpu(self._process.pid), self._world.database_cpu()
+        after = self._cpu(), self._world.database_cpu()
         told: dict[str, Any] = json.loads(done.stdout)
         statuses = {int(status): count for status, count in told["statuses"].items()}
         wrong = {status: count for status, count in statuses.items() if status >= 300 and status != 503}
@@ -87,14 +90,29 @@ class Served:
             generator_us=told["cpu_s"] / sent * 1e6,
         )
 
+    def _cpu(self) -> float:
+        return sum(processes_cpu(process.pid) for process in self._processes)
+
 
 @contextmanager
 def serving(world: World, url: str) -> Generator[Served]:
-    """The server in a process of its own."""
+    """The servers, each in a process of its own, on one port."""
     command = [sys.executable, str(LENDING / "server.py"), "--url", url, "--made", str(MADE)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield Served(world, process, line_of(process).strip(), line_of(process).strip())
-        process.communicate(timeout=PATIENCE_S)
+    with ExitStack() as stack:
+        processes: list[subprocess.Popen[str]] = []
+
+        def start(port: int) -> tuple[str, str]:
+            of_port = [*command, "--port", str(port)]
+            process = subprocess.Popen(of_port, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            processes.append(stack.enter_context(process))
+            return line_of(process).strip(), line_of(process).strip()
+
+        listening, key = start(0)
+        for _ in range(SERVERS - 1):
+            start(urlsplit(listening).port or 0)
+        yield Served(world, processes, listening, key)
+        for process in processes:
+            process.communicate(timeout=PATIENCE_S)
 
 
 def peer(world: World, python: Path, name: str) -> float:

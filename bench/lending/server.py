@@ -26,12 +26,18 @@ async def echo(request: Request[None, None, State]) -> Response[bytes]:
     return Response(await request.body(), media_type="application/json")
 
 
-async def main(url: str, made: Path) -> None:
-    """Serve until standard input ends; the first line of output is the URL, the second an API key."""
+async def main(url: str, made: Path, port: int) -> None:
+    """Serve until standard input ends; the first line of output is the URL, the second an API key, or empty.
+
+    Args:
+        url: The database.
+        made: Where the model and the table are.
+        port: Of the server that listens already, to listen beside it; 0: this is the first.
+    """
     registry = Registry([register(lending, roots=(made,))])
     async with open_node(Settings(database_url=url), registry=registry) as node:
-        key = await make_key(node.database, node.writer, node.tenant, name="load", scopes=[Scope.ADMIN], who="bench")
-        async with serving(create_app(node, more=[echo]), "127.0.0.1", 0) as listening:
+        key = "" if port else await make_key(node.database, node.writer, node.tenant, name="load", scopes=[Scope.ADMIN])
+        async with serving(create_app(node, more=[echo]), "127.0.0.1", port, shared=True) as listening:
             print(listening, flush=True)
             print(key, flush=True)
             await asyncio.to_thread(sys.stdin.read)
@@ -41,5 +47,6 @@ if __name__ == "__main__":
     read = argparse.ArgumentParser()
     read.add_argument("--url", required=True)
     read.add_argument("--made", type=Path, required=True)
+    read.add_argument("--port", type=int, default=0)
     terms = read.parse_args()
-    uvloop.run(main(terms.url, terms.made))
+    uvloop.run(main(terms.url, terms.made, terms.port))
