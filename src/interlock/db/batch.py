@@ -21,10 +21,17 @@ Kind = TypeVar("Kind", bound=Condition)
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A statement that a gate will run in any case, with its parameters by tenant."""
+    """A statement that a gate will run in any case, with its parameters by tenant.
+
+    Attributes:
+        statement: What it runs.
+        parameters: With what, by tenant.
+        rows: How many rows it sends in all, where it wants to know whether all of them were written.
+    """
 
     statement: Rows[Any] | Bulk[Any]
     parameters: Mapping[UUID, Parameters]
+    rows: int | None = None
 
 
 class Batch:
@@ -48,6 +55,7 @@ class Batch:
         self.now = datetime.min.replace(tzinfo=UTC)
         self._tenant: UUID | None = None
         self._foreseen: dict[str, dict[UUID, list[Any]]] = {}
+        self._missing: dict[str, int] = {}
         # Thirteen gates ask, some of them three times: each finds its own without going through all the others'.
         self._wanted: dict[type[Condition], list[tuple[Unit, Condition]]] = {}
         for unit in self.units:
@@ -113,9 +121,11 @@ class Batch:
         await self._know(asked)
 
     async def _send_all(self, foresight: Iterable[Ask]) -> list[tuple[Rows[Any] | Bulk[Any], UUID, Any]]:
+        asks = tuple(foresight)
+        self._missing |= {one.statement.name: one.rows for one in asks if one.rows is not None}
         return [
             (one.statement, tenant, await self._send(one.statement, tenant, one.parameters[tenant]))
-            for one in foresight
+            for one in asks
             for tenant in sorted(one.parameters)
         ]
 
@@ -123,6 +133,8 @@ class Batch:
         for statement, tenant, cursor in asked:
             read = statement.read if isinstance(statement, Rows) else None
             rows = [read(row) for row in await cursor.fetchall()] if read else []
+            if statement.name in self._missing:
+                self._missing[statement.name] -= cursor.rowcount
             self._foreseen.setdefault(statement.name, {})[tenant] = rows
 
     async def _send(self, statement: Rows[Any] | Bulk[Any], tenant: UUID, parameters: Parameters) -> Any:
@@ -135,6 +147,10 @@ class Batch:
     def was_foreseen(self, statement: Bulk[Any]) -> bool:
         """Whether ``begin`` has written these rows already."""
         return statement.name in self._foreseen
+
+    def wrote_all(self, statement: Bulk[Any]) -> bool:
+        """Whether ``begin`` has written every row of a statement that said how many it sends: none stood in its way."""
+        return self._missing.get(statement.name) == 0
 
     async def look_at_clock(self) -> datetime:
         """The database's time now: for rates and limits it is taken after the lock, and never goes back."""

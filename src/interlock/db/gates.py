@@ -312,10 +312,12 @@ class KeyGate:
         if not wanted:
             return []
         taken = {tenant: {"rows": encode_rows(_rows(tenant, keys))} for tenant, keys in wanted.items()}
-        return [Ask(TAKE_KEYS, taken), Ask(FIND_KEYS, _digests(wanted))]
+        return [Ask(TAKE_KEYS, taken, sum(map(len, wanted.values())))]
 
     async def admit(self, batch: Batch) -> None:
-        """Insert in order of the digests, then read who holds them."""
+        """Insert in order of the digests, then read who holds them, unless none of them was held."""
+        if batch.wrote_all(TAKE_KEYS):
+            return
         wanted = _wanted_keys(batch)
         if not wanted:
             return
