@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -189,3 +190,29 @@ def test_a_table_that_changed_is_refused(tmp_path: Path, environment: dict[str, 
     code, said = finish(begin(tmp_path, environment))
     assert code == 3, said
     check_books(tmp_path, database_url)
+
+
+def test_killed_it_still_knows_what_the_rows_before_must_not_repeat(
+    tmp_path: Path, environment: dict[str, str], database_url: str
+) -> None:
+    """Each claimant of the second half stands in the first one already: the contract lets nobody claim twice."""
+    desk = tmp_path / "desk"
+    shutil.copytree(DESK, desk, ignore=shutil.ignore_patterns("__pycache__"))
+    contract = desk / "contracts" / "claim@1.odcs.yaml"
+    contract.write_text(contract.read_text().replace("        description: who claims", "        unique: true"))
+    environment["PYTHONPATH"] = str(desk)
+    with (tmp_path / "claims.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("id", "who", "total", "note"))
+        writer.writerows((f"c{number}", f"who {number % 3000}", "2.50", "") for number in range(ROWS))
+    kill_after(begin(tmp_path, environment), database_url, 3)
+    kill_after(begin(tmp_path, environment), database_url, decisions(database_url) + 1000)
+    assert decisions(database_url) < 3000
+    code, said = finish(begin(tmp_path, environment))
+    assert code == 3, said
+    with (tmp_path / "out.csv").open(newline="") as stream:
+        assert [int(row["row"]) for row in csv.DictReader(stream)] == list(range(1, 3001))
+    refused = [json.loads(line) for line in (tmp_path / "out.rejects.jsonl").read_text().splitlines()]
+    assert [row["row"] for row in refused] == list(range(3001, ROWS + 1))
+    assert refused[0]["violations"][0]["what"] == "record 3001 has the same /who as record 1"
+    assert decisions(database_url) == 3000

@@ -54,6 +54,7 @@ ELSEWHERE = {
     "escalation.watched": "as escalation.fired",
     "data.level_broken": "what a process measures by itself; cut in tests/fault/test_level_writes.py",
     "data.level_restored": "as data.level_broken",
+    "data.batch_broken": "no case is in it; cut in tests/pg/batch/test_together.py",
     "quarantine.released": "no case is in it; cut in tests/fault/test_quarantine_writes.py",
     "quarantine.discarded": "as quarantine.released",
     "feature.loaded": "no case rests on it before the load has returned; cut in tests/pg/decisions/test_feature_loads.py",

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
+from interlock.batch.broken import record_broken
 from interlock.batch.files import Form, Growing
 from interlock.batch.record import Order, Record, RunFolder, Stage
 from interlock.batch.results import Decided, Rejected, decided_row, rejected_row, violations_of
 from interlock.batch.rows import Row
 from interlock.batch.table import Place, Table
 from interlock.batch.tally import Tally
+from interlock.batch.together import Together
 from interlock.cases.in_line import NamedPoint, question_of
 from interlock.cases.journal import encode
 from interlock.cases.quarantine import quarantine_question
@@ -144,6 +146,8 @@ class _Run:
         self._many = ManyDecider(decider)
         self._database = decider.database
         self._writer = decider.writer
+        self._levels = decider.levels
+        self._together = Together(job.table.reading)
         self._folder = folder
         out = Growing(folder.out, Decided, job.out_form, record.out_bytes)
         rejects = Growing(folder.rejects, Rejected, job.rejects_form, record.rejects_bytes)
@@ -156,6 +160,7 @@ class _Run:
         parts: deque[_Part] = deque()
         await self._save()  # from now on another order is another run, and what is decided is this one's
         try:
+            await self._together.catch_up(self._job.table, self._state.record.place)
             async with aclosing(self._slices()) as slices:
                 async for rows in slices:
                     parts.append(self._begin(rows))
@@ -165,6 +170,7 @@ class _Run:
             while parts:
                 await self._settle(parts[0])
                 parts.popleft()
+            await self._end_together()
             self._state.record.stage = Stage.NAMING
         finally:
             for part in parts:
@@ -173,8 +179,16 @@ class _Run:
             try:
                 await self._save()
             finally:
+                self._together.close()
                 self._state.out.close()
                 self._state.rejects.close()
+
+    async def _end_together(self) -> None:
+        """Tell what is wrong with all rows together, in the report and on record."""
+        job, record, contract = self._job, self._state.record, self._job.table.reading.contract
+        record.tally.broken = broken = self._together.end()
+        if broken and contract:
+            await record_broken(self._writer, job.tenant, job.named, contract, record, broken, caller=job.caller)
 
     async def _slices(self) -> AsyncGenerator[Sequence[Row]]:
         """The rows that are left, some at a time; the next ones are read while those are decided."""
@@ -190,7 +204,13 @@ class _Run:
             await asyncio.gather(coming, return_exceptions=True)
             chunks.close()
 
-    def _begin(self, rows: Sequence[Row]) -> _Part:
+    def _begin(self, came: Sequence[Row]) -> _Part:
+        rows, contract = self._together.look(came), self._job.table.reading.contract
+        repeated = (
+            sum(row.wrong is not was.wrong for row, was in zip(rows, came, strict=True)) if rows is not came else 0
+        )
+        if repeated and contract and self._levels:  # whoever decides the others counts them
+            self._levels.refused(self._job.tenant, contract, repeated)
         asked = [row for row in rows if _askable(row)]
         return _Part(rows, asyncio.create_task(self._decide(asked), name="interlock-batch"))
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from interlock.decisions.decision import Decision, Route
+from interlock.errors import Violation
 from interlock.money import exponent
 
 _WIDE = Context(prec=100, traps=[Inexact])
@@ -30,6 +31,7 @@ class Tally(msgspec.Struct, kw_only=True):
         money: What is at stake, in minor units, by currency and route.
         cost: What the answers cost, in USD.
         seconds: How long the run has been at work, over all of its turns.
+        broken: What the contract demands of all rows together, and they do not keep; known after the last row.
     """
 
     rows: int = 0
@@ -43,6 +45,7 @@ class Tally(msgspec.Struct, kw_only=True):
     money: dict[str, dict[str, Decimal]] = msgspec.field(default_factory=dict[str, dict[str, Decimal]])
     cost: Decimal = Decimal(0)
     seconds: float = 0.0
+    broken: tuple[Violation, ...] = ()
 
     def add_decision(self, decision: Decision, *, known: bool) -> None:
         """Count a row that has a decision."""
@@ -91,6 +94,7 @@ class Tally(msgspec.Struct, kw_only=True):
             "reviews_opened": self.reviews,
             "money": self.amounts(),
             "cost_usd": format(self.cost, "f"),
+            "broken": [msgspec.to_builtins(one) for one in self.broken],
             "seconds": round(self.seconds, 3),
             "decisions_per_s": round(self.rate, 1),
         }

@@ -31,6 +31,8 @@ from interlock.node import Node
 app = commands()
 SOME_REJECTED = 3
 """The exit code where every row is settled, and some were refused."""
+WHOLE_BROKEN = 8
+"""The exit code where every row is settled, and all together break the contract."""
 _LINE_S = 10.0
 """How often a line says how far it is, where no terminal shows a bar."""
 _LONGEST_RUN = 60
@@ -60,7 +62,8 @@ def decide(
     """Decide every row of a table through one decision point.
 
     Killed or interrupted, the same command goes on where it was: no row is decided twice. What is refused stands in the
-    file of rejects beside every reason. Exit code 3: some rows were refused.
+    file of rejects beside every reason. Exit code 3: some rows were refused. Exit code 8: the table as a whole breaks
+    its contract.
     """
     screen, caller = Screen(as_json=as_json), who_acts(who)
     most, url = parse_duration(patience), _url(database_url_from)
@@ -89,8 +92,8 @@ def decide(
 
     tally = with_node(context, work, workflows=True)
     _tell(screen, point, out, refused, tally, report)
-    if tally.rejected:
-        raise typer.Exit(SOME_REJECTED)
+    if tally.broken or tally.rejected:
+        raise typer.Exit(WHOLE_BROKEN if tally.broken else SOME_REJECTED)
 
 
 def _url(variable: str) -> str:
@@ -180,6 +183,9 @@ def _tell(screen: Screen, point: str, out: Path, rejects: Path, tally: Tally, re
     ]
     if money:
         screen.table(("route", "at stake"), money, none="")
+    if tally.broken:
+        screen.line("The table as a whole breaks its contract; its rows are decided all the same:", style="red")
+        screen.table(("field", "rule", "what"), [(one.where, one.rule, one.what) for one in tally.broken], none="")
     screen.line(f"{tally.seconds:,.1f} s, {tally.rate:,.0f} decisions/s; the answers cost {tally.cost:f} USD.")
     screen.line(f"Decisions: {out}")
     if tally.rejected:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import polars as pl
 import psycopg
 import pytest
 
-from .conftest import Run, as_url
+from .conftest import DESK, Run, as_url
 
 CLAIMS = [
     {"who": "ana", "total": "12.30"},
@@ -246,3 +247,24 @@ def test_the_report_is_for_people_and_for_programs(run: Run, tmp_path: Path) -> 
     assert json.loads(refused[1]["record"]) == {"who": "dan", "total": "1.234"}
     with (tmp_path / "o.csv").open(newline="") as stream:
         assert [row["settled"] for row in csv.DictReader(stream)] == ["true", "false"]
+
+
+def test_a_table_that_breaks_its_contract_as_a_whole_is_told_by_the_exit_code(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = tmp_path / "desk"
+    shutil.copytree(DESK, desk, ignore=shutil.ignore_patterns("__pycache__"))
+    (desk / "desk_workflow.py").rename(desk / "whole_desk_workflow.py")
+    contract = desk / "contracts" / "claim@1.odcs.yaml"
+    count = "quality: [{name: enough, metric: rowCount, mustBeGreaterOrEqualTo: 3}]\n    properties:"
+    contract.write_text(contract.read_text().replace("properties:\n      - name: who", f"{count}\n      - name: who"))
+    monkeypatch.syspath_prepend(str(desk))  # pyright: ignore[reportUnknownMemberType]
+    monkeypatch.setenv("INTERLOCK_WORKFLOWS", "whole_desk_workflow:desk")
+    as_table(tmp_path, "csv")
+    for _ in range(2):
+        ran = run("decide", "desk.approve", "--in", "claims.csv", "--out", "out.jsonl", "--json", code=8)
+        assert [one["what"] for one in ran.document["broken"]] == ["rowCount is 2 of 2 records, not at least 3"]
+        assert (ran.document["decided"], ran.document["rejected"]) == (2, 2)
+    assert (
+        "breaks its contract" in run("decide", "desk.approve", "--in", "claims.csv", "--out", "out.jsonl", code=8).out
+    )
