@@ -10,12 +10,13 @@ A call whose answer was lost, or that was answered with 503, is sent again under
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 from uuid import UUID
 
 import httpx
@@ -25,7 +26,7 @@ from interlock.api.documents import DecidedDocument, FullDecision, ReviewDocumen
 from interlock.api.problems import Problem
 from interlock.api.trouble_documents import CaseRecordDocument
 from interlock.durations import format_duration
-from interlock.errors import DatabaseUnavailable, InterlockError
+from interlock.errors import DatabaseUnavailable, InterlockError, Refused
 from interlock.money import Money
 
 T = TypeVar("T")
@@ -134,6 +135,8 @@ class _Requests:
             headers["Content-Type"] = "application/json"
         if trace:
             headers["traceparent"] = trace
+        if body is not None:
+            _refuse_no_number(body, "")
         content = msgspec.json.encode(body) if body is not None else None
         return _Sending(method="POST", path=path, content=content, headers=headers, seconds=seconds)
 
@@ -169,6 +172,7 @@ class Client:
     Raises:
         Answered: from every method: the API refused, and why.
         DatabaseUnavailable: from every method: no answer after four attempts, or none in time.
+        Refused: from every method that sends a value: it holds NaN or infinity, which JSON has no number for.
     """
 
     def __init__(self, url: str, key: str, *, http: httpx.Client | None = None, seconds: float = SECONDS) -> None:
@@ -321,6 +325,22 @@ class AsyncClient:
             if pause is None:
                 return _read(answer, kind)
             await asyncio.sleep(pause)
+
+
+def _refuse_no_number(value: Any, where: str) -> None:
+    """NaN and infinity would become null on their way, and an optional field would be decided on as absent.
+
+    Raises:
+        Refused: there is one, and where.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Refused(f"{value} is no JSON number", where=where, todo="leave the field out, or send a number")
+    if isinstance(value, Mapping):
+        for name, one in cast("Mapping[object, Any]", value).items():
+            _refuse_no_number(one, f"{where}/{name}")
+    elif isinstance(value, (list, tuple)):
+        for place, one in enumerate(cast("Sequence[Any]", value)):
+            _refuse_no_number(one, f"{where}/{place}")
 
 
 def _decision(decision_id: UUID, wait: timedelta | None) -> str:

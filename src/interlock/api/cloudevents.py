@@ -59,6 +59,7 @@ _BATCH_PATIENCE_S = 30.0
                 Mode(media=BATCH, many=True, answers="application/json", gives=EventResults),
             ),
             seconds=120.0,
+            extensible=True,
         )
     ),
 )
@@ -157,10 +158,10 @@ async def _take(
     ticket = await _admitted(request.app.state["admission"], patience_s)
     if ticket is None:
         return overloaded_problem(trace.id, RETRY_AFTER_S), RETRY_AFTER_S
-    if target.named.point.costs:
-        ticket.step_aside()
     try:
-        decision = await take_event(request.node.tools, request.tenant, target, event, caller=request.caller.name)
+        decision = await take_event(
+            request.node.tools, request.tenant, target, event, caller=request.caller.name, aside=ticket.aside
+        )
     finally:
         ticket.leave()
     if isinstance(decision, Deferred):

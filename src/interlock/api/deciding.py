@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import msgspec
@@ -70,8 +71,6 @@ async def answer_decision(
     """
     body = read_body(read_json(content, max_bytes=MOST_BYTES), DecideBody)
     named = find_point(node.registry, body.point, where="/point")
-    if ticket and named.point.costs:
-        ticket.step_aside()
     until = _until(body.within)
     began = node.database.clock.now()
     decision = await ask_in_line(
@@ -84,6 +83,7 @@ async def answer_decision(
         exposure=read_exposure(body.exposure, where="/exposure"),
         caller=caller.name,
         until=until,
+        aside=ticket.aside if ticket else nullcontext,
         where="/input",
     )
     if isinstance(decision, Deferred):

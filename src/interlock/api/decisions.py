@@ -9,9 +9,10 @@ from uuid import UUID
 from litestar import Response, get, post
 from litestar.params import FromPath
 
+from interlock.api.admission import RETRY_AFTER_S
 from interlock.api.bodies import DecideBody, DecisionQuery
 from interlock.api.call import Call, answer
-from interlock.api.deciding import answer_decision, decided_document
+from interlock.api.deciding import answer_decision, decided_document, overloaded
 from interlock.api.documents import DecidedDocument, DecisionDocument, FullDecision
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
@@ -46,13 +47,19 @@ async def decide(request: Call) -> Response[bytes]:
     503: the queue is full, it is stopped, or there is no room at this moment: nothing was decided. The same key and
     input give the same decision, whatever became of it; the same key with another input is refused.
     """
-    reply = await answer_decision(
-        request.node,
-        request.caller,
-        await request.content(),
-        header_key=request.headers.get("idempotency-key", ""),
-        trace=request.trace,
-    )
+    content = await request.content()
+    # the documented path is answered by ``front``; what comes here spells it otherwise, with a slash at its end
+    ticket = request.app.state["admission"].enter()
+    if ticket is None:
+        reply = overloaded(request.trace, RETRY_AFTER_S)
+    else:
+        try:
+            key = request.headers.get("idempotency-key", "")
+            reply = await answer_decision(
+                request.node, request.caller, content, header_key=key, trace=request.trace, ticket=ticket
+            )
+        finally:
+            ticket.leave()
     headers = {name.decode(): value.decode() for name, value in reply.headers}
     return Response(reply.content, status_code=reply.status, media_type=reply.media_type.decode(), headers=headers)
 

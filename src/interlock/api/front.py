@@ -16,7 +16,7 @@ from litestar import Litestar
 from litestar.exceptions import HTTPException
 from litestar.types import Receive, Scope, Send
 
-from interlock.api.admission import RETRY_AFTER_S, Admission, Ticket
+from interlock.api.admission import RETRY_AFTER_S, Admission
 from interlock.api.call import allowed, secret_of
 from interlock.api.deciding import JSON, Reply, answer_decision, overloaded
 from interlock.api.endpoint import MOST_BYTES, SECONDS
@@ -56,20 +56,17 @@ class Front:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         trace = begin_trace(scope["headers"])
-        ticket = self.admission.enter()
-        if ticket is None:
-            reply = overloaded(trace.id, RETRY_AFTER_S)
-        else:
-            try:
-                async with asyncio.timeout(SECONDS):
-                    reply = await self._decide(headers, receive, trace.id, ticket)
-            except Exception as cause:  # noqa: BLE001 - whatever it is, the caller gets a problem document
-                reply = _failed(cause, trace.id)
-            finally:
-                ticket.leave()
+        try:
+            async with asyncio.timeout(SECONDS):
+                reply = await self._decide(headers, receive, trace.id)
+        except Exception as cause:  # noqa: BLE001 - whatever it is, the caller gets a problem document
+            reply = _failed(cause, trace.id)
         await _send(send, reply, trace.parent)
 
-    async def _decide(self, headers: Mapping[bytes, bytes], receive: Receive, trace: str, ticket: Ticket) -> Reply:
+    async def _decide(self, headers: Mapping[bytes, bytes], receive: Receive, trace: str) -> Reply:
+        """INVARIANT: who sends slowly takes no place from anybody: it is given once the body is here."""
+        if not self.admission.has_room():  # the door looked, too, but more may have come through it at once
+            return overloaded(trace, RETRY_AFTER_S)
         secret = secret_of(headers.get(b"authorization", b"").decode("latin-1"))
         caller = allowed(await self._callers.find_lately(secret), NEEDS)
         sent = headers.get(b"content-type", JSON).partition(b";")[0].strip().lower()
@@ -78,7 +75,13 @@ class Front:
             raise HTTPException(status_code=415, detail=f"the body is said to be {said}, not application/json")
         body = await _read(headers, receive)
         key = headers.get(b"idempotency-key", b"").decode("latin-1")
-        return await answer_decision(self._node, caller, body, header_key=key, trace=trace, ticket=ticket)
+        ticket = self.admission.enter()
+        if ticket is None:
+            return overloaded(trace, RETRY_AFTER_S)
+        try:
+            return await answer_decision(self._node, caller, body, header_key=key, trace=trace, ticket=ticket)
+        finally:
+            ticket.leave()
 
 
 async def _read(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:

@@ -6,15 +6,17 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncGenerator, Generator
+from functools import partial
+from typing import cast
 
 import uvicorn
 from litestar.types import ASGIApp
 
+from interlock.api.doorway import Doorway
+from interlock.api.front import Front
 from interlock.errors import ConfigInvalid
 
 BACKLOG = 1024
-MOST_AT_ONCE = 1000
-"""Requests and connections; more are answered with 503 at once."""
 KEEP_ALIVE_S = 15
 DRAIN_S = 10
 
@@ -75,6 +77,7 @@ async def serving(app: ASGIApp, host: str, port: int, *, shared: bool = False) -
 
 
 def _settings(app: ASGIApp) -> uvicorn.Config:
+    doorway = partial(Doorway, app.admission if isinstance(app, Front) else None)  # uvicorn calls it, and asks no more
     return uvicorn.Config(
         app,
         lifespan="off",
@@ -85,7 +88,7 @@ def _settings(app: ASGIApp) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
-        limit_concurrency=MOST_AT_ONCE,
+        http=cast("type[asyncio.Protocol]", doorway),
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
     )

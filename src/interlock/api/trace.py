@@ -40,4 +40,5 @@ def begin_trace(headers: Iterable[tuple[bytes, bytes]]) -> Trace:
     found = _FORM.match(named[0]) if len(named) == 1 else None
     if found and (found[3] is None or not named[0].startswith(b"00")):
         return Trace(found[1].decode(), secrets.token_hex(8), found[2].decode())
-    return Trace(secrets.token_hex(16), secrets.token_hex(8), "00")
+    drawn = secrets.token_hex(24)
+    return Trace(drawn[:32], drawn[32:], "00")

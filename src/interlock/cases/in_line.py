@@ -6,7 +6,8 @@ decision whichever way it came.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
@@ -91,6 +92,7 @@ def question_of(
     exposure: Money | None = None,
     caller: str = "",
     until: float | None = None,
+    aside: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Asked:
     """The question that belongs to no case: its decision begins one if anything follows it. See ``ask_in_line``."""
     registered, point, following = named.registered, named.point, named.following
@@ -105,6 +107,7 @@ def question_of(
         exposure=exposure,
         caller=caller,
         until=until,
+        aside=aside,
     )
     if following is None:
         return asked
@@ -122,6 +125,7 @@ async def ask_in_line(
     exposure: Money | None = None,
     caller: str = "",
     until: float | None = None,
+    aside: Callable[[], AbstractContextManager[None]] = nullcontext,
     where: str = "",
 ) -> Decision | Deferred:
     """Ask, once by key; an input that breaks the contract is kept in quarantine.
@@ -136,6 +140,7 @@ async def ask_in_line(
         exposure: The money at stake, if the caller knows it.
         caller: Who asks.
         until: When the caller stops waiting, on the event loop's clock.
+        aside: Entered while somebody outside is asked; see ``Asked``.
         where: Where the input stood in what the caller sent, for the message.
 
     Raises:
@@ -145,7 +150,9 @@ async def ask_in_line(
     registered, point = named.registered, named.point
     try:
         _refuse_no_object(value, named.name)
-        asked = question_of(named, tenant, key=key, value=value, exposure=exposure, caller=caller, until=until)
+        asked = question_of(
+            named, tenant, key=key, value=value, exposure=exposure, caller=caller, until=until, aside=aside
+        )
         return await decider.decide(asked)
     except ContractViolated as cause:
         held = await quarantine_question(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -38,6 +39,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         case_id: The case that it belongs to, if any.
         caller: Who asks, or who submitted its case; a stop may name them.
         until: When the caller stops waiting, on the event loop's clock; it shortens the point's budget. None: whenever.
+        aside: Entered while somebody outside is asked: whoever counts what is under way need not count this.
         facts: What it assumes, as canonical JSON.
         broken_data: Which levels of the data that it rests on are broken, in words; empty if none is.
         features: The features of the point, once they are read; they then stand in the input, too.
@@ -59,6 +61,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     case_id: UUID | None = None
     caller: str = ""
     until: float | None = None
+    aside: Callable[[], AbstractContextManager[None]] = nullcontext
     facts: bytes | None = None
     broken_data: str = ""
     features: FeaturesRead | None = None

@@ -136,8 +136,9 @@ class Reach:
         reserved = await self._afford(component, question, before)
         tally = Tally()
         try:
-            async with self.watch.cutting(self.asked.tenant, self.asked.scopes(component.ref)):
-                answer = await component.ask(question, until=until, tally=tally)
+            with self.asked.aside():
+                async with self.watch.cutting(self.asked.tenant, self.asked.scopes(component.ref)):
+                    answer = await component.ask(question, until=until, tally=tally)
             spent.take(answer.cost, answer.usage)
         except ComponentFailed as cause:
             spent.take(cause.cost, cause.usage)

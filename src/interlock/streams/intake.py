@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -67,7 +69,13 @@ def find_target(registry: Registry, text: str, *, where: str = "") -> Target:
 
 
 async def take_event(
-    tools: Tools, tenant: UUID, target: Target, event: Event, *, caller: str
+    tools: Tools,
+    tenant: UUID,
+    target: Target,
+    event: Event,
+    *,
+    caller: str,
+    aside: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Decision | Deferred | Submitted:
     """Have an event decided, or submit it as a case.
 
@@ -77,6 +85,7 @@ async def take_event(
         target: What it becomes.
         event: The event.
         caller: Who brings it; stops and limits per caller go by this name.
+        aside: Entered while somebody outside is asked; see ``Asked``.
 
     Raises:
         ContractViolated: the data break the point's contract and are kept in quarantine, which is named. A case that
@@ -104,6 +113,7 @@ async def take_event(
         value=event.data,
         exposure=exposure,
         caller=caller,
+        aside=aside,
     )
 
 

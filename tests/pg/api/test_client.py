@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 
 from interlock import client as client_module
 from interlock.api.keys import make_key
 from interlock.client import Answered, AsyncClient, Client
-from interlock.errors import DatabaseUnavailable
+from interlock.errors import DatabaseUnavailable, Refused
 from interlock.money import Money
 from interlock.node import Node
 from interlock.oversight.queue import Answer, resolve
@@ -108,7 +109,15 @@ async def test_a_caller_who_waits_no_longer_gets_the_fallback_in_time(node: Node
     async with AsyncClient(url, secret) as app:
         late = await app.decide("claims.approve", "k", SMALL, within=timedelta(microseconds=1000))
         again = await app.decide("claims.approve", "k", SMALL)
-        with pytest.raises(Answered) as refused:
-            await app._send(app._requests.post("/v1/decisions", body), dict[str, Any])
     assert late.id == again.id  # whatever it became in so little time, it is decided once
-    assert refused.value.problem.where == "/within"
+    async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {secret}"}) as plain:
+        refused = await plain.post("/v1/decisions", json=body)
+    assert refused.json()["where"] == "/within"
+
+
+async def test_what_json_has_no_number_for_is_not_sent_as_null(node: Node, url: str) -> None:
+    secret = await make_key(node.database, node.writer, node.tenant, name="app", scopes=["admin"])
+    async with AsyncClient(url, secret) as app:
+        with pytest.raises(Refused) as refused:
+            await app.decide("claims.approve", "k", {"who": "ana", "scores": [1.0, float("nan")]})
+    assert refused.value.where == "/input/scores/1"
