@@ -116,6 +116,8 @@ class Walk:
     def _exposure(self) -> Money:
         if self.facts.exposure is None:
             raise ComponentFailed("the exposure is unknown", where="/exposure", todo="pass it, or say where it stands")
+        if self.facts.exposure.minor < 0:
+            raise ComponentFailed(f"the exposure {self.facts.exposure} is below zero", where="/exposure")
         return self.facts.exposure
 
     def _is_in(self, node: Binary) -> bool:

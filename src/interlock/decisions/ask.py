@@ -272,6 +272,9 @@ def _run_check(
 def _unsure(proposal: Proposal) -> Reason:
     at_stake = str(proposal.exposure) if proposal.exposure is not None else "an unknown amount"
     who, confidence = proposal.component, proposal.answer.confidence
+    if proposal.exposure is not None and proposal.exposure.amount < 0:
+        what = f"{at_stake} is at stake, less than nothing: a person decides, however sure {who} is ({confidence:.3f})"
+        return Reason(code="below_zero", what=what)
     if proposal.needed is None:
         what = f"{at_stake} is at stake, which the bands leave to a person, however sure {who} is ({confidence:.3f})"
         return Reason(code="above_bands", what=what)

@@ -166,6 +166,8 @@ def _amount(node: Node) -> Callable[[Facts], Money]:
 def _exposure(facts: Facts) -> Money:
     if facts.exposure is None:
         raise ComponentFailed("the exposure is unknown", where="/exposure", todo="pass it, or say where it stands")
+    if facts.exposure.amount < 0:  # it would stay below every bound, as if next to nothing were at stake
+        raise ComponentFailed(f"the exposure {facts.exposure} is below zero", where="/exposure")
     return facts.exposure
 
 

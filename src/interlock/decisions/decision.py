@@ -82,8 +82,8 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """Why a decision took its route.
 
     Attributes:
-        code: For counting: sure_enough, unsure, above_bands, no_answer, component_failed,
-            component_late, over_budget, condition, finding, rule, stopped, nobody_left.
+        code: For counting: sure_enough, unsure, above_bands, below_zero, no_answer,
+            component_failed, component_late, over_budget, condition, finding, rule, stopped, nobody_left.
         what: In a sentence, with the numbers that were compared.
     """
 

@@ -196,13 +196,16 @@ def needed_confidence(
 ) -> float | None:
     """How sure an answer must be to go through by itself; None if a person decides, however sure the answer is.
 
-    INVARIANT: with more at stake it never asks for less, and a step's own word never loosens the point's.
+    INVARIANT: with more at stake it never asks for less, and a step's own word never loosens the point's. What less
+    than nothing means (a credit note, a slip of a sign) nobody can say, so nothing suffices for that, also without bands.
 
     Args:
         point: The decision point.
         exposure: The money at stake; None if it is unknown.
         step: The step whose answer it is.
     """
+    if exposure is not None and exposure.amount < 0:
+        return None
     own = step.sureness if step is not None else None
     if own is not None and not point.says_sure:
         return own.needed(exposure)

@@ -63,6 +63,8 @@ def rule(library: Library, reference: ComponentRef, value: Mapping[str, Any], be
         digest, name = component.digest.hex(), str(component.ref)
         facts = {**value, **best.answer.output, CONFIDENCE: format(Decimal(repr(best.answer.confidence)), "f")}
         if best.exposure is not None:
+            if best.exposure.amount < 0:  # it would stay below every bound of the table
+                raise ComponentFailed(f"the exposure {best.exposure} is below zero")
             facts[EXPOSURE] = str(best.exposure.amount)
         answer = component.answer(Question(input=facts, now=now))
         said = str(answer.output.get(ROUTE))

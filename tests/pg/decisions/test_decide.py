@@ -253,6 +253,7 @@ BANDS = """\
         (1.0, "100.00 EUR", Route.REVIEW, "above_bands"),
         (1.0, "1.00 MYR", Route.REVIEW, "above_bands"),
         (1.0, "", Route.REVIEW, "above_bands"),
+        (1.0, "-0.01 EUR", Route.REVIEW, "below_zero"),
         (float("nan"), "1.00 EUR", Route.REVIEW, "component_failed"),
         (1.01, "1.00 EUR", Route.REVIEW, "component_failed"),
     ],

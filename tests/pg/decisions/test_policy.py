@@ -16,6 +16,7 @@ from tests.pg.stage import declared, stage
 
 from interlock.components.component import ComponentRef, Kind
 from interlock.decisions.asked import Asked
+from interlock.decisions.condition import compile_condition
 from interlock.decisions.decision import Decision, Route
 from interlock.decisions.policy import check_policy
 from interlock.errors import Refused
@@ -147,6 +148,35 @@ async def test_a_policy_that_cannot_be_run_demands_a_person(database_url: str, t
     assert isinstance(decision, Decision)
     assert decision.route is Route.REVIEW
     assert "cannot be run: the input 'exposure' is missing" in decision.why[0].what
+
+
+async def test_less_than_nothing_at_stake_is_no_small_amount(database_url: str, tmp_path: Path) -> None:
+    """Fifty thousand below zero is less than a hundred: without bands, too, no bound of a table is to let it pass."""
+    write(tmp_path, table())
+    point = "    sure_from: 0.5\n    policy: rules:policy@1\n"
+    flow = declared(approve, tmp_path, point=point)
+    answering = msgspec.structs.replace(
+        with_components(flow, Says("model", 1.0)), review=(compile_condition("exposure >= 100 EUR"),)
+    )
+    async with stage(database_url, [flow], workers=0) as on:
+        decision = await on.node.tools.decider.decide(
+            Asked(
+                tenant=on.node.tenant,
+                workflow="approve",
+                point=answering,
+                declaration=flow.declaration.digest,
+                library=flow.library,
+                key="k",
+                value={"customer": "Ana", "amount": "20.00", "days_since_purchase": 3},
+                exposure=Money("-50000.00", "EUR"),
+            )
+        )
+    assert isinstance(decision, Decision)
+    assert decision.route is Route.REVIEW
+    assert reasons(decision)[0] == "below_zero"
+    said = " ".join(one.what for one in decision.why)
+    assert "exposure >= 100 EUR cannot be evaluated" in said
+    assert "rules:policy@1 cannot be run: the exposure -50000.00 EUR is below zero" in said
 
 
 async def test_a_policy_never_makes_a_route_looser(database_url: str, tmp_path: Path) -> None:

@@ -82,3 +82,9 @@ def test_how_sure_an_answer_must_be_by_what_is_at_stake(exposure: Money | None, 
 def test_without_bands_one_confidence_holds_for_everything() -> None:
     assert needed_confidence(point(), None) == 1.0
     assert needed_confidence(point(sure_from=0.9), Money("1000000", "MYR")) == 0.9
+
+
+def test_nothing_suffices_with_less_than_nothing_at_stake() -> None:
+    for one in (point(), point(sure_from=0.0), point(*BANDS)):
+        assert needed_confidence(one, Money("-0.01", "MYR")) is None
+    assert needed_confidence(point(sure_from=0.9), Money("-0.00", "MYR")) == 0.9
