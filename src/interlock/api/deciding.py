@@ -67,7 +67,7 @@ async def answer_decision(
         MalformedJson: the body is not the JSON that we accept.
         ManyRefused: it is not of the form; everything that is wrong is named.
         ContractViolated: the input breaks its contract; it waits in quarantine.
-        KeyReused: the key came before, with another input.
+        KeyReused: the key came before, with another input or exposure.
     """
     body = read_body(read_json(content, max_bytes=MOST_BYTES), DecideBody)
     named = find_point(node.registry, body.point, where="/point")

@@ -45,7 +45,7 @@ async def decide(request: Call) -> Response[bytes]:
 
     200: it is settled. 202: a person has yet to decide. 422: the input breaks its contract and is kept in quarantine.
     503: the queue is full, it is stopped, or there is no room at this moment: nothing was decided. The same key and
-    input give the same decision, whatever became of it; the same key with another input is refused.
+    input give the same decision, whatever became of it; the same key with another input or exposure is refused.
     """
     content = await request.content()
     # the documented path is answered by ``front``; what comes here spells it otherwise, with a slash at its end

@@ -145,7 +145,7 @@ async def ask_in_line(
 
     Raises:
         ContractViolated: the input breaks its contract; every violation is named, and where it waits.
-        KeyReused: the key came before, with another input.
+        KeyReused: the key came before, with another input or exposure.
     """
     registered, point = named.registered, named.point
     try:

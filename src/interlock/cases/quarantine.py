@@ -11,6 +11,7 @@ from interlock.db.gates import TakesKey, key_digest, short_digest
 from interlock.db.text import storable
 from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
+from interlock.decisions.draft import key_payload
 from interlock.errors import Violation, WorkFailed
 from interlock.ledger.ledger import first_entry
 from interlock.money import Money
@@ -36,7 +37,7 @@ async def quarantine_question(
 ) -> UUID:
     """Keep what came and cannot be decided, whatever it is. The quarantine's id.
 
-    The same key with the same data is kept once, however often they are sent.
+    The same key with the same data and exposure is kept once, however often they are sent.
 
     Args:
         writer: For the commit.
@@ -75,7 +76,7 @@ async def quarantine_question(
         )  # fmt: skip
         return [Write(ADD_QUARANTINES, row), entry]
 
-    payload = short_digest(data)
+    payload = key_payload(data, exposure)
     taken = TakesKey(key_digest(tenant, f"quarantine:{workflow}.{point}:{payload}", key), payload)
     unit = Unit(tenant, build, (taken,))
     refusal = await writer.write(unit)

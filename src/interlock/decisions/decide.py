@@ -1,6 +1,6 @@
 """One decision, in order. This file reads like the list in the design.
 
-1. The same tenant, point and key again: the stored decision. The same key with another input: refused.
+1. The same tenant, point and key again: the stored decision. The same key with another input or stake: refused.
 2. The contract validates the input; a violation is raised whole, and the caller quarantines. Features join it.
 3. The release in force picks the component version by a stable hash of the key; the propensity is recorded.
 4. The components answer in their declared order, outside any transaction, within the latency budget.
@@ -26,14 +26,13 @@ from msgspec import structs
 from interlock.actions.refused import refused
 from interlock.contracts import Contract
 from interlock.db.database import Database
-from interlock.db.gates import short_digest
 from interlock.db.work import Refusal, Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.decisions.ask import Answered, Asking, ask_components
 from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.condition import Facts
 from interlock.decisions.decision import Decision, Route, Verdict
-from interlock.decisions.draft import Draft, decision_key
+from interlock.decisions.draft import Draft, decision_key, key_payload
 from interlock.decisions.features.join import join_features
 from interlock.decisions.features.reader import FeatureReader
 from interlock.decisions.point import QueueTerms
@@ -91,7 +90,7 @@ class Decider:
 
         Raises:
             ContractViolated: the input breaks the point's contract; every violation is named.
-            KeyReused: the key came before, with another input.
+            KeyReused: the key came before, with another input or exposure.
             FeatureUnusable: a feature that this must not be decided without cannot be used.
             Fenced: the case belongs to another worker now.
         """
@@ -168,7 +167,7 @@ class Decider:
         """The decision of the same key. A case's own steps are kept apart by its journal.
 
         Raises:
-            KeyReused: the key came before, with another input.
+            KeyReused: the key came before, with another input or exposure.
         """
         if asked.case_id:
             return None
@@ -176,7 +175,7 @@ class Decider:
             held = await FIND_KEY.one(connection, {"digest": decision_key(asked)})
             if held is None:
                 return None
-            same_input(asked, held.holder, same=held.payload == short_digest(data))
+            same_input(asked, held.holder, same=held.payload == key_payload(data, asked.exposure))
             return await FIND_DECISION.one(connection, {"id": held.holder})
 
     async def hold_off(self, draft: Draft) -> Deferred | None:
@@ -342,13 +341,14 @@ def _judge(asked: Asked, asking: Asking) -> tuple[tuple[Verdict, ...], Ruling | 
 
 
 def same_input(asked: Asked, holder: UUID, *, same: bool) -> None:
-    """See that a key that came before came with this input.
+    """See that a key that came before came with this input, and with this exposure if the caller states one.
 
     Raises:
         KeyReused: it came with another.
     """
     if not same:
-        raise KeyReused(f"the key {asked.key!r} came before, with another input", holder=str(holder), where=asked.name)
+        what = f"the key {asked.key!r} came before, with another input or another exposure"
+        raise KeyReused(what, holder=str(holder), where=asked.name)
 
 
 async def find_decision(database: Database, tenant: UUID, decision_id: UUID) -> Decision:

@@ -66,7 +66,7 @@ class Draft(msgspec.Struct, frozen=True):
         if component is not None:
             held = (NotStopped(asked.scopes(component)), *held)
         if asked.case_id is None:
-            held = (*held, TakesKey(decision_key(asked), short_digest(self.input)))
+            held = (*held, TakesKey(decision_key(asked), key_payload(self.input, asked.exposure)))
         if self.asking.reserved:
             held = (*held, *(one.condition for one in self.asking.reserved))
         return held
@@ -115,6 +115,18 @@ class Draft(msgspec.Struct, frozen=True):
 def decision_key(asked: Asked) -> UUID:
     """The digest under which the idempotency key is held."""
     return key_digest(asked.tenant, f"decision:{asked.name}", asked.key)
+
+
+def key_payload(data: bytes, exposure: Money | None) -> UUID:
+    """The digest of what must be the same where a key comes again: all that its caller said of what is to be decided.
+
+    Args:
+        data: The input as canonical JSON.
+        exposure: The money at stake, if the caller states it; an amount is the same however it was written.
+    """
+    if exposure is None:
+        return short_digest(data)
+    return short_digest(data, str(exposure).encode())
 
 
 def decision_keys(asked: Asked) -> KeyDigests:

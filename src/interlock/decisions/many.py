@@ -16,13 +16,13 @@ from uuid import UUID
 
 from interlock.components.component import ComponentRef, Kind, Question
 from interlock.components.onnx import Onnx
-from interlock.db.gates import FIND_KEYS, HeldKey, TakesKeys, short_digest
+from interlock.db.gates import FIND_KEYS, HeldKey, TakesKeys
 from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
 from interlock.decisions.ask import Answered
 from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.decide import Decider, held_by_stop, queue_full, same_input
 from interlock.decisions.decision import Decision, Route
-from interlock.decisions.draft import Draft, decision_keys
+from interlock.decisions.draft import Draft, decision_keys, key_payload
 from interlock.decisions.point import choose
 from interlock.decisions.store import FIND_DECISIONS, NewDecision, canonical
 from interlock.errors import ComponentFailed, DatabaseUnavailable, InterlockError, ScopeStopped
@@ -295,7 +295,7 @@ class _Slot:
         self.asked = asked
         self.data = canonical.encode(asked.value)
         self.digest = digest
-        self.payload = short_digest(self.data)
+        self.payload = key_payload(self.data, asked.exposure)
         self.draft: Draft | None = None
         self.deferred: Deferred | None = None
         self.outcome: Outcome | None = None
