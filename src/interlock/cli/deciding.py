@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
-from interlock.batch import run as runs
 from interlock.batch.files import Form, form_of
+from interlock.batch.job import Job, Progress
 from interlock.batch.open import open_table
+from interlock.batch.processes import Hiring
 from interlock.batch.record import Order
 from interlock.batch.rows import Reading
+from interlock.batch.run import decide_table
 from interlock.batch.tally import Tally
 from interlock.cases.in_line import find_point
-from interlock.cli.options import As, Json, commands, who_acts
+from interlock.cli.options import As, Json, commands, flags_of, who_acts
 from interlock.cli.screen import Screen
 from interlock.cli.session import with_node
 from interlock.durations import parse_duration
@@ -36,7 +40,7 @@ WHOLE_BROKEN = 8
 _LINE_S = 10.0
 """How often a line says how far it is, where no terminal shows a bar."""
 _LONGEST_RUN = 60
-_Told = Callable[[runs.Progress], None]
+_Told = Callable[[Progress], None]
 
 
 @app.command()
@@ -56,6 +60,9 @@ def decide(
     patience: Annotated[str, typer.Option(metavar="DURATION", help="The longest wait for people or a stop.")] = "10m",
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report there, as JSON.")] = None,
     database_url_from: Annotated[str, typer.Option(metavar="VARIABLE", help="It holds the URL for sql:.")] = "",
+    processes: Annotated[
+        int, typer.Option(min=0, max=64, metavar="N", help="0: one for each processor, where the table is long.")
+    ] = 0,
     who: As = "",
     as_json: Json = False,
 ) -> None:
@@ -69,7 +76,7 @@ def decide(
     most, url = parse_duration(patience), _url(database_url_from)
     refused = rejects or out.with_name(f"{out.stem}.rejects.jsonl")
     forms = form_of(out, option="--out"), form_of(refused, option="--rejects", among=(Form.JSONL, Form.CSV))
-    _refuse_one_place(table, out, refused)
+    _refuse_one_place(table, out, refused, report)
     column, _, currency = exposure.strip().partition(" ")
     left = frozenset(leave_out or ())
     reading = Reading(contract=None, run=_run(run), key=key, exposure=column, currency=currency.strip(), leave_out=left)
@@ -84,16 +91,33 @@ def decide(
             exposure=column, currency=currency.strip(), leave_out=tuple(sorted(left)), rejects=str(refused),
         )  # fmt: skip
         with _progress(screen) as told:
-            job = runs.Job(
+            job = Job(
                 tenant=node.tenant, named=named, table=source, order=order, out=out, out_form=forms[0],
                 rejects=refused, rejects_form=forms[1], caller=caller, patience=most, told=told,
+                hiring=_hiring(context, processes),
             )  # fmt: skip
-            return await runs.decide_table(job, node.tools.decider)
+            return await decide_table(job, node.tools.decider)
 
     tally = with_node(context, work, workflows=True)
-    _tell(screen, point, out, refused, tally, report)
+    document = {
+        "point": point,
+        "out": str(out),
+        "rejects": str(refused) if tally.rejected else None,
+        **tally.document(),
+    }
+    _tell(screen, out, refused, tally, document)
+    if report:
+        _write_report(report, document)
     if tally.broken or tally.rejected:
         raise typer.Exit(WHOLE_BROKEN if tally.broken else SOME_REJECTED)
+
+
+def _hiring(context: typer.Context, processes: int) -> Hiring | None:
+    """Which processes decide beside this one, which reads and writes."""
+    count = processes or len(os.sched_getaffinity(0))
+    command = (sys.executable, "-P", "-m", "interlock.cli.table_process")
+    flags = flags_of(context)
+    return Hiring(command=command, flags=flags, count=count, at_once=bool(processes)) if count > 1 else None
 
 
 def _url(variable: str) -> str:
@@ -112,14 +136,27 @@ def _run(name: str) -> str:
     return name
 
 
-def _refuse_one_place(table: str, out: Path, rejects: Path) -> None:
-    """See that no file is written over another."""
-    places = [Path(table).absolute(), out.absolute(), rejects.absolute()]
-    if len(set(places)) != len(places):
-        raise Refused("two of --in, --out and --rejects are one file", where="--out", todo="name three")
-    for path in (out, rejects):
+def _refuse_one_place(table: str, out: Path, rejects: Path, report: Path | None) -> None:
+    """See that no file is written over another, before anything is decided."""
+    written = {"--out": out, "--rejects": rejects} | ({"--report": report} if report else {})
+    taken = {Path(table).resolve(): "--in"}
+    for option, path in written.items():
+        other = taken.setdefault(path.resolve(), option)
+        if other != option:
+            raise Refused(f"{other} and {option} are one file", where=option, todo="name another one")
+        if path.is_dir():
+            raise Refused("it is a folder", where=f"{option} {path}", todo="name a file")
         if not path.absolute().parent.is_dir():
             raise Refused("there is no such folder", where=str(path.absolute().parent), todo="make it")
+
+
+def _write_report(path: Path, document: object) -> None:
+    try:
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
+    except OSError as cause:
+        what = f"every row is settled, and the report cannot be written: {cause.strerror}"
+        todo = "mend that and run the same command again: nothing is decided twice"
+        raise Refused(what, where=f"--report {path}", todo=todo) from cause
 
 
 @contextlib.contextmanager
@@ -129,10 +166,10 @@ def _progress(screen: Screen) -> Generator[_Told]:
         yield _lines(screen)
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen.err, transient=True) as bar:
+    with Bar(*columns, console=screen.err, transient=True) as bar:
         task = bar.add_task("reading", total=None)
 
-        def told(progress: runs.Progress) -> None:
+        def told(progress: Progress) -> None:
             bar.update(task, total=progress.total, completed=progress.done, description=_words(progress))
 
         yield told
@@ -141,7 +178,7 @@ def _progress(screen: Screen) -> Generator[_Told]:
 def _lines(screen: Screen) -> _Told:
     last = [time.monotonic(), ""]
 
-    def told(progress: runs.Progress) -> None:
+    def told(progress: Progress) -> None:
         news = progress.waiting and progress.waiting != last[1]
         if news or time.monotonic() - float(last[0]) > _LINE_S:
             last[:] = [time.monotonic(), progress.waiting]
@@ -150,21 +187,13 @@ def _lines(screen: Screen) -> _Told:
     return told
 
 
-def _words(progress: runs.Progress) -> str:
+def _words(progress: Progress) -> str:
     tally = progress.tally
     text = f"{tally.rows:,} rows, {tally.rejected:,} refused, {tally.rate:,.0f}/s"
     return f"{text}; waiting: {progress.waiting}" if progress.waiting else text
 
 
-def _tell(screen: Screen, point: str, out: Path, rejects: Path, tally: Tally, report: Path | None) -> None:
-    document = {
-        "point": point,
-        "out": str(out),
-        "rejects": str(rejects) if tally.rejected else None,
-        **tally.document(),
-    }
-    if report:
-        report.write_bytes(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
+def _tell(screen: Screen, out: Path, rejects: Path, tally: Tally, document: dict[str, Any]) -> None:
     if screen.as_json:
         screen.document(document)
         return

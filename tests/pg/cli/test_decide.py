@@ -268,3 +268,43 @@ def test_a_table_that_breaks_its_contract_as_a_whole_is_told_by_the_exit_code(
     assert (
         "breaks its contract" in run("decide", "desk.approve", "--in", "claims.csv", "--out", "out.jsonl", code=8).out
     )
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        ("--out", "claims.csv"),
+        ("--out", "o.csv", "--rejects", "o.csv"),
+        ("--out", "o.jsonl", "--report", "claims.csv"),
+        ("--out", "o.jsonl", "--report", "../desk-files/o.jsonl"),
+        ("--out", "o.jsonl", "--report", "o.rejects.jsonl"),
+        ("--out", "o.jsonl", "--report", "alias"),
+        ("--out", "o.jsonl", "--report", "none/such.json"),
+        ("--out", "o.jsonl", "--report", "."),
+    ],
+)
+def test_no_file_is_written_over_another(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, places: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "desk-files"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    before = as_table(folder, "csv").read_bytes()
+    (folder / "alias").symlink_to("o.jsonl")
+    ran = run("decide", "desk.approve", "--in", "claims.csv", *places, code=2)
+    assert places[-2] in ran.err or "none" in ran.err
+    assert (folder / "claims.csv").read_bytes() == before
+    assert {path.name for path in folder.iterdir()} == {"claims.csv", "alias"}  # and nothing was begun
+
+
+def test_a_report_that_cannot_be_written_ends_nothing_else(run: Run, tmp_path: Path) -> None:
+    as_table(tmp_path, "csv", CLAIMS[:1])
+    (tmp_path / "report.json").symlink_to("no/such/folder")
+    asked = ("decide", "desk.approve", "--in", "claims.csv", "--out", "o.jsonl", "--report", "report.json", "--json")
+    ran = run(*asked, code=2)
+    assert "the report cannot be written" in ran.err
+    assert "report.json" in ran.err
+    assert len(lines(tmp_path / "o.jsonl")) == 1
+    (tmp_path / "report.json").unlink()
+    report = run(*asked).document
+    assert json.loads((tmp_path / "report.json").read_text()) == report
