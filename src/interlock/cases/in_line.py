@@ -25,6 +25,7 @@ from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.decide import Decider
 from interlock.decisions.decision import Decision
 from interlock.decisions.point import DecisionPoint
+from interlock.decisions.route import exposure_value
 from interlock.errors import ContractViolated, MoneyInvalid, NotFound, Violation
 from interlock.money import Money
 from interlock.spelling import meant
@@ -94,7 +95,10 @@ def question_of(
     until: float | None = None,
     aside: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Asked:
-    """The question that belongs to no case: its decision begins one if anything follows it. See ``ask_in_line``."""
+    """The question that belongs to no case: its decision begins one if anything follows it. See ``ask_in_line``.
+
+    INVARIANT: where the point's file says where the money at stake stands, no sender says it otherwise.
+    """
     registered, point, following = named.registered, named.point, named.following
     asked = Asked(
         tenant=tenant,
@@ -104,7 +108,7 @@ def question_of(
         library=registered.library.for_tenant(tenant),
         key=key,
         value=value,
-        exposure=exposure,
+        exposure=None if point.exposure else exposure,
         caller=caller,
         until=until,
         aside=aside,
@@ -145,11 +149,13 @@ async def ask_in_line(
 
     Raises:
         ContractViolated: the input breaks its contract; every violation is named, and where it waits.
+        MoneyInvalid: the point's file says where the money at stake stands, and the caller says another amount.
         KeyReused: the key came before, with another input or exposure.
     """
     registered, point = named.registered, named.point
     try:
         _refuse_no_object(value, named.name)
+        _refuse_other_exposure(named, value, exposure)
         asked = question_of(
             named, tenant, key=key, value=value, exposure=exposure, caller=caller, until=until, aside=aside
         )
@@ -177,3 +183,25 @@ def _refuse_no_object(value: Any, name: str) -> None:
         what = f"{shown(cast('object', value))} is no object"
         wrong = Violation(where="", what=what, rule="type", todo="send a JSON object")
         raise ContractViolated(f"the input of {name} is no object", (wrong,), todo="mend what is named, send it again")
+
+
+def _refuse_other_exposure(named: NamedPoint, value: Mapping[str, Any], exposure: Money | None) -> None:
+    source = named.point.exposure
+    if source is None or exposure is None:
+        return
+    place = ".".join((source.root, *source.path))
+    written = exposure_value(source.path, value) if source.root == "input" else None
+    if written is not None and _same_amount(written, source.currency, exposure):
+        return
+    raise MoneyInvalid(
+        f"{exposure} is stated as the money at stake, which at {named.name} is {place} in {source.currency}",
+        where="/exposure",
+        todo="leave exposure out: the point's file says where it stands",
+    )
+
+
+def _same_amount(written: str, currency: str, exposure: Money) -> bool:
+    try:
+        return Money(written, currency) == exposure
+    except MoneyInvalid:  # its contract says so, and names it
+        return True

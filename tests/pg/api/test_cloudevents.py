@@ -143,8 +143,10 @@ async def test_the_trace_of_the_event_goes_on(caller: httpx.AsyncClient) -> None
 
 
 async def test_the_exposure_may_come_with_the_event(caller: httpx.AsyncClient) -> None:
-    answered = await send(caller, event(exposure="150.00 MYR"))
-    assert answered.status_code == 202
+    answered = await send(caller, event(exposure="12.30 MYR"))
+    assert answered.status_code == 200
+    other = await send(caller, event(id="c-2", exposure="0.01 MYR"))
+    assert (other.status_code, other.json()["where"]) == (400, "/exposure"), "the file says where it stands"
     wrong = await send(caller, event(id="c-2", exposure="NaN MYR"))
     assert (wrong.status_code, wrong.json()["where"]) == (400, "/exposure")
     below = await send(caller, event(id="c-2", exposure="-1.00 MYR"))

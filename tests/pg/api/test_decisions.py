@@ -117,3 +117,13 @@ async def test_a_point_that_does_not_exist_is_not_found(caller: httpx.AsyncClien
     refused = await caller.post("/v1/decisions", json=question(point="claims.aprove"))
 
     assert (refused.status_code, refused.json()["todo"]) == (404, 'did you mean "claims.approve"?')
+
+
+async def test_what_the_file_says_is_at_stake_no_sender_says_otherwise(caller: httpx.AsyncClient) -> None:
+    asked = {"point": "claims.approve", "key": "k", "input": {"who": "mallory", "total": "250.00"}}
+    lied = await caller.post("/v1/decisions", json={**asked, "exposure": "0.01 MYR"})
+    assert (lied.status_code, lied.json()["where"]) == (400, "/exposure")
+    alike = await caller.post("/v1/decisions", json={**asked, "exposure": "250.00 MYR"})
+    assert (alike.status_code, alike.json()["route"]) == (202, "review")
+    other = await caller.post("/v1/decisions", json={**asked, "key": "o", "exposure": "250.00 EUR"})
+    assert other.status_code == 400

@@ -30,18 +30,18 @@ async def release(caller: httpx.AsyncClient, held: str, value: object) -> httpx.
 
 
 async def test_a_mended_question_is_decided_under_its_key(caller: httpx.AsyncClient, admin: Admin) -> None:
-    held = await hold(caller, exposure="99.00 MYR")
+    held = await hold(caller, exposure="12.30 MYR")
     before = (await caller.get(f"/v1/quarantine/{held}")).json()
-    assert (before["key"], before["exposure"], before["caller"], before["case"]) == ("k", "99.00 MYR", "boss", None)
+    assert (before["key"], before["exposure"], before["caller"], before["case"]) == ("k", "12.30 MYR", "boss", None)
     released = await release(caller, held, SMALL)
     got = released.json()
     assert (released.status_code, got["route"], got["case"]) == (200, "automatic", None)
     decision = (await caller.get(got["follow"])).json()
-    assert (decision["key"], decision["input"], decision["exposure"]) == ("k", SMALL, "99.00 MYR")
+    assert (decision["key"], decision["input"], decision["exposure"]) == ("k", SMALL, "12.30 MYR")
     after = (await caller.get(f"/v1/quarantine/{held}")).json()
     assert (after["state"], after["decision"], after["resolved_by"]) == ("released", got["decision"], "boss")
     assert after["data"] == BAD
-    again = await caller.post("/v1/decisions", json=question("k", SMALL, exposure="99.00 MYR"))
+    again = await caller.post("/v1/decisions", json=question("k", SMALL, exposure="12.30 MYR"))
     assert (again.status_code, again.json()["id"]) == (200, got["decision"])
     (entries,) = admin.execute("select count(*) from ledger_entry where kind = 'quarantine.released'").fetchall()
     assert entries == (1,)

@@ -13,11 +13,11 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.stage import Stage, declared, payments, stage
 
 from interlock.cases.case import Case
-from interlock.cases.in_line import ask_in_line, find_point
+from interlock.cases.in_line import ask_in_line, find_point, question_of
 from interlock.cases.store import CaseState
 from interlock.decisions.asked import Deferred
 from interlock.decisions.decision import Decision, Route
-from interlock.errors import DeclarationInvalid
+from interlock.errors import DeclarationInvalid, MoneyInvalid
 from interlock.guards.stops import resume, stop
 from interlock.money import Money
 from interlock.oversight.queue import Answer
@@ -104,6 +104,19 @@ async def test_a_stop_of_the_action_holds_what_follows(database_url: str, tmp_pa
             await resume(node.writer, node.tenant, stopped.id, who="r", why="w")
             assert (await on.until(decision.case_id)).conclusion == "done"
         assert len(provider.book()) == 1
+
+
+async def test_what_follows_moves_the_amount_of_the_file(database_url: str, tmp_path: Path) -> None:
+    async with stage(database_url, [declared(flow, tmp_path, point=POINT)], workers=0) as on:
+        node = on.node
+        named = find_point(node.registry, "flow.approve")
+        value: dict[str, Any] = {"customer": "Ana", "amount": "20.00", "days_since_purchase": 3}
+        decider, stated = node.tools.decider, Money("99.00", "EUR")
+        with pytest.raises(MoneyInvalid):
+            await ask_in_line(decider, node.writer, node.tenant, named, key="k", value=value, exposure=stated)
+        decision = await decider.decide(question_of(named, node.tenant, key="k", value=value, exposure=stated))
+        assert isinstance(decision, Decision)
+        assert decision.exposure == Money("20.00", "EUR")
 
 
 def test_only_a_declared_action_can_follow(tmp_path: Path) -> None:

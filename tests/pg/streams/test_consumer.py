@@ -229,13 +229,13 @@ async def test_what_was_given_up_is_released_as_the_decision_that_it_would_have_
     node: Node, server: Server, admin: Admin
 ) -> None:
     tools, _ = failing(node, 10**6, RuntimeError("the model's file is torn"))
-    body = claim(1, exposure="150.00 MYR")
+    body = claim(1, exposure="12.30 MYR")
     await consume(node, tools=tools, max_deliveries=1).finish(server.deliver("m", body))
     ((held,),) = admin.execute("select id from quarantine").fetchall()
     release = Release(node.tools.decider, node.writer, node.registry, node.tenant, "ann")
     released = await release.mended(await release.find(held), {"who": "a", "total": "12.30"})
     assert released.decision
-    assert (released.decision.key, str(released.decision.exposure)) == ("/desk c-1", "150.00 MYR")
+    assert (released.decision.key, str(released.decision.exposure)) == ("/desk c-1", "12.30 MYR")
     await consume(node).finish(server.deliver("m", body, number=2))
     assert server.acknowledged == ["m", "m"]
     assert count(admin, "decision") == 1, "sent again, it is the same decision"
