@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -97,11 +98,12 @@ class Walk:
         return None if is_field else self._number(node)
 
     def _alike(self, node: Binary) -> tuple[Compared, Compared]:
-        """Two fields: both of text, or both true or false, or both numbers."""
+        """Two fields: both of text, or both true or false, or both numbers; nothing is known of their contracts."""
         left, right = self._raw(node.left), self._raw(node.right)
-        for kind in (bool, str):
-            if isinstance(left, kind) and isinstance(right, kind):
-                return left, right
+        if isinstance(left, bool) and isinstance(right, bool):
+            return left, right
+        if isinstance(left, str) and isinstance(right, str):
+            return _as_decimals(left, right) or (left, right)
         return self._number(node.left), self._number(node.right)
 
     def _amount(self, node: Node, other: Node) -> Money:
@@ -128,7 +130,9 @@ class Walk:
             number, low, high = self._number(node.left), self._number(right.low), self._number(right.high)
             above = low <= number if right.has_low else low < number
             return above and (number <= high if right.has_high else number < high)
-        return self._text(node.left) in self._list(right)
+        text, items = self._text(node.left), self._list(right)
+        fields = all(isinstance(side, Name) and side.path[0] != "findings" for side in (node.left, right))
+        return any(_same(text, item) if fields else text == item for item in items)
 
     def _list(self, node: Node) -> tuple[str, ...]:
         items = self._items(node)
@@ -174,6 +178,19 @@ class Walk:
                 missing = "/".join(node.path[: depth + 1])
                 raise ComponentFailed(f"there is no {missing.replace('/', '.')}", where=f"/{missing}")
         return value
+
+
+def _as_decimals(left: str, right: str) -> tuple[Decimal, Decimal] | None:
+    """Both as exact decimals, where both are written as our JSON writes them: no zeros before, no sign on zero."""
+    form = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?"
+    if not all(re.fullmatch(form, one) and not re.fullmatch(r"-[0.]+", one) for one in (left, right)):
+        return None
+    return Decimal(left), Decimal(right)
+
+
+def _same(left: str, right: str) -> bool:
+    one, other = _as_decimals(left, right) or (left, right)
+    return one == other
 
 
 def called(node: Node) -> str:

@@ -17,6 +17,7 @@ from interlock.cli.publications import read_file
 from interlock.cli.screen import Screen
 from interlock.cli.session import with_node
 from interlock.components.rules import Rules, load_rules
+from interlock.decisions.library import Library
 from interlock.decisions.point import DecisionPoint
 from interlock.decisions.recorded import recorded_decisions
 from interlock.decisions.rules_diff import Comparison, Diff, Outcome
@@ -31,6 +32,7 @@ from interlock.publications.reading import RULES_SUFFIX, load_published_rules
 class _Point(NamedTuple):
     workflow: str
     point: DecisionPoint
+    library: Library
 
     @property
     def name(self) -> str:
@@ -60,7 +62,7 @@ def diff(
         before, after = await _load(node, versions[0]), await _load(node, versions[1])
         done: list[tuple[_Point, Diff]] = []
         for one in _points(node.registry, (before, after), point):
-            comparison = Comparison(one.point, before, after)
+            comparison = Comparison(one.point, before, after, one.library.for_tenant(node.tenant))
             earliest = node.database.clock.now() - span
             pages = recorded_decisions(
                 node.database, node.tenant, workflow=one.workflow, point=one.point.name, since=earliest, limit=limit
@@ -101,7 +103,9 @@ def _points(registry: Registry, versions: tuple[Rules, Rules], named: str | None
         NotFound: there is none.
     """
     known = [
-        _Point(entry.workflow.name, point) for entry in registry.all for point in entry.declaration.decisions.values()
+        _Point(entry.workflow.name, point, entry.library)
+        for entry in registry.all
+        for point in entry.declaration.decisions.values()
     ]
     chosen = [
         one

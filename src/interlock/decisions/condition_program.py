@@ -17,8 +17,17 @@ from typing import Any, cast
 from interlock.components.checking import FieldType, constant
 from interlock.components.facts import fact_reader
 from interlock.components.tree import Binary, Call, Listed, Name, Negative, Node, Not, Range, Value
+from interlock.contracts.contract import Shape
+from interlock.contracts.exact import read_exact
 from interlock.errors import ComponentFailed
 from interlock.money import Money
+
+ShapeOf = Callable[[tuple[str, ...]], Shape | None]
+
+
+def unknown_shape(_path: tuple[str, ...]) -> Shape | None:
+    """No contract is known."""
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +40,8 @@ class Facts:
         confidence: How sure the answer is, from 0 to 1.
         exposure: The money at stake; None if it is unknown.
         findings: The codes of what the checks found.
+        shape: What the contracts say that stands at a path such as ``("input", "total")``, or in the list there; None
+            where no contract says so.
     """
 
     input: Mapping[str, Any]
@@ -38,6 +49,7 @@ class Facts:
     confidence: float
     exposure: Money | None
     findings: tuple[str, ...]
+    shape: ShapeOf = unknown_shape
 
 
 Holds = Callable[[Facts], bool]
@@ -130,16 +142,40 @@ def _pair(compare: Compare, left: Read, right: Read, *, right_first: bool = Fals
 def _alike(compare: Compare, left: Node, right: Node) -> Holds:
     """Two fields: both of text, or both true or false, or both numbers."""
     raw_left, raw_right = _raw(left), _raw(right)
-    numbers = _number(left), _number(right)
+    numbers, same = (_number(left), _number(right)), _same_text(left, right)
+    wanted = compare is operator.eq
 
     def holds(facts: Facts) -> bool:
         one, other = raw_left(facts), raw_right(facts)
-        for kind in (bool, str):
-            if isinstance(one, kind) and isinstance(other, kind):
-                return compare(one, other)
+        if isinstance(one, bool) and isinstance(other, bool):
+            return compare(one, other)
+        if isinstance(one, str) and isinstance(other, str):
+            return same(facts, one, other) is wanted
         return compare(numbers[0](facts), numbers[1](facts))
 
     return holds
+
+
+def _same_text(left: Node, right: Node) -> Callable[[Facts, str, str], bool]:
+    """Whether the texts of two fields are the same: exact decimals by their value, everything else as it is written.
+
+    What they are their contracts say. Where these say nothing of either, texts that both are written as decimals are
+    decimals; the number of a customer, which may begin with zeros, is then none.
+    """
+    one_path, other_path = (node.path if isinstance(node, Name) else () for node in (left, right))
+    if not {*one_path[:1], *other_path[:1]} <= {"input", "output"} or not one_path or not other_path:
+        return lambda _facts, one, other: one == other
+
+    def same(facts: Facts, one: str, other: str) -> bool:
+        if one == other:
+            return True
+        number = read_exact(Shape.DECIMAL, one)
+        if number is None or number != read_exact(Shape.DECIMAL, other):
+            return False
+        shapes = {facts.shape(one_path), facts.shape(other_path)}
+        return Shape.DECIMAL in shapes or shapes == {None}
+
+    return same
 
 
 def _amounts(compare: Compare, left: Node, right: Node) -> Holds:
@@ -178,8 +214,13 @@ def _membership(node: Binary) -> Holds:
         return lambda facts: any(test(facts) for test in tests)
     if isinstance(right, Range):
         return _in_range(_number(node.left), right)
-    text, members = _text(node.left), _texts(right)
-    return lambda facts: text(facts) in members(facts)
+    text, members, same = _text(node.left), _texts(right), _same_text(node.left, right)
+
+    def holds(facts: Facts) -> bool:
+        wanted, found = text(facts), members(facts)
+        return wanted in found or any(same(facts, wanted, cast("str", one)) for one in found)
+
+    return holds
 
 
 def _in_range(number: Read, bounds: Range) -> Holds:

@@ -15,6 +15,7 @@ else would be said or paid otherwise: a component that costs, a violation, a que
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import Sequence
@@ -39,6 +40,7 @@ from interlock.decisions.point import QueueTerms
 from interlock.decisions.policy import Ruling, rule
 from interlock.decisions.purse import Purse
 from interlock.decisions.route import choose_route, judge
+from interlock.decisions.shapes import shape_of
 from interlock.decisions.store import FIND_DECISION, FIND_KEY, NewDecision, canonical
 from interlock.errors import (
     ContractViolated,
@@ -332,6 +334,7 @@ def _judge(asked: Asked, asking: Asking) -> tuple[tuple[Verdict, ...], Ruling | 
             confidence=best.answer.confidence,
             exposure=best.exposure,
             findings=tuple(finding.code for finding in best.findings),
+            shape=functools.partial(shape_of, asked.library, point),
         )
         verdicts = judge(review=point.review, reject=point.reject, facts=facts, findings=best.findings)
     if point.policy is None:

@@ -197,7 +197,7 @@ def needed_confidence(
     """How sure an answer must be to go through by itself; None if a person decides, however sure the answer is.
 
     INVARIANT: with more at stake it never asks for less, and a step's own word never loosens the point's. What less
-    than nothing means (a credit note, a slip of a sign) nobody can say, so nothing suffices for that, also without bands.
+    than nothing means (a credit note, a slip of a sign) nobody can say: nothing suffices for that, also without bands.
 
     Args:
         point: The decision point.

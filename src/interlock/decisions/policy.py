@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 import msgspec
@@ -24,6 +24,8 @@ ROUTE = "route"
 REASON = "reason"
 CONFIDENCE = "confidence"
 EXPOSURE = "exposure"
+_NINE_DECIMALS = Decimal("0.000000001")
+_LONGEST_PLAIN = len("0.123456789")
 ROUTES = frozenset(str(route) for route in Route)
 
 
@@ -61,7 +63,7 @@ def rule(library: Library, reference: ComponentRef, value: Mapping[str, Any], be
     try:
         component = library.component(reference)
         digest, name = component.digest.hex(), str(component.ref)
-        facts = {**value, **best.answer.output, CONFIDENCE: format(Decimal(repr(best.answer.confidence)), "f")}
+        facts = {**value, **best.answer.output, CONFIDENCE: written_confidence(best.answer.confidence)}
         if best.exposure is not None:
             if best.exposure.amount < 0:  # it would stay below every bound of the table
                 raise ComponentFailed(f"the exposure {best.exposure} is below zero")
@@ -78,6 +80,17 @@ def rule(library: Library, reference: ComponentRef, value: Mapping[str, Any], be
         () if route is Route.AUTOMATIC else (Verdict(route=route, by=name, what=_told(name, reason, answer.fired)),)
     )
     return Ruling(rules=name, digest=digest, route=route, reason=reason, fired=answer.fired, verdicts=verdicts)
+
+
+def written_confidence(confidence: float) -> str:
+    """A confidence as a table reads it: plain digits, cut off after nine decimals.
+
+    INVARIANT: it is never rounded up; a table must not see a component surer than it is.
+    """
+    text = repr(float(confidence))  # numpy's own floats write their type around it
+    if len(text) <= _LONGEST_PLAIN and "e" not in text:
+        return text
+    return format(Decimal(text).quantize(_NINE_DECIMALS, ROUND_DOWN), "f")
 
 
 def _told(name: str, reason: str, fired: Sequence[FiredRule]) -> str:

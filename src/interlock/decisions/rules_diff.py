@@ -7,6 +7,7 @@ on record. Memory does not grow with the number of decisions.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,11 +21,14 @@ from interlock.components.component import Answer, Kind, Question
 from interlock.components.finding import Finding
 from interlock.components.rules import Rules
 from interlock.decisions.condition import Facts
+from interlock.decisions.condition_program import ShapeOf, unknown_shape
 from interlock.decisions.decision import Route
+from interlock.decisions.library import Library
 from interlock.decisions.point import DecisionPoint, needed_confidence
-from interlock.decisions.policy import CONFIDENCE, EXPOSURE
+from interlock.decisions.policy import CONFIDENCE, EXPOSURE, written_confidence
 from interlock.decisions.policy import ROUTE as POLICY_ROUTE
 from interlock.decisions.route import choose_route, exposure_value, judge
+from interlock.decisions.shapes import shape_of
 from interlock.errors import InterlockError, MoneyInvalid
 from interlock.money import Money, exponent
 
@@ -158,10 +162,12 @@ class Comparison:
         point: The decision point, as its file declares it now.
         old: One version.
         new: The other.
+        library: Where the point's contracts are; without it nothing is known of what two fields are.
     """
 
-    def __init__(self, point: DecisionPoint, old: Rules, new: Rules) -> None:
+    def __init__(self, point: DecisionPoint, old: Rules, new: Rules, library: Library | None = None) -> None:
         self._point, self._old, self._new = point, old, new
+        self._shape: ShapeOf = functools.partial(shape_of, library, point) if library else unknown_shape
         policy = point.policy
         self._is_policy = policy is not None and policy.kind is Kind.RULES and policy.name == new.ref.name
         # in the attempts, which are canonical JSON of ours, a component stands as "rules:NAME@VERSION"
@@ -225,7 +231,7 @@ class Comparison:
         value |= {name: one["value"] for name, one in features.items() if one.get("value") is not None}
         if self._is_policy and recorded.output is not None:
             value |= msgspec.json.decode(recorded.output)
-            value[CONFIDENCE] = format(Decimal(repr(recorded.confidence or 0.0)), "f")
+            value[CONFIDENCE] = written_confidence(recorded.confidence or 0.0)
             exposure = Money.of_columns(recorded.exposure_minor, recorded.currency)
             value |= {EXPOSURE: str(exposure.amount)} if exposure is not None else {}
         return Question(input=value, now=recorded.decided_at)
@@ -265,6 +271,7 @@ class Comparison:
             confidence=answer.confidence,
             exposure=exposure,
             findings=tuple(one.code for one in findings),
+            shape=self._shape,
         )
         return choose_route(
             answered=True,

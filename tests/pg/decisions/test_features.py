@@ -123,6 +123,21 @@ async def decide(on: Stage, flow: Registered, *components: Any, key: str = "k", 
     return await Desk(on, flow, with_components(flow, *components, **changes)).decided(key)
 
 
+async def test_a_condition_compares_two_fields_as_what_their_types_say(
+    database_url: str, tmp_path: Path, module: Callable[[str], str]
+) -> None:
+    """Both texts read as decimals of one value; they are names, and two names, to whoever wrote the types."""
+    name = module("def alias(value, now): return '7.0'")
+    for output, route in (("string", Route.AUTOMATIC), ("decimal", Route.REVIEW)):
+        feature = f"alias@1: {{from: '{name}:alias', input: refund-request@1, output: {output}}}"
+        flow = flow_with(tmp_path, feature, "alias@1", point='    review: ["input.customer == input.alias"]\n')
+        async with stage(database_url, [flow], workers=0) as on:
+            desk = Desk(on, flow)
+            decision = await desk.ask(output, {"customer": "7", "amount": "20.00", "days_since_purchase": 10})
+        assert isinstance(decision, Decision)
+        assert (output, decision.route) == (output, route)
+
+
 # ----------------------------------------------------------------------------------------------------- what is used
 
 

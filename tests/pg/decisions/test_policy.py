@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.decisions.test_decide import PERSON, Says, approve, reasons, with_components
 from tests.pg.stage import declared, stage
 
+from interlock.components.checking import FieldType
 from interlock.components.component import ComponentRef, Kind
+from interlock.components.facts import read_fact
 from interlock.decisions.asked import Asked
 from interlock.decisions.condition import compile_condition
 from interlock.decisions.decision import Decision, Route
-from interlock.decisions.policy import check_policy
+from interlock.decisions.policy import check_policy, written_confidence
 from interlock.errors import Refused
 from interlock.money import Money
 
@@ -220,3 +226,64 @@ def test_what_cannot_be_a_policy_is_refused_at_load(tmp_path: Path, changed: dic
     )
     with pytest.raises(Refused, match=why):
         check_policy(flow.library, point)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "written"),
+    [
+        (0.95, "0.95"),
+        (1.0, "1.0"),
+        (0.0, "0.0"),
+        (1, "1.0"),
+        (float(np.float32(0.9731234)), "0.973123371"),
+        (np.float64(0.25), "0.25"),
+        (0.9000000009999999, "0.900000000"),
+        (1 - 2**-53, "0.999999999"),
+        (5e-324, "0.000000000"),
+        (1e-9, "0.000000001"),
+        (1.23e-05, "0.000012300"),
+    ],
+)
+def test_a_table_reads_every_confidence_and_none_as_more_than_it_is(confidence: float, written: str) -> None:
+    assert written_confidence(confidence) == written
+    assert Decimal(written) <= Decimal(repr(float(confidence)))
+
+
+@given(st.floats(0, 1))
+def test_no_confidence_is_written_up_nor_off_by_a_billionth(confidence: float) -> None:
+    read = read_fact("confidence", written_confidence(confidence), FieldType.DECIMAL)
+    assert isinstance(read, Decimal)
+    assert 0 <= Decimal(repr(confidence)) - read < Decimal("1e-9")
+
+
+@pytest.mark.parametrize(
+    ("confidence", "route"),
+    [
+        (1 / (1 + 2.718281828**-4), Route.AUTOMATIC),
+        (float(np.float32(0.9731234)), Route.AUTOMATIC),
+        (0.9 - 2**-53, Route.REVIEW),
+    ],
+)
+async def test_a_table_judges_the_confidence_of_a_model(
+    database_url: str, tmp_path: Path, confidence: float, route: Route
+) -> None:
+    """Sixteen digits, as a model gives them; the last stays below 0.9, which is what the table asks for."""
+    write(tmp_path, table())
+    point = "    sure_from: 0.5\n    policy: rules:policy@1\n    exposure: input.amount EUR\n"
+    flow = declared(approve, tmp_path, point=point)
+    answering = with_components(flow, Says("model", confidence))
+    async with stage(database_url, [flow], workers=0) as on:
+        decision = await on.node.tools.decider.decide(
+            Asked(
+                tenant=on.node.tenant,
+                workflow="approve",
+                point=answering,
+                declaration=flow.declaration.digest,
+                library=flow.library,
+                key="k",
+                value={"customer": "Ana", "amount": "20.00", "days_since_purchase": 3},
+            )
+        )
+    assert isinstance(decision, Decision)
+    assert decision.route is route, decision.why
+    assert "fired" in msgspec.json.decode(decision.evidence)["policy"]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from interlock.contracts.contract import Shape
 from interlock.decisions.condition import Facts, compile_condition
 from interlock.errors import ComponentFailed, RulesInvalid
 from interlock.money import Money
@@ -167,3 +168,53 @@ def test_the_right_side_is_asked_only_if_the_left_one_leaves_it_open() -> None:
 def test_conditions_of_one_text_are_equal() -> None:
     assert compile_condition("confidence < 0.9") == compile_condition("confidence < 0.9")
     assert compile_condition("confidence < 0.9") != compile_condition("confidence < 0.8")
+
+
+LINES = {
+    "input": {"total": "31.00", "last": "31.0", "account": "31", "paid": ["5", "31.000"], "padded": "031"},
+    "output": {
+        "total": "31",
+        "word": "thirty-one",
+        "below": "-0.0",
+        "long": "9" * 190 + ".10",
+        "longer": "9" * 190 + ".1",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("input.total == input.last", True),
+        ("input.total != output.total", False),
+        ("input.total == output.word", False),
+        ("input.total in input.paid", True),
+        ("output.word not in input.paid", True),
+        ("input.padded == input.account", False),  # zeros stand before no amount
+        ("output.long == output.longer", True),
+        ("output.below == output.total", False),
+        ("input.total == '31.0'", False),  # its author says that it is text
+    ],
+)
+def test_two_fields_that_read_as_decimals_are_compared_by_their_value(text: str, *, expected: bool) -> None:
+    assert compile_condition(text).holds(facts(**LINES)) is expected
+
+
+@pytest.mark.parametrize(
+    ("shapes", "expected"),
+    [
+        ((Shape.DECIMAL, Shape.DECIMAL), True),
+        ((Shape.DECIMAL, None), True),
+        ((Shape.DECIMAL, Shape.STRING), True),
+        ((Shape.STRING, Shape.STRING), False),
+        ((Shape.STRING, None), False),
+        ((None, None), True),
+    ],
+)
+def test_what_a_contract_says_counts_more_than_how_a_text_looks(
+    shapes: tuple[Shape | None, Shape | None], *, expected: bool
+) -> None:
+    known = dict(zip((("input", "total"), ("input", "last")), shapes, strict=True))
+    given = facts(**LINES, shape=known.get)
+    assert compile_condition("input.total == input.last").holds(given) is expected
+    assert compile_condition("input.last != input.total").holds(given) is not expected
