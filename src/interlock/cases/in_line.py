@@ -190,9 +190,10 @@ def _refuse_other_exposure(named: NamedPoint, value: Mapping[str, Any], exposure
     if source is None or exposure is None:
         return
     place = ".".join((source.root, *source.path))
-    written = exposure_value(source.path, value) if source.root == "input" else None
-    if written is not None and _same_amount(written, source.currency, exposure):
-        return
+    if source.root == "input":
+        written = exposure_value(source.path, value)
+        if written is None or _same_amount(written, source.currency, exposure):  # none there: its contract says so
+            return
     raise MoneyInvalid(
         f"{exposure} is stated as the money at stake, which at {named.name} is {place} in {source.currency}",
         where="/exposure",
