@@ -211,6 +211,7 @@ async def open_node(
         data = DataLevels(database, writer, notifier, known.measured, known.lines)
         levels = await stack.enter_async_context(data)
         decider = Decider(database, writer, watch, features, levels)
+        stack.push_async_callback(decider.close)
         tools = Tools(database, writer, decider, dispatcher, connectors, flags)
         yield Node(settings, url, tenant, database, writer, notifier, known, tools, publications, levels)
 

@@ -22,6 +22,8 @@ from interlock.errors import Refused
 LONGEST_SINCE = timedelta(days=366)
 PERSON = "person"
 _PLACES = Decimal("1e-9")
+_EVERY_DIGIT = 150_000
+"""No number of PostgreSQL has more digits: 131,072 before its point and 16,383 after it."""
 
 
 class By(StrEnum):
@@ -165,7 +167,7 @@ def line(spent: CostSum, people: ReviewSum | None, whole: Decimal) -> CostLine:
 def added(sums: list[CostSum]) -> CostSum:
     """Several sums as one, exact."""
     with localcontext() as exactly:
-        exactly.prec = 1000  # sums of money are never rounded, whatever the thread's own context says
+        exactly.prec = _EVERY_DIGIT  # sums of money are never rounded, whatever the thread's own context says
         cost = sum((one.cost for one in sums), Decimal(0))
     counts: dict[str, int] = {name: sum(getattr(one, name) for one in sums) for name in _COUNTS}
     return CostSum(name="", cost=cost, **counts)
@@ -179,7 +181,8 @@ def divided(amount: Decimal, by: Decimal | int, places: Decimal) -> Decimal:
     if not by:
         return Decimal(0)
     with localcontext() as context:
-        context.prec = 60
+        digits = Decimal(amount).adjusted() - Decimal(by).adjusted() - places.adjusted()
+        context.prec = min(max(60, digits + 3), _EVERY_DIGIT)  # of the largest amount on record, too
         return (amount / by).quantize(places)
 
 

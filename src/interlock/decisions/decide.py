@@ -87,6 +87,10 @@ class Decider:
         self._purse = Purse(writer)
         self._room = QueueRoom(database)
 
+    async def close(self) -> None:
+        """Wait for what is still written for those who have gone."""
+        await self._purse.close()
+
     async def decide(self, asked: Asked) -> Decision | Deferred:
         """Decide, once.
 

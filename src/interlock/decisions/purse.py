@@ -11,6 +11,7 @@ costs more than it said it could.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 import time
@@ -25,6 +26,7 @@ from interlock.db.work import Refusal, Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.decisions.asked import Asked
 from interlock.decisions.costs import shown_usd
+from interlock.errors import InterlockError
 from interlock.guards.bucket import Draw
 from interlock.guards.gate import Spends, settle
 from interlock.guards.span import Span, per_day
@@ -88,9 +90,12 @@ class Purse:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._empty: dict[tuple[UUID, str], tuple[float, int]] = {}
+        self._left: set[asyncio.Task[None]] = set()
 
     async def reserve(self, asked: Asked, component: ComponentRef, most: Decimal) -> Reserved | str:
         """Reserve what an asking can cost at most; or why there is no room for it, in a sentence.
+
+        Whoever asks may be cut off meanwhile. What is reserved all the same is given back: nobody is asked for it.
 
         Args:
             asked: What is to be decided; its point states ``cost_per_day``.
@@ -100,6 +105,26 @@ class Purse:
         Raises:
             DatabaseUnavailable: whether it is reserved is not known; if it is, it counts until the day ends.
         """
+        reserving = asyncio.ensure_future(self._reserve(asked, component, most))
+        try:
+            return await asyncio.shield(reserving)
+        except asyncio.CancelledError:
+            giving_back = asyncio.ensure_future(self._give_back(asked, reserving))
+            self._left.add(giving_back)  # the event loop itself holds no task
+            giving_back.add_done_callback(self._left.discard)
+            raise
+
+    async def _give_back(self, asked: Asked, reserving: asyncio.Future[Reserved | str]) -> None:
+        """Settle at nothing what was reserved for somebody who has gone."""
+        try:
+            reserved = await reserving
+            if isinstance(reserved, Reserved):
+                reserved.cost = Decimal(0)
+                await self.settle(asked, (reserved,))
+        except InterlockError as cause:  # then what is reserved counts until the day ends
+            log.warning("what was reserved for %s, and not asked for, could not be given back: %s", asked.name, cause)
+
+    async def _reserve(self, asked: Asked, component: ComponentRef, most: Decimal) -> Reserved | str:
         budget = asked.point.budget
         if budget.cost_per_day is None:
             raise AssertionError("only a point with a bound for the day has a purse")
@@ -124,6 +149,10 @@ class Purse:
         self._empty[asked.tenant, asked.name] = (time.monotonic() + LEFT_ALONE_S, needed)
         await self._tell(asked, refusal)
         return refusal.what
+
+    async def close(self) -> None:
+        """Wait for what is still being given back; the writer bounds how long that takes."""
+        await asyncio.gather(*self._left, return_exceptions=True)
 
     async def settle(self, asked: Asked, reserved: Sequence[Reserved]) -> None:
         """Settle what was spent on a decision that was not recorded.

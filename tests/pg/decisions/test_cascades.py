@@ -519,6 +519,32 @@ async def test_what_was_spent_on_a_decision_that_was_not_taken_is_settled(databa
     assert entries(database_url, "cost.settled") == 1
 
 
+@pytest.mark.parametrize("ends_meanwhile", [False, True])
+async def test_what_is_reserved_too_late_to_be_asked_for_is_given_back(
+    database_url: str, tmp_path: Path, *, ends_meanwhile: bool
+) -> None:
+    flow = declared(approve, tmp_path)
+    outside = Outside("big", most="0.05", cost="0.001")
+    point = cascade(flow, outside, step(RULES), budget=DAY)
+    async with stage(database_url, [flow], workers=0) as on:
+        await decided(on, flow, point, "warm")
+        with psycopg.connect(database_url, options="-c search_path=interlock") as admin:
+            admin.execute("select from guard_bucket for update")  # as the slow commit of another process would
+            late = asyncio.create_task(decided(on, flow, point, "late", until=time.monotonic() + 0.2))
+            await asyncio.sleep(0.5)
+            assert book(database_url) == Decimal("0.001")
+            admin.rollback()
+        decision = await late
+        assert became(decision) == [Became.LATE, Became.ANSWERED]
+        if not ends_meanwhile:
+            give_up = time.monotonic() + 10
+            while entries(database_url, "cost.settled") == 0:
+                assert time.monotonic() < give_up
+                await asyncio.sleep(0.01)
+    assert (entries(database_url, "cost.reserved"), entries(database_url, "cost.settled")) == (2, 1)
+    assert (len(outside.questions), book(database_url)) == (1, Decimal("0.001"))
+
+
 async def test_of_two_that_race_for_a_key_both_are_on_the_books(database_url: str, tmp_path: Path) -> None:
     flow = declared(approve, tmp_path)
     outside = Outside("big", most="0.05", cost="0.003", slow_s=0.1)

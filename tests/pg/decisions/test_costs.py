@@ -133,6 +133,26 @@ async def test_what_stands_in_the_words_of_a_component_breaks_no_sum(database_ur
     assert points.total.spent.decisions == 2
 
 
+@pytest.mark.parametrize("cost", ["1e60", "9.5e131000", "1e-16000"])
+async def test_an_absurd_amount_on_record_breaks_no_report(database_url: str, tmp_path: Path, cost: str) -> None:
+    flow = declared(approve, tmp_path)
+    attempt = {"component": "llm:a@1", "became": "answered", "cost": cost}
+    async with stage(database_url, [flow], workers=0) as on:
+        for n in range(2):
+            await decided(on, flow, cascade(flow, Model("m")), f"k{n}")
+        with psycopg.connect(database_url, options="-c search_path=interlock", autocommit=True) as admin:
+            admin.execute(
+                "update decision set cost = %s, attempts = %s where key = 'k1'",
+                (Decimal(cost), msgspec.json.encode([attempt])),
+            )
+        for by in By:
+            found = await read_costs(on.node.database, on.node.tenant, since=WEEK, by=by)
+            assert found.total.spent.cost == Decimal(cost)
+            told = shown(found, Prices(person_hour=Decimal(1)))
+            assert told.total.cost == shown_usd(Decimal(cost))
+            assert told.lines[0].share in ("0", "1")
+
+
 async def test_only_the_time_asked_for_is_read(database_url: str, tmp_path: Path) -> None:
     flow = declared(approve, tmp_path)
     point: Any = cascade(flow, Model("m"))
