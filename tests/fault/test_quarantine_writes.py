@@ -16,9 +16,11 @@ from writes.cut import Cut, Moment
 
 from interlock.cases.case import Case
 from interlock.cases.in_line import ask_in_line, find_point
+from interlock.cases.quarantine import quarantine_question
 from interlock.cases.release import Release
 from interlock.cases.repair import Cause, patching, repair
-from interlock.errors import ContractViolated
+from interlock.contracts import canonical
+from interlock.errors import ContractViolated, Violation
 from interlock.node import Node
 
 GOOD: dict[str, Any] = {"customer": "Ana", "amount": "20.00", "days_since_purchase": 3}
@@ -61,6 +63,26 @@ async def test_a_quarantine_ends_once(database_url: str, tmp_path: Path, kind: s
         ("quarantine.discarded", 1),
         ("quarantine.released", 1),
     ]
+
+
+@pytest.mark.parametrize("moment", Moment, ids=lambda moment: moment.name.lower())
+async def test_what_was_to_be_a_case_begins_once(database_url: str, tmp_path: Path, moment: Moment) -> None:
+    async with stage(database_url, [declared(flow, tmp_path)], workers=0) as on:
+        node = on.node
+        release = Release(node.tools.decider, node.writer, node.registry, node.tenant, "rosa")
+        wrong = (Violation(where="", what="it came to no end", rule="delivery"),)
+        held = await quarantine_question(
+            node.writer, node.tenant, workflow="flow", point="", contract="refund-request@1", key="/src 1",
+            data=canonical(GOOD), violations=wrong,
+        )  # fmt: skip
+        with Cut("quarantine.released", moment) as cut:
+            done = await release.mended(await release.find(held), GOOD)
+        assert cut.struck
+        assert cut.seen["case.received"] == cut.seen["quarantine.released"]  # in one batch, however often it was sent
+    assert _rows(database_url, "select state::text, resolved_by from quarantine") == [("released", "rosa")]
+    assert _rows(database_url, "select id, key from cases") == [(done.case, "/src 1")]
+    counted = "select kind, count(*) from ledger_entry where kind ~ '^(quarantine|case.received)' group by 1 order by 1"
+    assert _rows(database_url, counted) == [("case.received", 1), ("quarantine.released", 1)]
 
 
 def _rows(url: str, query: LiteralString) -> list[tuple[Any, ...]]:

@@ -1,7 +1,8 @@
 """What leaves quarantine: mended data that go on, and data that are discarded. Once, on record, and nothing is lost.
 
 What came stays as it came. Mended data of a case become the case's input; those of a question that was asked without
-a case are decided now, under the key that it came with, in the commit that releases it.
+a case are decided now, under the key that it came with, in the commit that releases it; what was to be a case begins
+one, in that commit too.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from msgspec import structs
 from interlock.cases.in_line import find_point, question_of
 from interlock.cases.registry import Registry
 from interlock.cases.store import END_QUARANTINES, FIND_QUARANTINE, EndedQuarantine, Quarantined
-from interlock.cases.submit import Submitted, release_quarantined, submit
+from interlock.cases.submit import release_quarantined, submit
 from interlock.contracts import canonical
 from interlock.db.gates import IsInState
 from interlock.db.work import Stamp, Unit, Write
@@ -143,11 +144,18 @@ class Release:
         if violations := self.violations(held, value):
             raise ContractViolated("the data still break their contract", violations, quarantine=str(held.id))
         registered = self.registry.named(held.workflow)
-        key = held.key or str(held.id)
-        taken: Submitted = await submit(
-            self.writer, self.tenant, registered, key=key, data=canonical(value), caller=held.caller or ""
+        taken = await submit(
+            self.writer,
+            self.tenant,
+            registered,
+            key=held.key or str(held.id),
+            data=canonical(value),
+            caller=held.caller or "",
+            conditions=(_still(held),),
+            attach=lambda stamp: self._released(held, stamp, case=stamp.entry),
         )
-        await self._end(held, "released")
+        if not taken.new:  # the same mended data came under the same key before: that case is the one
+            await self._end(held, "released", case=taken.case_id)
         return Released(held.id, taken.case_id)
 
     def _question(self, held: Quarantined, value: Any) -> Asked:
@@ -164,25 +172,38 @@ class Release:
         before = asked.attach
 
         def attach(stamp: Stamp, decision: Decision) -> Sequence[Write]:
-            ended = self._row(held, stamp, "released", decision.id, None)
-            entry = further_entry(
-                stamp, self.tenant, "quarantine.released", subject=held.id, who=self.who, decision=decision.id
-            )
-            return [*before(stamp, decision), Write(END_QUARANTINES, ended), entry]
+            return [*before(stamp, decision), *self._released(held, stamp, decision=decision.id)]
 
-        held_still = IsInState("quarantine", held.id, ("held",))
-        return structs.replace(asked, attach=attach, conditions=(*asked.conditions, held_still))
+        return structs.replace(asked, attach=attach, conditions=(*asked.conditions, _still(held)))
+
+    def _released(
+        self, held: Quarantined, stamp: Stamp, *, decision: UUID | None = None, case: UUID | None = None
+    ) -> list[Write]:
+        """Its end, in the commit of what it led to."""
+        facts = {"decision": decision} if decision else {}
+        entry = further_entry(
+            stamp, self.tenant, "quarantine.released", subject=held.id, case_id=case, who=self.who, **facts
+        )
+        return [Write(END_QUARANTINES, self._row(held, stamp, "released", decision, None)), entry]
 
     async def _end(
-        self, held: Quarantined, state: str, *, decision: UUID | None = None, why: str | None = None
+        self,
+        held: Quarantined,
+        state: str,
+        *,
+        decision: UUID | None = None,
+        case: UUID | None = None,
+        why: str | None = None,
     ) -> None:
         kind = "quarantine.released" if state == "released" else "quarantine.discarded"
 
         def build(stamp: Stamp) -> Sequence[Write]:
-            entry = first_entry(stamp, self.tenant, kind, subject=held.id, who=self.who, decision=decision, why=why)
+            entry = first_entry(
+                stamp, self.tenant, kind, subject=held.id, case_id=case, who=self.who, decision=decision, why=why
+            )
             return [Write(END_QUARANTINES, self._row(held, stamp, state, decision, why)), entry]
 
-        refusal = await self.writer.write(Unit(self.tenant, build, (IsInState("quarantine", held.id, ("held",)),)))
+        refusal = await self.writer.write(Unit(self.tenant, build, (_still(held),)))
         if refusal:
             raise StateConflict(refusal.what, todo="look at it again: somebody was faster")
 
@@ -192,3 +213,8 @@ class Release:
         return EndedQuarantine(
             id=held.id, state=state, resolved_at=stamp.now, resolved_by=self.who, decision_id=decision, why=why
         )
+
+
+def _still(held: Quarantined) -> IsInState:
+    """Nobody has released or discarded it meanwhile."""
+    return IsInState("quarantine", held.id, ("held",))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,7 @@ from interlock.cases.store import (
 from interlock.contracts import check, read_json
 from interlock.db.database import Database
 from interlock.db.gates import HoldsCase, IsInState, TakesKey, key_digest, short_digest
-from interlock.db.work import Stamp, Unit, Write
+from interlock.db.work import Condition, Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import ContractViolated, KeyReused, MalformedJson, NotFound, Refused, StateConflict, Violation
 from interlock.ledger.ledger import first_entry, further_entry
@@ -50,6 +50,10 @@ class Submitted:
     violations: tuple[Violation, ...] = ()
 
 
+def _nothing(_stamp: Stamp) -> Sequence[Write]:
+    return ()
+
+
 async def submit(
     writer: Writer,
     tenant: UUID,
@@ -60,6 +64,8 @@ async def submit(
     caller: str = "",
     levels: DataLevels | None = None,
     wrong: tuple[Violation, ...] = (),
+    conditions: tuple[Condition, ...] = (),
+    attach: Callable[[Stamp], Sequence[Write]] = _nothing,
 ) -> Submitted:
     """Take a case in, durably.
 
@@ -72,10 +78,13 @@ async def submit(
         caller: Who submits it; limits per caller count by this name. Of those who submit the same key, the first.
         levels: Counts what passes the contract; None: nothing is measured.
         wrong: What is wrong with it beside others that came with it, such as a value that must be unique.
+        conditions: What else must hold in the commit.
+        attach: Rows that belong into the same commit, which makes the case.
 
     Raises:
         Refused: no usable key, or more bytes than a case may have.
         KeyReused: the key came before, with another input.
+        StateConflict: one of the conditions does not hold.
     """
     _check_key(key)
     if len(data) > LARGEST_INPUT:
@@ -103,7 +112,7 @@ async def submit(
             input_digest=short_digest(kept), caller=caller,
         )  # fmt: skip
         if not violations:
-            return [Write(ADD_CASES, case), received]
+            return [Write(ADD_CASES, case), received, *attach(stamp)]
         quarantine = NewQuarantine(
             id=stamp.new_id(),
             tenant=tenant,
@@ -119,13 +128,15 @@ async def submit(
         entry = further_entry(
             stamp, tenant, "case.quarantined", subject=stamp.entry, case_id=stamp.entry, rules=rules_of(violations)
         )
-        return [Write(ADD_CASES, case), Write(ADD_QUARANTINES, quarantine), received, entry]
+        return [Write(ADD_CASES, case), Write(ADD_QUARANTINES, quarantine), received, entry, *attach(stamp)]
 
     taken = TakesKey(key_digest(tenant, f"case:{workflow.name}", key), short_digest(kept))
-    unit = Unit(tenant, build, (taken,), wakes=("cases",))
+    unit = Unit(tenant, build, (*conditions, taken), wakes=("cases",))
     refusal = await writer.write(unit)
     if refusal is None:
         return Submitted(unit.id, new=True, violations=violations)
+    if refusal.code != "key-held":
+        raise StateConflict(refusal.what, todo="look at it again: somebody was faster")
     if refusal.same and refusal.holder:
         return Submitted(refusal.holder, new=False, violations=violations)
     raise KeyReused(f"the key {key!r} came before, with another input", holder=str(refusal.holder), where="/key")
