@@ -5,30 +5,31 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import timedelta
-from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
 from interlock.batch.broken import record_broken
-from interlock.batch.files import Form, Growing
-from interlock.batch.record import Order, Record, RunFolder, Stage
+from interlock.batch.files import Growing
+from interlock.batch.hands import Hands
+from interlock.batch.job import Job, Progress
+from interlock.batch.processes import Processes
+from interlock.batch.record import Record, RunFolder, Stage
 from interlock.batch.results import Decided, Rejected, decided_row, rejected_row, violations_of
 from interlock.batch.rows import Row
-from interlock.batch.table import Place, Table
+from interlock.batch.table import Place
 from interlock.batch.tally import Tally
 from interlock.batch.together import Together
-from interlock.cases.in_line import NamedPoint, question_of
+from interlock.batch.wire import Greeting
 from interlock.cases.journal import encode
 from interlock.cases.quarantine import quarantine_question
 from interlock.contracts.shown import shown
 from interlock.decisions.asked import Deferred
 from interlock.decisions.decide import Decider
 from interlock.decisions.decision import Decision
-from interlock.decisions.many import ManyDecider, Outcome
+from interlock.decisions.many import Outcome
 from interlock.errors import ContractViolated, InterlockError, KeyReused, LimitReached, StateConflict, Violation
 from interlock.oversight.queue import find_review
 
@@ -36,57 +37,12 @@ TOGETHER = 256
 """Decisions of one unit of work."""
 UNDER_WAY = 3
 """Units at once: one commits while the next is computed."""
+LONG_TABLE = 10_000
+"""After so many rows further processes are worth their start."""
 RECORD_S = 1.0
 """How often progress is recorded; what is decided after that is found again by its keys."""
 LOOK_AGAIN_S = 5.0
 """How often a run that waits looks whether it may go on."""
-
-
-class Progress(NamedTuple):
-    """How far a run is.
-
-    Attributes:
-        done: How many rows of the table are settled, or how many bytes.
-        total: What that counts to; None if nobody knows.
-        tally: The count so far.
-        waiting: Why it waits just now, or empty.
-    """
-
-    done: int
-    total: int | None
-    tally: Tally
-    waiting: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What is decided, and where to.
-
-    Attributes:
-        tenant: Whose decisions.
-        named: The decision point.
-        table: The table.
-        order: What makes this run itself and no other.
-        out: The file of decisions.
-        out_form: How it is written.
-        rejects: The file of refused rows.
-        rejects_form: How that is written.
-        caller: Who asks.
-        patience: How long to wait where a queue is full or a stop holds, before ending so that it can be taken up.
-        told: Is told how far it is, after each unit.
-    """
-
-    tenant: UUID
-    named: NamedPoint
-    table: Table
-    order: Order
-    out: Path
-    out_form: Form
-    rejects: Path
-    rejects_form: Form
-    caller: str
-    patience: timedelta
-    told: Callable[[Progress], None]
 
 
 @dataclass(slots=True, eq=False)
@@ -143,7 +99,11 @@ class _Run:
 
     def __init__(self, job: Job, decider: Decider, folder: RunFolder, record: Record) -> None:
         self._job = job
-        self._many = ManyDecider(decider)
+        self._others: Processes | None = None
+        self._hire(decider)
+        self._starting: asyncio.Task[None] | None = None
+        self._parts: deque[_Part] = deque()
+        self._taken = 0
         self._database = decider.database
         self._writer = decider.writer
         self._levels = decider.levels
@@ -157,14 +117,16 @@ class _Run:
 
     async def decide(self) -> None:
         """Settle every row that is left."""
-        parts: deque[_Part] = deque()
+        parts = self._parts
         await self._save()  # from now on another order is another run, and what is decided is this one's
         try:
+            if self._others and self._job.hiring and self._job.hiring.at_once:
+                await self._others.start()
             await self._together.catch_up(self._job.table, self._state.record.place)
             async with aclosing(self._slices()) as slices:
                 async for rows in slices:
                     parts.append(self._begin(rows))
-                    if len(parts) == UNDER_WAY:
+                    while len(parts) >= self._most_under_way:
                         await self._settle(parts[0])
                         parts.popleft()
             while parts:
@@ -176,6 +138,7 @@ class _Run:
             for part in parts:
                 part.task.cancel()
             await asyncio.gather(*(part.task for part in parts), return_exceptions=True)
+            await self._end_others()
             try:
                 await self._save()
             finally:
@@ -215,25 +178,23 @@ class _Run:
         return _Part(rows, asyncio.create_task(self._decide(asked), name="interlock-batch"))
 
     async def _decide(self, rows: Sequence[Row]) -> list[Outcome]:
-        named, tenant = self._job.named, self._job.tenant
-        asked = [
-            question_of(named, tenant, key=row.key, value=row.value, exposure=row.exposure, caller=self._job.caller)
-            for row in rows
-        ]
-        # a contract that was published meanwhile is not the one that the table's columns were held against
-        reference, known = named.point.input, self._job.table.reading.contract
-        same = bool(asked and reference) and asked[0].library.contract(reference) == known
-        return await self._many.decide_many(asked, sure=[row.sure and same for row in rows])
+        """Decide rows: in this process, and in others once they work."""
+        self._taken += len(rows)
+        if self._others and not self._others.ready and self._starting is None and self._taken >= LONG_TABLE:
+            self._starting = asyncio.create_task(self._others.start(), name="interlock-batch-processes")
+        return await (self._others if self._others and self._others.ready else self._own).decide(rows)
 
     async def _settle(self, part: _Part) -> None:
         """Wait for a part, and write what became of its rows in their order."""
         outcomes = await part.task
         askable = [row for row in part.rows if _askable(row)]
         by_number = {row.number: outcome for row, outcome in zip(askable, outcomes, strict=True)}
+        if self._others and any(isinstance(outcome.became, Deferred) for outcome in outcomes):
+            await self._alone(askable, by_number)
         while left := [row for row in askable if isinstance(by_number[row.number].became, Deferred)]:
             first = by_number[left[0].number].became
             await self._wait(first if isinstance(first, Deferred) else None)
-            again = await self._decide(left)
+            again = await self._own.decide(left)
             by_number.update({row.number: outcome for row, outcome in zip(left, again, strict=True)})
             if any(not isinstance(outcome.became, Deferred) for outcome in again):
                 self._waited = None
@@ -245,6 +206,34 @@ class _Run:
         self._tell()
         if time.monotonic() - self._state.recorded > RECORD_S:
             await self._save()
+
+    async def _alone(self, rows: Sequence[Row], outcomes: dict[int, Outcome]) -> None:
+        """Decide here what others left: they leave room in a queue, and only one who counts alone may fill it."""
+        await asyncio.wait([part.task for part in self._parts])
+        left = [row for row in rows if isinstance(outcomes[row.number].became, Deferred)]
+        outcomes.update({row.number: one for row, one in zip(left, await self._own.decide(left), strict=True)})
+
+    def _hire(self, decider: Decider) -> None:
+        job, hiring = self._job, self._job.hiring
+        contract = job.table.reading.contract.digest if job.table.reading.contract else b""
+        self._own = Hands(decider, job.tenant, job.named, contract=contract, caller=job.caller)
+        if hiring and hiring.count > 1 and not job.named.point.costs:  # who waits for somebody outside gains nothing
+            greeting = Greeting(
+                flags=dict(hiring.flags), tenant=job.tenant, point=job.named.name, contract=contract,
+                caller=job.caller, margin=(2 * hiring.count + 1 + UNDER_WAY) * TOGETHER,
+            )  # fmt: skip
+            self._others = Processes(hiring, greeting, self._own, decider.database.clock)
+
+    @property
+    def _most_under_way(self) -> int:
+        return 2 * self._job.hiring.count + 1 if self._job.hiring and self._others and self._others.ready else UNDER_WAY
+
+    async def _end_others(self) -> None:
+        if self._starting:
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
+        if self._others:
+            await self._others.close()
 
     async def _settled(
         self, row: Row, cause: InterlockError | None, outcomes: Mapping[int, Outcome], kept: Mapping[int, UUID]

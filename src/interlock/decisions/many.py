@@ -54,10 +54,12 @@ class ManyDecider:
 
     Args:
         decider: The one path.
+        margin: How many places of a queue are left to other processes, which count at the same time.
     """
 
-    def __init__(self, decider: Decider) -> None:
+    def __init__(self, decider: Decider, *, margin: int = 0) -> None:
         self._decider = decider
+        self._margin = margin
         self._database = decider.database
         self._writer = decider.writer
         self._watch = decider.watch
@@ -102,6 +104,9 @@ class ManyDecider:
         await self._hold_back([slot for slot in firsts if slot.draft])
         await self._commit([slot for slot in firsts if slot.draft])
         await self._settle(firsts)
+        for slot in firsts:
+            if slot.spent is not None and slot.spent.asking.cost:
+                await self._decider.settle(slot.spent)  # a model's; nothing, if its decision is on record
 
     async def _find_known(self, slots: Sequence[_Slot]) -> bool:
         """Give what was decided before; whether there was any."""
@@ -142,7 +147,7 @@ class ManyDecider:
 
     async def _draft(self, slot: _Slot, given: Answered | None) -> None:
         try:
-            slot.draft = await self._decider.draft(slot.asked, slot.data, given=given)
+            slot.draft = slot.spent = await self._decider.draft(slot.asked, slot.data, given=given)
         except DatabaseUnavailable:
             raise
         except InterlockError as cause:
@@ -207,10 +212,10 @@ class ManyDecider:
             # Counted twice at worst, where a commit ends just then: a batch waits a little too early, never too late.
             mine = self._under_way.get(queue.name, 0)
             waiting = await count_waiting(self._database, reviews[0].asked.tenant, queue.name) + mine
-            room = max(queue.capacity - waiting, 0)
+            room = max(queue.capacity - waiting - self._margin, 0)
             self._under_way[queue.name] = self._under_way.get(queue.name, 0) + min(room, len(reviews))
         for slot in reviews[room:]:
-            slot.leave(queue_full(queue, waiting + room))
+            slot.leave(queue_full(queue, waiting + room + self._margin))
 
     async def _commit(self, slots: Sequence[_Slot]) -> None:
         """One unit of work for all; once more without those that turn out to be decided already."""
@@ -251,6 +256,7 @@ class ManyDecider:
             return None  # one of them cannot be written: alone, each says so itself
         if refusal is None:
             for slot, row in zip(slots, made, strict=True):
+                slot.drafted.asking.recorded = True
                 slot.outcome = Outcome(row)
         return refusal
 
@@ -289,7 +295,7 @@ class ManyDecider:
 class _Slot:
     """One question on its way."""
 
-    __slots__ = ("asked", "data", "deferred", "digest", "draft", "outcome", "payload")
+    __slots__ = ("asked", "data", "deferred", "digest", "draft", "outcome", "payload", "spent")
 
     def __init__(self, asked: Asked, digest: UUID) -> None:
         self.asked = asked
@@ -297,6 +303,7 @@ class _Slot:
         self.digest = digest
         self.payload = key_payload(self.data, asked.exposure)
         self.draft: Draft | None = None
+        self.spent: Draft | None = None
         self.deferred: Deferred | None = None
         self.outcome: Outcome | None = None
 

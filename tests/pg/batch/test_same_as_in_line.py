@@ -22,10 +22,11 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.stage import Stage, declared, stage
 
 from interlock.batch.files import Form
+from interlock.batch.job import Job, Progress
 from interlock.batch.open import open_table
 from interlock.batch.record import Order
 from interlock.batch.rows import Reading
-from interlock.batch.run import Job, Progress, decide_table
+from interlock.batch.run import decide_table
 from interlock.cases.case import Case
 from interlock.cases.in_line import NamedPoint, ask_in_line
 from interlock.cases.registry import Registered

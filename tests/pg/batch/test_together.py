@@ -19,7 +19,8 @@ from tests.pg.batch.test_same_as_in_line import RULES, approve, job, lines, sile
 from tests.pg.stage import REFUNDS, declared, stage
 
 from interlock.batch.broken import record_broken
-from interlock.batch.run import Progress, decide_table
+from interlock.batch.job import Progress
+from interlock.batch.run import decide_table
 from interlock.batch.tally import Tally
 from interlock.cases.in_line import NamedPoint
 from interlock.cases.registry import Registered
