@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -29,6 +30,8 @@ _SERVER_ERROR = 500
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 8.0
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?\Z")
+_EARLY_S = 0.002
+"""A timer of the event loop may strike by its own coarser clock, so much before its time."""
 _chance = random.SystemRandom()
 
 
@@ -82,6 +85,12 @@ async def _once(provider: Provider, request: Request, until: float, bill: Bill) 
     try:
         reply = await provider.exchange(request.body, until, trail)
         counted = True
+    except asyncio.CancelledError:
+        # The decision's own deadline strikes first where it is the nearer one, and a provider that hangs is then found
+        # out only here. Who is cut off earlier, by a stop or by the end of the process, says nothing of the provider.
+        if trail.sent and time.monotonic() >= until - _EARLY_S:
+            breaker.failed(loop.time(), "no answer in time")
+        raise
     except Lost as cause:
         breaker.failed(loop.time(), str(cause))
         return _Trouble(str(cause))

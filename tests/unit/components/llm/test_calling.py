@@ -141,6 +141,27 @@ async def test_nobody_there_costs_nothing_and_is_left_alone_after_some_failures(
     assert one.tally.cost == 0
 
 
+async def test_a_provider_that_hangs_beyond_the_deadline_is_left_alone(tmp_path: Path) -> None:
+    """The settings would wait for five seconds; the decision ends the request, and it is no less unanswered."""
+    async with desk(tmp_path, terms={"attempts": 1, "circuit_failures": 3}) as one:
+        one.server.faults = [Fault(kind=LlmFault.LATE, seconds=30) for _ in range(9)]
+        for _ in range(3):
+            with pytest.raises((ComponentLate, TimeoutError)):
+                async with asyncio.timeout_at(asyncio.get_running_loop().time() + 0.1):
+                    await one.ask(within=0.1)
+        with pytest.raises(ComponentFailed, match=r"is left alone: it failed 3 times in a row.*no answer in time"):
+            await one.ask(within=0.1)
+        assert len(one.server.requests) == 3
+
+
+async def test_who_is_cut_off_before_the_deadline_says_nothing_of_the_provider(tmp_path: Path) -> None:
+    async with desk(tmp_path, terms={"attempts": 1, "circuit_failures": 1}) as one:
+        one.server.faults = [Fault(kind=LlmFault.LATE, seconds=30)]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(one.ask(within=30), 0.1)
+        assert (await one.ask()).output
+
+
 async def test_the_circuit_closes_by_one_request(tmp_path: Path) -> None:
     terms = {"attempts": 1, "circuit_failures": 1, "circuit_pause": timedelta(seconds=0.2)}
     async with desk(tmp_path, terms=terms) as one:
