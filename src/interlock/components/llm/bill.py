@@ -13,8 +13,9 @@ from interlock.usage import Usage
 class Bill:
     """Counts the requests of one asking into its tally.
 
-    Where it is not known what a request used up, because its answer was lost or tells no usage, the most that it can
-    have used counts: ``most_input`` and ``max_tokens``. Refusals with an error's status cost nothing.
+    Where it is not known what a request used up, because its answer was lost, tells no usage, or tells more than it
+    can have used, the most counts: ``most_input`` and ``max_tokens``. So no asking costs more than was said before.
+    Refusals with an error's status cost nothing.
 
     Args:
         tally: Where it is counted.
@@ -35,7 +36,8 @@ class Bill:
 
     def answered(self, usage: Usage | None, most_input: int) -> None:
         """Count a request that was answered; ``most_input``: the most tokens that its prompt can have."""
-        if usage is None:
+        # INVARIANT: a provider's word moves no more money than its request could cost.
+        if usage is None or usage.input > most_input or usage.output > self._most_output:
             self.lost(most_input)
             return
         self._tally.add(usage, self._tariff.cost(usage, self._at))

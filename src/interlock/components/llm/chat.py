@@ -43,7 +43,8 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
         refusal: Why the model refuses, if it says so in the place for that.
         finish: Why it ended, as the provider calls it; empty if it does not say.
         tokens: The tokens of the text, if they were asked for and came.
-        usage: What it used up; None: the provider does not say, or says what cannot be.
+        usage: What it used up; None: the provider does not say, or contradicts itself. Whether the request can have
+            used so much, ``Bill`` knows.
         model: Which model answered, as the provider calls it.
         fingerprint: The provider's name for its own configuration, if it tells one.
     """

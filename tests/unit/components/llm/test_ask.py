@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -163,6 +164,16 @@ async def test_the_price_table_counts_with_its_hash(tmp_path: Path) -> None:
         {"prompt_tokens": "3", "completion_tokens": 1},
         {"prompt_tokens": 3, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 4}},
         {"prompt_tokens": 3, "completion_tokens": 1, "completion_tokens_details": {"reasoning_tokens": 4}},
+        {"prompt_tokens": 10**9, "completion_tokens": 1},
+        {"prompt_tokens": 3, "completion_tokens": 10**9},
+        {"prompt_tokens": 3, "completion_tokens": 51},
+        {
+            "prompt_tokens": 3,
+            "completion_tokens": 50,
+            "total_tokens": 54,
+            "completion_tokens_details": {"reasoning_tokens": 1},
+        },
+        {"prompt_tokens": 10**9, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 10**9}},
     ],
 )
 async def test_usage_that_cannot_be_counts_as_the_most_there_can_be(tmp_path: Path, usage: Any) -> None:
@@ -188,6 +199,17 @@ async def test_reasoning_that_is_told_beside_the_answer_is_counted(tmp_path: Pat
         one.server.faults = [Fault(kind=LlmFault.USAGE, usage=told)]
         answer = await one.ask()
     assert answer.usage == Usage(input=100, output=50, reasoning=40, requests=1)
+
+
+async def test_as_much_as_the_request_can_hold_is_believed(tmp_path: Path) -> None:
+    async with desk(tmp_path, manifest(more=PRICED)) as one:
+        await one.ask()
+        most = len(msgspec.json.encode(one.server.requests[0].body))
+        one.server.faults = [Fault(kind=LlmFault.USAGE, usage={"prompt_tokens": most, "completion_tokens": 50})]
+        one.tally = Tally()
+        answer = await one.ask()
+    assert answer.usage == Usage(input=most, output=50, requests=1)
+    assert "estimated_requests" not in answer.evidence
 
 
 @pytest.mark.parametrize("fault", [LlmFault.DROP, LlmFault.LATE, LlmFault.NO_USAGE])
