@@ -43,6 +43,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         lines: Whether body and answer are NDJSON, a document a line.
         media: The media type of body and answers; empty: JSON.
         modes: Other forms in which it takes its body.
+        extensible: Whether the body may have more fields than it names.
     """
 
     needs: tuple[Scope, ...]
@@ -54,6 +55,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     lines: bool = False
     media: str = ""
     modes: tuple[Mode, ...] = ()
+    extensible: bool = False
 
 
 def says(endpoint: Endpoint) -> dict[str, Any]:

@@ -42,6 +42,7 @@ def describe(app: Litestar, version: str) -> dict[str, Any]:
     kinds = dict.fromkeys([Problem, *(kind for *_, endpoint in operations for kind in _kinds(endpoint))])
     _, schemas = msgspec.json.schema_components(list(kinds), ref_template="#/components/schemas/{name}")
     _describe_fields(schemas)
+    _close_bodies(schemas, (endpoint for *_, endpoint in operations))
     paths: dict[str, dict[str, Any]] = {}
     for path, method, handler, endpoint in operations:
         paths.setdefault(path, {})[method] = _operation(path, handler, endpoint, schemas)
@@ -155,6 +156,13 @@ def _mode_schema(endpoint: Endpoint, mode: Mode) -> dict[str, Any]:
 
 def _reference(kind: Any) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{kind.__name__}"}
+
+
+def _close_bodies(schemas: Mapping[str, Any], endpoints: Iterable[Endpoint]) -> None:
+    """Say of each body that fields which it does not have are refused, as they are."""
+    for endpoint in endpoints:
+        if endpoint.takes is not None and not endpoint.extensible:
+            schemas[endpoint.takes.__name__]["additionalProperties"] = False
 
 
 def _describe_fields(schemas: dict[str, Any]) -> None:

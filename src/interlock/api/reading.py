@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import EnumMeta
 from typing import Any, TypeVar, cast, get_args
 
@@ -83,7 +84,7 @@ def _read(fields: Mapping[str, Any], kind: type[T], what: str, mark: str, *, str
                 wrong.append(Violation(where=f"{mark}{name}", what="is missing", rule="required", todo=f"send {name}"))
             continue
         try:
-            values[info.name] = msgspec.convert(fields[name], info.type, strict=strict)
+            values[info.name] = msgspec.convert(fields[name], info.type, strict=strict or _is_moment(info.type))
         except msgspec.ValidationError as cause:
             wrong.append(_violation(f"{mark}{name}", fields[name], info.type, str(cause)))
     if wrong:
@@ -94,6 +95,12 @@ def _read(fields: Mapping[str, Any], kind: type[T], what: str, mark: str, *, str
 @functools.cache  # the annotations are text, and reading them costs more than reading a body
 def _fields(kind: type[msgspec.Struct]) -> Mapping[str, FieldInfo]:
     return {info.encode_name: info for info in msgspec.structs.fields(kind)}
+
+
+@functools.cache
+def _is_moment(kind: Any) -> bool:
+    """Whether a type is that of a time: the lax way would take a number for seconds since 1970, which nobody means."""
+    return kind is datetime or any(_is_moment(one) for one in get_args(kind))
 
 
 def _violation(where: str, value: Any, kind: Any, message: str) -> Violation:
