@@ -25,13 +25,12 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from ground.filling import Size, fill, sizes
+from ground.made import LENDING, MADE, make_lending
 from ground.world import PATIENCE_S, World, line_of
 
 from interlock.db.embedded import EmbeddedPostgres
 from interlock.db.migrate import migrate
 
-LENDING = Path(__file__).parent / "lending"
-MADE = Path(__file__).parents[1] / ".bench" / "lending"
 SHORT, LONG = (10_000, 200_000), (10_000, 1_000_000, 10_000_000)
 ORIGINALS = 1000
 ROUNDS, EACH, READS = 9, 1000, 1000
@@ -183,9 +182,7 @@ def report(all_stored: Sequence[Stored], each: float) -> None:
 def main() -> None:
     """Fill, measure and report."""
     wanted = LONG if os.environ.get("LONG") else SHORT
-    if not (MADE / "components").exists():
-        script = f"from pathlib import Path; from make import make; make(Path({str(MADE)!r}))"
-        subprocess.run([sys.executable, "-c", script], cwd=LENDING, check=True, timeout=PATIENCE_S)
+    make_lending()
     with tempfile.TemporaryDirectory(prefix="interlock-bench-") as folder, ExitStack() as stack:
         data = Path(folder) / "server"
         server = stack.enter_context(EmbeddedPostgres(data, linger=0))

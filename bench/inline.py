@@ -22,13 +22,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from ground.made import LENDING, MADE, make_lending
 from ground.world import PATIENCE_S, SIDES, World, line_of, make_environment, processes_cpu
 
 from interlock.db.embedded import EmbeddedPostgres
 from interlock.db.migrate import migrate
 
-LENDING = Path(__file__).parent / "lending"
-MADE = Path(__file__).parents[1] / ".bench" / "lending"
 SECONDS, WARM_UP_S = (16.0, 4.0) if os.environ.get("LONG") else (4.0, 1.5)
 CONNECTIONS = (32, 64)
 PEERS_AT_ONCE = 32
@@ -134,14 +133,6 @@ def inserts(world: World) -> float:
     return json.loads(done.stdout)["per_s"]
 
 
-def make() -> None:
-    """Make the model and the table, once."""
-    if not (MADE / "components").exists():
-        print(f"making the model and the table in {MADE} ...")
-        command = [sys.executable, "-c", f"from pathlib import Path; from make import make; make(Path({str(MADE)!r}))"]
-        subprocess.run(command, check=True, cwd=LENDING, timeout=PATIENCE_S)
-
-
 def run(world: World, python: Path) -> dict[str, float]:
     """Every figure."""
     url = world.database("decisions")
@@ -200,7 +191,7 @@ def report(figures: dict[str, float]) -> None:
 def main() -> None:
     """Measure and report."""
     python = make_environment()
-    make()
+    make_lending()
     heads = ("a second", "p50 ms", "p99 ms", "refused", "us: server", "database", "generator")
     print(
         f"{'':>14} " + " ".join(f"{head:>{width}}" for head, width in zip(heads, (9, 8, 8, 8, 10, 9, 10), strict=True))

@@ -14,7 +14,6 @@ import json
 import os
 import platform
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,7 +24,8 @@ from typing import Any, cast
 import msgspec
 import numpy as np
 import uvloop
-from ground.world import PATIENCE_S, World
+from ground.made import LENDING, MADE, make_lending
+from ground.world import World
 
 from interlock.api.bodies import DecideBody
 from interlock.api.deciding import answer_decision, decided_document
@@ -46,8 +46,6 @@ from interlock.decisions.decide import check_input, make_draft
 from interlock.decisions.store import NewDecision, canonical
 from interlock.node import Node, open_node
 
-LENDING = Path(__file__).parent / "lending"
-MADE = Path(__file__).parents[1] / ".bench" / "lending"
 sys.path.insert(0, str(LENDING))
 ROUNDS, TIMES = (60, 2000) if os.environ.get("LONG") else (6, 2000)
 AT_ONCE, DECISIONS = 64, 4000
@@ -196,9 +194,7 @@ def report(named: list[tuple[str, float, float | None]], mine: float, theirs: fl
 
 def main() -> None:
     """Make what is needed, and measure."""
-    if not (MADE / "components").exists():
-        command = [sys.executable, "-c", f"from pathlib import Path; from make import make; make(Path({str(MADE)!r}))"]
-        subprocess.run(command, check=True, cwd=LENDING, timeout=PATIENCE_S)
+    make_lending()
     with tempfile.TemporaryDirectory(prefix="interlock-bench-") as folder:
         data = Path(folder) / "server"
         with EmbeddedPostgres(data, linger=0) as server:

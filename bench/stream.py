@@ -21,13 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from ground.made import LENDING, MADE, make_lending
 from ground.world import PATIENCE_S, World, cpu_of
 
 from interlock.db.embedded import EmbeddedPostgres
 from interlock.db.migrate import migrate
 
-LENDING = Path(__file__).parent / "lending"
-MADE = Path(__file__).parents[1] / ".bench" / "lending"
 MESSAGES = {"decided": 6000, "floor": 20_000}
 CONCURRENCY = (64, 128, 256)
 
@@ -81,9 +80,7 @@ def run(
 
 def main() -> None:
     """Measure, and print."""
-    if not (MADE / "components").exists():
-        script = f"from pathlib import Path; from make import make; make(Path({str(MADE)!r}))"
-        subprocess.run([sys.executable, "-c", script], cwd=LENDING, check=True, timeout=300)
+    make_lending()
     print(f"{platform.processor() or platform.machine()}, {psutil.cpu_count()} cores; shared by all that is measured")
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="ilk-") as short:

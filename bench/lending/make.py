@@ -21,6 +21,7 @@ version: "1"
 models:
   score: score.onnx
 read: reading:read
+bounded: true
 """
 
 

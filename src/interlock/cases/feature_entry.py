@@ -18,7 +18,7 @@ from interlock.plain_yaml import Kind, Scalar
 from interlock.plain_yaml import Mapping as Node
 from interlock.spelling import meant
 
-FEATURE_KEYS = ("from", "input", "table", "entity", "output", "max_age", "on_missing")
+FEATURE_KEYS = ("from", "input", "table", "entity", "output", "max_age", "on_missing", "bounded")
 ON_MISSING_KEYS = ("default",)
 TABLE = "features"
 """The one table that values are read from: the store of features."""
@@ -56,8 +56,15 @@ def _reference(place: Place) -> FeatureRef:
     return FeatureRef.parse(place.text())
 
 
+def _bounded(place: Place) -> bool:
+    if place.text() not in ("true", "false"):
+        raise Refused(f"{place.text()[:60]!r} is neither true nor false", todo="write true or false")
+    return place.text() == "true"
+
+
 OUTPUT = Form("output", _output, "string")
 _AGE = Form[timedelta | None]("max_age", DURATION.read, None)
+_BOUNDED = Form("bounded", _bounded, blank=False)
 ENTITY = Form[tuple[str, ...]]("entity", _entity, ())
 REFERENCE = Form("feature", _reference, _NO_REF)
 
@@ -99,8 +106,8 @@ def read_feature(ref: FeatureRef, place: Place) -> Feature:
         given = "both from and table stand here" if function else "neither from nor table stands here"
         if section.at("from") is None or section.at("table") is None or (function and table):
             place.refuse(given, "feature-source", "write from: package.module:function, or table: features")
-    for key, needs, other in (("input", "from", "table"), ("entity", "table", "from")):
-        if section.at(needs) is not None and section.at(key) is None:
+    for key, needs, other in (("input", "from", "table"), ("entity", "table", "from"), ("bounded", "from", "table")):
+        if key in _TODO and section.at(needs) is not None and section.at(key) is None:
             place.refuse(f'"{key}" is missing', "missing-key", _TODO[key])
         if section.at(key) is not None and section.at(needs) is None and section.at(other) is not None:
             place.refuse(f"{key} goes with {needs}", "feature-source", f"remove {key}")
@@ -113,6 +120,7 @@ def read_feature(ref: FeatureRef, place: Place) -> Feature:
         max_age=section.may("max_age", _AGE, None),
         on_missing=on_missing,
         default=default,
+        bounded=section.may("bounded", _BOUNDED, default=False),
     )
 
 

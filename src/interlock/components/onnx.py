@@ -31,7 +31,7 @@ ReadMany = Callable[[Sequence[Mapping[str, Any]], Run], Sequence[Answer]]
 """The same for several inputs at once, in order; each answer is the one that ``Read`` gives, to the bit."""
 
 MANIFEST = "component.yaml"
-_KEYS = ("kind", "name", "version", "models", "read", "card")
+_KEYS = ("kind", "name", "version", "models", "read", "card", "bounded")
 _REQUIRED: tuple[str, ...] = ("kind", "name", "version", "models", "read")
 _FUNCTION = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)\Z", re.ASCII)
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
@@ -51,6 +51,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         module: The module of its code.
         function: The function in it: ``read(input, run) -> Answer``.
         card: The file of its model card; empty if it has none.
+        bounded: Whether its author declares that what the contract lets in bounds the time of an answer, so that it may
+            be asked where nothing can cut it.
         digest: SHA-256 over the manifest, the model files, the code's module and what that imports of its own package.
             The card is not part of it: it changes no answer.
     """
@@ -62,6 +64,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     function: str
     card: str
     digest: bytes
+    bounded: bool = False
 
     @property
     def ref(self) -> ComponentRef:
@@ -111,6 +114,11 @@ class Onnx:
                 f"{self.ref} raised {type(cause).__name__}: {str(cause)[:300]}", todo="look at its code with this input"
             ) from cause
         return _usable(answer, self.ref)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether its time is bounded by what its contract lets in, as its author declares."""
+        return self.manifest.bounded
 
     @property
     def reads_many(self) -> bool:
@@ -234,6 +242,7 @@ def read_manifest(folder: Path) -> Manifest:
         function=code[2],
         card=values.get("card", ""),
         digest=_digest(data, folder, models, code[1]),
+        bounded=values.get("bounded") == "true",
     )
 
 
@@ -262,6 +271,8 @@ class _Reader:
                 self.add(entry.value, f"{entry.key.text} is {describe(entry.value)}", "write a word")
         if found["kind"] not in ("", Kind.ONNX):
             self.add(root.get("kind") or root, f"the kind is {found['kind']!r}", "write onnx")
+        if found.get("bounded", "false") not in ("true", "false"):
+            self.add(root.get("bounded") or root, f"bounded is {found['bounded'][:60]!r}", "write true or false")
         return found
 
     def models(self, root: YamlMapping, folder: Path) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """How quick a component is, learned from its answers: a quick one is asked on the spot, a slow one in a thread.
 
-A change of threads and back costs more than many models do. A component earns its place on the event loop by a row of
-quick answers, and one slow answer sends it back to the threads.
+A change of threads and back costs more than many models do. But nothing can cut what computes on the event loop, and
+everybody waits for it. So a component is asked there only if it declares that its time is bounded by what its contract
+lets in, and if it has earned its place by a row of quick answers; one slow answer sends it back to the threads.
 """
 
 from __future__ import annotations
@@ -21,15 +22,21 @@ ROW = 20
 
 
 class Pace:
-    """The pace of one component."""
+    """The pace of one component.
 
-    def __init__(self) -> None:
+    Args:
+        bounded: Whether the component declares its time bounded. INVARIANT: without that it is never quick, however
+            quick it was: the next answer may take for ever.
+    """
+
+    def __init__(self, *, bounded: bool) -> None:
+        self._bounded = bounded
         self._row = 0
 
     @property
     def is_quick(self) -> bool:
         """Whether it may be asked on the event loop."""
-        return self._row >= ROW
+        return self._bounded and self._row >= ROW
 
     def answer(self, component: Component, question: Question, left_s: float) -> Answer:
         """Ask on the event loop, and note how long it took: a component that stalls it goes back to the threads.
@@ -77,5 +84,5 @@ def pace_of(component: Component) -> Pace:
     """The pace of a component in this process."""
     pace = _paces.get(component)
     if pace is None:
-        pace = _paces[component] = Pace()
+        pace = _paces[component] = Pace(bounded=getattr(component, "bounded", False) is True)
     return pace

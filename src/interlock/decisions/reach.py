@@ -3,7 +3,7 @@
 | component | where it is asked | what bounds it |
 | --- | --- | --- |
 | rules | on the event loop | the table's size; an answer that came after the rules' part is late |
-| a quick model | on the event loop, while nothing is stopped | the same, and what inference has left |
+| a quick model that is bounded | on the event loop, while nothing is stopped | what its contract lets in |
 | any other model | in threads of its own, a few | what inference has left; then the thread is given up |
 | a language model | outside, on the event loop | what inference has left; what decision and day may still cost |
 """

@@ -286,3 +286,20 @@ def test_a_file_that_is_no_such_model_is_refused(folder: Path) -> None:
     shutil.rmtree(folder)
     with pytest.raises(ComponentInvalid, match=r"component\.yaml"):
         load_onnx(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "bounded"), [({}, False), ({"bounded": "true"}, True), ({"bounded": "false"}, False)]
+)
+def test_a_manifest_may_declare_that_the_time_of_an_answer_is_bounded(
+    folder: Path, changes: dict[str, str], *, bounded: bool
+) -> None:
+    write_manifest(folder, **changes)
+    assert load_onnx(folder).bounded is bounded
+
+
+def test_a_bound_that_is_neither_true_nor_false_is_refused(folder: Path) -> None:
+    write_manifest(folder, bounded="mostly")
+    with pytest.raises(ComponentInvalid) as refused:
+        load_onnx(folder)
+    assert [one.what for one in refused.value.violations] == ["bounded is 'mostly'"]

@@ -94,6 +94,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
         max_age: The oldest that a value may be, counted from since when it holds; None: any.
         on_missing: What becomes of the decision without it.
         default: The value that takes its place then, as canonical JSON.
+        bounded: Whether the input's contract bounds the time of the function, as the file declares.
     """
 
     ref: FeatureRef
@@ -104,6 +105,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     max_age: timedelta | None = None
     on_missing: OnMissing = OnMissing.PERSON
     default: bytes | None = None
+    bounded: bool = False
 
     @property
     def field(self) -> str:

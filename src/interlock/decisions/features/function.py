@@ -24,8 +24,8 @@ Call = Callable[[Mapping[str, Any], datetime], Any]
 class Function:
     """One function that computes a feature from a decision's input and its time.
 
-    A change of threads and back costs more than most functions do: one that was quick many times in a row is called on
-    the event loop, and one slow answer sends it back to threads of its own.
+    A change of threads and back costs more than most functions do: one that is declared to be bounded and was quick
+    many times in a row is called on the event loop, and one slow answer sends it back to threads of its own.
 
     Attributes:
         reference: ``module:function``.
@@ -39,28 +39,32 @@ class Function:
         self._threads = Threads(reference)
         self._row = 0
 
-    async def compute(self, value: Mapping[str, Any], now: datetime, until: float) -> tuple[Any, datetime]:
+    async def compute(
+        self, value: Mapping[str, Any], now: datetime, until: float, *, bounded: bool = False
+    ) -> tuple[Any, datetime]:
         """The value, as JSON holds it, and since when it holds.
 
         Args:
             value: The input, checked; the function is given a copy of its own.
             now: The time of the decision, UTC.
             until: When it must have answered, on the event loop's clock.
+            bounded: Whether the workflow's file declares that the input's contract bounds its time, so that it may be
+                called where nothing can cut it.
 
         Raises:
             ComponentLate: it did not answer in time.
             ComponentFailed: it raised, or dated its value in the future or without a time zone.
         """
-        left_s = until - asyncio.get_running_loop().time()
+        left_s = until - time.monotonic()  # not the loop's own time, which stands still while anything computes on it
         if left_s <= 0:
             raise ComponentLate("the time was used up before it was asked")
         limit: asyncio.Timeout | None = None
         try:
-            if self._row >= ROW:
-                answer = self._timed(value, now)
+            if bounded and self._row >= ROW:
+                answer = self._timed(value, now, until)
             else:
                 async with asyncio.timeout_at(until) as limit:
-                    answer = (await self._threads.run(lambda: self._timed(value, now))).result
+                    answer = (await self._threads.run(lambda: self._timed(value, now, until))).result
         except TimeoutError as cause:
             if limit is None or not limit.expired():
                 raise ComponentFailed(f"it raised TimeoutError: {cause}") from cause
@@ -72,16 +76,24 @@ class Function:
             raise ComponentFailed(f"it raised {type(cause).__name__}: {cause}") from cause
         return _dated(answer, now)
 
-    def _timed(self, value: Mapping[str, Any], now: datetime) -> Any:
+    def _timed(self, value: Mapping[str, Any], now: datetime, until: float) -> Any:
+        """INVARIANT: what comes after its time is not used, on the event loop either, where nothing cuts it."""
         began = time.perf_counter()
         try:
-            return self._call(copy.deepcopy(value), now)
+            return _in_time(self._call(copy.deepcopy(value), now), until)
         except Exception:
             raise
         except BaseException as cause:  # no function ends a server, nor passes for a cancellation
             raise ComponentFailed(f"it raised {type(cause).__name__}: {cause}") from cause
         finally:
             self._row = self._row + 1 if time.perf_counter() - began < QUICK_S else 0
+
+
+def _in_time(answer: Any, until: float) -> Any:
+    late_s = time.monotonic() - until
+    if late_s > 0:
+        raise ComponentLate(f"its answer came {late_s * 1000:.0f} ms late")
+    return answer
 
 
 def _dated(answer: Any, now: datetime) -> tuple[Any, datetime]:

@@ -143,7 +143,7 @@ def recorded_features(decision: Decision) -> dict[str, FeatureUsed]:
 async def _compute(feature: Feature, value: Mapping[str, Any], now: datetime, until: float) -> FeatureUsed:
     function = load_function(feature.function)
     try:
-        found, at = await function.compute(value, now, until)
+        found, at = await function.compute(value, now, until, bounded=feature.bounded)
     except ComponentLate as cause:
         return _unused(feature, "feature_late", cause.what, digest=function.digest)
     except ComponentFailed as cause:
