@@ -73,7 +73,7 @@ def prepare(folder: Path) -> None:
 
 
 class Watch(threading.Thread):
-    """Looks at a process and its server twice a second: resident memory, and processor time of both."""
+    """Looks at a process, those that it began and its server twice a second: resident memory, and processor time."""
 
     def __init__(self, process: subprocess.Popen[bytes], server: psutil.Process) -> None:
         super().__init__(daemon=True)
@@ -82,29 +82,33 @@ class Watch(threading.Thread):
         self.memory: list[float] = []
         self.cpu_s = 0.0
         self.server_s = 0.0
-        self._server_before = self._server_time()
+        self.processes = 1
+        self._server_before = _time(self._server)
 
     def run(self) -> None:
         """Until the process has ended."""
         while True:
             try:
-                times = self._process.cpu_times()
-                self.cpu_s = times.user + times.system
-                self.memory.append(self._process.memory_info().rss / 1e6)
-                self.server_s = max(self.server_s, self._server_time() - self._server_before)
+                self.cpu_s = max(self.cpu_s, _time(self._process))
+                everyone = [self._process, *self._process.children(recursive=True)]
+                self.processes = max(self.processes, len(everyone))
+                self.memory.append(sum(one.memory_info().rss for one in everyone) / 1e6)
+                self.server_s = max(self.server_s, _time(self._server) - self._server_before)
             except psutil.Error:
                 return
             time.sleep(0.5)
 
-    def _server_time(self) -> float:
-        spent = 0.0
-        for one in [self._server, *self._server.children(recursive=True)]:
-            try:
-                times = one.cpu_times()
-                spent += times.user + times.system
-            except psutil.Error:
-                continue
-        return spent
+
+def _time(process: psutil.Process) -> float:
+    """Processor time of a process and all that it began and that still run."""
+    spent = 0.0
+    for one in [process, *process.children(recursive=True)]:
+        try:
+            times = one.cpu_times()
+            spent += times.user + times.system
+        except psutil.Error:
+            continue
+    return spent
 
 
 def decide(folder: Path, url: str, server: psutil.Process) -> tuple[dict[str, Any], Watch]:
@@ -204,6 +208,7 @@ def main() -> None:
         "memory_mb_near_the_end": round(end),
         "memory_mb_at_most": round(max(memory)),
         "reviews": report["reviews_opened"],
+        "processes": watch.processes,
         "processors": os.cpu_count(),
         "python": platform.python_version(),
     }

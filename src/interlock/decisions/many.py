@@ -215,7 +215,7 @@ class ManyDecider:
             room = max(queue.capacity - waiting - self._margin, 0)
             self._under_way[queue.name] = self._under_way.get(queue.name, 0) + min(room, len(reviews))
         for slot in reviews[room:]:
-            slot.leave(queue_full(queue, waiting + room + self._margin))
+            slot.leave(queue_full(queue, waiting + room))
 
     async def _commit(self, slots: Sequence[_Slot]) -> None:
         """One unit of work for all; once more without those that turn out to be decided already."""
