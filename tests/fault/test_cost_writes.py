@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from datetime import timedelta
 from decimal import Decimal
@@ -17,7 +18,8 @@ from tests.pg.stage import declared, stage
 from writes.cut import Cut, Moment
 
 from interlock.decisions.asked import Deferred
-from interlock.decisions.point import Budget
+from interlock.decisions.decision import Decision
+from interlock.decisions.point import Budget, QueueTerms
 
 DAY = Budget(cost=Decimal(1), cost_per_day=Decimal("0.1"), time=timedelta(seconds=20))
 
@@ -28,14 +30,14 @@ async def test_a_write_that_fails_or_whose_answer_is_lost_is_on_the_books_once(
     database_url: str, tmp_path: Path, kind: str, moment: Moment
 ) -> None:
     flow = declared(approve, tmp_path, point="    queue: {name: few, capacity: 1, due: 1h}\n")
-    sure = cascade(flow, Outside("sure", most="0.06", cost="0.03"), step(RULES), budget=DAY)
-    unsure = cascade(flow, Outside("unsure", 0.1, most="0.06", cost="0.01"), budget=DAY)
+    sure = cascade(flow, Outside("sure", most="0.06", cost="0.03"), step(RULES), budget=DAY, queue=QueueTerms(name="wide"))
+    unsure = cascade(flow, Outside("unsure", 0.1, most="0.03", cost="0.01", slow_s=0.3), budget=DAY)
     cut = Cut(kind, moment)
     async with stage(database_url, [flow], workers=0) as on:
         with cut:
             await decided(on, flow, sure, "one")
-            await decided(on, flow, unsure, "two")
-            assert isinstance(await ask(on, flow, unsure, "three"), Deferred)
+            both = await asyncio.gather(*(ask(on, flow, unsure, key) for key in ("two", "three")))
+            assert {type(one) for one in both} == {Decision, Deferred}  # the queue holds one
             over = await decided(on, flow, sure, "four")  # 0.05 are spent, and it could cost 0.06
         assert over.cost == 0
     assert cut.struck, f"{kind} was never written"
@@ -44,4 +46,6 @@ async def test_a_write_that_fails_or_whose_answer_is_lost_is_on_the_books_once(
     assert found == {"cost.reserved": 3, "cost.settled": 1, "cost.exhausted": 1}
     with psycopg.connect(database_url, options="-c search_path=interlock") as admin:
         states = admin.execute("select state::text, count(*) from reservation group by 1").fetchall()
+        vain = admin.execute("select cost from undecided_cost").fetchall()
     assert states == [("settled", 3)]
+    assert vain == [(Decimal("0.01"),)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from interlock.components.component import OUTSIDE, Answer, Component, Component
 from interlock.components.finding import Finding, Severity
 from interlock.contracts import json_schema
 from interlock.db.text import storable
-from interlock.decisions.asked import Asked
+from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.budget import Deadlines
 from interlock.decisions.data_terms import CODE as DATA_BROKEN
 from interlock.decisions.decision import Became, ComponentAsked, Reason
@@ -72,6 +72,8 @@ class Asking:
         reserved: What of that is reserved in the books of the day, until the decision's commit settles it.
         stopped: Who stopped a component that was asked or next, if somebody did.
         held: Why nothing is to be decided now, not even by a person; empty if it may be.
+        full: Why nobody outside was paid for an answer, since a person could not look at it now.
+        recorded: Whether what it cost is on record, or may be: with its decision, or without one.
     """
 
     now: datetime
@@ -83,6 +85,13 @@ class Asking:
     reserved: list[Reserved] = field(default_factory=list[Reserved])
     stopped: ScopeStopped | None = None
     held: str = ""
+    full: Deferred | None = None
+    recorded: bool = False
+
+    def noted(self) -> None:
+        """What it cost is on record."""
+        self.reserved.clear()
+        self.recorded = True
 
 
 async def ask_components(
@@ -93,6 +102,7 @@ async def ask_components(
     purse: Purse | None = None,
     deadlines: Deadlines | None = None,
     given: Answered | None = None,
+    no_room: Callable[[], Awaitable[Deferred | None]] | None = None,
 ) -> Asking:
     """Ask the point's components in order; the next one when one fails, is late, is unsure or could cost too much.
 
@@ -106,6 +116,8 @@ async def ask_components(
         purse: The books of the day; without it a point that has a bound for the day asks nobody who costs.
         deadlines: When its stages must be over; by default its budget begins now.
         given: What one of the components has answered already, as part of a batch.
+        no_room: Says why no person could look at the answer of one that costs, which then is not asked: whoever asks
+            again meanwhile, with the same key, must not pay each time for nothing.
     """
     asking = Asking(now=now)
     point = asked.point
@@ -121,6 +133,9 @@ async def ask_components(
             break
         if asking.cost > point.budget.cost:
             _skip(asking, reference, f"the answers before cost {asking.cost} USD of {point.budget.cost}")
+        elif no_room and reference.kind in OUTSIDE and (full := await no_room()):
+            asking.full = full
+            break
         elif await course.ask(choice, reference, propensity):
             break
     asking.person = asking.person or point.ends_in_person

@@ -2,7 +2,7 @@
 
 Sums are exact: every decision's cost is a decimal, and PostgreSQL adds them up; nothing is sampled and no memory grows
 with the number of decisions. What counts is what is on record: an answer that came too late to be used has cost what it
-cost, and so has an asking that failed.
+cost, and so has an asking that failed, or one that no decision came of.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class CostSum(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: The point, component, workflow or day (UTC) that they have in common.
-        decisions: How many; of a component those in which it was asked.
+        decisions: How many; of a component those in which it was asked. What came to nothing is none, and has its cost.
         cost: In USD beside compute; exact.
         cpu_us: Microseconds of processor time in components.
         input: Tokens of prompts, those from a provider's cache included.

@@ -117,7 +117,7 @@ class Decider:
             raise
         deferred = await self.hold_off(draft)
         if deferred:
-            await self._settle(draft)
+            await self.settle(draft)
             return await self.stored(asked, data) or deferred
         return await self.commit(draft)
 
@@ -166,7 +166,10 @@ class Decider:
         due = asked.point.budget.parts.deadlines(time.monotonic(), asked.until)
         if asked.point.features:
             asked = await join_features(asked, self._features, now, due.retrieval)
-        asking = await ask_components(asked, now=now, watch=self.watch, purse=self._purse, deadlines=due, given=given)
+        no_room = functools.partial(self._no_room, asked) if asked.point.costs and asked.point.ends_in_person else None
+        asking = await ask_components(
+            asked, now=now, watch=self.watch, purse=self._purse, deadlines=due, given=given, no_room=no_room
+        )
         return make_draft(asked, data, asking, started)
 
     async def stored(self, asked: Asked, data: bytes) -> Decision | None:
@@ -197,25 +200,32 @@ class Decider:
         waiting = await self._room.enter(draft.asked.tenant, queue.name, queue.capacity)
         return None if waiting is None else queue_full(queue, waiting)
 
+    async def _no_room(self, asked: Asked) -> Deferred | None:
+        """Why nobody is paid for an answer now: a person may have to look at it, and nobody could."""
+        queue = asked.point.queue
+        waiting = await self._room.look(asked.tenant, queue.name, queue.capacity)
+        return None if waiting is None else queue_full(queue, waiting)
+
     async def commit(self, draft: Draft) -> Decision | Deferred:
         """The one commit. A stop that is in force at this very moment sends the decision to a person."""
         try:
             return await self._conclude(draft)
         finally:
             self._leave_room(draft)
-            await self._settle(draft)
+            await self.settle(draft)
 
     def _leave_room(self, draft: Draft) -> None:
         if draft.routed.route is Route.REVIEW:
             self._room.leave(draft.asked.tenant, draft.asked.point.queue.name)
 
-    async def _settle(self, draft: Draft) -> None:
-        """Put on the books of the day what was spent on a decision that is, for sure, not on record."""
-        reserved = draft.asking.reserved
-        if reserved:
+    async def settle(self, draft: Draft) -> None:
+        """Put on record, and on the books of the day, what was spent on a decision that is, for sure, not on record."""
+        asking = draft.asking
+        if asking.reserved or (asking.cost and not asking.recorded):
             try:
-                await self._purse.settle(draft.asked, tuple(reserved))
-                reserved.clear()
+                await self._purse.settle(draft.asked, tuple(asking.reserved), asking.attempts)
+                asking.reserved.clear()
+                asking.recorded = True
             except InterlockError as cause:  # then what was reserved counts until the day ends
                 log.warning("what a decision of %s cost could not be settled: %s", draft.asked.name, cause)
 
@@ -249,14 +259,13 @@ class Decider:
         def build(stamp: Stamp) -> Sequence[Write]:
             return draft.writes(stamp, made)
 
-        reserved = draft.asking.reserved
         try:
             refusal = await self.writer.write(Unit(draft.asked.tenant, build, draft.conditions, wakes=draft.wakes))
         except (DatabaseUnavailable, asyncio.CancelledError):
-            reserved.clear()  # it may be written, and settled with it: a second time would count twice
+            draft.asking.noted()  # it may be written, and settled with it: a second time would count twice
             raise
         if refusal is None:
-            reserved.clear()  # settled with the decision
+            draft.asking.noted()  # settled with the decision
         return refusal, made[0].stored() if made else None
 
 
@@ -265,6 +274,8 @@ def held_by_stop(draft: Draft) -> Deferred | None:
 
     The latter is a stop, too: of the point, by its own file.
     """
+    if draft.asking.full:
+        return draft.asking.full
     if draft.asking.held:
         return Deferred(draft.asking.held, DATA_BROKEN_PAUSE, code="data-broken")
     stopped = draft.asking.stopped

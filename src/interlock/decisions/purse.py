@@ -26,6 +26,8 @@ from interlock.db.work import Refusal, Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.decisions.asked import Asked
 from interlock.decisions.costs import shown_usd
+from interlock.decisions.decision import ComponentAsked
+from interlock.decisions.undecided import undecided_cost
 from interlock.errors import InterlockError
 from interlock.guards.bucket import Draw
 from interlock.guards.gate import Spends, settle
@@ -154,20 +156,27 @@ class Purse:
         """Wait for what is still being given back; the writer bounds how long that takes."""
         await asyncio.gather(*self._left, return_exceptions=True)
 
-    async def settle(self, asked: Asked, reserved: Sequence[Reserved]) -> None:
-        """Settle what was spent on a decision that was not recorded.
+    async def settle(self, asked: Asked, reserved: Sequence[Reserved], attempts: Sequence[ComponentAsked] = ()) -> None:
+        """Put on record what was spent on a question that nothing came of, and settle what was reserved for it.
+
+        Args:
+            asked: What was asked.
+            reserved: For it.
+            attempts: Who was asked; without them nothing was spent.
 
         Raises:
             DatabaseUnavailable: whether it is settled is not known; if it is not, all of it counts until the day ends.
         """
 
         def build(stamp: Stamp) -> Sequence[Write]:
-            cost = sum((one.cost for one in reserved), Decimal(0))
+            cost = sum((one.cost for one in attempts), Decimal(0))
+            subject = reserved[0].id if reserved else stamp.entry
             entry = first_entry(
-                stamp, asked.tenant, "cost.settled", subject=reserved[0].id, case_id=asked.case_id, point=asked.name,
+                stamp, asked.tenant, "cost.settled", subject=subject, case_id=asked.case_id, point=asked.name,
                 cost=shown_usd(cost),
             )  # fmt: skip
-            return [entry, *(one.write for one in reserved)]
+            spent = [undecided_cost(asked, stamp, attempts, cost)] if cost else []
+            return [entry, *spent, *(one.write for one in reserved)]
 
         await self._writer.write(Unit(asked.tenant, build, tuple(one.condition for one in reserved)))
 

@@ -36,37 +36,52 @@ from decision where case_id = %(case_id)s and id >= %(since)s order by id
 -- name: find_key
 select digest, holder, payload from idempotency_key where digest = %(digest)s
 
+-- name: add_undecided_costs
+insert into undecided_cost (id, tenant, workflow, point, case_id, attempts, cost, at)
+select id, tenant, workflow, point, case_id, decode(attempts, 'base64'), cost, at
+from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, workflow text, point text, case_id uuid, attempts text,
+  cost numeric, at timestamptz)
+
 -- name: costs_of_decisions
 -- Added up by the server, in memory for one line a group. What was asked stands in `attempts`, as bytes; a component's own
 -- words may hold an escaped NUL there, which PostgreSQL's json cannot turn into text: a blank is put in its place, as long.
 select case %(by)s::text when 'point' then d.workflow || '.' || d.point when 'workflow' then d.workflow
-            else to_char(d.decided_at at time zone 'UTC', 'YYYY-MM-DD') end as name,
-  count(*) as decisions, sum(d.cost) as cost, coalesce(sum(a.cpu_us), 0)::bigint as cpu_us,
+            else to_char(d.at at time zone 'UTC', 'YYYY-MM-DD') end as name,
+  count(*) filter (where d.taken) as decisions, sum(d.cost) as cost, coalesce(sum(a.cpu_us), 0)::bigint as cpu_us,
   coalesce(sum(a.input), 0)::bigint as input, coalesce(sum(a.cached_input), 0)::bigint as cached_input,
   coalesce(sum(a.output), 0)::bigint as output, coalesce(sum(a.reasoning), 0)::bigint as reasoning,
   coalesce(sum(a.requests), 0)::bigint as requests
-from decision d
+from (
+  select workflow, point, decided_at as at, attempts, cost, true as taken
+  from decision where id >= %(since)s and id < %(until)s
+  union all
+  select workflow, point, at, attempts, cost, false
+  from undecided_cost where id >= %(since)s and id < %(until)s
+) d
 cross join lateral (
   select sum(r.cpu_us) as cpu_us, sum((r.usage ->> 'input')::bigint) as input,
     sum((r.usage ->> 'cached_input')::bigint) as cached_input, sum((r.usage ->> 'output')::bigint) as output,
     sum((r.usage ->> 'reasoning')::bigint) as reasoning, sum((r.usage ->> 'requests')::bigint) as requests
   from json_to_recordset(replace(convert_from(d.attempts, 'UTF8'), '\u0000', '\u0020')::json) as r (cpu_us bigint, usage json)
 ) a
-where d.id >= %(since)s and d.id < %(until)s
 group by 1
 
 -- name: costs_of_components
 -- What was asked, by who was asked; what was skipped, or stands there for a person, was not.
-select r.component as name, count(*) as decisions, coalesce(sum(r.cost), 0) as cost,
+select r.component as name, count(*) filter (where d.taken) as decisions, coalesce(sum(r.cost), 0) as cost,
   coalesce(sum(r.cpu_us), 0)::bigint as cpu_us, coalesce(sum((r.usage ->> 'input')::bigint), 0)::bigint as input,
   coalesce(sum((r.usage ->> 'cached_input')::bigint), 0)::bigint as cached_input,
   coalesce(sum((r.usage ->> 'output')::bigint), 0)::bigint as output,
   coalesce(sum((r.usage ->> 'reasoning')::bigint), 0)::bigint as reasoning,
   coalesce(sum((r.usage ->> 'requests')::bigint), 0)::bigint as requests
-from decision d
+from (
+  select attempts, true as taken from decision where id >= %(since)s and id < %(until)s
+  union all
+  select attempts, false from undecided_cost where id >= %(since)s and id < %(until)s
+) d
 cross join lateral json_to_recordset(replace(convert_from(d.attempts, 'UTF8'), '\u0000', '\u0020')::json)
   as r (component text, became text, cost numeric, cpu_us bigint, usage json)
-where d.id >= %(since)s and d.id < %(until)s and r.became <> 'skipped'
+where r.became <> 'skipped'
 group by 1
 
 -- name: time_of_people

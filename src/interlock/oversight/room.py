@@ -41,15 +41,19 @@ class QueueRoom:
         Returns:
             None: it is taken. Else how many reviews wait, and no place was.
         """
+        waiting = await self.look(tenant, queue, capacity)
+        if waiting is None:
+            self._on_the_way[tenant, queue] += 1
+        return waiting
+
+    async def look(self, tenant: UUID, queue: str, capacity: int) -> int | None:
+        """Whether there is a place, without taking it: None if there is, else how many reviews wait."""
         key = tenant, queue
         arrived = self._arrived[key]
         waiting = await self._waiting(key, capacity)
         # those that arrived while it was counted may or may not be in the count: none is left out
         waiting += self._on_the_way[key] + self._arrived[key] - arrived
-        if waiting >= capacity:
-            return waiting
-        self._on_the_way[key] += 1
-        return None
+        return waiting if waiting >= capacity else None
 
     def leave(self, tenant: UUID, queue: str) -> None:
         """The review is on record, or never will be."""

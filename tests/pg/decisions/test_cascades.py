@@ -26,6 +26,7 @@ from interlock.cases.registry import Registered
 from interlock.components.component import Answer, Component, ComponentRef, Kind, Question, Tally
 from interlock.components.threads import MOST_THREADS
 from interlock.decisions.asked import Asked, Deferred
+from interlock.decisions.costs import By, read_costs
 from interlock.decisions.decision import Became, ComponentAsked, Decision, Route
 from interlock.decisions.many import ManyDecider
 from interlock.decisions.point import Band, Budget, ComponentChoice, DecisionPoint, Share
@@ -204,6 +205,7 @@ def entries(url: str, kind: str) -> int:
 
 
 DAY = Budget(cost=Decimal("0.05"), cost_per_day=Decimal("0.1"), time=timedelta(seconds=20))
+RICH = Budget(cost=Decimal(1), time=timedelta(seconds=20))
 
 
 # ------------------------------------------------------------------------------------------------- cascades
@@ -506,17 +508,99 @@ async def test_what_was_under_way_when_its_process_ended_counts_in_full(database
 
 async def test_what_was_spent_on_a_decision_that_was_not_taken_is_settled(database_url: str, tmp_path: Path) -> None:
     flow = declared(approve, tmp_path)
-    outside = Outside("big", 0.1, most="0.05", cost="0.002")
+    outside = Outside("big", 0.1, most="0.05", cost="0.002", slow_s=0.3)
     queue = msgspec.structs.replace(flow.declaration.decisions["approve"].queue, name="few", capacity=1)
     point = cascade(flow, outside, budget=DAY, queue=queue)
     async with stage(database_url, [flow], workers=0) as on:
-        assert (await decided(on, flow, point, "one")).route is Route.REVIEW
-        assert isinstance(await ask(on, flow, point, "two"), Deferred)
+        both = await asyncio.gather(*(ask(on, flow, point, key) for key in ("one", "two")))  # the queue holds one
+        (taken,) = [one for one in both if isinstance(one, Decision)]
+        assert taken.route is Route.REVIEW
         assert book(database_url) == Decimal("0.004")
-        same = await asyncio.gather(*(ask(on, flow, point, "one") for _ in range(3)))
+        same = await asyncio.gather(*(ask(on, flow, point, taken.key) for _ in range(3)))
         assert {one.id for one in same if isinstance(one, Decision)} != set()
     assert (outside.paid, book(database_url)) == (Decimal("0.004"), Decimal("0.004"))
     assert entries(database_url, "cost.settled") == 1
+
+
+async def spent(on: Stage, by: By) -> dict[str, tuple[int, Decimal, int]]:
+    """What a report says: decisions, cost and requests of each line."""
+    report = await read_costs(on.node.database, on.node.tenant, since=timedelta(days=1), by=by)
+    assert report.total.spent.cost == sum(line.spent.cost for line in report.lines)
+    return {line.spent.name: (line.spent.decisions, line.spent.cost, line.spent.requests) for line in report.lines}
+
+
+@pytest.mark.parametrize("budget", [DAY, Budget(cost=Decimal("0.05"))], ids=["by the day", "by the decision"])
+async def test_nobody_is_paid_while_no_person_could_look_at_the_answer(
+    database_url: str, tmp_path: Path, budget: Budget
+) -> None:
+    flow = declared(approve, tmp_path)
+    outside = Outside("big", 0.1, most="0.04", cost="0.04")
+    queue = msgspec.structs.replace(flow.declaration.decisions["approve"].queue, name="few", capacity=1)
+    point = cascade(flow, Model("small", 0.1), outside, budget=budget, queue=queue)
+    async with stage(database_url, [flow], workers=0) as on:
+        first = await decided(on, flow, point, "one")
+        for _ in range(5):
+            deferred = await ask(on, flow, point, "two")
+            assert isinstance(deferred, Deferred)
+            assert (deferred.code, deferred.held_by) == ("queue-full", None)
+        left = await ManyDecider(on.node.tools.decider).decide_many([question(on, flow, point, "three")])
+        assert isinstance(left[0].became, Deferred)
+        assert await decided(on, flow, point, "one") == first
+        assert await spent(on, By.POINT) == {"approve.approve": (1, Decimal("0.04"), 1)}
+        await on.approve((await on.reviews())[0])
+        assert (await decided(on, flow, point, "two")).cost == Decimal("0.04")
+    assert outside.paid == Decimal("0.08")
+
+
+async def test_a_full_queue_holds_nobody_up_who_answers_before_anybody_is_paid(
+    database_url: str, tmp_path: Path
+) -> None:
+    flow = declared(approve, tmp_path)
+    queue = msgspec.structs.replace(flow.declaration.decisions["approve"].queue, name="few", capacity=1)
+    unsure = cascade(flow, Outside("unsure", 0.1), queue=queue, budget=RICH)
+    point = cascade(flow, step(RULES), Outside("never"), queue=queue, budget=RICH)
+    async with stage(database_url, [flow], workers=0) as on:
+        await decided(on, flow, unsure, "fills the queue")
+        assert (await decided(on, flow, point, "by rules")).route is Route.AUTOMATIC
+
+
+@pytest.mark.parametrize("budget", [DAY, Budget(cost=Decimal("0.05"))], ids=["by the day", "by the decision"])
+async def test_what_came_to_nothing_is_told_with_what_was_decided(
+    database_url: str, tmp_path: Path, budget: Budget
+) -> None:
+    """Two ask at once, and the queue holds one; two ask for one key."""
+    flow = declared(approve, tmp_path)
+    budget = msgspec.structs.replace(budget, time=timedelta(seconds=20))
+    outside = Outside("big", 0.1, most="0.02", cost="0.0125", slow_s=0.3)
+    queue = msgspec.structs.replace(flow.declaration.decisions["approve"].queue, name="few", capacity=1)
+    point = cascade(flow, outside, budget=budget, queue=queue)
+    async with stage(database_url, [flow], workers=0) as on, stage(database_url, [flow], workers=0) as other:
+        found = await asyncio.gather(*(ask(on, flow, point, f"k{n}") for n in range(2)))
+        assert {type(one) for one in found} == {Deferred, Decision}
+        sure = cascade(flow, Outside("sure", most="0.02", cost="0.0125", slow_s=0.3), budget=budget)
+        same = await asyncio.gather(*(decided(one, flow, sure, "same") for one in (on, other)))
+        assert same[0].id == same[1].id
+        whole = Decimal("0.0500")
+        assert await spent(on, By.POINT) == {"approve.approve": (2, whole, 4)}
+        assert await spent(on, By.WORKFLOW) == {"approve": (2, whole, 4)}
+        assert await spent(on, By.COMPONENT) == {
+            "llm:big@1": (1, Decimal("0.025"), 2),
+            "llm:sure@1": (1, Decimal("0.025"), 2),
+            "person": (1, 0, 0),
+        }
+        assert list((await spent(on, By.DAY)).values()) == [(2, whole, 4)]
+    assert entries(database_url, "cost.settled") == 2
+
+
+async def test_what_a_model_cost_in_a_batch_that_came_to_nothing_is_told(database_url: str, tmp_path: Path) -> None:
+    flow = declared(approve, tmp_path)
+    queue = msgspec.structs.replace(flow.declaration.decisions["approve"].queue, name="few", capacity=1)
+    point = cascade(flow, Model("paid", 0.1, cost="0.001"), queue=queue, budget=RICH)
+    async with stage(database_url, [flow], workers=0) as on:
+        many = ManyDecider(on.node.tools.decider)
+        outcomes = await many.decide_many([question(on, flow, point, f"k{n}") for n in range(3)])
+        assert sorted(isinstance(one.became, Deferred) for one in outcomes) == [False, True, True]
+        assert await spent(on, By.POINT) == {"approve.approve": (1, Decimal("0.003"), 0)}
 
 
 @pytest.mark.parametrize("ends_meanwhile", [False, True])
@@ -557,7 +641,8 @@ async def test_of_two_that_race_for_a_key_both_are_on_the_books(database_url: st
 
 async def test_a_batch_settles_what_it_decides_and_what_it_leaves(database_url: str, tmp_path: Path) -> None:
     flow = declared(approve, tmp_path)
-    sure, unsure = Outside("sure", most="0.05", cost="0.002"), Outside("unsure", 0.1, most="0.05", cost="0.001")
+    sure = Outside("sure", most="0.05", cost="0.002")
+    unsure = Outside("unsure", 0.1, most="0.05", cost="0.001", slow_s=0.3)
     queue = msgspec.structs.replace(flow.declaration.decisions["approve"].queue, name="few", capacity=1)
     budget = msgspec.structs.replace(DAY, cost_per_day=Decimal(1))
     async with stage(database_url, [flow], workers=0) as on:
@@ -566,9 +651,8 @@ async def test_a_batch_settles_what_it_decides_and_what_it_leaves(database_url: 
         outcomes = await many.decide_many([question(on, flow, first, f"sure{n}") for n in range(4)])
         assert [type(one.became) for one in outcomes] == [Decision] * 4
         second = cascade(flow, unsure, budget=budget, queue=queue)
-        await decided(on, flow, second, "fills the queue")
-        left = await many.decide_many([question(on, flow, second, f"unsure{n}") for n in range(3)])
-        assert [type(one.became) for one in left] == [Deferred] * 3
+        left = await many.decide_many([question(on, flow, second, f"unsure{n}") for n in range(4)])
+        assert sum(isinstance(one.became, Deferred) for one in left) == 3  # the queue holds one
     assert book(database_url) == sure.paid + unsure.paid == Decimal("0.012")
     assert entries(database_url, "cost.settled") == 3
 

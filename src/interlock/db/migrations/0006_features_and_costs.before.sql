@@ -21,3 +21,19 @@ create table feature_value (
   constraint feature_value_has_an_entity check (entity <> '')
 );
 call protect('feature_value', 'select, insert');
+
+-------------------------------------------------------------------------------------------------------------- costs
+
+-- What was spent on a question that nothing came of: the queue was full by then, somebody had stopped it, or another one
+-- had its key. It is part of what a point costs, like that of a decision.
+create table undecided_cost (
+  id        uuid primary key,                  -- that of its ledger entry
+  tenant    uuid not null,
+  workflow  text not null,
+  point     text not null,
+  case_id   uuid,                              -- whose step was asked, if a case's
+  attempts  bytea not null,                    -- as of a decision: who was asked, canonical JSON
+  cost      numeric not null,                  -- in USD, beside compute
+  at        timestamptz not null
+);
+call protect('undecided_cost', 'select, insert');
