@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import logging
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,9 @@ from numpy.typing import NDArray
 
 from interlock.components.component import Answer, ComponentRef, Kind, Question
 from interlock.components.onnx_model import Model
+from interlock.components.plain import copied
 from interlock.components.source import sources
+from interlock.components.taken import Taken, take_answer, words_of
 from interlock.errors import ComponentFailed, ComponentInvalid, Violation
 from interlock.plain_yaml import Mapping as YamlMapping
 from interlock.plain_yaml import Node, Scalar, describe, parse_yaml
@@ -35,7 +36,6 @@ _KEYS = ("kind", "name", "version", "models", "read", "card", "bounded")
 _REQUIRED: tuple[str, ...] = ("kind", "name", "version", "models", "read")
 _FUNCTION = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)\Z", re.ASCII)
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
-_DEEPEST = 32
 _PROOF = 8
 """So many inputs are read both ways before a component's ``read_many`` is trusted."""
 log = logging.getLogger("interlock.components")
@@ -106,14 +106,14 @@ class Onnx:
             ComponentFailed: the code raised anything at all, or what it gave is no answer.
         """
         try:
-            answer = cast("object", self._read(question.input, self._run))
-        except ComponentFailed:
+            answer = cast("object", self._read(copied(question.input), self._run))
+        except (ComponentFailed, KeyboardInterrupt):
             raise
-        except Exception as cause:
+        except BaseException as cause:
             raise ComponentFailed(
-                f"{self.ref} raised {type(cause).__name__}: {str(cause)[:300]}", todo="look at its code with this input"
+                f"{self.ref} raised {words_of(cause)}", todo="look at its code with this input"
             ) from cause
-        return _usable(answer, self.ref)
+        return take_answer(answer, self.ref)
 
     @property
     def bounded(self) -> bool:
@@ -155,8 +155,10 @@ class Onnx:
         if self._read_many is None:
             return None
         try:
-            answers = list(self._read_many([question.input for question in questions], self._run_together))
-        except Exception:  # noqa: BLE001 - one input may be to blame: one by one, the others are answered
+            answers = list(self._read_many([copied(question.input) for question in questions], self._run_together))
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001 - one input may be to blame: one by one, the others are answered
             return None
         return [_held(answer, self.ref) for answer in answers] if len(answers) == len(questions) else None
 
@@ -319,54 +321,15 @@ def _invalid(folder: Path, wrong: list[Violation]) -> ComponentInvalid:
     return ComponentInvalid(f"the component {folder.name} cannot be loaded", tuple(wrong), where=str(folder))
 
 
-def _usable(answer: object, ref: ComponentRef) -> Answer:
-    """Hold what a component's code gave against what an answer is."""
-    if not isinstance(answer, Answer):
-        raise ComponentFailed(f"{ref} gave {type(answer).__name__}, not an Answer")
-    confidence = cast("object", answer.confidence)
-    if isinstance(confidence, bool) or not isinstance(confidence, (int, float)) or not 0 <= confidence <= 1:
-        raise ComponentFailed(f"{ref} is {confidence!r} sure, not from 0 to 1", where="/confidence")
-    for name, value in (("output", answer.output), ("evidence", answer.evidence)):
-        if not isinstance(cast("object", value), dict):
-            raise ComponentFailed(f"{ref} gave {type(value).__name__} as {name}, not an object", where=f"/{name}")
-        if not _is_plain(value):
-            _hold_to_json(value, f"/{name}", ref)
-    return answer
-
-
-_PLAIN = frozenset({str, int, bool, type(None)})
-
-
-def _is_plain(value: dict[str, Any]) -> bool:
-    """Whether it surely can be stored as it is: an object of nothing but texts, whole numbers, booleans and nulls."""
-    return all(type(key) is str and type(item) in _PLAIN for key, item in value.items())
-
-
 def _held(answer: object, ref: ComponentRef) -> Answer | ComponentFailed:
     try:
-        return _usable(answer, ref)
+        return take_answer(answer, ref)
     except ComponentFailed as cause:
         return cause
 
 
-def _seen(one: Answer | ComponentFailed) -> bytes:
-    """An answer as bytes that differ wherever a record of it would."""
-    return msgspec.json.encode(one) if isinstance(one, Answer) else one.what.encode("utf-8", "replace")
-
-
-def _hold_to_json(value: object, where: str, ref: ComponentRef) -> None:
-    """Raise where a value could not be stored as JSON: NaN would become null there without a word."""
-    if where.count("/") > _DEEPEST:
-        raise ComponentFailed(f"{ref} gave values nested more than {_DEEPEST} deep", where=where)
-    if isinstance(value, dict):
-        for key, item in cast("dict[object, object]", value).items():
-            if not isinstance(key, str):
-                raise ComponentFailed(f"{ref} gave the key {key!r}, which is no text", where=where)
-            _hold_to_json(item, f"{where}/{key.replace('/', '~1')}", ref)
-    elif isinstance(value, (list, tuple)):
-        for place, item in enumerate(cast("list[object]", value)):
-            _hold_to_json(item, f"{where}/{place}", ref)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise ComponentFailed(f"{ref} gave {value}", where=where)
-    elif value is not None and not isinstance(value, (str, int, float)):
-        raise ComponentFailed(f"{ref} gave {type(value).__name__}, which is no JSON", where=where)
+def _seen(one: Answer | ComponentFailed) -> tuple[object, ...]:
+    """Of an answer all that a record of it would show."""
+    if not isinstance(one, Taken):
+        return (str(one),)
+    return one.output_json, one.evidence_json, one.fired_json, one.confidence, str(one.cost), one.usage

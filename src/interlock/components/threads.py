@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from interlock.components.taken import words_of
 from interlock.errors import ComponentFailed
 
 T = TypeVar("T")
@@ -143,7 +144,7 @@ def _compute(calls: _Calls) -> None:
             except Exception as cause:  # noqa: BLE001 - the caller gets whatever it is
                 outcome = cause if not isinstance(cause, StopIteration) else ComponentFailed("it raised StopIteration")
             except BaseException as cause:  # noqa: BLE001 - a component that calls sys.exit ends no server
-                outcome = ComponentFailed(f"it raised {type(cause).__name__}: {cause}")
+                outcome = ComponentFailed(f"it raised {words_of(cause)}")
         with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits
             call.loop.call_soon_threadsafe(call.back, call, outcome)
         del call, outcome  # a thread that waits keeps nothing of the last call alive

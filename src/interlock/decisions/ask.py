@@ -5,21 +5,24 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from interlock.components.component import OUTSIDE, Answer, Component, ComponentRef, Kind, Question, Wanted
-from interlock.components.finding import Finding, Severity
+from interlock.components.finding import Finding
+from interlock.components.plain import copied
+from interlock.components.taken import FREE, Taken, take_answer
 from interlock.contracts import json_schema
 from interlock.db.text import storable
 from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.budget import Deadlines
+from interlock.decisions.checked import LONGEST_WHY, run_check
+from interlock.decisions.costs import shown_usd
 from interlock.decisions.data_terms import CODE as DATA_BROKEN
 from interlock.decisions.decision import Became, ComponentAsked, Reason
-from interlock.decisions.library import Library
 from interlock.decisions.point import ComponentChoice, ExposureSource, Share, choose, needed_confidence
 from interlock.decisions.purse import Purse, Reserved
 from interlock.decisions.reach import Reach, Spent
@@ -28,8 +31,6 @@ from interlock.errors import ComponentFailed, ComponentLate, ComponentTooDear, I
 from interlock.guards.stop_watch import StopWatch
 from interlock.money import Money
 
-LONGEST_WHY = 500
-"""Characters of a component's own words that are kept."""
 _ASKED_A_PERSON = ComponentAsked(component="person", digest="", propensity="1", became=Became.ASKED)
 
 
@@ -41,7 +42,7 @@ class Proposal:
         component: Who gave it.
         digest: SHA-256 of all that made it.
         propensity: With which probability it was to be this component.
-        answer: The answer.
+        answer: The answer, as it is recorded.
         exposure: The money at stake.
         needed: How sure it had to be; None: a person, whatever the confidence.
         findings: What the checks found.
@@ -51,7 +52,7 @@ class Proposal:
     component: ComponentRef
     digest: bytes
     propensity: Fraction
-    answer: Answer
+    answer: Taken
     exposure: Money | None
     needed: float | None
     findings: tuple[Finding, ...]
@@ -186,16 +187,20 @@ class _Course:
             return True
         except InterlockError as cause:
             became = Became.LATE if isinstance(cause, ComponentLate) else Became.FAILED
-            what = storable(cause.what)[:LONGEST_WHY]
+            what = storable(str(cause.what))[:LONGEST_WHY]
             _note(asking, reference, component, propensity, became, started, spent, why=what)
             asking.shortfall.append(Reason(code=f"component_{became}", what=f"{reference} {became}: {what}"))
             return False
+        dear = _over_budget(self.asked, asking.cost + spent.cost) if spent.cost is not FREE else ""
+        if dear:
+            proposal = replace(proposal, sure=False)
         became = Became.ANSWERED if proposal.sure else Became.UNSURE
-        _note(asking, reference, component, propensity, became, started, spent, proposal=proposal)
+        _note(asking, reference, component, propensity, became, started, spent, why=dear, proposal=proposal)
         if proposal.sure:
             asking.best = proposal
             return True
-        asking.shortfall.append(_unsure(proposal))
+        too_dear = Reason(code="over_budget", what=f"the answer of {reference} takes no route by itself: {dear}")
+        asking.shortfall.append(too_dear if dear else _unsure(proposal))
         if asking.best is None or proposal.answer.confidence > asking.best.answer.confidence:
             asking.best = proposal
         return False
@@ -229,11 +234,11 @@ class Answered:
 def _question(asked: Asked, component: Component, now: datetime) -> Question:
     """What a component is asked; one outside is told the form of the answer, too."""
     if component.ref.kind not in OUTSIDE:
-        return Question(input=asked.value, now=now)
+        return Question(input=asked.value, now=now)  # rules only read it; a model copies it for its code
     contract = asked.library.contract(asked.point.output)
     violations = functools.partial(asked.library.violations, asked.point.output)
     wanted = Wanted(contract=f"{contract.name}@{contract.version}", schema=json_schema(contract), violations=violations)
-    return Question(input=asked.value, now=now, wanted=wanted)
+    return Question(input=copied(asked.value), now=now, wanted=wanted)
 
 
 def _weigh(
@@ -245,22 +250,31 @@ def _weigh(
     due: Deadlines,
     now: datetime,
 ) -> Proposal:
-    """Hold an answer against its contract, the checks and the confidence that is needed."""
+    """Take an answer, and hold it against its contract, the checks and the confidence that is needed.
+
+    INVARIANT: what was held against its contract is what is decided, recorded and acted on: from here on nobody's code
+    holds the answer or the input themselves.
+    """
     point, library, value = asked.point, asked.library, asked.value
-    if not 0 <= answer.confidence <= 1:  # NaN is not either
-        raise ComponentFailed(f"its confidence is {answer.confidence}, not a number from 0 to 1")
-    violations = library.violations(point.output, answer.output)
+    taken = answer if isinstance(answer, Taken) else take_answer(answer, component.ref)
+    violations = library.violations(point.output, taken.output)
     if violations:
         raise ComponentFailed(f"its output breaks {point.output}: {'; '.join(map(str, violations[:5]))}")
-    at_stake = asked.exposure if asked.exposure is not None else _exposure(point.exposure, value, answer.output)
+    at_stake = asked.exposure if asked.exposure is not None else _exposure(point.exposure, value, taken.output)
     needed = needed_confidence(point, at_stake, choice)
     findings: tuple[Finding, ...] = ()
     if point.checks:
         findings = tuple(
-            finding for name in point.checks for finding in _run_check(library, name, value, answer, due, now)
+            finding for name in point.checks for finding in run_check(library, name, value, taken, due.rules, now)
         )
-    sure = needed is not None and answer.confidence >= needed
-    return Proposal(component.ref, component.digest, propensity, answer, at_stake, needed, findings, sure)
+    sure = needed is not None and taken.confidence >= needed
+    return Proposal(component.ref, component.digest, propensity, taken, at_stake, needed, findings, sure)
+
+
+def _over_budget(asked: Asked, cost: Decimal) -> str:
+    """How far a decision's askings have cost more than they may; empty: they have not."""
+    most = asked.point.budget.cost
+    return f"{shown_usd(cost)} were spent of {shown_usd(most)}" if cost > most else ""
 
 
 def _exposure(source: ExposureSource | None, value: Mapping[str, Any], output: dict[str, Any]) -> Money | None:
@@ -268,20 +282,6 @@ def _exposure(source: ExposureSource | None, value: Mapping[str, Any], output: d
         return None
     amount = exposure_value(source.path, output if source.root == "output" else dict(value))
     return Money(amount, source.currency) if amount is not None else None
-
-
-def _run_check(
-    library: Library, name: str, value: Mapping[str, Any], answer: Answer, due: Deadlines, now: datetime
-) -> tuple[Finding, ...]:
-    """A check's findings. One that fails, or has no time left, is a finding itself: a person looks."""
-    if time.monotonic() > due.rules:
-        what = f"there was no time left for the check {name}"
-        return (Finding(code="check_late", what=what, severity=Severity.REVIEW),)
-    try:
-        return tuple(library.check(name)(value, answer, now))
-    except Exception as cause:  # noqa: BLE001 - whatever a check of a pack raises, the decision goes to a person
-        what = storable(f"the check {name} failed: {type(cause).__name__}: {cause}")[:LONGEST_WHY]
-        return (Finding(code="check_failed", what=what, severity=Severity.REVIEW),)
 
 
 def _unsure(proposal: Proposal) -> Reason:

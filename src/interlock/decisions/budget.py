@@ -92,6 +92,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
         rules: The part for rules, checks and conditions.
         commit: The part for the commit.
         cost: In USD beside compute (tokens, calls), exact below the cent; 0 lets only components answer that cost none.
+            An answer that turns out to have cost more takes no route by itself, and what it cost is recorded.
         cost_per_day: The same over all decisions of the point within a calendar day; None: no bound.
         time_zone: Where that day begins and ends.
         parts: The same in seconds, computed once, since every decision needs them; not to be given.

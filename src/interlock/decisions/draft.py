@@ -137,9 +137,13 @@ def decision_keys(asked: Asked) -> KeyDigests:
 def row_of(draft: Draft, stamp: Stamp, decision_id: UUID) -> NewDecision:
     """The decision's row."""
     asked, best, point = draft.asked, draft.asking.best, draft.asked.point
-    output = canonical.encode(best.answer.output) if best else None
+    output = best.answer.output_json if best else None
     exposure = draft.exposure
-    evidence: dict[str, Any] = {"evidence": best.answer.evidence, "fired": best.answer.fired} if best else {}
+    evidence: dict[str, Any] = (
+        {"evidence": msgspec.Raw(best.answer.evidence_json), "fired": msgspec.Raw(best.answer.fired_json)}
+        if best
+        else {}
+    )
     if draft.ruling:
         evidence["policy"] = draft.ruling
     if asked.features:

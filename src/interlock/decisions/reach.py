@@ -26,6 +26,7 @@ from interlock.components.component import (
     Question,
     Tally,
 )
+from interlock.components.taken import FREE, cost_of, words_of
 from interlock.components.threads import Threads
 from interlock.decisions.asked import Asked
 from interlock.decisions.costs import shown_usd
@@ -34,9 +35,6 @@ from interlock.decisions.purse import Purse, Reserved
 from interlock.errors import ComponentFailed, ComponentLate, ComponentTooDear, InterlockError
 from interlock.guards.stop_watch import StopWatch
 from interlock.usage import Usage
-
-ZERO = Answer(output={}, confidence=0).cost
-"""The cost of what says none: the very object, which is quicker to tell than its value."""
 
 
 @dataclass(slots=True)
@@ -49,7 +47,7 @@ class Spent:
         cpu_us: Microseconds of processor time.
     """
 
-    cost: Decimal = ZERO
+    cost: Decimal = FREE
     usage: Usage | None = None
     cpu_us: int = 0
 
@@ -59,11 +57,9 @@ class Spent:
         Raises:
             ComponentFailed: what it says is no cost.
         """
-        if cost is ZERO and usage is None:
+        if cost is FREE and usage is None:
             return  # by far the most do not cost anything
-        if not isinstance(cost, Decimal) or not cost.is_finite() or cost < 0:
-            raise ComponentFailed(f"it says that it cost {str(cost)[:60]}, which is no amount")
-        self.cost = max(self.cost, cost)
+        self.cost = max(self.cost, cost_of(cost, usage))
         self.usage = usage or self.usage
 
 
@@ -127,7 +123,7 @@ class Reach:
             if limit is not None and limit.expired():
                 raise ComponentLate(f"no answer within {left_s * 1000:.0f} ms") from None
             # INVARIANT: whatever a component raises, the declared fallback answers.
-            raise ComponentFailed(f"it raised {type(cause).__name__}: {cause}") from cause
+            raise ComponentFailed(f"it raised {words_of(cause)}") from cause
         return answer
 
     async def _outside(
@@ -159,7 +155,7 @@ class Reach:
         if most is None or not most.is_finite() or most < 0:
             raise ComponentTooDear("nobody can say what it would cost at most")
         if before + most > budget.cost:
-            left = f"{shown_usd(max(budget.cost - before, ZERO))} are left of {shown_usd(budget.cost)}"
+            left = f"{shown_usd(max(budget.cost - before, FREE))} are left of {shown_usd(budget.cost)}"
             raise ComponentTooDear(f"it could cost {shown_usd(most)}, and {left}")
         if budget.cost_per_day is None or not most:
             return None
@@ -179,7 +175,7 @@ def _on_the_spot(pace: Pace, component: Component, question: Question, left_s: f
     except (Exception, KeyboardInterrupt):
         raise
     except BaseException as cause:  # nothing is awaited here: it is the component's own, and ends no server
-        raise ComponentFailed(f"it raised {type(cause).__name__}: {cause}") from cause
+        raise ComponentFailed(f"it raised {words_of(cause)}") from cause
     finally:
         # nothing waits in there, so that its time is processor time, and a clock of its own would cost more
         spent.cpu_us = round((time.perf_counter() - began) * 1e6)
