@@ -108,8 +108,8 @@ async def publish_contract_version(request: Call) -> Response[bytes]:
     body = await request.read(PublishBody)
     node = request.node
     done = await publish_contract(
-        node.database, node.writer, request.tenant, body.content.encode(), "content", who=request.caller.name,
-        why=body.why,
+        node.database, node.writer, node.registry, request.tenant, body.content.encode(), "content",
+        who=request.caller.name, why=body.why,
     )  # fmt: skip
     return _done(done, 201)
 

@@ -80,13 +80,16 @@ async def publish_rules(
 
 
 async def publish_contract(
-    database: Database, writer: Writer, tenant: UUID, data: bytes, file: str, *, who: str, why: str
+    database: Database, writer: Writer, registry: Registry, tenant: UUID, data: bytes, file: str, *, who: str, why: str
 ) -> Outcome:
     """Publish a contract: it is valid, and breaks nothing that the one in force of its line promised.
+
+    Where nothing of its line is published and files count, the one in force is the file's.
 
     Args:
         database: To see what is published.
         writer: For the commit.
+        registry: The workflows of this process, with the files beside them.
         tenant: Whose.
         data: The file's bytes.
         file: Its name.
@@ -100,7 +103,9 @@ async def publish_contract(
     """
     check_reason(why)
     draft, contract = await asyncio.to_thread(draft_contract, data, file)
-    return Outcome(published=await publish(database, writer, tenant, draft, who=who, why=why, parsed=contract))
+    files = await asyncio.to_thread(registry.contract_files, contract.name)
+    done = await publish(database, writer, tenant, draft, who=who, why=why, parsed=contract, files=files)
+    return Outcome(published=done)
 
 
 async def revert_rules(

@@ -140,6 +140,10 @@ class Registry:
                 found[contract.line] = contract
         return list(found.values())
 
+    def contract_files(self, name: str) -> tuple[Contract, ...]:
+        """The contracts of a name that stand in files beside these workflows and count where nothing is published."""
+        return tuple(dict.fromkeys(one for entry in self._entries for one in entry.library.contract_files(name)))
+
     @property
     def lines(self) -> frozenset[str]:
         """The lines, ``receipt@1``, of the contracts that decisions and cases rest on."""

@@ -11,11 +11,10 @@ from interlock.cli.options import As, Json, Why, commands, who_acts
 from interlock.cli.publications import Files, Name, Version, list_versions, publish_files, read_file, show_version
 from interlock.cli.screen import Screen
 from interlock.cli.session import with_node
-from interlock.contracts import Break
 from interlock.errors import Refused
 from interlock.node import Node
-from interlock.publications.publication import Kind, Standing
-from interlock.publications.publish import contract_breaks
+from interlock.publications.publication import Kind
+from interlock.publications.publish import Against, contract_breaks
 from interlock.publications.reading import CONTRACT_SUFFIX, draft_contract
 
 app = commands()
@@ -35,25 +34,31 @@ def check(
 ) -> None:
     """Name what a contract's version breaks of what is in force, for producers and for consumers.
 
+    Where nothing is published for its line, the file beside a workflow is in force, unless the mode is production.
+
     Exits with 1 if it breaks anything within its line, so that it could not be published.
     """
     screen = Screen(as_json=as_json)
     draft, contract = draft_contract(read_file(file), str(file))
 
-    async def look(node: Node) -> tuple[Standing | None, tuple[Break, ...]]:
-        return await contract_breaks(node.database, node.tenant, contract)
+    async def look(node: Node) -> tuple[Against, ...]:
+        files = node.registry.contract_files(contract.name)
+        return await contract_breaks(node.database, node.tenant, contract, files)
 
-    before, breaks = with_node(context, look)
-    refused = bool(breaks) and before is not None and before.line == draft.line
+    found = with_node(context, look, workflows=True, publishes=True)
+    breaks = tuple(dict.fromkeys(one for against in found for one in against.breaks))
+    before = found[0].contract if found else None
+    refused = bool(breaks) and before is not None and before.version.major == contract.version.major
     if as_json:
         told = [{"where": one.where, "what": one.what, "breaks": one.breaks} for one in breaks]
         against = before.reference if before else None
         screen.document({"contract": draft.reference, "against": against, "breaks": told, "publishable": not refused})
     if before is None:
-        screen.line(f"{draft.reference}: no version of it is published, so it breaks nothing.")
+        screen.line(f"{draft.reference}: no other version of it is in force, so it breaks nothing.")
     else:
         verdict = "it may not be published for this line" if refused else "it may be published"
-        screen.line(f"{draft.reference} against {before.reference}, which is in force: {verdict}.")
+        by = "which is in force" if found[0].published else f"which is in force by its file {before.source}"
+        screen.line(f"{draft.reference} against {before.reference}, {by}: {verdict}.")
         screen.table(
             ("where", "breaks", "what"),
             ((one.where or "/", one.breaks, one.what) for one in breaks),

@@ -65,7 +65,7 @@ def _contracts_first(one: tuple[Kind, Path, bytes]) -> tuple[bool, str]:
 async def _publish(node: Node, kind: Kind, file: Path, data: bytes, *, who: str, why: str, screen: Screen) -> Outcome:
     if kind is Kind.CONTRACT:
         done = await publish_contract(
-            node.database, node.writer, node.tenant, data, str(file), who=who, why=why
+            node.database, node.writer, node.registry, node.tenant, data, str(file), who=who, why=why
         )  # fmt: skip
     else:
         done = await publish_rules(

@@ -9,7 +9,8 @@ from interlock.contracts.contract import Contract, ContractRef, Status
 from interlock.contracts.odcs import load_contract
 from interlock.errors import ContractInvalid, NotFound, Violation
 
-_IN_FORCE = (Status.ACTIVE, Status.DEPRECATED)
+IN_FORCE = (Status.ACTIVE, Status.DEPRECATED)
+"""What a contract must be to count for its line."""
 
 
 class Catalog:
@@ -52,7 +53,7 @@ class Catalog:
 
 
 def _usable(contract: Contract, wanted: ContractRef) -> bool:
-    return contract.status in _IN_FORCE or (wanted.exact is not None and contract.status is Status.PROPOSED)
+    return contract.status in IN_FORCE or (wanted.exact is not None and contract.status is Status.PROPOSED)
 
 
 def load_catalog(*folders: Path) -> Catalog:

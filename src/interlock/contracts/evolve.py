@@ -72,11 +72,26 @@ def publishable(old: Contract, new: Contract) -> tuple[Break, ...]:
     if new.version <= old.version:
         what = f"{new.version} does not come after {old.version}"
         raise ContractInvalid(what, (), where=new.source, todo="a published version never changes: raise the version")
+    return replaceable(old, new)
+
+
+def replaceable(old: Contract, new: Contract) -> tuple[Break, ...]:
+    """Check that a contract may count in the place of another one, whichever of their versions comes first.
+
+    Returns:
+        What it breaks, which another major version may.
+
+    Raises:
+        ContractInvalid: something breaks within the same major version; every break is listed.
+    """
     breaks = compatible(old, new)
     if breaks and new.version.major == old.version.major:
         raise ContractInvalid(
             f"{new.reference} breaks what {old.reference} promised",
-            tuple(Violation(where=one.where, what=f"{one.what} (breaks {one.breaks})", rule=f"breaks-{one.breaks}") for one in breaks),
+            tuple(
+                Violation(where=one.where, what=f"{one.what} (breaks {one.breaks})", rule=f"breaks-{one.breaks}")
+                for one in breaks
+            ),
             where=new.source,
             todo=f"make it {new.name}@{old.version.major + 1}.0.0, or undo these changes",
         )

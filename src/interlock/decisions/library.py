@@ -18,6 +18,7 @@ from interlock.components.finding import Finding
 from interlock.components.registry import load_component
 from interlock.components.rules import Rules
 from interlock.contracts import Catalog, Contract, ContractRef, check, load_catalog
+from interlock.contracts.catalog import IN_FORCE
 from interlock.errors import DeclarationInvalid, NotFound, PublicationUnusable, Violation
 from interlock.publications.publication import Kind as Published
 from interlock.publications.publication import Reference
@@ -66,6 +67,12 @@ class Library:
         if found is None:
             found = self._contracts[reference] = self._find_contract(reference)
         return found
+
+    def contract_files(self, name: str) -> tuple[Contract, ...]:
+        """The contracts of a name that stand in files and count where nothing is published."""
+        if self.only_published:
+            return ()
+        return tuple(one for one in self._files_of_contracts() if one.name == name and one.status in IN_FORCE)
 
     def contract_name(self, reference: str) -> str | None:
         """A contract's whole name, ``name@1.2.0``, also of one that cannot be loaded; None for no reference."""
@@ -117,9 +124,12 @@ class Library:
     def _find_contract(self, reference: str) -> Contract:
         if self.only_published:
             raise not_published(contract_reference(reference))
+        return self._files_of_contracts().find(reference)
+
+    def _files_of_contracts(self) -> Catalog:
         if self._catalog is None:
             self._catalog = load_catalog(*(root / "contracts" for root in self.roots))
-        return self._catalog.find(reference)
+        return self._catalog
 
     def _find_component(self, reference: ComponentRef) -> Component:
         published = rules_reference(reference)
@@ -184,6 +194,10 @@ class SharedLibrary(Library):
         self._files = files
         self._publications = publications
         self._by_tenant: dict[UUID, PublishedLibrary] = {}
+
+    def contract_files(self, name: str) -> tuple[Contract, ...]:
+        """The contracts of a name that stand in files and count where nothing is published."""
+        return () if self.only_published else self._files.contract_files(name)
 
     def for_tenant(self, tenant: UUID) -> Library:
         """What counts in a tenant at this moment."""

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.contracts import Break, Contract, compatible, parse_contract, publishable
+from interlock.contracts.evolve import replaceable
 from interlock.db.database import Database
 from interlock.db.gates import TakesKey, key_digest, short_digest
 from interlock.db.work import Refusal, Stamp, Unit, Write
@@ -55,6 +56,20 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     breaks: tuple[Break, ...] = ()
 
 
+class Against(msgspec.Struct, frozen=True, kw_only=True):
+    """A contract in force that a version would take the place of, or that it follows as a new line.
+
+    Attributes:
+        contract: The contract in force.
+        published: Whether it counts since it is published; else it counts from a file.
+        breaks: What the version breaks of it.
+    """
+
+    contract: Contract
+    published: bool
+    breaks: tuple[Break, ...]
+
+
 class _Line(msgspec.Struct, frozen=True, kw_only=True):
     """What is published of one name, and the last change of one line."""
 
@@ -79,6 +94,7 @@ async def publish(
     who: str,
     why: str,
     parsed: Contract | None = None,
+    files: Sequence[Contract] = (),
 ) -> Published:
     """Publish a version; it counts for its line from the commit on, and in every process within a second.
 
@@ -93,6 +109,7 @@ async def publish(
         who: Who publishes it: the key's name, or the person's.
         why: The reason.
         parsed: The contract, where it is one: it is held against the one in force.
+        files: The contracts of its name that count from files until one of their line is published.
 
     Raises:
         Refused: no reason, or a version that does not come after every published one of its line.
@@ -105,7 +122,7 @@ async def publish(
     if same:
         return Published(standing=same, new=False)
     _check_order(known, draft)
-    breaks = await _breaks(database, tenant, known, draft, parsed) if parsed is not None else ()
+    breaks = await _breaks(database, tenant, known, parsed, files) if parsed is not None else ()
     kind = "rules.published" if draft.kind is Kind.RULES else "contract.published"
     before = next((one.version for one in known.of(draft.line) if one.in_force), None)
 
@@ -255,28 +272,56 @@ def _check_order(known: _Line, draft: Draft) -> None:
         )
 
 
-async def contract_breaks(database: Database, tenant: UUID, new: Contract) -> tuple[Standing | None, tuple[Break, ...]]:
-    """What a contract breaks of the version in force: of its line, or else of the newest line before it."""
-    line = str(new.version.major)
-    before = _before(await _line(database, tenant, Kind.CONTRACT, new.name, line), line)
-    if before is None:
-        return None, ()
-    return before, compatible(_parse(before, await content_of(database, tenant, before.id)), new)
+async def contract_breaks(
+    database: Database, tenant: UUID, new: Contract, files: Sequence[Contract] = ()
+) -> tuple[Against, ...]:
+    """What a contract breaks of what is in force: of its line, or else of the newest line before it.
+
+    Args:
+        database: To see what is published.
+        tenant: Whose.
+        new: The contract.
+        files: The contracts of its name that count from files until one of their line is published.
+    """
+    known = await _line(database, tenant, Kind.CONTRACT, new.name, str(new.version.major))
+    return tuple(
+        Against(contract=old, published=published, breaks=compatible(old, new))
+        for old, published in await _in_force(database, tenant, known, new, files)
+    )
 
 
-async def _breaks(database: Database, tenant: UUID, known: _Line, draft: Draft, new: Contract) -> tuple[Break, ...]:
+async def _breaks(
+    database: Database, tenant: UUID, known: _Line, new: Contract, files: Sequence[Contract]
+) -> tuple[Break, ...]:
     """What a contract breaks: within its line it is refused, against the newest line before it is told."""
-    before = _before(known, draft.line)
-    if before is None:
-        return ()
-    old = _parse(before, await content_of(database, tenant, before.id))
-    return publishable(old, new) if before.line == draft.line else compatible(old, new)
+    breaks: dict[Break, None] = {}
+    for old, published in await _in_force(database, tenant, known, new, files):
+        same_line = old.version.major == new.version.major
+        breaks |= dict.fromkeys(publishable(old, new) if published and same_line else replaceable(old, new))
+    return tuple(breaks)
 
 
-def _before(known: _Line, line: str) -> Standing | None:
-    """The version in force of a line, or else of the newest line before it."""
-    standing = [one for one in known.versions if one.in_force and int(one.line) <= int(line)]
-    return max(standing, key=lambda one: int(one.line), default=None)
+async def _in_force(
+    database: Database, tenant: UUID, known: _Line, new: Contract, files: Sequence[Contract]
+) -> list[tuple[Contract, bool]]:
+    """What counts for its line, or else for the newest line before it, and whether that is published.
+
+    A version that itself stands in the files breaks nothing of theirs: it counts already, or a later one follows it.
+    """
+    published = {int(one.line): one for one in known.versions if one.in_force}
+    by_line: dict[int, list[Contract]] = {}
+    for one in files:
+        by_line.setdefault(one.version.major, []).append(one)
+    line = max((line for line in published.keys() | by_line.keys() if line <= new.version.major), default=None)
+    if line is None:
+        return []
+    if line in published:
+        standing = published[line]
+        return [(_parse(standing, await content_of(database, tenant, standing.id)), True)]
+    if new in by_line[line]:
+        return []
+    newest = max(one.version for one in by_line[line])
+    return [(one, False) for one in by_line[line] if one.version == newest]
 
 
 def _parse(standing: Standing, content: bytes) -> Contract:

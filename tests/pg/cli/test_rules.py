@@ -66,10 +66,12 @@ def test_versions_are_published_listed_shown_and_reverted(run: Run, tmp_path: Pa
 
 def test_contracts_are_held_against_what_is_in_force(run: Run, tmp_path: Path) -> None:
     assert "breaks nothing" in run("contracts", "check", str(CONTRACT)).out
-    run("contracts", "publish", str(CONTRACT), "--why", "agreed")
     text = CONTRACT.read_text("utf-8").replace("required: true", "required: false", 1)
     next_version = tmp_path / "verdict@1.odcs.yaml"
     next_version.write_text(text.replace("version: 1.0.0", "version: 1.1.0"))
+    assert "in force by its file" in run("contracts", "check", str(next_version), code=1).out
+    assert "(breaks consumers)" in run("contracts", "publish", str(next_version), "--why", "w", code=2).err
+    run("contracts", "publish", str(CONTRACT), "--why", "agreed")
     told = run("contracts", "check", str(next_version), "--json", code=1).document
     assert (told["publishable"], told["against"]) == (False, "verdict@1.0.0")
     assert {one["breaks"] for one in told["breaks"]} == {"consumers"}
