@@ -30,8 +30,9 @@ SHRINKS_TO = 0.8
 TRIED_FOR, HELPS = 3, 0.9
 """For how many windows fewer are tried, the first of which still has answers from before; and to which part of what it
 was the mean time must have come down, half of the way that it could."""
-LOOSENS_TO, TIGHTENS_TO, LONGEST_S = 1.15, 0.985, 2.0
-"""How the target gives way where refusals heal nothing, and up to what; and back, from window to window."""
+LOOSENS_TO, TIGHTENS_TO, LONGEST_S = 1.3, 0.98, 2.0
+"""Where refusals heal nothing, the target gives way to this many times the mean, and up to what; and comes back from
+window to window."""
 LATE_SHARE = 0.1
 """So many of a window's answers may come after the target."""
 RETRY_AFTER_S = 1
@@ -100,10 +101,10 @@ class Admission:
         return self._clock() - began
 
     def _adapt(self, now: float) -> None:
-        self.target_s = max(self._target_s, self.target_s * TIGHTENS_TO)
         if self._trial:
             self._judge(self._trial)
         elif self._late <= self._answered * LATE_SHARE:
+            self.target_s = max(self._target_s, self.target_s * TIGHTENS_TO)
             if self._was_full and self._answered:
                 self.limit = min(MOST, self.limit + GROWS_BY)
         elif self._was_full and self.limit > LEAST:
