@@ -36,6 +36,7 @@ _FIRST_PAUSE_S = 0.2
 _UNAVAILABLE = 503
 _ENDS = (b"queue-full", b'"stopped"')
 """Codes of a refusal that another attempt a moment later would meet again."""
+_LATE = b'"code":"late"'
 _ON_THE_WAY_S = 1.0
 
 
@@ -96,6 +97,8 @@ class _Attempts:
     def turned_away(self, answer: httpx.Response) -> float | None:
         """In how many seconds to try again, if the answer asks for that."""
         if answer.status_code != _UNAVAILABLE or any(code in answer.content for code in _ENDS):
+            return None
+        if self._give_up is not None and _LATE in answer.content:  # its caller states a time, which is over
             return None
         after = answer.headers.get("retry-after", "")
         return self._again(answer.text[:300], float(after) if after.isdigit() else 0.0)

@@ -24,6 +24,7 @@ InterlockError
 │   └── ComponentLate            not within its part of the budget
 ├── ComponentTooDear             a component could cost more than there is, and was not asked
 ├── PublicationUnusable          what is published cannot be loaded by this process
+├── DecisionLate                 not on record by the time that its caller stated; it may be taken all the same
 ├── DecisionRejected             a workflow used the output of a decision that was rejected
 ├── ActionFailed                 an action ended without effect
 ├── EventLate                    an outside event did not come in time
@@ -298,6 +299,13 @@ class ActionFailed(InterlockError):
     """An action ended without effect; uncaught, the case becomes an exception that somebody owns."""
 
     code = "action-failed"
+
+
+class DecisionLate(InterlockError):
+    """A decision was not on record by the time that its caller stated. It may be taken nevertheless: its key tells."""
+
+    code = "late"
+    status = 503
 
 
 class EventLate(InterlockError):

@@ -13,10 +13,12 @@ once nothing is late. And a limit that nobody runs into is not moved.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 TARGET_S = 0.05
 """How long a decision that computes its answer may take, from its acceptance, before fewer are accepted."""
@@ -87,6 +89,10 @@ class Admission:
         self._answered += 1
         self._took_s += took
         self._late += took > self.target_s
+
+    def ended(self, _work: object) -> None:
+        """What went on without its caller is done: that says nothing about how long answers take."""
+        self.under_way -= 1
 
     def step_aside(self) -> float:
         """One of those under way waits for somebody outside now; when that began."""
@@ -176,6 +182,11 @@ class Ticket:
             yield
         finally:
             self._away_s += self._admission.come_back(began)
+
+    def stay_for(self, work: asyncio.Future[Any]) -> None:
+        """Its caller has been answered and its work goes on: the place stays taken until that is done."""
+        self._admission.under_way += 1
+        work.add_done_callback(self._admission.ended)
 
     def leave(self) -> None:
         """The decision has its answer, or has failed."""

@@ -55,7 +55,8 @@ class DecideBody(msgspec.Struct, frozen=True, kw_only=True):
         key: The idempotency key: the same key and input give the same decision. It may come as Idempotency-Key instead.
         exposure: The money at stake, as "12.30 MYR", if the point's file does not say where it stands.
         within: How long the caller waits, as 150ms; it shortens the point's own budget, and what would answer later is
-            cut off and its fallback answers.
+            cut off and its fallback answers. Where the commit is not done by then, the answer is 503 ``late``; the same
+            key, asked again, gives the decision.
     """
 
     point: Name

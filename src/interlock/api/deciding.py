@@ -13,13 +13,14 @@ from interlock.api.admission import Ticket
 from interlock.api.bodies import DecideBody
 from interlock.api.call import key_of
 from interlock.api.documents import DecidedDocument
+from interlock.api.due import answered_by
 from interlock.api.endpoint import MOST_BYTES
 from interlock.api.keys import Caller
 from interlock.api.problems import MEDIA_TYPE as PROBLEM
 from interlock.api.problems import Problem
 from interlock.api.reading import read_body
 from interlock.api.stored import embed
-from interlock.cases.in_line import ask_in_line, find_point, read_exposure
+from interlock.cases.in_line import NamedPoint, ask_in_line, find_point, read_exposure
 from interlock.contracts import read_json
 from interlock.decisions.asked import Deferred
 from interlock.decisions.decision import Decision, Route
@@ -68,17 +69,37 @@ async def answer_decision(
         ManyRefused: it is not of the form; everything that is wrong is named.
         ContractViolated: the input breaks its contract; it waits in quarantine.
         KeyReused: the key came before, with another input or exposure.
+        DecisionLate: the time that the caller stated is over; it may be decided all the same.
     """
     body = read_body(read_json(content, max_bytes=MOST_BYTES), DecideBody)
     named = find_point(node.registry, body.point, where="/point")
     until = _until(body.within)
+    asking = _ask(node, caller, body, named, key_of(body.key, header_key), until, ticket)
+    decision, review = await (asking if until is None else answered_by(until, asking, ticket))
+    if isinstance(decision, Deferred):
+        return deferred_reply(decision, trace)
+    document = decided_document(decision, review)
+    location = (b"location", document.follow.encode())
+    return Reply(200 if document.settled else 202, _encoder.encode(document), JSON, (location,))
+
+
+async def _ask(
+    node: Node,
+    caller: Caller,
+    body: DecideBody,
+    named: NamedPoint,
+    key: str,
+    until: float | None,
+    ticket: Ticket | None,
+) -> tuple[Decision | Deferred, Review | None]:
+    """The decision, with its review where the key came before."""
     began = node.database.clock.now()
     decision = await ask_in_line(
         node.tools.decider,
         node.writer,
         caller.tenant,
         named,
-        key=key_of(body.key, header_key),
+        key=key,
         value=body.input,
         exposure=read_exposure(body.exposure, where="/exposure"),
         caller=caller.name,
@@ -86,14 +107,9 @@ async def answer_decision(
         aside=ticket.aside if ticket else nullcontext,
         where="/input",
     )
-    if isinstance(decision, Deferred):
-        return deferred_reply(decision, trace)
-    review = None
-    if decision.review and decision.decided_at < began:  # a review that was opened just now says nothing yet
-        review = await find_review(node.database, caller.tenant, decision.review)
-    document = decided_document(decision, review)
-    location = (b"location", document.follow.encode())
-    return Reply(200 if document.settled else 202, _encoder.encode(document), JSON, (location,))
+    if isinstance(decision, Deferred) or not decision.review or decision.decided_at >= began:
+        return decision, None  # a review that was opened just now says nothing yet
+    return decision, await find_review(node.database, caller.tenant, decision.review)
 
 
 def decided_document(decision: Decision, review: Review | None) -> DecidedDocument:

@@ -15,6 +15,7 @@ from interlock.api.sending import trace_of
 from interlock.errors import (
     ContractViolated,
     DatabaseUnavailable,
+    DecisionLate,
     InterlockError,
     KeyReused,
     ManyRefused,
@@ -74,8 +75,9 @@ def problem_of(error: Exception, trace: str, *, case: UUID | None = None) -> Pro
     """What a caller may know of an error."""
     if isinstance(error, HTTPException):
         return _of_http(error, trace)
-    if isinstance(error, TimeoutError):
-        return _problem("late", 503, "No answer in time", _LATE, trace, todo=_SEND_AGAIN)
+    if isinstance(error, (TimeoutError, DecisionLate)):
+        detail = error.what if isinstance(error, DecisionLate) else _LATE
+        return _problem(DecisionLate.code, 503, "No answer in time", detail, trace, todo=_SEND_AGAIN)
     if isinstance(error, DatabaseUnavailable):
         detail = "the database cannot be reached at the moment; what was asked may or may not have taken effect"
         return _problem(error.code, 503, _title(error), detail, trace, todo=_SEND_AGAIN)

@@ -103,13 +103,15 @@ async def test_an_application_decides_and_waits_for_the_person(node: Node, url: 
     assert (settled.settled, settled.resolution, settled.resolved_by) == (True, Resolution.REJECT, "rosa")
 
 
-async def test_a_caller_who_waits_no_longer_gets_the_fallback_in_time(node: Node, url: str) -> None:
+async def test_a_caller_who_waits_no_longer_is_told_so_and_finds_the_decision_by_its_key(node: Node, url: str) -> None:
     secret = await make_key(node.database, node.writer, node.tenant, name="app", scopes=["admin"])
     body = {"point": "claims.approve", "key": "x", "input": SMALL, "within": "soon"}
     async with AsyncClient(url, secret) as app:
-        late = await app.decide("claims.approve", "k", SMALL, within=timedelta(microseconds=1000))
-        again = await app.decide("claims.approve", "k", SMALL)
-    assert late.id == again.id  # whatever it became in so little time, it is decided once
+        with pytest.raises(Answered) as late:  # no commit is as quick as that
+            await app.decide("claims.approve", "k", SMALL, within=timedelta(microseconds=1000))
+        first, again = [await app.decide("claims.approve", "k", SMALL) for _ in range(2)]
+    assert (late.value.problem.status, late.value.problem.code) == (503, "late")
+    assert first.id == again.id  # whatever it became in so little time, it is decided once
     async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {secret}"}) as plain:
         refused = await plain.post("/v1/decisions", json=body)
     assert refused.json()["where"] == "/within"
