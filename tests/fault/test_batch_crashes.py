@@ -169,7 +169,9 @@ def test_a_second_process_on_the_same_run_is_told(
     while not decisions(database_url):
         assert first.poll() is None, finish(first)
         time.sleep(0.01)
+    os.kill(first.pid, signal.SIGSTOP)  # else it may have ended before the second one has begun
     code, said = finish(begin(tmp_path, environment))
+    os.kill(first.pid, signal.SIGCONT)
     assert code == 5, said
     assert "another process works on this run" in said
     code, said = finish(first)
