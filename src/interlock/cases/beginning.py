@@ -18,6 +18,10 @@ from interlock.ledger.ledger import further_entry
 
 Attach = Callable[[Stamp, Decision], Sequence[Write]]
 
+APART = "\u00a0"
+"""A no-break space, between the point's name and the decision's key: no key that holds one can be submitted. So no case
+that somebody submits ever shares its key, and with that the keys of its actions, with one that follows a decision."""
+
 
 def begins_case(workflow: Workflow, tenant: UUID, point: DecisionPoint, key: str, caller: str) -> Attach:
     """The rows by which a decision begins the case that follows it; a rejection begins none.
@@ -41,11 +45,13 @@ def begins_case(workflow: Workflow, tenant: UUID, point: DecisionPoint, key: str
             workflow=workflow.name,
             version=workflow.version,
             code=workflow.code,
-            key=f"{point.name}/{key}",
+            key=f"{point.name}{APART}{key}",
             input=decision.input,
             state=CaseState.WAITING if waits else CaseState.READY,
             created_at=stamp.now,
             caller=caller,
+            exposure_minor=decision.exposure_minor,
+            currency=decision.currency,
         )
         step = StepRow(
             case_id=case_id,

@@ -43,16 +43,25 @@ class Case:
         input: The input, checked against the workflow's contract.
         workflow: The workflow's name.
         created_at: When it was submitted, UTC.
+        exposure: The money in it when this worker took it up, if a decision had made it known.
     """
 
     def __init__(
-        self, *, case_id: UUID, key: str, value: Mapping[str, Any], workflow: str, created_at: datetime
+        self,
+        *,
+        case_id: UUID,
+        key: str,
+        value: Mapping[str, Any],
+        workflow: str,
+        created_at: datetime,
+        exposure: Money | None = None,
     ) -> None:
         self.id = case_id
         self.key = key
         self.input = value
         self.workflow = workflow
         self.created_at = created_at
+        self.exposure = exposure
 
     def fact(self, name: str, parameters: Mapping[str, Any]) -> Request[Fact]:
         """Read a fact that the workflow's file declares, as it is now.

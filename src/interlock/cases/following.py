@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from interlock.cases.case import Case
-from interlock.cases.requests import Decided
+from interlock.cases.journal import StepKind
+from interlock.cases.requests import Decide, Decided, Request
 from interlock.cases.workflow import Workflow
 from interlock.db.gates import short_digest
 from interlock.decisions.point import DecisionPoint, Then
@@ -36,7 +37,11 @@ def follow(workflow: Workflow, point: DecisionPoint) -> Workflow:
     code = short_digest(_DOMAIN, workflow.name.encode(), point.name.encode(), msgspec.json.encode(terms))
 
     async def body(case: Case) -> str:
-        decided = await case.decide(point.name, case.input)
+        # Where the file does not say what is at stake, only the caller did: a decision taken anew keeps that. It is no
+        # part of what is compared on replay, since the file may say it by then.
+        stated = None if point.exposure else case.exposure
+        asked: Request[Decided] = Decide(StepKind.DECIDE, point.name, (case.input, None), case.input, stated)
+        decided = await asked
         if decided.rejected:
             return "rejected"
         await case.act(terms.action, _payload(terms, case.input, decided), because=decided)

@@ -1,9 +1,10 @@
 -- name: add_cases
-insert into cases (id, tenant, workflow, version, code, key, input, state, wake_at, created_at, changed_at, caller)
+insert into cases (id, tenant, workflow, version, code, key, input, state, wake_at, created_at, changed_at, caller,
+  exposure_minor, currency)
 select id, tenant, workflow, version, code, key, decode(input, 'base64'), state,
-       case when state = 'ready' then created_at end, created_at, created_at, caller
+       case when state = 'ready' then created_at end, created_at, created_at, caller, exposure_minor, currency
 from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, workflow text, version text, code uuid, key text,
-  input text, state case_state, created_at timestamptz, caller text)
+  input text, state case_state, created_at timestamptz, caller text, exposure_minor bigint, currency text)
 
 -- name: add_quarantines
 insert into quarantine (id, tenant, case_id, workflow, point, contract, data, violations, state, created_at, key, exposure, caller,

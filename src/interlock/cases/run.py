@@ -115,6 +115,7 @@ class CaseRun:
             value=decode(case.input),
             workflow=case.workflow,
             created_at=case.created_at,
+            exposure=case.exposure,
         )
         driver = Driver(case.workflow, CaseSteps(held, self._tools), journal)
         try:

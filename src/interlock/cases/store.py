@@ -109,6 +109,11 @@ class ClaimedCase(msgspec.Struct, frozen=True, kw_only=True):
     cancel_why: str | None = None
     rewinds: int = 0
 
+    @property
+    def exposure(self) -> Money | None:
+        """The money in it."""
+        return Money.of_columns(self.exposure_minor, self.currency)
+
 
 class CaseCount(msgspec.Struct, frozen=True, kw_only=True):
     """How many cases are where, and the money in them.
@@ -143,6 +148,8 @@ class NewCase(msgspec.Struct, frozen=True, kw_only=True):
     state: CaseState
     created_at: datetime
     caller: str = ""
+    exposure_minor: int | None = None
+    currency: str | None = None
 
 
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,12 +12,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.stage import Stage, declared, payments, stage
 
+from interlock.cases.beginning import APART
 from interlock.cases.case import Case
 from interlock.cases.in_line import ask_in_line, find_point, question_of
 from interlock.cases.store import CaseState
 from interlock.decisions.asked import Deferred
 from interlock.decisions.decision import Decision, Route
-from interlock.errors import DeclarationInvalid, MoneyInvalid
+from interlock.errors import DeclarationInvalid, MoneyInvalid, Refused
 from interlock.guards.stops import resume, stop
 from interlock.money import Money
 from interlock.oversight.queue import Answer
@@ -36,13 +37,22 @@ async def flow(case: Case) -> str:
     return (await case.decide("approve", case.input)).by
 
 
-async def ask(on: Stage, key: str = "k", amount: str = "20.00", days: int = 3) -> Decision:
+async def paying(case: Case) -> str:
+    """What its author might submit beside what follows the same point's decisions in line."""
+    decided = await case.decide("approve", case.input)
+    await case.act("pay", {"to": case.input["customer"], "amount": decided.exposure}, because=decided)
+    return "done"
+
+
+async def ask(
+    on: Stage, key: str = "k", amount: str = "20.00", days: int = 3, exposure: Money | None = None
+) -> Decision:
     """Ask in line."""
     value: dict[str, Any] = {"customer": "Ana", "amount": amount, "days_since_purchase": days}
     node = on.node
     named = find_point(node.registry, "flow.approve")
     decision = await ask_in_line(
-        node.tools.decider, node.writer, node.tenant, named, key=key, value=value, caller="ana"
+        node.tools.decider, node.writer, node.tenant, named, key=key, value=value, exposure=exposure, caller="ana"
     )
     assert not isinstance(decision, Deferred)
     return decision
@@ -59,7 +69,7 @@ async def test_an_automatic_decision_is_paid_once_however_often_it_is_asked(data
             case = await on.until(found[0].case_id)
             record = await on.record(case.id)
         assert [(entry.to, str(entry.amount)) for entry in provider.book()] == [("Ana", "20.00")]
-    assert (case.conclusion, case.caller, case.key) == ("done", "ana", "approve/k")
+    assert (case.conclusion, case.caller, case.key) == ("done", "ana", f"approve{APART}k")
     assert case.exposure == Money("20.00", "EUR")
     assert [action.decision_id for action in record.actions] == [found[0].id]
 
@@ -80,6 +90,50 @@ async def test_what_a_person_has_yet_to_settle_is_paid_once_it_is(database_url: 
             assert (await on.until(decision.case_id)).conclusion == "done"
             assert (await on.until(other.case_id)).conclusion == "rejected"
         assert [str(entry.amount) for entry in provider.book()] == ["200.00"]
+
+
+@pytest.mark.parametrize("submitted_first", [True, False])
+async def test_a_submitted_case_never_shares_a_key_with_one_that_follows(
+    database_url: str, tmp_path: Path, *, submitted_first: bool
+) -> None:
+    with SimulatedProvider(tmp_path / "book") as provider:
+        flows = [declared(paying, tmp_path, name="flow", point=POINT)]
+        async with stage(database_url, flows, connectors=[payments(provider.url)]) as on:
+            ids = [await on.submit("flow", key="approve/k", amount="30.00")] if submitted_first else []
+            decision = await ask(on)
+            assert decision.case_id
+            ids += [decision.case_id] if submitted_first else [await on.submit("flow", key="approve/k", amount="30.00")]
+            cases = [await on.until(one) for one in {*ids, decision.case_id}]
+            with pytest.raises(Refused, match="is no usable key"):
+                await on.submit("flow", key=f"approve{APART}k", amount="30.00")
+        assert len({case.key for case in cases}) == 2
+        assert {case.conclusion for case in cases} == {"done"}
+        assert sorted(str(entry.amount) for entry in provider.book()) == ["20.00", "30.00"]
+
+
+async def test_what_the_caller_stated_to_be_at_stake_outlives_a_stale_decision(
+    database_url: str, tmp_path: Path
+) -> None:
+    point = """\
+    valid_for: 1s
+    then: {action: pay, with: {to: input.customer, amount: exposure}}
+"""
+    with SimulatedProvider(tmp_path / "book") as provider:
+        async with stage(
+            database_url, [declared(flow, tmp_path, point=point)], connectors=[payments(provider.url)]
+        ) as on:
+            node = on.node
+            stopped = await stop(node.database, node.writer, node.tenant, scope="action:flow.pay", who="r", why="w")
+            decision = await ask(on, exposure=Money("20.00", "EUR"))
+            assert decision.case_id
+            await on.until(decision.case_id, CaseState.WAITING)
+            await asyncio.sleep(1.2)
+            await resume(node.writer, node.tenant, stopped.id, who="r", why="w")
+            assert (await on.until(decision.case_id)).conclusion == "done"
+            decisions = (await on.record(decision.case_id)).decisions
+        assert decisions[-1].id != decision.id
+        assert decisions[-1].exposure == Money("20.00", "EUR")
+        assert [str(entry.amount) for entry in provider.book()] == ["20.00"]
 
 
 async def test_a_rejection_begins_no_case(database_url: str, tmp_path: Path) -> None:
