@@ -46,7 +46,7 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
         stream: The JetStream stream that holds the subject; for NATS only, which needs it.
         durable: Under which name the broker remembers what was acknowledged; processes of the same name share the work.
         concurrency: How many messages one process has under way at once.
-        max_deliveries: After how many deliveries that failed a message goes to quarantine.
+        max_deliveries: After how many attempts that failed a message goes to quarantine.
         ack_wait: For how long the broker waits for an acknowledgement or a sign of work before it delivers again; NATS.
         dead_letter: A subject, topic or queue that what went to quarantine is also published to; empty: none.
         source: The places that its values came from.

@@ -6,7 +6,8 @@ Many messages are under way at once, so that they share commits; never more than
 side fetches no more before one of them has ended. What cannot be decided now (the queue of reviews is full, it is
 stopped, the database is away) keeps its place, is kept alive with the broker, and waits in line: that is the
 back-pressure, since places that are all taken by such messages let nothing be fetched. What fails for another reason is
-handed back with a growing pause, and goes to quarantine with the reason when it has failed often enough.
+handed back with a growing pause, and goes to quarantine with the reason when it has failed often enough. How often that
+is, ``trials`` keeps; the broker's count of deliveries is no count of failures.
 
 A crash anywhere leaves the message with the broker, which delivers it again: the decision's key is the event's own
 identity, so it is the same decision.
@@ -18,7 +19,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -46,6 +47,7 @@ from interlock.streams.event import Event
 from interlock.streams.intake import Target, exposure_of, take_event
 from interlock.streams.line import Line
 from interlock.streams.tally import Tally
+from interlock.streams.trials import Course, Trials
 
 log = logging.getLogger("interlock.streams")
 
@@ -86,7 +88,7 @@ class Consumer:
         target: What each message becomes.
         caller: The name that stops and limits per caller go by.
         concurrency: How many messages are under way at once.
-        max_deliveries: After how many failed deliveries a message goes to quarantine.
+        max_deliveries: After how many attempts that failed or killed their consumer a message goes to quarantine.
         keep_s: How often the broker hears that messages are being worked on.
         dead_letter: Where else what goes to quarantine is sent, before it is acknowledged.
     """
@@ -114,6 +116,8 @@ class Consumer:
         self._max_deliveries = max_deliveries
         self._keep_s = keep_s
         self._dead_letter = dead_letter
+        self._trials = Trials(tools.database, tenant, name)
+        self._alone = asyncio.Lock()
         self._places = asyncio.Semaphore(concurrency)
         self._present: set[Delivery] = set()
         self._tasks: set[asyncio.Task[object]] = set()
@@ -207,24 +211,24 @@ class Consumer:
 
     async def _settle(self, delivery: Delivery) -> None:
         """See a message through: to its acknowledgement, or until it is handed back."""
-        failed, last = delivery.number - 1, None
+        course = Course(delivery)
         # nobody asks a database that others wait for already
         closed = self._lines.get(_DATABASE)
-        became = Waits(_DATABASE, closed.why, 0.0) if closed else await self._attempt(delivery, failed, last)
+        became = Waits(_DATABASE, closed.why, 0.0) if closed else await self._attempt(course)
         while became is not None:
             if isinstance(became, Waits):
-                became = await self._in_line(became, delivery, failed, last)
+                became = await self._in_line(became, course)
                 continue
-            failed, last = failed + 1, became
-            if await self._hand_back(delivery, failed, last):
+            course.failed, course.last = course.failed + 1, became
+            if await self._hand_back(course, became):
                 return
-            became = await self._attempt(delivery, failed, last)
+            became = await self._attempt(course)
         await delivery.acknowledge()
 
-    async def _attempt(self, delivery: Delivery, failed: int, last: Exception | None) -> Waits | Exception | None:
+    async def _attempt(self, course: Course) -> Waits | Exception | None:
         """Try once; None when what became of it is on record, otherwise what it waits for or why it failed."""
         try:
-            return await self._become(delivery, failed, last)
+            return await (self._become_noted(course) if course.again else self._become(course))
         except DatabaseUnavailable as cause:
             return Waits(_DATABASE, cause.what, DATABASE_PAUSE_S)
         except PublicationUnusable as cause:  # every message would fail until somebody publishes anew
@@ -232,9 +236,30 @@ class Consumer:
         except Exception as cause:  # noqa: BLE001 - whatever it is, it is tried again, and then kept in quarantine
             return cause
 
-    async def _in_line(
-        self, waits: Waits, delivery: Delivery, failed: int, last: Exception | None
-    ) -> Waits | Exception | None:
+    async def _become_noted(self, course: Course) -> Waits | None:
+        """The same of a message that was delivered before: each attempt is on record before it is made.
+
+        INVARIANT: what only waits, or is cut off since the stream ends, has not failed. And nobody is given up for what
+        died beside it: the last attempt that a message has is made alone.
+        """
+        delivery = course.delivery
+        if not course.recalled:
+            await self._trials.recall(course)
+        if course.failed >= self._max_deliveries:
+            waits = await self._become(course)
+            await self._trials.correct(delivery, 0)
+            return waits
+        async with self._alone if course.failed == self._max_deliveries - 1 else nullcontext():
+            await self._trials.note(delivery, course.failed + 1)
+            try:
+                waits = await self._become(course)
+            except (DatabaseUnavailable, PublicationUnusable, asyncio.CancelledError):
+                await self._trials.correct(delivery, course.failed)
+                raise
+            await self._trials.correct(delivery, course.failed if waits else 0)
+        return waits
+
+    async def _in_line(self, waits: Waits, course: Course) -> Waits | Exception | None:
         """Wait in line and try, until something else than this waiting becomes of it."""
         line = self._lines.setdefault(waits.line, Line())
         line.close(waits.why, waits.pause_s)
@@ -243,7 +268,7 @@ class Consumer:
                 became: Waits | Exception | None = waits
                 while isinstance(became, Waits) and became.line == waits.line:
                     await line.pause()
-                    became = await self._attempt(delivery, failed, last)
+                    became = await self._attempt(course)
                     if isinstance(became, Waits) and became.line == waits.line:
                         line.close(became.why, became.pause_s)
                 line.open()
@@ -252,8 +277,9 @@ class Consumer:
             if not line.waiting and self._lines.get(waits.line) is line:
                 del self._lines[waits.line]
 
-    async def _become(self, delivery: Delivery, failed: int, last: Exception | None) -> Waits | None:
+    async def _become(self, course: Course) -> Waits | None:
         """Have a message decided, submitted or quarantined; None when what became of it is on record."""
+        delivery = course.delivery
         try:
             event = read_event(delivery)
         except ManyRefused as cause:
@@ -263,19 +289,20 @@ class Consumer:
             wrong = Violation(where=cause.where, what=cause.what, rule="json", todo=cause.todo)
             await self._quarantine(delivery, (wrong,), cause.what)
             return None
-        if failed >= self._max_deliveries:
-            await self._give_up(delivery, event, failed, last)
+        if course.failed >= self._max_deliveries:
+            await self._give_up(course, event)
             return None
         return await self._decide(delivery, event)
 
-    async def _give_up(self, delivery: Delivery, event: Event, failed: int, last: Exception | None) -> None:
-        """Keep what was delivered so often to no end: whoever took it died each time, or has just failed again."""
-        what = f"it was delivered {failed} times and came to no end"
+    async def _give_up(self, course: Course, event: Event) -> None:
+        """Keep what was tried so often to no end: whoever took it died each time, or has just failed again."""
+        last = course.last
+        what = f"it was tried {course.failed} times and came to no end"
         if last:
             what += f"; the last time: {_told(last)[:_LONGEST_TOLD]}"
         wrong = Violation(where="", what=what, rule="delivery", todo="see why, and release it")
         named = last.violations if isinstance(last, ManyRefused) else ()
-        await self._quarantine(delivery, (wrong, *named), what, event)
+        await self._quarantine(course.delivery, (wrong, *named), what, event)
 
     async def _decide(self, delivery: Delivery, event: Event) -> Waits | None:
         try:
@@ -324,8 +351,9 @@ class Consumer:
         if self._dead_letter:
             await self._dead_letter(delivery, held, why)
 
-    async def _hand_back(self, delivery: Delivery, failed: int, cause: Exception) -> bool:
+    async def _hand_back(self, course: Course, cause: Exception) -> bool:
         """Hand a message back that failed; False: it is to be tried here, now."""
+        delivery, failed = course.delivery, course.failed
         self.tally.again += 1
         log.warning(
             "stream %s: %s failed, attempt %d of %d: %s",
@@ -337,6 +365,8 @@ class Consumer:
         if delivery.hand_back is None:  # its broker cannot wait
             await asyncio.sleep(pause_s)
             return False
+        if not course.again:  # otherwise it is on record already
+            await self._trials.correct(delivery, failed)
         await delivery.hand_back(pause_s)
         return True
 

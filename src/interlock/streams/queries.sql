@@ -24,3 +24,21 @@ select stream, process, target, broker, state, why, concurrency, under_way, wait
   extract(epoch from clock_timestamp() - seen_at)::double precision as age
 from stream_standing
 order by stream, began_at
+
+-- name: note_trial
+-- How often a message was tried, as who has it now knows; time is the database's.
+insert into stream_trial (tenant, stream, message, tried, tried_at)
+select tenant, stream, message, tried, clock_timestamp()
+from json_to_recordset(%(rows)s::json) as r (tenant uuid, stream text, message uuid, tried int)
+on conflict (tenant, stream, message) do update set tried = excluded.tried, tried_at = excluded.tried_at
+
+-- name: count_trials
+select tried from stream_trial where stream = %(stream)s and message = %(message)s
+
+-- name: end_trial
+-- Something became of the message.
+delete from stream_trial where stream = %(stream)s and message = %(message)s
+
+-- name: forget_trials
+-- Of messages that their broker has dropped since.
+delete from stream_trial where tried_at < clock_timestamp() - interval '30 days'

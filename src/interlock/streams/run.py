@@ -20,6 +20,7 @@ from interlock.streams.delivery import Delivery
 from interlock.streams.intake import find_target
 from interlock.streams.source import Lag, Source, make_source
 from interlock.streams.store import NewStanding, StreamState, forget_standings, note_standing
+from interlock.streams.trials import forget_trials
 
 log = logging.getLogger("interlock.streams")
 
@@ -83,6 +84,7 @@ class StreamRun:
         """
         with suppress(InterlockError, psycopg.Error):  # old rows; the next run tries again
             await forget_standings(self._tools.database, self._tenant)
+            await forget_trials(self._tools.database, self._tenant)
         keeping = asyncio.create_task(self.consumer.keep_alive(), name="interlock-stream-keep")
         pause = FIRST_PAUSE_S
         try:

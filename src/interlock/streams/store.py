@@ -97,10 +97,30 @@ class StreamStanding(msgspec.Struct, frozen=True, kw_only=True):
         return self.state is not StreamState.ENDED and self.age > SILENT_S
 
 
+class NewTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a message was tried, on its way in.
+
+    Attributes:
+        tenant: Whose.
+        stream: The stream's name in the settings.
+        message: The digest of which message it is.
+        tried: How often; at least once.
+    """
+
+    tenant: UUID
+    stream: str
+    message: UUID
+    tried: int
+
+
 _SQL = load_queries(__file__)
 NOTE_STANDING = _SQL.bulk("note_standing", NewStanding, distinct=("tenant", "stream", "process"))
 FORGET_STANDINGS = _SQL.command("forget_standings")
 LIST_STANDINGS = _SQL.rows("list_standings", StreamStanding)
+NOTE_TRIAL = _SQL.bulk("note_trial", NewTrial, distinct=("tenant", "stream", "message"))
+COUNT_TRIALS = _SQL.rows("count_trials", int)
+END_TRIAL = _SQL.command("end_trial")
+FORGET_TRIALS = _SQL.command("forget_trials")
 
 
 async def note_standing(database: Database, standing: NewStanding) -> None:

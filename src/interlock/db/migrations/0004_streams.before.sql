@@ -25,3 +25,15 @@ create table stream_standing (
   constraint stream_standing_has_a_known_state check (state in ('running', 'waiting', 'unreachable', 'ended'))
 );
 call protect('stream_standing', 'select, insert, update, delete');
+
+-- How often a message that its broker delivered again was tried to no end; gone once something became of it.
+create table stream_trial (
+  tenant    uuid not null,
+  stream    text not null,                       -- its name in the settings
+  message   uuid not null,                       -- the digest of which message it is to its broker, and of its body
+  tried     int not null,                        -- attempts that failed or killed their consumer, and the one under way
+  tried_at  timestamptz not null,
+  constraint stream_trial_is_one_a_message primary key (tenant, stream, message),
+  constraint stream_trial_counts check (tried > 0)
+);
+call protect('stream_trial', 'select, insert, update, delete');
