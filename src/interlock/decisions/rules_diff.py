@@ -22,10 +22,10 @@ from interlock.components.finding import Finding
 from interlock.components.rules import Rules
 from interlock.decisions.condition import Facts
 from interlock.decisions.condition_program import ShapeOf, unknown_shape
-from interlock.decisions.decision import Route
+from interlock.decisions.decision import Route, Verdict
 from interlock.decisions.library import Library
 from interlock.decisions.point import DecisionPoint, needed_confidence
-from interlock.decisions.policy import CONFIDENCE, EXPOSURE, written_confidence
+from interlock.decisions.policy import CONFIDENCE, EXPOSURE, ROUTES, written_confidence
 from interlock.decisions.policy import ROUTE as POLICY_ROUTE
 from interlock.decisions.route import choose_route, exposure_value, judge
 from interlock.decisions.shapes import shape_of
@@ -258,29 +258,43 @@ class Comparison:
         return Money(amount, source.currency)
 
     def _route(self, answer: Answer, question: Question, recorded: Recorded, exposure: Money | None) -> Route:
-        if self._is_policy:
-            said = str(answer.output.get(POLICY_ROUTE))
-            order = [Route.AUTOMATIC, Route.REVIEW, Route.REJECT]
-            return max(recorded.route, Route(said), key=order.index) if said in set(Route) else Route.REVIEW
+        """The route by the point's file. Of a policy, both versions judge the recorded answer.
+
+        The recorded route is no floor of theirs: what the policy of then demanded stands in it.
+        """
         point = self._point
+        output, confidence = answer.output, answer.confidence
+        demanded: tuple[Verdict, ...] = ()
+        if self._is_policy:
+            demanded = _demanded(str(output.get(POLICY_ROUTE)))
+            output = msgspec.json.decode(recorded.output or b"{}")
+            confidence = recorded.confidence or 0.0
         findings = tuple(msgspec.json.decode(recorded.findings, type=list[Finding]))
         needed = needed_confidence(point, exposure)
         facts = Facts(
             input=question.input,
-            output=answer.output,
-            confidence=answer.confidence,
+            output=output,
+            confidence=confidence,
             exposure=exposure,
             findings=tuple(one.code for one in findings),
             shape=self._shape,
         )
+        verdicts = judge(review=point.review, reject=point.reject, facts=facts, findings=findings)
         return choose_route(
             answered=True,
-            sure=needed is not None and answer.confidence >= needed,
-            verdicts=judge(review=point.review, reject=point.reject, facts=facts, findings=findings),
+            sure=needed is not None and confidence >= needed,
+            verdicts=(*verdicts, *demanded),
             shortfall=(),
             person=point.ends_in_person,
             stopped="",
         ).route
+
+
+def _demanded(said: str) -> tuple[Verdict, ...]:
+    """What a policy demands that says this route; one that says none there is demands a person."""
+    if said == Route.AUTOMATIC:
+        return ()
+    return (Verdict(route=Route(said) if said in ROUTES else Route.REVIEW, by="rules:policy", what=said),)
 
 
 def _changes(old: Outcome, new: Outcome) -> Iterable[tuple[str, tuple[str, str]]]:

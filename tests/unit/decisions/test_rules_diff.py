@@ -135,26 +135,60 @@ def test_a_decision_that_is_on_record_otherwise_is_counted() -> None:
     assert compare(OLD, row).result().unlike_record == 1
 
 
-def test_a_policy_is_compared_on_what_it_judged() -> None:
-    def policy(number: str, limit: str) -> Rules:
-        document = json.loads(refund_rules(number, name="refund-policy"))
-        header = document["interlock"]
-        header["inputs"] = {"exposure": {"type": "decimal", "if_missing": "0"}, "confidence": {"type": "decimal"}}
-        header["outputs"] = {"route": {"type": "string", "values": ["automatic", "review"]}}
-        header["examples"] = [
-            {"input": {"exposure": "1", "confidence": "1"}, "output": {"route": "automatic"}},
-        ]
-        table = document["nodes"][1]["content"]
-        table["inputs"] = [{"id": "e", "name": "Exposure", "field": "exposure"}]
-        table["outputs"] = [{"id": "r", "name": "Route", "field": "route"}]
-        table["rules"] = [{"e": f"> {limit}", "r": "'review'"}, {"e": "", "r": "'automatic'"}]
-        return load_rules(json.dumps(document).encode(), "policy")
+def policy(number: str, limit: str, demands: str = "review") -> Rules:
+    """A policy that demands something above an amount."""
+    document = json.loads(refund_rules(number, name="refund-policy"))
+    header = document["interlock"]
+    header["inputs"] = {"exposure": {"type": "decimal", "if_missing": "0"}, "confidence": {"type": "decimal"}}
+    header["outputs"] = {"route": {"type": "string", "values": ["automatic", "review", "reject"]}}
+    header["examples"] = [
+        {"input": {"exposure": "1", "confidence": "1"}, "output": {"route": "automatic"}},
+    ]
+    table = document["nodes"][1]["content"]
+    table["inputs"] = [{"id": "e", "name": "Exposure", "field": "exposure"}]
+    table["outputs"] = [{"id": "r", "name": "Route", "field": "route"}]
+    table["rules"] = [{"e": f"> {limit}", "r": f"'{demands}'"}, {"e": "", "r": "'automatic'"}]
+    return load_rules(json.dumps(document).encode(), "policy")
 
-    point = msgspec.structs.replace(POINT, policy=ComponentRef(Kind.RULES, "refund-policy", "1"))
+
+JUDGED = msgspec.structs.replace(
+    POINT, policy=ComponentRef(Kind.RULES, "refund-policy", "1"), sure_from=0.9, review=(), reject=()
+)
+
+
+def test_a_policy_is_compared_on_what_it_judged() -> None:
     old, new = policy("1", "100"), policy("1.1", "10")
-    result = compare(new, recorded(1), recorded(2, exposure_minor=500), point=point, old=old).result()
+    result = compare(new, recorded(1), recorded(2, exposure_minor=500), point=JUDGED, old=old).result()
     assert (result.compared, result.changed, result.money) == (2, 1, ("20.00 EUR",))
     assert (ROUTE, "automatic", "review") in {(one.field, one.before, one.after) for one in result.tallies}
+
+
+@pytest.mark.parametrize("demands", ["review", "reject"])
+def test_a_policy_that_is_made_looser_lets_through_what_it_held(demands: str) -> None:
+    """The recorded route holds what the policy of then demanded: it is no floor of the new one."""
+    old, new = policy("1", "10", demands), policy("1.1", "100", demands)
+    row = recorded(1, route=Route(demands))
+    result = compare(new, row, point=JUDGED, old=old).result()
+    assert (ROUTE, demands, "automatic") in {(one.field, one.before, one.after) for one in result.tallies}
+    assert result.money == ("20.00 EUR",)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"confidence": 0.5},
+        {"confidence": None},
+        {"exposure_minor": 20_000},
+        {"findings": b'[{"code":"odd","severity":"review","what":"odd"}]'},
+    ],
+)
+def test_what_the_file_itself_holds_stays_held_by_a_looser_policy(held: dict[str, Any]) -> None:
+    point = msgspec.structs.replace(JUDGED, review=POINT.review)
+    old, new = policy("1", "10"), policy("1.1", "1000")
+    row = recorded(1, None, **{"route": Route.REVIEW, **held})
+    (example,) = compare(new, row, point=point, old=old).result().examples
+    assert (example.old.route, example.new.route) == (Route.REVIEW, Route.REVIEW)
+    assert example.new.output == {"route": "automatic"}
 
 
 def test_kinds_of_changes_are_bounded_and_sums_are_exact() -> None:
