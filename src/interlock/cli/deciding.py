@@ -83,6 +83,10 @@ def decide(
 
     async def work(node: Node) -> Tally:
         named = find_point(node.registry, point, where="POINT")
+        if column and named.point.exposure:
+            place = ".".join((named.point.exposure.root, *named.point.exposure.path))
+            what, todo = f"{point} reads the money at stake from {place}", "leave the option out: its file says where"
+            raise Refused(what, where="--exposure", todo=todo)
         library = named.registered.library.for_tenant(node.tenant)
         contract = library.contract(named.point.input) if named.point.input else None
         source = open_table(table, replace(reading, contract=contract), url=url)

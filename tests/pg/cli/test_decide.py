@@ -87,11 +87,33 @@ def test_one_broken_row_is_one_refused_row(run: Run, tmp_path: Path, form: str) 
     (tmp_path / f"t.{form}").write_bytes(BROKEN[form])
     report = decide(run, f"t.{form}", code=3)
     decided, refused = lines(tmp_path / "out.jsonl"), lines(tmp_path / "out.rejects.jsonl")
-    assert len(decided) == 2
+    assert len(decided) == (3 if form == "csv" else 2)
     assert report["rejected"] == len(refused) == (4 if form == "csv" else 7)
     assert sorted(row["row"] for row in (*decided, *refused)) == list(range(1, report["rows"] + 1))
     assert all(row["quarantine"] and row["violations"][0]["what"] for row in refused)
     assert len(run("quarantine", "list", "--json").document["quarantined"]) == len(refused)
+
+
+STRAY = {
+    "at its beginning": '"p3,1.00\n',
+    "before the last cell": 'p3,"1.00\n',
+    "alone": '"\n',
+    "of two, the second within a cell": '"p3 "x,1.00\n',
+}
+
+
+@pytest.mark.parametrize("stray", STRAY.values(), ids=STRAY)
+@pytest.mark.parametrize("later", ["p20,1.00\n", '"p20, of\ntwo lines",1.00\n'])
+def test_a_quote_that_does_not_close_takes_no_rows_along(run: Run, tmp_path: Path, stray: str, later: str) -> None:
+    rows = [f"p{number},1.00\n" for number in range(60)]
+    rows[3] = stray
+    rows[20] = later
+    (tmp_path / "t.csv").write_text("who,total\n" + "".join(rows))
+    report = decide(run, "t.csv", code=3)
+    assert (report["rows"], report["rejected"]) == (60, 1)
+    decided, (refused,) = lines(tmp_path / "out.jsonl"), lines(tmp_path / "out.rejects.jsonl")
+    assert [row["row"] for row in decided] == [number for number in range(1, 61) if number != 4]
+    assert (refused["row"], refused["record"]) == (4, stray.rstrip("\n"))
 
 
 def test_values_of_a_parquet_are_not_coerced(run: Run, tmp_path: Path) -> None:
@@ -178,11 +200,14 @@ def test_the_same_file_is_decided_once_unless_a_run_is_named(run: Run, tmp_path:
 
 def test_what_is_at_stake_may_stand_in_a_column(run: Run, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("who,total,risk\nana,1.00,5.00\nben,1.00,x\ncleo,1.00,-1\n")
-    report = decide(run, "t.csv", "--exposure", "risk MYR", code=3)
+    assert "leave the option out" in decide(run, "t.csv", "--exposure", "risk MYR", code=2)
+    asked = ("decide", "desk.weigh", "--in", "t.csv", "--out", "out.jsonl", "--exposure", "risk MYR", "--json")
+    report = run(*asked, code=3).document
     assert report["money"] == {"MYR": {"automatic": "5.00"}}
     assert {row["code"] for row in lines(tmp_path / "out.rejects.jsonl")} == {"money-invalid"}
     (tmp_path / "u.csv").write_text("who,total,risk\nana,1.00,6.00 MYR\nben,1.00,\n")
-    assert decide(run, "u.csv", "--exposure", "risk", out="u.jsonl")["money"] == {"MYR": {"automatic": "7.00"}}
+    asked = ("decide", "desk.weigh", "--in", "u.csv", "--out", "u.jsonl", "--exposure", "risk", "--json")
+    assert run(*asked).document["money"] == {"MYR": {"automatic": "6.00"}}
 
 
 def test_rows_of_a_query(run: Run, tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
