@@ -122,7 +122,10 @@ class _Record:
 
 
 class _Records:
-    """The records from an offset on. What cannot be read ends with its line; the next line begins another record."""
+    """The records from an offset on. What cannot be read ends with its first line; the next line begins another record.
+
+    A quote that does not close so takes no rows along: the error comes lines later, and these are read again.
+    """
 
     def __init__(self, stream: BinaryIO, delimiter: str, offset: int) -> None:
         self.offset = offset
@@ -141,9 +144,16 @@ class _Records:
                 return
             except csv.Error as cause:
                 self._wrong = _broken(f"the row is no CSV: {cause}", "look for a quote that opens and does not close")
+                self._back_to_second_line()
                 reader, cells = self._reader(), list[str]()
             if cells or self._wrong:
                 yield _Record(cells, b"".join(self._lines), self.offset, self._wrong)
+
+    def _back_to_second_line(self) -> None:
+        if len(self._lines) > 1:
+            self.offset -= sum(map(len, self._lines[1:]))
+            self._stream.seek(self.offset)
+            del self._lines[1:]
 
     def _reader(self) -> Iterator[list[str]]:
         return csv.reader(self._decoded(), delimiter=self._delimiter, strict=True)
