@@ -158,6 +158,7 @@ STREAM_FORMS: Mapping[str, SettingForm[Any]] = MappingProxyType(
 )
 """The keys of a stream's table, with how each is written."""
 _NEEDED = ("url", "subject", "target")
+_WILDCARDS = {"*", ">"}
 _SHORTEST_ACK_WAIT = timedelta(seconds=1)
 
 
@@ -199,5 +200,20 @@ def _check_together(stream: StreamSettings, where: str, problems: Problems, envi
         problems.add(f"{where}.stream", f"is nothing that {stream.broker} has", "remove it")
     if stream.ack_wait < _SHORTEST_ACK_WAIT:
         problems.add(f"{where}.ack_wait", f"{stream.ack_wait} is too short", "give it a second at least")
-    if stream.dead_letter and stream.dead_letter == stream.subject:
+    if stream.broker == "nats" and _WILDCARDS & set(stream.dead_letter.split(".")):
+        problems.add(f"{where}.dead_letter", "holds a wildcard, and nothing is published there", "name one subject")
+    elif stream.dead_letter and _reads(stream, stream.dead_letter):
         problems.add(f"{where}.dead_letter", "is what the stream reads itself", "name another one, or remove it")
+
+
+def _reads(stream: StreamSettings, subject: str) -> bool:
+    """Whether a stream reads what is published there: NATS alone knows wildcards, of one token and of all the rest."""
+    if stream.broker != "nats":
+        return subject == stream.subject
+    read, given = stream.subject.split("."), subject.split(".")
+    if read[-1] == ">":
+        read = read[:-1]
+        if len(given) <= len(read):
+            return False
+        given = given[: len(read)]
+    return len(read) == len(given) and all(one in ("*", other) for one, other in zip(read, given, strict=True))

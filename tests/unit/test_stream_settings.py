@@ -90,3 +90,37 @@ def test_kafka_and_rabbitmq_have_urls_of_their_own(tmp_path: Path) -> None:
     assert load(tmp_path, rabbit).streams["claims"].broker == "rabbitmq"
     with pytest.raises(ConfigInvalid, match="nothing that kafka has"):
         load(tmp_path, kafka + 'stream = "X"\n')
+
+
+@pytest.mark.parametrize(
+    ("subject", "letter", "said"),
+    [
+        ("claims.>", "claims.dead", "reads itself"),
+        ("claims.>", "claims.dead.letters", "reads itself"),
+        (">", "dead", "reads itself"),
+        ("claims.*", "claims.dead", "reads itself"),
+        ("*.in.>", "claims.in.dead", "reads itself"),
+        ("claims.in", "claims.*", "wildcard"),
+        ("claims.in", ">", "wildcard"),
+        ("claims.>", "claims", ""),
+        ("claims.>", "dead.claims", ""),
+        ("claims.*", "claims.in.dead", ""),
+        ("claims.*.in", "claims.dead", ""),
+        ("claims.in*", "claims.in1", ""),
+    ],
+)
+def test_no_dead_letter_goes_where_the_stream_reads(tmp_path: Path, subject: str, letter: str, said: str) -> None:
+    toml = GOOD.replace('"claims.in"', f'"{subject}"') + f'dead_letter = "{letter}"\n'
+    if not said:
+        assert load(tmp_path, toml).streams["claims"].dead_letter == letter
+        return
+    with pytest.raises(ConfigInvalid, match=said):
+        load(tmp_path, toml)
+
+
+def test_kafka_and_rabbitmq_know_no_wildcards(tmp_path: Path) -> None:
+    toml = GOOD.replace('"nats"', '"rabbitmq"').replace("nats://", "amqp://").replace('stream = "CLAIMS"\n', "")
+    toml = toml.replace('"claims.in"', '"claims.*"')
+    assert load(tmp_path, toml + 'dead_letter = "claims.dead"\n').streams["claims"].dead_letter == "claims.dead"
+    with pytest.raises(ConfigInvalid, match="reads itself"):
+        load(tmp_path, toml + 'dead_letter = "claims.*"\n')

@@ -20,7 +20,6 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -44,8 +43,8 @@ from interlock.errors import (
 from interlock.money import Money
 from interlock.streams.delivery import Delivery, read_event
 from interlock.streams.event import Event
-from interlock.streams.intake import Target, exposure_of, take_event
-from interlock.streams.line import Line
+from interlock.streams.intake import Target, exposure_of, is_held, quarantine_of, take_event
+from interlock.streams.line import Line, Waits
 from interlock.streams.tally import Tally
 from interlock.streams.trials import Course, Trials
 
@@ -61,21 +60,6 @@ _PUBLICATION = "publication"
 _LONGEST_TOLD = 500
 
 DeadLetter = Callable[[Delivery, UUID, str], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """Nothing became of it yet.
-
-    Attributes:
-        line: Whose turn it has to wait for.
-        why: In a sentence.
-        pause_s: When to try again.
-    """
-
-    line: str
-    why: str
-    pause_s: float
 
 
 class Consumer:
@@ -320,10 +304,20 @@ class Consumer:
         if isinstance(became, Decision):
             self.tally.decided += 1
         elif isinstance(became, Submitted):
-            self.tally.submitted += 1
+            await self._submitted(delivery, became)
         else:
             return _waits(became)
         return None
+
+    async def _submitted(self, delivery: Delivery, became: Submitted) -> None:
+        """Count a case; one that breaks its contract waits in quarantine."""
+        violations = became.violations
+        held = await quarantine_of(self._tools, self._tenant, became.case_id) if violations else None
+        if held is None:
+            self.tally.submitted += 1
+            return
+        self.tally.quarantined += 1
+        await self._send_dead_letter(delivery, held, f"the input breaks {self._target.contract}: {violations[0]}")
 
     async def _quarantine(
         self, delivery: Delivery, violations: tuple[Violation, ...], why: str, event: Event | None = None
@@ -331,6 +325,11 @@ class Consumer:
         """Keep an event's data under its own key, so that releasing them is what it would have been; or, of what is no
         event, the whole message."""  # noqa: D205, D209 - one thought
         target = self._target
+        data = encode(event.data) if event else delivery.body
+        letter = delivery.dead_letter_of
+        if letter and await is_held(self._tools, self._tenant, letter, data):  # INVARIANT: kept once, published once
+            self.tally.quarantined += 1
+            return
         held = await quarantine_question(
             self._tools.writer,
             self._tenant,
@@ -338,7 +337,7 @@ class Consumer:
             point=target.point,
             contract=target.contract,
             key=event.key if event else f"{self.name} {delivery.identity}",
-            data=encode(event.data) if event else delivery.body,
+            data=data,
             violations=violations,
             exposure=_stated(event),
             caller=self._caller,
@@ -348,7 +347,7 @@ class Consumer:
         await self._send_dead_letter(delivery, held, why)
 
     async def _send_dead_letter(self, delivery: Delivery, held: UUID, why: str) -> None:
-        if self._dead_letter:
+        if self._dead_letter and delivery.dead_letter_of != str(held):
             await self._dead_letter(delivery, held, why)
 
     async def _hand_back(self, course: Course, cause: Exception) -> bool:

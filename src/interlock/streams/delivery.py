@@ -17,6 +17,10 @@ _CONTENT_TYPE = "content-type"
 _ESCAPED = re.compile(r"\\(.)")
 
 
+HELD = "interlock-quarantine"
+"""The header of a dead letter that names the quarantine."""
+
+
 class Broker(StrEnum):
     """The kinds of brokers."""
 
@@ -60,6 +64,11 @@ class Delivery:
     acknowledge: Callable[[], Awaitable[object]] = _nothing
     hand_back: Callable[[float], Coroutine[Any, Any, object]] | None = None
     keep: Callable[[], Awaitable[object]] = _nothing
+
+    @property
+    def dead_letter_of(self) -> str:
+        """The quarantine that it says it is the dead letter of; empty: it does not say so."""
+        return next((value for name, value in self.headers if name == HELD), "")
 
 
 def read_event(delivery: Delivery) -> Event:

@@ -11,6 +11,7 @@ from interlock.cases.held import Tools
 from interlock.cases.in_line import NamedPoint, ask_in_line, find_point, read_exposure
 from interlock.cases.journal import encode
 from interlock.cases.registry import Registered, Registry
+from interlock.cases.store import FIND_QUARANTINE, QUARANTINES_OF_CASE
 from interlock.cases.submit import Submitted, submit
 from interlock.decisions.asked import Deferred
 from interlock.decisions.decision import Decision
@@ -115,6 +116,32 @@ async def take_event(
         caller=caller,
         aside=aside,
     )
+
+
+async def quarantine_of(tools: Tools, tenant: UUID, case_id: UUID) -> UUID | None:
+    """The quarantine in which a case's input is or was kept; None if the case never went there.
+
+    Raises:
+        DatabaseUnavailable: nothing was read.
+    """
+    async with tools.database.tenant(tenant) as connection:
+        held = await QUARANTINES_OF_CASE.one(connection, {"case_id": case_id})
+    return held.id if held else None
+
+
+async def is_held(tools: Tools, tenant: UUID, held: str, data: bytes) -> bool:
+    """Whether these very data are or were kept in the quarantine of that name, which a sender may have made up.
+
+    Raises:
+        DatabaseUnavailable: nothing was read.
+    """
+    try:
+        named = UUID(held)
+    except ValueError:
+        return False
+    async with tools.database.tenant(tenant) as connection:
+        kept = await FIND_QUARANTINE.one(connection, {"id": named})
+    return kept is not None and kept.data == data
 
 
 def exposure_of(event: Event) -> Money | None:

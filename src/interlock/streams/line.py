@@ -6,6 +6,22 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Nothing became of it yet.
+
+    Attributes:
+        line: Whose turn it has to wait for.
+        why: In a sentence.
+        pause_s: When to try again.
+    """
+
+    line: str
+    why: str
+    pause_s: float
 
 
 class Line:

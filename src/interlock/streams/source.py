@@ -10,10 +10,8 @@ from uuid import UUID
 
 from interlock.errors import ConfigInvalid
 from interlock.stream_settings import StreamSettings
-from interlock.streams.delivery import Delivery
+from interlock.streams.delivery import HELD, Delivery
 
-HELD = "interlock-quarantine"
-"""The header of a dead letter that names the quarantine."""
 WHY = "interlock-why"
 """The header of a dead letter that says why it is one."""
 _LONGEST_WHY = 1000

@@ -11,8 +11,8 @@ class Tally:
 
     Attributes:
         decided: Messages that became a decision, or had become one before.
-        submitted: Messages that became a case, or had become one before.
-        quarantined: Messages that went to quarantine.
+        submitted: Messages that became a case, or had become one before, and one that keeps its contract.
+        quarantined: Messages that went to quarantine, or were there before; with their cases, too.
         again: Deliveries that failed and were handed back, to be tried again.
     """
 
