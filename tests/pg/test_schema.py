@@ -22,7 +22,7 @@ _DEFAULT_NAME = re.compile(r"_(check|key|fkey|excl)\d*\Z")
 # An installation's, not a tenant's.
 _INSTALLATIONS = {"worker", "circuit", "installation_stop"}
 # What is a probability, not an amount.
-_MAY_FLOAT = {"confidence", "confidence_needed"}
+_MAY_FLOAT = {"confidence", "confidence_needed", "per_second"}
 
 
 def columns(admin: Admin) -> list[tuple[str, str, str, str]]:

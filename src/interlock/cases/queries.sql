@@ -175,7 +175,8 @@ where e.id = r.id
 
 -- name: superseded_decisions
 -- Those of a case that were stale and that no other decision has taken the place of yet, the latest first.
-select d.id, d.point, d.key
+select d.id, d.point, d.key,
+  not starts_with(d.key, d.case_id || '/') as begun
 from decision d
 where d.case_id = %(case_id)s and d.id >= %(case_id)s
   and exists (select from ledger_entry e where e.subject = d.id and e.id >= %(case_id)s and e.kind = 'decision.superseded')

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.cases.journal import Place
 from interlock.db.queries import load_queries
 
 
@@ -38,17 +39,19 @@ class SupersededDecision(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: Its id.
         point: Its decision point.
-        key: The step that asked for it: ``case/run/place``.
+        key: The step that asked for it: ``case/run/place``; the caller's, for the one with which a case began.
+        begun: Whether its case began with it.
     """
 
     id: UUID
     point: str
     key: str
+    begun: bool
 
     @property
     def place(self) -> str:
         """The place of the step that asked for it."""
-        return self.key.split("/", 2)[-1]
+        return str(Place("", 0)) if self.begun else self.key.split("/", 2)[-1]
 
 
 _SQL = load_queries(__file__)

@@ -151,7 +151,9 @@ def row_of(draft: Draft, stamp: Stamp, decision_id: UUID) -> NewDecision:
     return NewDecision(
         id=decision_id,
         tenant=asked.tenant,
-        case_id=stamp.new_id() if asked.begins_case and draft.routed.route is not Route.REJECT else asked.case_id,
+        case_id=_id_before(decision_id)
+        if asked.begins_case and draft.routed.route is not Route.REJECT
+        else asked.case_id,
         workflow=asked.workflow,
         point=point.name,
         key=asked.key,
@@ -183,6 +185,11 @@ def row_of(draft: Draft, stamp: Stamp, decision_id: UUID) -> NewDecision:
         supersedes=asked.supersedes,
         facts=asked.facts,
     )
+
+
+def _id_before(decision_id: UUID) -> UUID:
+    """The id of the case that a decision begins: it sorts right before, as a case's own comes before its decisions'."""
+    return UUID(int=decision_id.int - 1)
 
 
 def entry_and_review(draft: Draft, row: NewDecision, stamp: Stamp) -> list[Write]:

@@ -5,7 +5,7 @@ insert into stream_standing (tenant, stream, process, target, broker, state, why
 select tenant, stream, process, target, broker, state, why, concurrency, under_way, waiting,
   decided, submitted, quarantined, again, per_second, pending, unacknowledged, clock_timestamp(), clock_timestamp()
 from json_to_recordset(%(rows)s::json) as r (tenant uuid, stream text, process uuid, target text, broker text,
-  state text, why text, concurrency int, under_way int, waiting int, decided bigint, submitted bigint,
+  state stream_state, why text, concurrency int, under_way int, waiting int, decided bigint, submitted bigint,
   quarantined bigint, again bigint, per_second double precision, pending bigint, unacknowledged bigint)
 on conflict (tenant, stream, process) do update set
   state = excluded.state, why = excluded.why, under_way = excluded.under_way, waiting = excluded.waiting,
@@ -19,7 +19,7 @@ delete from stream_standing where seen_at < clock_timestamp() - interval '1 hour
 
 -- name: list_standings
 -- The newest of each process, by stream; age in seconds, by the database's clock.
-select stream, process, target, broker, state, why, concurrency, under_way, waiting, decided, submitted, quarantined,
+select stream, process, target, broker, state::text as state, why, concurrency, under_way, waiting, decided, submitted, quarantined,
   again, per_second, pending, unacknowledged, began_at, seen_at,
   extract(epoch from clock_timestamp() - seen_at)::double precision as age
 from stream_standing

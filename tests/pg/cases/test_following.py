@@ -131,7 +131,8 @@ async def test_what_the_caller_stated_to_be_at_stake_outlives_a_stale_decision(
             await resume(node.writer, node.tenant, stopped.id, who="r", why="w")
             assert (await on.until(decision.case_id)).conclusion == "done"
             decisions = (await on.record(decision.case_id)).decisions
-        assert decisions[-1].id != decision.id
+        assert decisions[0].id == decision.id
+        assert decisions[-1].supersedes == decisions[-2].id != decisions[-1].id
         assert decisions[-1].exposure == Money("20.00", "EUR")
         assert [str(entry.amount) for entry in provider.book()] == ["20.00"]
 

@@ -1,13 +1,15 @@
 -- Streams: how each process that takes messages from a broker stands, written by itself once a second.
 set local search_path = interlock, pg_catalog;
 
+create type stream_state as enum ('running', 'waiting', 'unreachable', 'ended');
+
 create table stream_standing (
   tenant          uuid not null,
   stream          text not null,                 -- its name in the settings
   process         uuid not null,                 -- one run of one process
   target          text not null,                 -- what each message becomes: workflow.point or workflow:NAME
   broker          text not null,
-  state           text not null,
+  state           stream_state not null,
   why             text not null,                 -- what it waits for, or what is wrong with the broker; empty: nothing
   concurrency     int not null,                  -- how many messages may be under way
   under_way       int not null,
@@ -21,8 +23,7 @@ create table stream_standing (
   unacknowledged  bigint,
   began_at        timestamptz not null,
   seen_at         timestamptz not null,
-  constraint stream_standing_is_one_a_process primary key (tenant, stream, process),
-  constraint stream_standing_has_a_known_state check (state in ('running', 'waiting', 'unreachable', 'ended'))
+  constraint stream_standing_is_one_a_process primary key (tenant, stream, process)
 );
 call protect('stream_standing', 'select, insert, update, delete');
 
