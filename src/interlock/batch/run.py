@@ -168,12 +168,7 @@ class _Run:
             chunks.close()
 
     def _begin(self, came: Sequence[Row]) -> _Part:
-        rows, contract = self._together.look(came), self._job.table.reading.contract
-        repeated = (
-            sum(row.wrong is not was.wrong for row, was in zip(rows, came, strict=True)) if rows is not came else 0
-        )
-        if repeated and contract and self._levels:  # whoever decides the others counts them
-            self._levels.refused(self._job.tenant, contract, repeated)
+        rows = self._together.look(came)
         asked = [row for row in rows if _askable(row)]
         return _Part(rows, asyncio.create_task(self._decide(asked), name="interlock-batch"))
 
@@ -315,7 +310,13 @@ class _Run:
             violations=violations_of(cause),
             exposure=row.exposure,
             caller=self._job.caller,
+            count=self._count_refused if isinstance(cause, ContractViolated) else None,
         )
+
+    def _count_refused(self) -> None:
+        contract = self._job.table.reading.contract
+        if contract and self._levels:
+            self._levels.refused(self._job.tenant, contract)
 
     def _tell(self, waiting: str = "") -> None:
         tally, table = self._state.record.tally, self._job.table

@@ -77,7 +77,9 @@ class DecisionSteps(Recording):
         try:
             decision = await self.tools.decider.decide(asked)
         except ContractViolated as cause:
-            return await self._quarantine(request, place, point.input, cause)
+            thrown = await self._quarantine(request, place, point.input, cause)
+            self.tools.decider.count_refused(asked)
+            return thrown
         except FeatureUnusable as cause:  # a person sees to the value, and the case goes on; nothing is taken back
             raise CaseStuck(cause.code, storable(str(cause)), place=place) from cause
         if isinstance(decision, Deferred):

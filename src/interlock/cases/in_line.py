@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -153,6 +154,7 @@ async def ask_in_line(
         KeyReused: the key came before, with another input or exposure.
     """
     registered, point = named.registered, named.point
+    asked: Asked | None = None
     try:
         _refuse_no_object(value, named.name)
         _refuse_other_exposure(named, value, exposure)
@@ -172,6 +174,7 @@ async def ask_in_line(
             violations=cause.violations,
             exposure=exposure,
             caller=caller,
+            count=partial(decider.count_refused, asked) if asked else None,
         )
         raise ContractViolated(
             cause.what, cause.violations, where=where, todo=cause.todo, quarantine=str(held)

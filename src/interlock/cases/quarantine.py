@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from interlock.cases.journal import encode
@@ -34,6 +34,7 @@ async def quarantine_question(
     violations: Sequence[Violation],
     exposure: Money | None = None,
     caller: str = "",
+    count: Callable[[], None] | None = None,
 ) -> UUID:
     """Keep what came and cannot be decided, whatever it is. The quarantine's id.
 
@@ -50,6 +51,7 @@ async def quarantine_question(
         violations: What is wrong with it.
         exposure: What its caller said is at stake.
         caller: Who sent it.
+        count: Is called where it was not kept before: what is sent again is no other record.
     """
     rules = rules_of(violations)
 
@@ -81,6 +83,8 @@ async def quarantine_question(
     unit = Unit(tenant, build, (taken,))
     refusal = await writer.write(unit)
     if refusal is None:
+        if count:
+            count()
         return unit.id
     if refusal.holder is None:
         raise WorkFailed(refusal.what)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from interlock.cases.journal import encode
@@ -22,7 +22,7 @@ from interlock.cases.store import (
     NewQuarantine,
     ReleasedCase,
 )
-from interlock.contracts import check, read_json
+from interlock.contracts import Contract, check, read_json
 from interlock.db.database import Database
 from interlock.db.gates import HoldsCase, IsInState, TakesKey, key_digest, short_digest
 from interlock.db.work import Condition, Stamp, Unit, Write
@@ -89,8 +89,8 @@ async def submit(
     _check_key(key)
     if len(data) > LARGEST_INPUT:
         raise Refused(f"the input has {len(data)} bytes", where="/input", todo=f"send at most {LARGEST_INPUT}")
-    violations, kept = _inspect(registered.for_tenant(tenant), data, tenant, levels)
-    violations = violations or wrong
+    looked = _inspect(registered.for_tenant(tenant), data)
+    violations, kept = looked.violations or wrong, looked.kept
     workflow, contract = registered.workflow, registered.declaration.contract
 
     def build(stamp: Stamp) -> Sequence[Write]:
@@ -134,6 +134,10 @@ async def submit(
     unit = Unit(tenant, build, (*conditions, taken), wakes=("cases",))
     refusal = await writer.write(unit)
     if refusal is None:
+        if levels is not None and violations:
+            levels.refused(tenant, looked.contract)
+        elif levels is not None:
+            levels.note(tenant, looked.contract, looked.value)
         return Submitted(unit.id, new=True, violations=violations)
     if refusal.code != "key-held":
         raise StateConflict(refusal.what, todo="look at it again: somebody was faster")
@@ -149,26 +153,23 @@ def _check_key(key: str) -> None:
         )
 
 
-def _inspect(
-    registered: Registered, data: bytes, tenant: UUID, levels: DataLevels | None = None
-) -> tuple[tuple[Violation, ...], bytes]:
-    """The violations, and the input as it is kept: canonical when it is JSON, else as it came."""
-    contract = registered.library.contract(registered.declaration.contract)
+class _Looked(NamedTuple):
+    """An input that was held against its contract; ``kept`` is canonical where it is JSON, else as it came."""
+
+    contract: Contract
+    violations: tuple[Violation, ...]
+    kept: bytes
     value: Any = None
+
+
+def _inspect(registered: Registered, data: bytes) -> _Looked:
+    contract = registered.library.contract(registered.declaration.contract)
     try:
         value = read_json(data)
     except MalformedJson as cause:
-        violations: tuple[Violation, ...] = (
-            Violation(where=cause.where, what=cause.what, rule="json", todo=cause.todo),
-        )
-        kept = data
-    else:
-        violations, kept = check(contract, value), encode(value)
-    if levels is not None and violations:
-        levels.refused(tenant, contract)
-    elif levels is not None:
-        levels.note(tenant, contract, value)
-    return violations, kept
+        wrong = Violation(where=cause.where, what=cause.what, rule="json", todo=cause.todo)
+        return _Looked(contract, (wrong,), data)
+    return _Looked(contract, check(contract, value), encode(value), value)
 
 
 async def release_quarantined(
@@ -193,9 +194,10 @@ async def release_quarantined(
     if held is None or held.case_id is None:
         raise NotFound(f"there is no quarantined case {quarantine_id}")
     case_id = held.case_id
-    violations, kept = _inspect(registered.for_tenant(tenant), data, tenant)
-    if violations:
-        raise ContractViolated("the input still breaks its contract", violations, quarantine=str(quarantine_id))
+    looked = _inspect(registered.for_tenant(tenant), data)
+    kept = looked.kept
+    if looked.violations:
+        raise ContractViolated("the input still breaks its contract", looked.violations, quarantine=str(quarantine_id))
 
     def build(stamp: Stamp) -> Sequence[Write]:
         ended = EndedQuarantine(id=quarantine_id, state="released", resolved_at=stamp.now, resolved_by=who)

@@ -57,6 +57,8 @@ from interlock.oversight.room import QueueRoom
 QUEUE_FULL_PAUSE = timedelta(seconds=30)
 DATA_BROKEN_PAUSE = timedelta(seconds=10)
 STOPPED_PAUSE = timedelta(seconds=30)  # a case is woken when the stop ends
+MOST_WAITING = 100_000
+"""Of so many questions that wait it is known that their data are counted."""
 log = logging.getLogger("interlock.decisions")
 
 
@@ -84,6 +86,7 @@ class Decider:
         self.watch = watch
         self._features = features
         self.levels = levels
+        self._waiting: dict[UUID, bool] = {}
         self._purse = Purse(writer)
         self._room = QueueRoom(database)
 
@@ -104,7 +107,7 @@ class Decider:
         if asked.point.costs and (stored := await self.stored(asked, data)):
             return stored
         try:
-            self.check(asked)
+            check_input(asked)
         except ContractViolated:
             if stored := await self.stored(asked, data):
                 return stored
@@ -118,34 +121,46 @@ class Decider:
         deferred = await self.hold_off(draft)
         if deferred:
             await self.settle(draft)
-            return await self.stored(asked, data) or deferred
-        return await self.commit(draft)
+            stored = await self.stored(asked, data)
+            if stored is None:
+                self.count_waiting(asked)
+            return stored or deferred
+        became = await self.commit(draft)
+        if isinstance(became, Deferred):
+            self.count_waiting(asked)
+        return became
 
-    def check(self, asked: Asked) -> None:
-        """Hold the input against its contract, and count it where it breaks it.
+    def count(self, asked: Asked) -> None:
+        """Count the data of a decision that has just come on record, unless they were counted while they waited."""
+        if self.levels is None or not asked.point.input or not (asked.point.data.own or asked.case_id is None):
+            return
+        if self._waiting and self._waiting.pop(decision_key(asked), False):
+            return
+        contract = _usable_contract(asked, asked.point.data.contract)
+        if contract is not None:
+            self.levels.note(asked.tenant, contract, asked.value)
 
-        Raises:
-            ContractViolated: every violation is named.
-        """
-        try:
-            check_input(asked)
-        except ContractViolated:
-            if self.levels is not None:
-                self.levels.refused(asked.tenant, asked.library.contract(asked.point.input))
-            raise
+    def count_waiting(self, asked: Asked) -> None:
+        """Count data that came and that nothing is decided on yet; tried again, they are the same data."""
+        digest = decision_key(asked)
+        if digest not in self._waiting:
+            self.count(asked)
+            self._waiting[digest] = True
+            if len(self._waiting) > MOST_WAITING:
+                del self._waiting[next(iter(self._waiting))]
+
+    def count_refused(self, asked: Asked) -> None:
+        """Count data that break the point's contract: once, by who has put them into quarantine."""
+        contract = _usable_contract(asked, asked.point.input) if self.levels is not None else None
+        if self.levels is not None and contract is not None:
+            self.levels.refused(asked.tenant, contract)
 
     def _with_data(self, asked: Asked, levels: DataLevels) -> Asked:
-        """Count a checked input, and mark the question while the data that it rests on are not as promised."""
-        terms = asked.point.data
-        counts = bool(asked.point.input) and (terms.own or asked.case_id is None)
-        if not counts and not levels.any_broken:
+        """Mark the question while the data that it rests on are not as promised."""
+        if not levels.any_broken:
             return asked
-        contract = _usable_contract(asked, terms.contract)
-        if contract is None:
-            return asked
-        if counts:
-            levels.note(asked.tenant, contract, asked.value)
-        broken = levels.broken(asked.tenant, contract)
+        contract = _usable_contract(asked, asked.point.data.contract)
+        broken = levels.broken(asked.tenant, contract) if contract is not None else None
         return structs.replace(asked, broken_data=broken) if broken else asked
 
     async def draft(self, asked: Asked, data: bytes, *, given: Answered | None = None) -> Draft:
@@ -266,6 +281,7 @@ class Decider:
             raise
         if refusal is None:
             draft.asking.noted()  # settled with the decision
+            self.count(draft.asked)
         return refusal, made[0].stored() if made else None
 
 

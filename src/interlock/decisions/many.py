@@ -20,7 +20,7 @@ from interlock.db.gates import FIND_KEYS, HeldKey, TakesKeys
 from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
 from interlock.decisions.ask import Answered
 from interlock.decisions.asked import Asked, Deferred
-from interlock.decisions.decide import Decider, held_by_stop, queue_full, same_input
+from interlock.decisions.decide import Decider, check_input, held_by_stop, queue_full, same_input
 from interlock.decisions.decision import Decision, Route
 from interlock.decisions.draft import Draft, decision_keys, key_payload
 from interlock.decisions.point import choose
@@ -131,7 +131,7 @@ class ManyDecider:
                 await asyncio.sleep(0)
             try:
                 if not sure.get(id(slot)):
-                    self._decider.check(slot.asked)
+                    check_input(slot.asked)
             except InterlockError as cause:
                 slot.outcome = Outcome(cause)
         waiting = [slot for slot in waiting if slot.outcome is None]
@@ -258,6 +258,7 @@ class ManyDecider:
             for slot, row in zip(slots, made, strict=True):
                 slot.drafted.asking.recorded = True
                 slot.outcome = Outcome(row)
+                self._decider.count(slot.asked)
         return refusal
 
     async def _settle(self, slots: Sequence[_Slot]) -> None:
@@ -268,6 +269,7 @@ class ManyDecider:
         for slot in left:
             if slot.outcome is None and slot.deferred:
                 slot.outcome = Outcome(slot.deferred)
+                self._decider.count_waiting(slot.asked)
             elif slot.outcome is None:
                 await self._singly(slot)
         broken = [slot for slot in slots if slot.outcome and isinstance(slot.outcome.became, InterlockError)]

@@ -18,8 +18,10 @@ from tests.pg.stage import DOSSIER, REFUNDS, Stage, stage
 
 from interlock.api.data import level_document
 from interlock.cases.case import Case
+from interlock.cases.in_line import ask_in_line, find_point
 from interlock.cases.registry import Registered, register
 from interlock.cases.store import CaseState
+from interlock.cases.submit import submit
 from interlock.cases.workflow import workflow
 from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.decision import Decision, Route
@@ -70,9 +72,12 @@ async def broken(database_url: str, registered: Registered) -> AsyncGenerator[St
     """A stage whose data have just become bad: one record of two is refused, and then one more."""
     async with stage(database_url, [registered]) as on:
         assert isinstance(await ask(on, registered, "before"), Decision)
-        for _ in range(2):
+        named = find_point(on.node.registry, "flow.approve")
+        for key in ("bad", "worse", "bad"):
             with pytest.raises(ContractViolated):
-                await ask(on, registered, "bad", {"customer": 7})
+                await ask_in_line(
+                    on.node.tools.decider, on.node.writer, on.node.tenant, named, key=key, value={"customer": 7}
+                )
         async with asyncio.timeout(10):
             while not on.node.levels.any_broken:  # noqa: ASYNC110 - a watcher of the node changes it
                 await asyncio.sleep(0.05)
@@ -176,6 +181,50 @@ async def test_a_case_counts_its_data_once(database_url: str, tmp_path: Path, ad
         await on.node.levels.flush()
         (counted,) = admin.execute("select sum(records) from data_tally").fetchall()
         assert counted == (1,)
+
+
+async def counted(on: Stage, admin: Admin) -> tuple[int, int]:
+    """The records that are counted, and the refused ones."""
+    await on.node.levels.flush()
+    (found,) = admin.execute("select coalesce(sum(records), 0)::int, coalesce(sum(refused), 0)::int from data_tally")
+    return found[0], found[1]
+
+
+async def test_what_is_sent_again_is_the_same_record(database_url: str, tmp_path: Path, admin: Admin) -> None:
+    registered = declared(tmp_path)
+    async with stage(database_url, [registered], workers=0) as on:
+        named, node = find_point(on.node.registry, "flow.approve"), on.node
+        for _ in range(3):
+            await ask_in_line(node.tools.decider, node.writer, node.tenant, named, key="k", value=GOOD)
+            with pytest.raises(ContractViolated):
+                await ask_in_line(node.tools.decider, node.writer, node.tenant, named, key="bad", value={"customer": 7})
+            await ManyDecider(node.tools.decider).decide_many([question(on, registered, "m")])
+            for key, data in (("c", b'{"customer":"Ana","amount":"20.00","days_since_purchase":3}'), ("d", b"{}")):
+                await submit(
+                    node.writer, node.tenant, node.registry.named("flow"), key=key, data=data, levels=node.levels
+                )
+        assert await counted(on, admin) == (3, 2)
+
+
+async def test_what_waits_is_counted_when_it_comes_and_never_again(
+    database_url: str, tmp_path: Path, admin: Admin
+) -> None:
+    """Else data that nobody may decide on yet would look as if none came, and each look at them as if more did."""
+    registered = declared(tmp_path, "    on_broken_data: refuse")
+    async with broken(database_url, registered) as on:
+        before = await counted(on, admin)
+        many = ManyDecider(on.node.tools.decider)
+        for _ in range(3):
+            assert isinstance(await ask(on, registered, "k"), Deferred)
+            await many.decide_many([question(on, registered, "m")])
+        assert await counted(on, admin) == (before[0] + 2, before[1])
+        admin.execute("update data_tally set slot = slot - interval '2 hours'")
+        async with asyncio.timeout(10):
+            while on.node.levels.any_broken:  # noqa: ASYNC110 - a watcher of the node changes it
+                await asyncio.sleep(0.05)
+        assert isinstance(await ask(on, registered, "k"), Decision)
+        await many.decide_many([question(on, registered, "m")])
+        assert await counted(on, admin) == (before[0] + 2, before[1])
 
 
 @pytest.mark.parametrize(
