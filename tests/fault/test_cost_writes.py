@@ -30,7 +30,9 @@ async def test_a_write_that_fails_or_whose_answer_is_lost_is_on_the_books_once(
     database_url: str, tmp_path: Path, kind: str, moment: Moment
 ) -> None:
     flow = declared(approve, tmp_path, point="    queue: {name: few, capacity: 1, due: 1h}\n")
-    sure = cascade(flow, Outside("sure", most="0.06", cost="0.03"), step(RULES), budget=DAY, queue=QueueTerms(name="wide"))
+    sure = cascade(
+        flow, Outside("sure", most="0.06", cost="0.03"), step(RULES), budget=DAY, queue=QueueTerms(name="wide")
+    )
     unsure = cascade(flow, Outside("unsure", 0.1, most="0.03", cost="0.01", slow_s=0.3), budget=DAY)
     cut = Cut(kind, moment)
     async with stage(database_url, [flow], workers=0) as on:

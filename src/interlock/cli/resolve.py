@@ -51,7 +51,9 @@ def resolve(
             ) from None
 
         def check(contract: str, value: dict[str, Any]) -> tuple[Violation, ...]:
-            return check_change(node.registry.named(review.workflow).for_tenant(node.tenant), review.point)(contract, value)
+            return check_change(node.registry.named(review.workflow).for_tenant(node.tenant), review.point)(
+                contract, value
+            )
 
         return await resolve_review(node.database, node.writer, node.tenant, review_id, answer, who=name, check=check)
 
