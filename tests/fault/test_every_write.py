@@ -57,7 +57,7 @@ ELSEWHERE = {
     "data.batch_broken": "no case is in it; cut in tests/pg/batch/test_together.py",
     "quarantine.released": "no case is in it; cut in tests/fault/test_quarantine_writes.py",
     "quarantine.discarded": "as quarantine.released",
-    "feature.loaded": "no case rests on it before the load has returned; cut in tests/pg/decisions/test_feature_loads.py",
+    "feature.loaded": "no case rests on it before it is loaded; cut in tests/pg/decisions/test_feature_loads.py",
     "escalation.cleared": "as escalation.fired",
 }
 """Kinds that no scene here makes, and why."""

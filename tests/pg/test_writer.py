@@ -48,7 +48,7 @@ CANCEL_CASES = Bulk("test.cancel_cases", CANCEL, FinishedCase, ("id",))
 WITHDRAW_CASES = Bulk("test.withdraw_cases", CANCEL, FinishedCase, ("id",))  # another way to the same end
 
 
-class Denied(Condition):
+class Denied(Condition, frozen=True):
     """Never holds."""
 
 

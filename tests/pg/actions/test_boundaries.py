@@ -334,7 +334,7 @@ async def test_who_is_refused_later_in_the_same_commit_gives_the_probe_back(
     assert refusal.code == "expired"
 
 
-class _Marked(Condition):
+class _Marked(Condition, frozen=True):
     """For a gate that refuses it."""
 
 
