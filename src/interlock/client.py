@@ -33,6 +33,8 @@ T = TypeVar("T")
 SECONDS = 40.0
 _ATTEMPTS = 4
 _FIRST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 30.0
+"""Of a pause that an answer asks for: who asks for a day is not believed."""
 _UNAVAILABLE = 503
 _ENDS = (b"queue-full", b'"stopped"')
 """Codes of a refusal that another attempt a moment later would meet again."""
@@ -90,7 +92,7 @@ class _Attempts:
         """How long the next one may take."""
         return self._longest if self._give_up is None else max(self._give_up - time.monotonic(), 0.001)
 
-    def failed(self, cause: httpx.TransportError) -> float:
+    def failed(self, cause: httpx.RequestError) -> float:
         """No answer came; in how many seconds to try again."""
         return self._again(f"{type(cause).__name__}: {cause}", 0.0)
 
@@ -101,7 +103,8 @@ class _Attempts:
         if self._give_up is not None and _LATE in answer.content:  # its caller states a time, which is over
             return None
         after = answer.headers.get("retry-after", "")
-        return self._again(answer.text[:300], float(after) if after.isdigit() else 0.0)
+        wanted = min(float(after), _LONGEST_PAUSE_S) if after.isascii() and after.isdigit() else 0.0
+        return self._again(answer.text[:300], wanted)
 
     def _again(self, why: str, at_least: float) -> float:
         """The pause before the next attempt.
@@ -265,7 +268,7 @@ class Client:
                     headers=sending.headers,
                     timeout=attempts.seconds,
                 )
-            except httpx.TransportError as cause:
+            except httpx.RequestError as cause:
                 time.sleep(attempts.failed(cause))
                 continue
             pause = attempts.turned_away(answer)
@@ -321,7 +324,7 @@ class AsyncClient:
                     headers=sending.headers,
                     timeout=attempts.seconds,
                 )
-            except httpx.TransportError as cause:
+            except httpx.RequestError as cause:
                 await asyncio.sleep(attempts.failed(cause))
                 continue
             pause = attempts.turned_away(answer)
@@ -351,11 +354,11 @@ def _decision(decision_id: UUID, wait: timedelta | None) -> str:
 
 
 def _read(answer: httpx.Response, kind: type[T]) -> T:
-    if answer.is_success:
-        return msgspec.json.decode(answer.content, type=kind)
     try:
+        if answer.is_success:
+            return msgspec.json.decode(answer.content, type=kind)
         problem = msgspec.json.decode(answer.content, type=Problem)
-    except msgspec.DecodeError:
-        detail = answer.text[:300]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        detail = answer.text[:300] or "the answer holds nothing"
         problem = Problem(type="about:blank", title="", status=answer.status_code, detail=detail, code="unknown")
     raise Answered(problem)

@@ -34,7 +34,9 @@ def exponent(currency: str) -> int:
     except ValueError:
         digits = None
     if digits is None:
-        raise MoneyInvalid(f"{currency!r} is no currency with minor units", todo="use an ISO 4217 code, such as MYR")
+        raise MoneyInvalid(
+            f"{currency[:60]!r} is no currency with minor units", todo="use an ISO 4217 code, such as MYR"
+        )
     return digits
 
 
@@ -64,7 +66,9 @@ class Money:
         """Read ``"12.30 MYR"``."""
         amount, _, currency = text.strip().partition(" ")
         if not currency:
-            raise MoneyInvalid(f"{text!r} is no amount of money", todo='write amount and currency, as in "12.30 MYR"')
+            raise MoneyInvalid(
+                f"{text[:60]!r} is no amount of money", todo='write amount and currency, as in "12.30 MYR"'
+            )
         return cls(amount, currency.strip())
 
     @classmethod

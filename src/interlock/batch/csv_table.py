@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -189,12 +190,13 @@ def _header(record: _Record | None, where: str) -> tuple[str, ...]:
         raise Refused("the file is empty", where=where, todo="write a header with the names of the columns")
     if record.wrong:
         raise Refused(f"the header cannot be read: {record.wrong.what}", where=where, todo=record.wrong.todo)
+    times = Counter(record.cells)
     wrong = [
         Violation(
             where=f"column {place}", what=f"{shown(name)} stands twice or is empty", rule="column", todo="name it"
         )
         for place, name in enumerate(record.cells, 1)
-        if not name or record.cells.count(name) > 1
+        if not name or times[name] > 1
     ]
     if wrong:
         raise ManyRefused("the header does not name its columns", tuple(wrong), where=where)

@@ -15,6 +15,8 @@ from interlock.errors import ManyRefused, Refused, Violation
 
 _SLICE = 4 * CHUNK
 """Rows that are taken from the file at a time."""
+_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+"""What polars says of a file that is damaged; some damage its reader does not expect at all, and panics."""
 
 
 class ParquetTable:
@@ -38,7 +40,7 @@ class ParquetTable:
         try:
             schema = self._frame.collect_schema()
             self._total = int(self._frame.select(pl.len()).collect().item())
-        except pl.exceptions.PolarsError as cause:
+        except _UNREADABLE as cause:
             what = f"the table is no Parquet that can be read: {str(cause)[:200]}"
             raise Refused(what, where=str(path), todo="write it again, or name another") from cause
         check_columns(reading, list(schema))
@@ -70,7 +72,7 @@ class ParquetTable:
                 for frame in some.iter_slices(CHUNK):
                     yield self._rows(frame, number)
                     number += frame.height
-        except pl.exceptions.PolarsError as cause:
+        except _UNREADABLE as cause:
             what = f"the table cannot be read after row {number}: {str(cause)[:200]}"
             raise Refused(
                 what, where=str(self._file.path), todo="restore the file and run the same command again"

@@ -54,7 +54,10 @@ class SqlTable:
     def __init__(self, query: str, url: str, reading: Reading) -> None:
         if not reading.key:
             raise Refused("the rows of a query have no order to go by", where="--key", todo="name a column of keys")
-        digest = hashlib.sha256(query.encode()).hexdigest()
+        try:
+            digest = hashlib.sha256(query.encode()).hexdigest()
+        except UnicodeEncodeError as cause:
+            raise Refused("the query is not UTF-8", where="--in", todo="write it in UTF-8") from cause
         self.identity = Identity(kind="sql", name="sql", size=0, digest=digest)
         self.reading = reading = reading.over(digest)
         self._query, self._url = query, url
@@ -121,6 +124,10 @@ class _Opened:
             raise DatabaseUnavailable(
                 f"the database of the table does not answer: {_said(cause)}", todo="see --database-url-from"
             ) from cause
+        except (psycopg.ProgrammingError, UnicodeEncodeError) as cause:
+            # the text of the error may hold the address, and the address a password
+            todo = "write it as postgresql://USER@HOST/DATABASE"
+            raise Refused("the database's address is none", where="--database-url-from", todo=todo) from cause
         for info in psycopg.adapters.types:
             self._connection.adapters.register_loader(info.oid, TextLoader)
             if info.array_oid:

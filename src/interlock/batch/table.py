@@ -97,8 +97,9 @@ class File:
                 digest = hashlib.sha256()
                 while block := stream.read(_BLOCK):
                     digest.update(block)
-        except OSError as cause:
-            what = f"the table cannot be read: {cause.strerror or cause}"
+        except (OSError, ValueError) as cause:  # ValueError: no file can have that name
+            why = cause.strerror if isinstance(cause, OSError) else None
+            what = f"the table cannot be read: {why or cause}"
             raise NotFound(what, where=str(path), todo="check its name and its rights") from cause
         self.identity = Identity(kind=kind, name=path.name, size=self._seen[0], digest=digest.hexdigest())
 

@@ -57,6 +57,8 @@ def apply_patch(value: Any, patch: Any) -> Any:
             root = _apply(root, operation)
         except Refused as cause:
             raise Refused(cause.what, where=f"/{place}", todo=cause.todo) from cause
+        except RecursionError as cause:  # each operation may put one value of 64 levels below another
+            raise Refused("the value nests too deep", where=f"/{place}", todo="flatten it") from cause
     return root
 
 

@@ -53,7 +53,7 @@ class ComponentRef(msgspec.Struct, frozen=True):
         name, _, version = rest.partition("@")
         if kind not in (Kind.ONNX, Kind.RULES, Kind.LLM) or not name or not version:
             raise Refused(
-                f"{text!r} names no component",
+                f"{text[:60]!r} names no component",
                 todo="write onnx:NAME@VERSION, rules:NAME@VERSION, llm:NAME@VERSION or person",
             )
         return cls(Kind(kind), name, version)

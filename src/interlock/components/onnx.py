@@ -35,7 +35,7 @@ MANIFEST = "component.yaml"
 _KEYS = ("kind", "name", "version", "models", "read", "card", "bounded")
 _REQUIRED: tuple[str, ...] = ("kind", "name", "version", "models", "read")
 _FUNCTION = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)\Z", re.ASCII)
-_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 _PROOF = 8
 """So many inputs are read both ways before a component's ``read_many`` is trusted."""
 log = logging.getLogger("interlock.components")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # who asks no language model pays neither for price tables no
 PACKS = "interlock.packs"
 """The group of entry points under which packs, ours too, name their package."""
 _RULES = ".rules.json"
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 
 _loaded: dict[tuple[ComponentRef, bytes], Component] = {}
 """Components are immutable, so one process holds each content once."""

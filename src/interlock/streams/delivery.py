@@ -108,6 +108,6 @@ def unescape(value: str, *, where: str) -> str:
         return value
     try:
         return unquote_to_bytes(value).decode()
-    except UnicodeDecodeError as cause:
+    except UnicodeError as cause:  # what was not UTF-8 before it was unescaped came as lone surrogates
         wrong = Violation(where=where, what="holds escapes that are not UTF-8", rule="attribute")
         raise EventInvalid("this is no CloudEvent", (wrong,)) from cause

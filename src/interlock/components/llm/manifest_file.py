@@ -49,7 +49,7 @@ _KEYS = (
     "card",
 )
 _REQUIRED = ("kind", "name", "version", "provider", "model", "parameters", "confidence")
-_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 _PROVIDER = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*\Z")
 _MODEL = re.compile(r"[\x21-\x7e]{1,200}\Z")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}\Z")
