@@ -17,7 +17,7 @@ from interlock.contracts import Contract, Field, Rule, RuleKind, Shape, Status, 
 from interlock.contracts.contract import Bound
 from interlock.contracts.vectorised import vectorised
 
-_numbers = itertools.count()
+_numbers = itertools.count(2**128)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 DIGITS = st.from_regex(r"\A-?[0-9]{0,22}(\.[0-9]{0,6})?\Z") | st.sampled_from(
     ["-0", "-0.00", "0", "00", "0.0", "1e3", "１", "12345678901234567.89", "9" * 38, "9" * 39, "1.", ".5", "+1", "NaN"]
@@ -196,7 +196,7 @@ def test_every_part_of_a_contract_is_known_here() -> None:
     per_record = {"record", "rules"}
     beside = {
         "id", "name", "version", "status", "owner", "team", "consumers", "description", "service_levels", "ends",
-        "not_enforced", "digest", "source", "measures",
+        "not_enforced", "digest", "source", "measures", "levels",
     }  # fmt: skip
     assert {field.name for field in dataclasses.fields(Contract)} == per_record | beside
     assert len(RuleKind) == 6

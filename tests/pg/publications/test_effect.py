@@ -195,6 +195,10 @@ async def test_rules_and_contract_of_one_decision_are_of_one_moment(database_url
         await publish_rules(node, refund_rules("1.2"))
         await publish_contract(node, contract(DECISION, "1.1.0"))
         await until_decided_by(node, "rules:approve-refund@1.2")
+        give_up = time.monotonic() + 5
+        while registered.library.for_tenant(node.tenant).contract_name("refund-decision@1") != "refund-decision@1.1.0":
+            assert time.monotonic() < give_up
+            await asyncio.sleep(0.02)
         assert str(held.component(reference).ref) == "rules:approve-refund@1.1"
         assert held.contract_name("refund-decision@1") == "refund-decision@1.0.0"
         now = registered.library.for_tenant(node.tenant)
