@@ -159,6 +159,8 @@ def _too_many_open(text: str) -> int:
     return 0
 
 
+_UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
+"""What escapes in quotes can write and no text of the database can hold; the same stands at the door of JSON."""
 _BRACKET = re.compile(r"[\[\]{}]")
 
 
@@ -199,6 +201,9 @@ class _Builder:
         if isinstance(event, ScalarEvent):
             text = cast("str", event.value)
             plain = cast("tuple[bool, bool]", event.implicit)[0]
+            if _UNSTORABLE.search(text):
+                self._refuse(event, f"{text[:60]!r} holds NUL or half a surrogate pair", "characters", "remove it")
+                text = _UNSTORABLE.sub("\ufffd", text)
             return Scalar(text=text, kind=_kind(text) if plain else Kind.TEXT, line=line)
         if depth > DEEPEST:
             self._refuse(event, f"nested more than {DEEPEST} deep", "too-deep", "flatten it")

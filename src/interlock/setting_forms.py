@@ -99,7 +99,7 @@ class Problems:
 
     def add(self, where: str, what: str, todo: str) -> None:
         """Note one problem."""
-        self._found.append(ConfigInvalid(what, where=where, todo=todo))
+        self._found.append(ConfigInvalid(what, where=where[:200], todo=todo))
 
     def raise_any(self) -> None:
         """Raise what was gathered.

@@ -102,7 +102,8 @@ class Formula:
 
     def __init__(self, text: str) -> None:
         try:
-            compiled = zen.compile_expression(text)
+            # the engine knows no carriage return; outside of strings, which hold none, it is as good as a space
+            compiled = zen.compile_expression(text.replace("\r", " "))
         except Exception as cause:
             raise ComponentFailed(f"the rule engine refuses {text!r}: {reason(cause)}") from cause
         self._compiled = cast("_Evaluates", compiled)

@@ -60,6 +60,16 @@ CLAIMS = ROOT / "tests" / "pg" / "api" / "claims"
 PACK = ROOT / "src" / "interlock" / "packs" / "receipts"
 
 
+@pytest.mark.parametrize("text", ["\\0", "\\ud800", "\\udc00\\ud800", "\\u0000"])
+def test_an_escape_in_yaml_writes_nothing_that_cannot_be_stored(text: str) -> None:
+    for written in (f'a: "{text}"', f'"{text}": a', f'a: ["{text}"]'):
+        root, wrong = parse_yaml(written.encode(), "f.yaml")
+        assert [one.rule for one in wrong] == ["characters"]
+        repr(root).encode()
+    with pytest.raises(ContractInvalid, match="surrogate"):
+        parse_contract(CONTRACTS[0].read_bytes().replace(b"name: claim", f'name: "claim{text}"'.encode()), "f")
+
+
 def test_a_header_of_many_columns_is_read_in_time(tmp_path: Path) -> None:
     """Each name is looked up, and not compared with every other one: 40,000 took 14 seconds."""
     file = tmp_path / "wide.csv"

@@ -261,6 +261,11 @@ def test_a_pause_that_nobody_can_mean_is_not_waited_for(after: str, monkeypatch:
     assert max(pauses) <= 30
 
 
+def test_a_carriage_return_stands_for_a_space() -> None:
+    doubled = Expression.compile("total\r\n* 2", {"total": FieldType.DECIMAL})
+    assert doubled.evaluate({"total": "1.50"}) == "3.00"
+
+
 def test_an_escape_beside_bytes_that_were_not_utf_8_is_no_surprise() -> None:
     with pytest.raises(EventInvalid):
         unescape("%41\udcff", where="ce-id")
