@@ -106,8 +106,12 @@ def _token(match: re.Match[str]) -> Token:
         if following.isalnum() or following == "_":
             raise Misread(f"{text + following!r} is no number", at, "write plain digits, such as 1000.50")
         return Token(at, "number", text)
-    if match.lastgroup == "string" and ("\\" in text or any(ord(character) < ord(" ") for character in text)):
-        raise Misread(f"the string {text!r} holds a backslash or a line break", at, "leave it out: nothing is escaped")
+    if match.lastgroup == "string":
+        if "\\" in text or any(ord(character) < ord(" ") for character in text):
+            what = f"the string {text!r} holds a backslash or a line break"
+            raise Misread(what, at, "leave it out: nothing is escaped")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise Misread(f"the string {text!r} holds half a surrogate pair", at, "write the character whole")
     marks: dict[str | None, Mark] = {"word": "word", "string": "string"}
     return Token(at, marks.get(match.lastgroup, "symbol"), text)
 

@@ -261,6 +261,12 @@ def test_a_pause_that_nobody_can_mean_is_not_waited_for(after: str, monkeypatch:
     assert max(pauses) <= 30
 
 
+def test_half_a_surrogate_pair_is_no_text_of_an_expression() -> None:
+    for read in (lambda: Expression.compile("'\ud800'", {}), lambda: compile_condition("input.a == '\udcff'")):
+        with pytest.raises(RulesInvalid, match="surrogate"):
+            read()
+
+
 def test_a_carriage_return_stands_for_a_space() -> None:
     doubled = Expression.compile("total\r\n* 2", {"total": FieldType.DECIMAL})
     assert doubled.evaluate({"total": "1.50"}) == "3.00"
