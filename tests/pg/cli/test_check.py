@@ -16,7 +16,7 @@ PACK = Path(interlock.packs.receipts.__file__).parent
 
 def test_a_workflow_file_is_shown_with_its_gaps(run: Run) -> None:
     document = run("workflow", "check", str(DESK / "desk.workflow.yaml"), "--json").document
-    assert (document["workflow"], document["decisions"], document["actions"]) == ("desk", ["approve"], ["pay"])
+    assert (document["workflow"], document["decisions"], document["actions"]) == ("desk", ["approve", "weigh"], ["pay"])
     assert "stand_in" in document["dossier_lacks"]
     assert "complete" in run("workflow", "check", str(PACK / "receipts.workflow.yaml")).out
 
