@@ -155,7 +155,7 @@ def test_a_file_of_no_bytes_has_no_header(run: Run, tmp_path: Path) -> None:
         ("who,total,total", (), "stands twice"),
         ("who,total,note", (), "--leave-out note"),
         ("who,total", ("--key", "id"), "--key names it"),
-        ("who,total", ("--exposure", "at_stake EUR"), "--exposure names it"),
+        ("who,total", ("--exposure", "at_stake EUR"), "leave the option out"),
         ("who,total", ("--leave-out", "note"), "--leave-out names it"),
     ],
 )

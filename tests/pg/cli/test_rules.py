@@ -111,7 +111,7 @@ def test_what_would_change_is_shown_with_the_money_in_it(
     run("rules", "publish", str(RULES), "--why", "first")
     stricter = version(tmp_path, "1.1", a=("1000", "15"))
     told = run("rules", "diff", "approve-claim@1", stricter, "--json").document
-    (point,) = told["points"]
+    point = told["points"][0]
     assert (told["old"], told["new"]) == ("rules:approve-claim@1", "rules:approve-claim@1.1")
     assert (point["point"], point["compared"], point["changed"]) == ("desk.approve", 5, 3)
     assert (point["money"], point["money_compared"]) == (["1170.00 MYR"], ["1183.30 MYR"])
@@ -168,6 +168,6 @@ def test_amounts_are_exact_through_the_whole_path(run: Run, exact_desk: Path, ad
     cent_below = run("rules", "diff", "approve-claim@1", wider, "--json").document["points"][0]
     assert (cent_below["compared"], cent_below["changed"]) == (3, 0)
     exactly = version(tmp_path, "1.2", a=("1000", ENORMOUS))
-    (point,) = run("rules", "diff", "approve-claim@1", exactly, "--json").document["points"]
+    point = run("rules", "diff", "approve-claim@1", exactly, "--json").document["points"][0]
     assert (point["compared"], point["changed"]) == (3, 3)
     assert point["money"] == ["37037036703703703.67 MYR"]
