@@ -1,0 +1,2 @@
+-- The archive: what decisions were made with.
+set local search_path = interlock, pg_catalog;

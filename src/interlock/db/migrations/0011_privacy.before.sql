@@ -1,0 +1,2 @@
+-- Personal data: the keys of persons.
+set local search_path = interlock, pg_catalog;

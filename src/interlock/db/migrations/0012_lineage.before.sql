@@ -1,0 +1,2 @@
+-- Lineage.
+set local search_path = interlock, pg_catalog;
