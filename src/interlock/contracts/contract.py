@@ -11,6 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from interlock.contracts.level import Level
+from interlock.contracts.mark import NO_MARK, Mark, Personal
 from interlock.contracts.measure import Measure
 from interlock.contracts.shown import Path, shown
 from interlock.errors import ContractInvalid
@@ -85,6 +86,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         unique_items: Whether all items differ.
         fields: The fields of an object; no others are accepted.
         item: What each item of an array is.
+        mark: What the contract says of it as personal data, or for finding; see ``Mark``.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     unique_items: bool = False
     fields: tuple[Field, ...] = ()
     item: Field | None = None
+    mark: Mark = NO_MARK
 
     def child(self, name: str) -> Field | None:
         """The field of that name within this object."""
@@ -220,6 +223,7 @@ class Contract:
         not_enforced: Everything in the file that reads like a demand and is enforced nowhere, each with its place.
         digest: The SHA-256 of the file's bytes.
         source: The file, for messages.
+        personal: Which fields are personal data; None: none is.
     """
 
     id: str
@@ -239,6 +243,7 @@ class Contract:
     source: str
     measures: tuple[Measure, ...] = ()
     levels: tuple[Level, ...] = ()
+    personal: Personal | None = None
 
     @property
     def reference(self) -> str:

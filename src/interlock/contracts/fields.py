@@ -10,6 +10,7 @@ from open_data_contract_standard.model import SchemaObject, SchemaProperty
 from interlock.contracts.contract import ITEMS, Field, Shape
 from interlock.contracts.exact import MOST_DIGITS
 from interlock.contracts.explain import Findings, explain
+from interlock.contracts.mark import MARKS, read_mark
 from interlock.contracts.metrics import read_metrics, read_uniqueness
 from interlock.contracts.options import read_options
 from interlock.contracts.quality import read_choices, read_rules
@@ -68,6 +69,9 @@ def _field(model: SchemaProperty, name: str, spot: Spot, reading: Reading, *, re
     elif field.shape is Shape.ARRAY:
         field = msgspec.structs.replace(field, item=_item(model, spot, reading))
     _leave_metadata(model, spot, reading)
+    if model.customProperties:
+        customs = {custom.property or "": custom.value for custom in model.customProperties}
+        field = msgspec.structs.replace(field, mark=read_mark(customs, spot, reading))
     read_rules(field, model.quality, spot, reading)
     read_uniqueness(field, model, spot, reading)
     field = read_metrics(field, model.quality, spot, reading)
@@ -122,6 +126,8 @@ def _leave_metadata(model: SchemaObject | SchemaProperty, spot: Spot, reading: R
     if model.relationships:
         reading.leave(spot.data, "relationships to other data")
     for custom in model.customProperties or []:
+        if custom.property in MARKS and isinstance(model, SchemaProperty):
+            continue
         reading.leave(spot.data, f"the custom property {custom.property}")
 
 

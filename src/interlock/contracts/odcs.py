@@ -23,8 +23,9 @@ from interlock.contracts.contract import NAME, Contract, Field, ServiceLevel, Sh
 from interlock.contracts.document import Document
 from interlock.contracts.exact import read_exact
 from interlock.contracts.fields import Reading, read_record
-from interlock.contracts.level import Level
+from interlock.contracts.level import Kind, Level
 from interlock.contracts.level_reading import is_measured, read_levels
+from interlock.contracts.mark import Personal, personal_of
 from interlock.contracts.metrics import primary_keys
 from interlock.contracts.shown import Path, shown
 from interlock.errors import ContractInvalid, Refused
@@ -148,6 +149,8 @@ def _contract(document: Document, model: OpenDataContractStandard, data: bytes) 
     if record is None or version is None or status is None:
         return None
     levels = _measured(document, record)
+    personal = personal_of(record, reading)
+    _refuse_stored_moments(document, levels, personal)
     return Contract(
         id=model.id or "",
         name=model.name or "",
@@ -166,7 +169,16 @@ def _contract(document: Document, model: OpenDataContractStandard, data: bytes) 
         not_enforced=tuple(reading.not_enforced),
         digest=digest(data),
         source=document.file,
+        personal=personal,
     )
+
+
+def _refuse_stored_moments(document: Document, levels: tuple[Level, ...], personal: Personal | None) -> None:
+    """Refuse a level that would keep the newest value of a personal field in clear."""
+    for level in levels:
+        if personal and level.kind is Kind.LATENCY and personal.covers(level.element):
+            what = f"the level {level.said} would store the values of a personal field"
+            document.refuse(("slaProperties",), what, "service-level", "measure a field that is not personal")
 
 
 def _status(document: Document, model: OpenDataContractStandard) -> Status | None:
