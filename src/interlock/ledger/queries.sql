@@ -5,3 +5,64 @@ from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, kind text, su
 
 -- name: entries_of_case
 select id, kind, subject, case_id, at, body from ledger_entry where case_id = %(case_id)s order by id
+
+-- name: seal
+select sealed, size, root, more from seal_entries(%(most)s)
+
+-- name: find_head
+select log, size, root, sealed_at from ledger_head
+
+-- name: unsealed
+select entries, since from unsealed_since()
+
+-- name: keep_checkpoint
+select keep_checkpoint(%(size)s, %(root)s, %(note)s, %(keys)s::text[])
+
+-- name: newest_checkpoint
+select size, root, note, keys, signed_at from ledger_checkpoint order by size desc limit 1
+
+-- name: checkpoints_after
+select size, root, note, keys, signed_at from ledger_checkpoint where size > %(size)s order by size limit %(most)s
+
+-- name: changes_of_keys
+-- One checkpoint for every set of keys that signed together.
+select distinct on (keys) size, root, note, keys, signed_at from ledger_checkpoint where cardinality(keys) > 1 order by keys, size
+
+-- name: try_to_lead
+select pg_try_advisory_lock(1229999951)
+
+-- name: find_nodes
+select 0::smallint as level, index, hash from ledger_leaf where index = any(%(leaves)s::bigint[])
+union all
+select n.level, n.index, n.hash
+from unnest(%(levels)s::smallint[], %(indexes)s::bigint[]) as w (level, index)
+join ledger_node n on n.level = w.level and n.index = w.index
+
+-- name: leaves_of_entries
+-- Of the current tenant alone: whose entry it is not, gets nothing.
+select l.index, l.entry, ledger_leaf_data(e.id, e.tenant, e.kind, e.subject, e.case_id, e.at, e.body) as data, l.hash
+from ledger_entry e join ledger_leaf l on l.entry = e.id
+where e.id = any(%(entries)s) and e.id >= %(least)s and e.id <= %(greatest)s
+order by l.index
+
+-- name: recomputed_leaves
+select index, entry, kind, hash, recomputed from recomputed_leaves(%(first)s, %(before)s)
+
+-- name: nodes_between
+select level, index, hash from ledger_node where level = %(level)s and index >= %(first)s and index < %(before)s order by index
+
+-- name: entries_outside
+select entry, kind, at from entries_outside(%(most)s)
+
+-- name: tenants_known
+select tenant, name from tenants_known()
+
+-- name: entries_about
+-- The entries of the current tenant that are of a thing: of that id, about it, or of its case.
+select id from ledger_entry where id = %(id)s
+union
+select id from ledger_entry where subject = %(id)s
+union
+select id from ledger_entry where case_id = %(id)s
+order by id limit %(most)s
+

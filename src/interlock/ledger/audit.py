@@ -1,0 +1,267 @@
+"""The whole tree, computed again from the entries, and held against everything that was stored and published of it.
+
+What differs is named from the first entry on: a leaf that its entry does not hash to, an entry that is gone, a node,
+the head, a checkpoint, an entry that was slipped in behind what is sealed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+
+from interlock.errors import Refused
+from interlock.ledger.checkpoint import Checkpoint, read_checkpoint
+from interlock.ledger.note import VerifierKey, read_note
+from interlock.ledger.store import (
+    CHECKPOINTS_AFTER,
+    ENTRIES_OUTSIDE,
+    NODES_BETWEEN,
+    RECOMPUTED_LEAVES,
+    head_of,
+)
+from interlock.ledger.tree import EMPTY, node_hash
+
+PAGE = 1 << 14
+MOST_TOLD = 100
+"""Of so many faults each is told; all are counted."""
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is not what it was.
+
+    Attributes:
+        what: In words.
+        kind: ``leaf``, ``missing``, ``gap``, ``node``, ``head``, ``checkpoint`` or ``outside``.
+        index: The first entry of the tree that it concerns; None: none of them.
+        entry: That entry's id, if it is known.
+    """
+
+    what: str
+    kind: str
+    index: int | None = None
+    entry: UUID | None = None
+
+
+class Audited(msgspec.Struct, kw_only=True):
+    """What an audit found.
+
+    Attributes:
+        size: How many entries were recomputed.
+        root: The root that they give, in hex.
+        checkpoints: How many signed checkpoints were compared.
+        faults: The first faults, in the order of the tree.
+        count: How many there are in all.
+    """
+
+    size: int = 0
+    root: str = ""
+    checkpoints: int = 0
+    faults: list[Fault] = []
+    count: int = 0
+
+    def add(self, fault: Fault) -> None:
+        """Count a fault, and tell it if it is among the first."""
+        self.count += 1
+        if len(self.faults) < MOST_TOLD:
+            self.faults.append(fault)
+
+    @property
+    def first(self) -> Fault | None:
+        """The fault that concerns the first entry of the tree; else any."""
+        placed = [fault for fault in self.faults if fault.index is not None]
+        if placed:
+            return min(placed, key=lambda fault: fault.index or 0)
+        return self.faults[0] if self.faults else None
+
+
+class Growing:
+    """A tree that leaves are added to: it keeps one root for every perfect subtree that is open at its right edge."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._edge: list[bytes] = []  # the larger first
+
+    def add(self, leaf: bytes) -> list[bytes]:
+        """Add a leaf's hash. The roots of the subtrees that it completes, from level 1 upward."""
+        completed: list[bytes] = []
+        size, edge = self.size, self._edge
+        while size & 1:
+            leaf = node_hash(edge.pop(), leaf)
+            completed.append(leaf)
+            size >>= 1
+        edge.append(leaf)
+        self.size += 1
+        return completed
+
+    @property
+    def root(self) -> bytes:
+        """The root."""
+        if not self._edge:
+            return EMPTY
+        root = self._edge[-1]
+        for part in reversed(self._edge[:-1]):
+            root = node_hash(part, root)
+        return root
+
+
+async def audit_tree(
+    connection: AsyncConnection[Any],
+    keys: Sequence[VerifierKey],
+    *,
+    published: Sequence[str] = (),
+    progress: Callable[[int, int], None] = lambda _done, _size: None,
+) -> Audited:
+    """Compute the tree again and compare all that is known of it. Memory holds one page, and the published notes.
+
+    Args:
+        connection: As the service's role, in no transaction.
+        keys: Those that may have signed; with none, signatures are not checked.
+        published: Notes from outside the database, in any order.
+        progress: Told how many of how many leaves are done.
+    """
+    found = Audited()
+    head = await head_of(connection)
+    outside = sorted(_read_all(published, keys, found, "the published checkpoint"), key=lambda one: one.size)
+    tree = Growing()
+    checkpoints = _Checkpoints(connection, keys, found, outside)
+    async for first, nodes in _pages(connection, tree, head.size, found, checkpoints):
+        await _compare_nodes(connection, first, nodes, found)
+        progress(tree.size, head.size)
+    found.size, found.root = tree.size, tree.root.hex()
+    if tree.size == head.size and tree.root != head.root:
+        found.add(Fault(kind="head", what=f"the head's root is {head.root.hex()}, and the entries give {found.root}"))
+    await checkpoints.beyond(head.size)
+    found.checkpoints = checkpoints.compared
+    for one in await ENTRIES_OUTSIDE.all(connection, {"most": MOST_TOLD}):
+        told = f"{one.entry} ({one.kind}, {one.at:%Y-%m-%d %H:%M:%S} UTC)"
+        what = f"the entry {told} is older than what is sealed and not in the tree"
+        found.add(Fault(kind="outside", what=what, entry=one.entry))
+    return found
+
+
+Nodes = dict[int, list[tuple[int, bytes]]]
+
+
+async def _pages(
+    connection: AsyncConnection[Any], tree: Growing, size: int, found: Audited, checkpoints: _Checkpoints
+) -> AsyncGenerator[tuple[int, Nodes]]:
+    """Grow the tree page by page; the subtrees that each page completed, by level."""
+    await checkpoints.reached(tree)
+    while tree.size < size:
+        first = tree.size
+        nodes: Nodes = {}
+        leaves = await RECOMPUTED_LEAVES.all(connection, {"first": first, "before": min(first + PAGE, size)})
+        for leaf in leaves:
+            if leaf.index != tree.size:
+                what = f"there is no leaf {tree.size}; the next one is {leaf.index}"
+                found.add(Fault(kind="gap", what=what, index=tree.size))
+                return
+            if leaf.recomputed is None:
+                what = f"entry {leaf.index}, {leaf.entry}, is gone"
+                found.add(Fault(kind="missing", what=what, index=leaf.index, entry=leaf.entry))
+            elif leaf.recomputed != leaf.hash:
+                what = f"entry {leaf.index}, {leaf.entry} ({leaf.kind}), is not what was sealed"
+                found.add(Fault(kind="leaf", what=what, index=leaf.index, entry=leaf.entry))
+            for level, node in enumerate(tree.add(leaf.hash), 1):
+                nodes.setdefault(level, []).append(((tree.size >> level) - 1, node))
+            if tree.size == checkpoints.next_size:
+                await checkpoints.reached(tree)
+        if not leaves:
+            what = f"there is no leaf {tree.size}, and the head says {size}"
+            found.add(Fault(kind="gap", what=what, index=tree.size))
+            return
+        yield first, nodes
+
+
+async def _compare_nodes(connection: AsyncConnection[Any], first: int, nodes: Nodes, found: Audited) -> None:
+    for level, wanted in nodes.items():
+        low, high = wanted[0][0], wanted[-1][0] + 1
+        rows = await NODES_BETWEEN.all(connection, {"level": level, "first": low, "before": high})
+        stored = {one.index: one.hash for one in rows}
+        for index, node in wanted:
+            if stored.get(index) != node:
+                became = "is gone" if index not in stored else "is not what its leaves give"
+                above = f"entries {index << level} to {(index + 1 << level) - 1}"
+                what = f"the node at level {level}, index {index}, above {above}, {became}"
+                found.add(Fault(kind="node", what=what, index=max(first, index << level)))
+
+
+class _Checkpoints:
+    """Every signed checkpoint, compared when the growing tree has its size."""
+
+    def __init__(
+        self,
+        connection: AsyncConnection[Any],
+        keys: Sequence[VerifierKey],
+        found: Audited,
+        outside: Sequence[Checkpoint],
+    ) -> None:
+        self._connection, self._keys, self._found = connection, keys, found
+        self._outside = list(outside)
+        self._kept: list[Checkpoint] = []
+        self._after = -1
+        self._last_good = 0
+        self.compared = 0
+
+    @property
+    def next_size(self) -> int:
+        """The size at which the next one is compared."""
+        return min((ones[0].size for ones in (self._kept, self._outside) if ones), default=-1)
+
+    async def reached(self, tree: Growing) -> None:
+        """Compare what is of the tree's size, and read on."""
+        await self._read_on()
+        while self.next_size == tree.size:
+            for ones, where in ((self._kept, "kept"), (self._outside, "published")):
+                if ones and ones[0].size == tree.size:
+                    self._compare(ones.pop(0), tree.root, where)
+            await self._read_on()
+
+    async def beyond(self, size: int) -> None:
+        """Tell those that are of a larger tree than there is."""
+        await self._read_on()
+        for ones, where in ((self._kept, "kept"), (self._outside, "published")):
+            for one in ones:
+                what = f"a {where} checkpoint has {one.size} entries, and the ledger {size}: it was rolled back"
+                self._found.add(Fault(kind="checkpoint", what=what, index=size))
+
+    async def _read_on(self) -> None:
+        if self._kept:
+            return
+        rows = await CHECKPOINTS_AFTER.all(self._connection, {"size": self._after, "most": PAGE})
+        if rows:
+            self._after = rows[-1].size
+            self._kept = _read_all([row.text for row in rows], self._keys, self._found, "the kept checkpoint")
+
+    def _compare(self, one: Checkpoint, root: bytes, where: str) -> None:
+        self.compared += 1
+        if one.root == root:
+            self._last_good = one.size
+            return
+        what = (
+            f"the {where} checkpoint of {one.size} entries has another root: an entry between {self._last_good} and "
+            f"{one.size - 1} is not what was signed"
+        )
+        self._found.add(Fault(kind="checkpoint", what=what, index=self._last_good))
+
+
+def _read_all(notes: Sequence[str], keys: Sequence[VerifierKey], found: Audited, what: str) -> list[Checkpoint]:
+    read: list[Checkpoint] = []
+    for text in notes:
+        try:
+            note = read_note(text)
+            checkpoint = read_checkpoint(note.text)
+        except Refused as cause:
+            found.add(Fault(kind="checkpoint", what=f"{what} is damaged: {cause.what}"))
+            continue
+        if keys and not note.signers(keys):
+            found.add(
+                Fault(kind="checkpoint", what=f"{what} of {checkpoint.size} entries is signed by none of the keys")
+            )
+            continue
+        read.append(checkpoint)
+    return read

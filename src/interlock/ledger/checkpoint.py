@@ -1,0 +1,59 @@
+"""Checkpoints: what is signed of the tree. Pure.
+
+Source: C2SP tlog-checkpoint (c2sp.org/tlog-checkpoint): three lines, the origin of the log, the number of leaves, the
+root in base64, in a signed note.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import NamedTuple
+
+from interlock.errors import Refused
+
+_ROOT_BYTES = 32
+_FEWEST_LINES = 3
+_LARGEST = 2**63
+
+
+class Checkpoint(NamedTuple):
+    """A tree of one size.
+
+    Attributes:
+        origin: Which log.
+        size: How many leaves.
+        root: Its root, 32 bytes.
+    """
+
+    origin: str
+    size: int
+    root: bytes
+
+    @property
+    def text(self) -> str:
+        """The text that is signed."""
+        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+
+
+def read_checkpoint(text: str) -> Checkpoint:
+    """The checkpoint that a note's text holds; further lines are extensions and are passed over.
+
+    Raises:
+        Refused: it is none; what is wrong is named.
+    """
+    lines = text.split("\n")
+    if len(lines) <= _FEWEST_LINES or lines[-1]:
+        raise Refused("a checkpoint has three lines: origin, size, root", todo="take it as it was published")
+    origin, size, encoded = lines[:_FEWEST_LINES]
+    if not origin:
+        raise Refused("the checkpoint names no log")
+    if not (size.isascii() and size.isdecimal()) or (len(size) > 1 and size[0] == "0") or int(size[:20]) >= _LARGEST:
+        raise Refused(f"{size[:40]!r} is no size of a tree")
+    try:
+        root = base64.b64decode(encoded, validate=True)
+    except binascii.Error as cause:
+        raise Refused("the root is no base64") from cause
+    if len(root) != _ROOT_BYTES or base64.b64encode(root).decode() != encoded:
+        raise Refused("the root is not 32 bytes")
+    return Checkpoint(origin, int(size), root)

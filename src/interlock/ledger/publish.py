@@ -1,0 +1,117 @@
+"""Checkpoints outside the database, where whoever changes the database does not reach them: a folder, and a webhook.
+
+The folder holds ``checkpoint``, the newest signed note, and ``history/YYYY-MM-DD.jsonl``, every published one as a line
+``{"at", "note", "root", "size"}``. The newest is what a start is compared with.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from interlock.errors import LedgerBroken, Refused
+from interlock.ledger.checkpoint import Checkpoint, read_checkpoint
+from interlock.ledger.note import Note, VerifierKey, read_note
+
+NEWEST = "checkpoint"
+HISTORY = "history"
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+class Published(msgspec.Struct, frozen=True):
+    """One line of the history.
+
+    Attributes:
+        at: When it was published, UTC.
+        size: Of how many leaves.
+        root: Their root in base64.
+        note: The signed note.
+    """
+
+    at: datetime
+    size: int
+    root: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The folder. Every method blocks: call it beside an event loop.
+
+    Attributes:
+        folder: Where.
+    """
+
+    folder: Path
+
+    def newest(self) -> str | None:
+        """The newest note; None where nothing was published yet.
+
+        Raises:
+            LedgerBroken: it cannot be read.
+        """
+        path = self.folder / NEWEST
+        try:
+            return path.read_text("utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as cause:
+            raise LedgerBroken(f"the newest checkpoint cannot be read: {cause}", where=str(path)) from cause
+
+    def publish(self, checkpoint: Checkpoint, note: str, at: datetime) -> None:
+        """Add to the history, then put the newest in the place of the one before, whole or not at all.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        history = self.folder / HISTORY
+        history.mkdir(parents=True, exist_ok=True)
+        line = Published(at, checkpoint.size, base64.b64encode(checkpoint.root).decode(), note)
+        with (history / f"{at:%Y-%m-%d}.jsonl").open("ab") as file:
+            file.write(_encoder.encode(line) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        fresh = self.folder / f".{NEWEST}.{os.getpid()}"
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write(note)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.folder / NEWEST)
+
+    def abandon(self, at: datetime) -> Path | None:
+        """Put what was published aside, since its tree is lost: nothing is deleted. Where it is now."""
+        if not (self.folder / NEWEST).exists():
+            return None
+        aside = self.folder / f"abandoned-{at:%Y%m%dT%H%M%SZ}"
+        aside.mkdir()
+        for name in (HISTORY, NEWEST):
+            if (self.folder / name).exists():
+                (self.folder / name).rename(aside / name)
+        return aside
+
+
+def read_published(note: str, keys: Sequence[VerifierKey], where: str) -> Checkpoint:
+    """A checkpoint that one of our keys has signed.
+
+    Raises:
+        LedgerBroken: it is damaged, or none of the keys has signed it.
+    """
+    try:
+        read: Note = read_note(note)
+        checkpoint = read_checkpoint(read.text)
+    except Refused as cause:
+        raise LedgerBroken(f"the published checkpoint is damaged: {cause.what}", where=where) from cause
+    if not read.signers(keys):
+        names = ", ".join(f"{one.name}+{one.key.hex()}" for one in read.signatures)
+        raise LedgerBroken(
+            f"the published checkpoint is signed by {names}, and none of the keys in the settings is that",
+            where=where,
+            todo="keep the old key as `key_also` of [ledger] until a checkpoint bears both signatures",
+        )
+    return checkpoint

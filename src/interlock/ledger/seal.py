@@ -1,0 +1,238 @@
+"""The sealer: one process of the installation grows the tree, signs it and publishes what it signed.
+
+Every process that runs long stands by; who holds a lock of the session leads, and when that process dies, however it
+dies, another one does within a second. Two at once would do no harm, since a batch takes a lock of its own and moves
+the head from the size that it found: the leader only spares the others the asking.
+
+INVARIANT: only a tree that is committed is signed, and never one that does not begin with the one signed before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+from psycopg import AsyncConnection
+
+from interlock.clock import Clock
+from interlock.db.database import connect_service
+from interlock.errors import InterlockError, LedgerBroken
+from interlock.ledger.checkpoint import Checkpoint, read_checkpoint
+from interlock.ledger.note import SignerKey, VerifierKey, read_note, sign_note
+from interlock.ledger.publish import NEWEST, Outside, read_published
+from interlock.ledger.store import (
+    KEEP_CHECKPOINT,
+    NEWEST_CHECKPOINT,
+    TRY_TO_LEAD,
+    Head,
+    head_of,
+    root_at,
+    seal_once,
+)
+from interlock.ledger.webhook import Webhook
+
+SEAL_EVERY_S = 0.2
+SIGN_EVERY_S = 0.8
+"""While there is news; with the pause between two turns it is less than a second."""
+STAND_BY_S = 0.5
+TROUBLED_S = 5.0
+"""How long after a failure the next turn waits, while the tree cannot be sealed or published."""
+log = logging.getLogger("interlock.ledger")
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerTerms:
+    """How a process seals.
+
+    Attributes:
+        signers: The keys that sign, the first of them the log's; none: the tree is grown and nothing is signed.
+        folder: Where checkpoints are published.
+        webhook: A URL that each newest checkpoint is sent to; empty: none.
+    """
+
+    signers: tuple[SignerKey, ...]
+    folder: Path
+    webhook: str = ""
+
+    @property
+    def keys(self) -> tuple[VerifierKey, ...]:
+        """The public halves of the keys."""
+        return tuple(signer.verifier for signer in self.signers)
+
+    @property
+    def origin(self) -> str:
+        """The name of the log that is signed."""
+        return self.signers[0].verifier.name if self.signers else ""
+
+
+Duty = Callable[[], Awaitable[None]]
+
+
+class Sealer:
+    """Seals while this process leads, to be entered.
+
+    Args:
+        url: The database.
+        clock: The time of publications.
+        terms: How.
+        duties: What else the leader does, again and again: each is called once a turn and keeps its own time.
+    """
+
+    def __init__(self, url: str, clock: Clock, terms: LedgerTerms, duties: Sequence[Duty] = ()) -> None:
+        self._url = url
+        self._clock = clock
+        self._terms = terms
+        self._duties = duties
+        self._outside = Outside(terms.folder)
+        self._webhook = Webhook(terms.webhook)
+        self._signed: Checkpoint | None = None
+        self._signed_at = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self.leads = False
+        self.trouble: InterlockError | None = None
+        """Why nothing is sealed, signed or published at the moment."""
+
+    async def __aenter__(self) -> Self:
+        connection = await connect_service(self._url)
+        try:
+            await compare_outside(connection, self._terms)
+        finally:
+            await connection.close()
+        self._task = asyncio.create_task(self._stand_by(), name="interlock-sealer")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._webhook.close()
+
+    async def _stand_by(self) -> None:
+        while (task := asyncio.current_task()) and not task.cancelling():
+            pause = STAND_BY_S
+            try:
+                connection = await connect_service(self._url)
+                try:
+                    if await TRY_TO_LEAD.one(connection):
+                        self.leads = True
+                        await self._lead(connection)
+                finally:
+                    self.leads = False
+                    await connection.close()
+            except (InterlockError, psycopg.Error, OSError) as cause:
+                self._tell(cause)
+                pause = TROUBLED_S if isinstance(cause, LedgerBroken) else STAND_BY_S
+            await asyncio.sleep(pause)
+
+    async def _lead(self, connection: AsyncConnection[Any]) -> None:
+        self._signed = await compare_outside(connection, self._terms)
+        while (task := asyncio.current_task()) and not task.cancelling():
+            await self._turn(connection)
+            self.trouble = None
+            for duty in self._duties:
+                await duty()
+            await asyncio.sleep(SEAL_EVERY_S)
+
+    async def _turn(self, connection: AsyncConnection[Any]) -> None:
+        while True:
+            sealed = await seal_once(connection)
+            await self._sign(connection)
+            if sealed is None or not sealed.more:
+                return
+
+    async def _sign(self, connection: AsyncConnection[Any]) -> None:
+        if not self._terms.signers or time.monotonic() - self._signed_at < SIGN_EVERY_S:
+            return
+        head = await head_of(connection)
+        if not head.size or (self._signed and head.size == self._signed.size and head.root == self._signed.root):
+            return
+        if self._signed:
+            await check_begins_with(connection, head, self._signed)
+        checkpoint = Checkpoint(self._terms.origin, head.size, head.root)
+        note = sign_note(checkpoint.text, self._terms.signers)
+        await KEEP_CHECKPOINT.one(
+            connection,
+            {
+                "size": head.size,
+                "root": head.root,
+                "note": note.encode(),
+                "keys": [key.id.hex() for key in self._terms.keys],
+            },
+        )
+        self._signed_at = time.monotonic()
+        await asyncio.to_thread(self._outside.publish, checkpoint, note, self._clock.now())
+        self._signed = checkpoint
+        self._webhook.send(note)
+
+    def _tell(self, cause: Exception) -> None:
+        known = cause if isinstance(cause, InterlockError) else LedgerUnpublished(f"{type(cause).__name__}: {cause}")
+        if isinstance(
+            cause, psycopg.Error
+        ):  # a failed statement, a cut connection, two sequencers: the next turn goes on
+            log.warning("the ledger could not be sealed, trying again: %s", cause)
+            return
+        if self.trouble is None or str(self.trouble) != str(known):
+            log.error("the ledger is not sealed: %s", known)
+        self.trouble = known
+
+
+class LedgerUnpublished(LedgerBroken):
+    """A checkpoint could not be published."""
+
+
+async def compare_outside(connection: AsyncConnection[Any], terms: LedgerTerms) -> Checkpoint | None:
+    """Hold the tree against the newest checkpoint outside the database; that checkpoint, or the newest kept inside.
+
+    Raises:
+        LedgerBroken: the tree is shorter than what was published, or another one; or the keys cannot tell.
+    """
+    if not terms.signers:
+        return None
+    note = await asyncio.to_thread(Outside(terms.folder).newest)
+    head = await head_of(connection)
+    if note is None:
+        kept = await NEWEST_CHECKPOINT.one(connection)
+        return read_checkpoint(read_note(kept.text).text) if kept else None
+    where = str(terms.folder / NEWEST)
+    published = read_published(note, terms.keys, where)
+    if published.origin != terms.origin:
+        raise LedgerBroken(
+            f"the published checkpoint is one of {published.origin}, and the key signs for {terms.origin}",
+            where=where,
+            todo="use that log's key, or another folder for this log",
+        )
+    await check_begins_with(connection, head, published, where)
+    return published
+
+
+async def check_begins_with(
+    connection: AsyncConnection[Any], head: Head, published: Checkpoint, where: str = ""
+) -> None:
+    """See that the tree begins with a published one.
+
+    Raises:
+        LedgerBroken: it is shorter, or another one.
+    """
+    todo = (
+        "find out what happened to the database before anything else is decided; if it was restored from an older "
+        "back-up and that is accepted, `interlock ledger accept --why ...` puts the published checkpoints aside"
+    )
+    if published.size > head.size:
+        raise LedgerBroken(
+            f"the ledger has {head.size} entries, and {published.size} were published: it was rolled back",
+            where=where,
+            todo=todo,
+        )
+    if await root_at(connection, published.size) != published.root:
+        raise LedgerBroken(
+            f"the first {published.size} entries of the ledger are not those that were published: "
+            "it was changed or forked",
+            where=where,
+            todo=todo,
+        )
