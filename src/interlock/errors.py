@@ -13,9 +13,11 @@ InterlockError
 │   ├── RulesInvalid             a decision table: every cell that is wrong
 │   ├── ComponentInvalid         a component's folder: manifest, models, code
 │   ├── ArchiveRefused           what decides cannot be kept: too large, unreadable, or changing
+│   ├── ArchiveRefused           what decides cannot be kept: too large, unreadable, or changing
 │   ├── MoneyInvalid             an amount that is not exact or not possible
 │   ├── KeyReused                the same idempotency key with another payload
 │   ├── NotFound                 nothing of that id here
+│   │   └── ArchiveMissing       what a decision was made with is not in the archive
 │   │   └── ArchiveMissing       what a decision was made with is not in the archive
 │   ├── StateConflict            not possible in the state that it is in
 │   ├── Unauthenticated          no valid key
@@ -42,6 +44,7 @@ InterlockError
 │   ├── ClockSkewed              this machine's clock is too far from the database's
 │   └── SchemaOutdated           the database's schema is not the one that this code needs
 ├── LedgerBroken                 the ledger is not what it was: a hash, a node or a signed checkpoint says so
+├── ArchiveDamaged               what the archive holds is not what was kept
 ├── ArchiveDamaged               what the archive holds is not what was kept
 ├── WorkFailed                   one unit of work was refused by the database
 └── SimulationFailed             a simulated outside system cannot start, or its book is damaged
@@ -197,6 +200,12 @@ class ArchiveRefused(Refused):
     code = "archive-refused"
 
 
+class ArchiveRefused(Refused):
+    """What decides cannot be kept, so nothing is decided with it."""
+
+    code = "archive-refused"
+
+
 class MoneyInvalid(Refused):
     """An amount that is not exact, not finite, out of range, or of no known currency."""
 
@@ -220,6 +229,12 @@ class NotFound(Refused):
     code = "not-found"
     status = 404
     exit_code = 4
+
+
+class ArchiveMissing(NotFound):
+    """What a decision was made with is not in the archive."""
+
+    code = "archive-missing"
 
 
 class ArchiveMissing(NotFound):
@@ -403,6 +418,12 @@ class LedgerBroken(InterlockError):
 
     code = "ledger-broken"
     exit_code = 9
+
+
+class ArchiveDamaged(InterlockError):
+    """What the archive holds is not what was kept."""
+
+    code = "archive-damaged"
 
 
 class ArchiveDamaged(InterlockError):

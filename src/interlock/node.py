@@ -20,6 +20,7 @@ from interlock.actions.circuit_gate import CircuitGate
 from interlock.actions.connector import Connector
 from interlock.actions.dispatch import Dispatcher
 from interlock.actions.store import action_gate
+from interlock.cases.build import keep_builds, keeping_published
 from interlock.cases.events import event_gate
 from interlock.cases.flags.evaluate import Flags, provider_of
 from interlock.cases.flags.file_provider import FileProvider
@@ -185,7 +186,11 @@ async def open_node(
             providers = _providers(settings)
             stack.push_async_callback(providers.close)
             known.connect(providers)
-        publications = await stack.enter_async_context(Publications(database, notifier, known.references))
+        if not publishes:  # whoever decides names what it decides with
+            await keep_builds(database, known)
+        publications = await stack.enter_async_context(
+            Publications(database, notifier, known.references, before=keeping_published(database, known))
+        )
         known = known.joined(publications, only_published=only_published)
         if not publishes and (only_published or registry is None):
             known.check(tenant)

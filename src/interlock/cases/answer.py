@@ -147,6 +147,7 @@ class PersonsAnswer:
             evidence=encode({}),
             cost=Decimal(0),
             declaration=registered.declaration.digest,
+            build=registered.library.build,
             took_us=encode({}),
             valid_until=stamp.now + point.valid_for,
             decided_at=stamp.now,

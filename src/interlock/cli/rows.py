@@ -10,7 +10,7 @@ from interlock.contracts import read_json
 from interlock.errors import MalformedJson
 from interlock.money import Money
 
-_HASHES = frozenset({"input_hash", "output_hash", "component_digest", "declaration"})
+_HASHES = frozenset({"input_hash", "output_hash", "component_digest", "declaration", "build"})
 
 
 def as_document(row: msgspec.Struct) -> dict[str, Any]:

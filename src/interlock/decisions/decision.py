@@ -127,6 +127,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         decided_at: When, UTC.
         supersedes: The decision that this one replaces.
         facts: What it assumed: names, parameters, values, when they were read; canonical JSON.
+        build: The digest of the build that it was made with, in the archive; None: taken before there was one.
+        asked_at: The time that components, checks and rules were told, UTC; None: taken before it was recorded.
     """
 
     id: UUID
@@ -161,6 +163,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     decided_at: datetime
     supersedes: UUID | None
     facts: bytes | None = None
+    build: bytes | None = None
+    asked_at: datetime | None = None
 
     @property
     def exposure(self) -> Money | None:

@@ -184,6 +184,8 @@ def row_of(draft: Draft, stamp: Stamp, decision_id: UUID) -> NewDecision:
         decided_at=stamp.now,
         supersedes=asked.supersedes,
         facts=asked.facts,
+        build=asked.library.build,
+        asked_at=draft.asking.now,
     )
 
 
@@ -202,6 +204,7 @@ def entry_and_review(draft: Draft, row: NewDecision, stamp: Stamp) -> list[Write
         "input_hash": row.input_hash,
         "output_hash": row.output_hash,
         "declaration": row.declaration,
+        "build": row.build,
         "facts_hash": hashlib.sha256(row.facts).digest() if row.facts else None,
         "supersedes": row.supersedes,
         "confidence": row.confidence,

@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+import msgspec
+
+from interlock.archive.build import InForce as KeptInForce
+from interlock.archive.store import Manifest
 from interlock.components.component import Answer, Component, ComponentRef, Kind
 from interlock.components.finding import Finding
 from interlock.components.registry import load_component
@@ -40,12 +44,18 @@ class Library:
 
     Attributes:
         providers: Whom its language models ask; None where nothing is decided.
+        references: What its workflow's file names that can be published.
+        kept: The build that these files are part of, once all of it is in the archive.
+        build: Its digest, which every decision names.
     """
 
     def __init__(self, roots: Sequence[Path], *, only_published: bool = False) -> None:
         self.roots = tuple(roots)
         self.only_published = only_published
         self.providers: Providers | None = None
+        self.references: frozenset[Reference] = frozenset()
+        self.kept: Manifest | None = None
+        self.build: bytes | None = None
         self._catalog: Catalog | None = None
         self._contracts: dict[str, Contract] = {}
         self._names: dict[str, str] = {}
@@ -145,12 +155,18 @@ class PublishedLibrary(Library):
         files: What the workflow's folders hold.
         snapshot: What is published in this tenant.
         only_published: Whether rules and contracts count only as published.
+        tenant: Which tenant.
     """
 
-    def __init__(self, files: Library, snapshot: Snapshot, *, only_published: bool) -> None:
+    def __init__(
+        self, files: Library, snapshot: Snapshot, *, only_published: bool, tenant: UUID | None = None
+    ) -> None:
         super().__init__(files.roots, only_published=only_published)
         self._files = files
         self.snapshot = snapshot
+        if files.kept is not None and tenant is not None:
+            self.kept = published_build(files.kept, tenant, snapshot, files.references)
+            self.build = self.kept.digest
 
     def check(self, reference: str) -> Check:
         """A check by ``module:function``: code, which is not published."""
@@ -205,9 +221,34 @@ class SharedLibrary(Library):
         known = self._by_tenant.get(tenant)
         if known is None or known.snapshot is not snapshot:
             known = self._by_tenant[tenant] = PublishedLibrary(
-                self._files, snapshot, only_published=self.only_published
+                self._files, snapshot, only_published=self.only_published, tenant=tenant
             )
         return known
+
+
+def published_build(files: Manifest, tenant: UUID, snapshot: Snapshot, references: frozenset[Reference]) -> Manifest:
+    """The build of a tenant that has published some of what a workflow names; else that of the files. Pure.
+
+    Args:
+        files: The build of the files.
+        tenant: Whose publications count.
+        snapshot: What counts in it.
+        references: What the workflow's file names.
+    """
+    named = sorted((one for one in references if one in snapshot), key=lambda one: (one.kind, one.name, one.version))
+    if not named:
+        return files
+    published = tuple(
+        KeptInForce(
+            kind=str(one.kind),
+            name=one.name,
+            wanted=one.version,
+            version=snapshot[one].version,
+            sha256=snapshot[one].digest.hex(),
+        )
+        for one in named
+    )
+    return Manifest.of(msgspec.structs.replace(files.build, tenant=str(tenant), published=published))
 
 
 def contract_reference(text: str) -> Reference:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Self, TypeAlias
 from uuid import UUID
@@ -49,6 +49,12 @@ class InForce(msgspec.Struct, frozen=True, kw_only=True):
 Snapshot: TypeAlias = Mapping[Reference, InForce]
 """What counts in one tenant at one moment. INVARIANT: it never changes; the next moment has another one."""
 NOTHING: Snapshot = MappingProxyType({})
+Before: TypeAlias = Callable[[Mapping[UUID, Snapshot]], Awaitable[None]]
+"""What is done with the new values of some tenants before any decision sees them."""
+
+
+async def _nothing(_changed: Mapping[UUID, Snapshot]) -> None:
+    return
 
 
 class Publications:
@@ -59,14 +65,22 @@ class Publications:
         notifier: Says when there is news.
         wanted: What the workflows of this process refer to; nothing else is loaded. Without any, nothing is watched.
         poll_s: How often it looks when there is no news.
+        before: Awaited with what changes, before it takes effect; what it raises puts that off until the next look.
     """
 
     def __init__(
-        self, database: Database, notifier: Notifier, wanted: Iterable[Reference], *, poll_s: float = POLL_S
+        self,
+        database: Database,
+        notifier: Notifier,
+        wanted: Iterable[Reference],
+        *,
+        poll_s: float = POLL_S,
+        before: Before = _nothing,
     ) -> None:
         self._database = database
         self._wanted = tuple(dict.fromkeys(wanted))
         self._poll_s = poll_s
+        self._before = before
         self._news = asyncio.Event()
         self._changes = -1
         self._known: dict[tuple[Kind, str, bytes], InForce] = {}
@@ -135,10 +149,10 @@ class Publications:
             known[key] = known.get(key) or self._known.get(key) or await self._load(row)
             snapshots.setdefault(row.tenant, {})[Reference(row.kind, row.name, row.wanted)] = known[key]
         self._known = known
+        new = {tenant: self._kept(tenant, MappingProxyType(snapshot)) for tenant, snapshot in snapshots.items()}
+        await self._before({tenant: one for tenant, one in new.items() if one is not self._snapshots.get(tenant)})
         # INVARIANT: all of it takes effect by this one assignment; where nothing changed, a tenant keeps its own.
-        self._snapshots = MappingProxyType(
-            {tenant: self._kept(tenant, MappingProxyType(snapshot)) for tenant, snapshot in snapshots.items()}
-        )
+        self._snapshots = MappingProxyType(new)
         self._changes = changes
 
     def _kept(self, tenant: UUID, fresh: Snapshot) -> Snapshot:
