@@ -151,7 +151,7 @@ async def _take(
     stated = event.text("traceparent")
     trace = begin_trace([(b"traceparent", stated.encode("latin-1", "replace"))]) if stated else trace_of(request.scope)
     if target.named is None:
-        taken = await take_in(request, target.registered, key=event.key, data=canonical(event.data))
+        taken = await take_in(request, target.registered, key=event.key, data=canonical(event.data), event=event.key)
         if isinstance(taken, Submission):
             return _case_received(request, target, event, taken, trace)
         return taken, 0

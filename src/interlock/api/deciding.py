@@ -24,6 +24,7 @@ from interlock.cases.in_line import NamedPoint, ask_in_line, find_point, read_ex
 from interlock.contracts import read_json
 from interlock.decisions.asked import Deferred
 from interlock.decisions.decision import Decision, Route
+from interlock.decisions.origin import Origin
 from interlock.durations import parse_duration
 from interlock.errors import Refused
 from interlock.node import Node
@@ -74,7 +75,7 @@ async def answer_decision(
     body = read_body(read_json(content, max_bytes=MOST_BYTES), DecideBody)
     named = find_point(node.registry, body.point, where="/point")
     until = _until(body.within)
-    asking = _ask(node, caller, body, named, key_of(body.key, header_key), until, ticket)
+    asking = _ask(node, caller, body, named, key_of(body.key, header_key), until, ticket, Origin(trace=trace))
     decision, review = await (asking if until is None else answered_by(until, asking, ticket))
     if isinstance(decision, Deferred):
         return deferred_reply(decision, trace)
@@ -91,6 +92,7 @@ async def _ask(
     key: str,
     until: float | None,
     ticket: Ticket | None,
+    origin: Origin,
 ) -> tuple[Decision | Deferred, Review | None]:
     """The decision, with its review where the key came before."""
     began = node.database.clock.now()
@@ -103,6 +105,7 @@ async def _ask(
         value=body.input,
         exposure=read_exposure(body.exposure, where="/exposure"),
         caller=caller.name,
+        origin=origin,
         until=until,
         aside=ticket.aside if ticket else nullcontext,
         where="/input",

@@ -8,13 +8,28 @@ from interlock.api.problems import Problem, problem_of
 from interlock.cases.registry import Registered
 from interlock.cases.store import FIND_CASE, QUARANTINES_OF_CASE, CaseState
 from interlock.cases.submit import submit
+from interlock.decisions.origin import Origin
 from interlock.errors import ContractViolated, Violation
 
 
 async def take_in(
-    call: Call, registered: Registered, *, key: str, data: bytes, wrong: tuple[Violation, ...] = ()
+    call: Call,
+    registered: Registered,
+    *,
+    key: str,
+    data: bytes,
+    wrong: tuple[Violation, ...] = (),
+    event: str = "",
 ) -> Submission | Problem:
     """Take a case in; the problem of one whose input breaks its contract names the case that waits for it.
+
+    Args:
+        call: Who brings it.
+        registered: Its workflow.
+        key: The idempotency key.
+        data: The input: the bytes of a JSON document.
+        wrong: What is wrong with it beside others that came with it.
+        event: The source and id of the event that it came as, if it came as one.
 
     Raises:
         Refused: no usable key, or more bytes than a case may have.
@@ -23,8 +38,9 @@ async def take_in(
     node = call.node
     who = call.caller.name
     taken = await submit(
-        node.writer, call.tenant, registered, key=key, data=data, caller=who, levels=node.levels, wrong=wrong
-    )
+        node.writer, call.tenant, registered, key=key, data=data, caller=who, levels=node.levels, wrong=wrong,
+        origin=Origin(event=event, trace=call.trace),
+    )  # fmt: skip
     state, held = CaseState.READY, ""
     if taken.violations or not taken.new:
         async with node.database.tenant(call.tenant) as connection:

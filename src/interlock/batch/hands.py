@@ -9,6 +9,7 @@ from interlock.batch.rows import Row
 from interlock.cases.in_line import NamedPoint, question_of
 from interlock.decisions.decide import Decider
 from interlock.decisions.many import ManyDecider, Outcome
+from interlock.decisions.origin import Origin
 
 
 class Hands:
@@ -24,13 +25,22 @@ class Hands:
     """
 
     def __init__(
-        self, decider: Decider, tenant: UUID, named: NamedPoint, *, contract: bytes, caller: str, margin: int = 0
+        self,
+        decider: Decider,
+        tenant: UUID,
+        named: NamedPoint,
+        *,
+        contract: bytes,
+        caller: str,
+        run: str = "",
+        margin: int = 0,
     ) -> None:
         self._many = ManyDecider(decider, margin=margin)
         self._tenant = tenant
         self._named = named
         self._contract = contract
         self._caller = caller
+        self._run = run
 
     async def decide(self, rows: Sequence[Row]) -> list[Outcome]:
         """Decide rows whose values are objects.
@@ -40,9 +50,12 @@ class Hands:
         """
         named, tenant = self._named, self._tenant
         asked = [
-            question_of(named, tenant, key=row.key, value=row.value, exposure=row.exposure, caller=self._caller)
+            question_of(
+                named, tenant, key=row.key, value=row.value, exposure=row.exposure, caller=self._caller,
+                origin=Origin(job=self._run, row=row.number),
+            )
             for row in rows
-        ]
+        ]  # fmt: skip
         # a contract that was published meanwhile is not the one that the table's columns were held against
         reference = named.point.input
         same = bool(asked and reference) and asked[0].library.contract(reference).digest == self._contract

@@ -211,11 +211,13 @@ class _Run:
     def _hire(self, decider: Decider) -> None:
         job, hiring = self._job, self._job.hiring
         contract = job.table.reading.contract.digest if job.table.reading.contract else b""
-        self._own = Hands(decider, job.tenant, job.named, contract=contract, caller=job.caller)
+        self._own = Hands(
+            decider, job.tenant, job.named, contract=contract, caller=job.caller, run=job.table.reading.run
+        )
         if hiring and hiring.count > 1 and not job.named.point.costs:  # who waits for somebody outside gains nothing
             greeting = Greeting(
                 flags=dict(hiring.flags), tenant=job.tenant, point=job.named.name, contract=contract,
-                caller=job.caller, margin=(2 * hiring.count + 1 + UNDER_WAY) * TOGETHER,
+                caller=job.caller, run=job.table.reading.run, margin=(2 * hiring.count + 1 + UNDER_WAY) * TOGETHER,
             )  # fmt: skip
             self._others = Processes(hiring, greeting, self._own, decider.database.clock)
 

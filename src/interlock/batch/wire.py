@@ -33,6 +33,7 @@ class Greeting(msgspec.Struct, frozen=True, kw_only=True):
         point: The decision point.
         contract: The digest of the contract that the rows were held against; empty: there is none.
         caller: Who asks.
+        run: What tells the keys of this run from another's.
         margin: How many places of a queue it leaves to others.
     """
 
@@ -41,6 +42,7 @@ class Greeting(msgspec.Struct, frozen=True, kw_only=True):
     point: str
     contract: bytes
     caller: str
+    run: str
     margin: int
 
 

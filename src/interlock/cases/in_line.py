@@ -25,6 +25,7 @@ from interlock.db.writer import Writer
 from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.decide import Decider
 from interlock.decisions.decision import Decision
+from interlock.decisions.origin import Origin
 from interlock.decisions.point import DecisionPoint
 from interlock.decisions.route import exposure_value
 from interlock.errors import ContractViolated, MoneyInvalid, NotFound, Violation
@@ -93,6 +94,7 @@ def question_of(
     value: Mapping[str, Any],
     exposure: Money | None = None,
     caller: str = "",
+    origin: Origin | None = None,
     until: float | None = None,
     aside: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Asked:
@@ -111,6 +113,7 @@ def question_of(
         value=value,
         exposure=None if point.exposure else exposure,
         caller=caller,
+        origin=origin,
         until=until,
         aside=aside,
     )
@@ -129,6 +132,7 @@ async def ask_in_line(
     value: Any,
     exposure: Money | None = None,
     caller: str = "",
+    origin: Origin | None = None,
     until: float | None = None,
     aside: Callable[[], AbstractContextManager[None]] = nullcontext,
     where: str = "",
@@ -144,6 +148,7 @@ async def ask_in_line(
         value: The input: a JSON value; what is no object breaks any contract.
         exposure: The money at stake, if the caller knows it.
         caller: Who asks.
+        origin: What brought it.
         until: When the caller stops waiting, on the event loop's clock.
         aside: Entered while somebody outside is asked; see ``Asked``.
         where: Where the input stood in what the caller sent, for the message.
@@ -159,8 +164,9 @@ async def ask_in_line(
         _refuse_no_object(value, named.name)
         _refuse_other_exposure(named, value, exposure)
         asked = question_of(
-            named, tenant, key=key, value=value, exposure=exposure, caller=caller, until=until, aside=aside
-        )
+            named, tenant, key=key, value=value, exposure=exposure, caller=caller, origin=origin, until=until,
+            aside=aside,
+        )  # fmt: skip
         return await decider.decide(asked)
     except ContractViolated as cause:
         held = await quarantine_question(

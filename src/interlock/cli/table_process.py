@@ -50,7 +50,7 @@ async def _work(settings: Settings, greeting: Greeting, pipe: FileIO, answers: F
         named = find_point(node.registry, greeting.point, where="POINT")
         hands = Hands(
             node.tools.decider, greeting.tenant, named,
-            contract=greeting.contract, caller=greeting.caller, margin=greeting.margin,
+            contract=greeting.contract, caller=greeting.caller, run=greeting.run, margin=greeting.margin,
         )  # fmt: skip
         speaking = asyncio.Lock()
         await _answer(answers, b"\n", speaking)

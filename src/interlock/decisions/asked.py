@@ -15,6 +15,7 @@ from interlock.db.work import Condition, Stamp, Write
 from interlock.decisions.decision import Decision
 from interlock.decisions.features.read import FeaturesRead
 from interlock.decisions.library import Library
+from interlock.decisions.origin import Origin
 from interlock.decisions.point import DecisionPoint
 from interlock.guards.scope import decision_scopes
 from interlock.money import Money
@@ -38,6 +39,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         exposure: The money at stake, if the caller knows it.
         case_id: The case that it belongs to, if any.
         caller: Who asks, or who submitted its case; a stop may name them.
+        origin: What brought the question, where it comes from outside of any case.
         until: When the caller stops waiting, on the event loop's clock; it shortens the point's budget. None: whenever.
         aside: Entered while somebody outside is asked: whoever counts what is under way need not count this.
         facts: What it assumes, as canonical JSON.
@@ -60,6 +62,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     exposure: Money | None = None
     case_id: UUID | None = None
     caller: str = ""
+    origin: Origin | None = None
     until: float | None = None
     aside: Callable[[], AbstractContextManager[None]] = nullcontext
     facts: bytes | None = None

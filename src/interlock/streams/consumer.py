@@ -290,7 +290,10 @@ class Consumer:
 
     async def _decide(self, delivery: Delivery, event: Event) -> Waits | None:
         try:
-            became = await take_event(self._tools, self._tenant, self._target, event, caller=self._caller)
+            became = await take_event(
+                self._tools, self._tenant, self._target, event,
+                caller=self._caller, stream=self.name, at=delivery.identity,
+            )  # fmt: skip
         except ContractViolated as cause:
             self.tally.quarantined += 1
             await self._send_dead_letter(delivery, UUID(cause.quarantine), cause.what)

@@ -7,7 +7,6 @@ decision, takes duplicate keys and NaN, and raises whatever it stumbles over. Th
 from __future__ import annotations
 
 import binascii
-import hashlib
 import re
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
@@ -18,13 +17,13 @@ import msgspec
 
 from interlock.contracts import read_json
 from interlock.contracts.shown import shown
+from interlock.decisions.origin import event_key
 from interlock.errors import EventInvalid, MalformedJson, Violation
 
 LARGEST_EVENT = 2_200_000
 """Bytes: the largest input of a decision, and its envelope."""
 MOST_EVENTS = 10_000
 LONGEST_ATTRIBUTE = 4096
-_LONGEST_KEY = 200
 _LEAST_INTEGER, _GREATEST_INTEGER = -(2**31), 2**31 - 1
 
 _ATTRIBUTES = frozenset({"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema"})
@@ -64,15 +63,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """The idempotency key: CloudEvents' own identity, so that a redelivery is the same decision.
-
-        INVARIANT: two events have the same key only if source and id are the same. A source holds neither spaces nor
-        angle brackets, so the first space ends it, and no plain key begins as a hashed one does.
-        """
-        plain = f"{self.source} {self.id}"
-        if len(plain) <= _LONGEST_KEY and plain.isprintable():
-            return plain
-        return f"<sha256> {hashlib.sha256(plain.encode()).hexdigest()}"
+        """The idempotency key: CloudEvents' own identity, so that a redelivery is the same decision."""
+        return event_key(self.source, self.id)
 
     def text(self, name: str) -> str:
         """An extension that is text; empty where there is none, or none of text."""

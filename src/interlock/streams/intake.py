@@ -15,6 +15,7 @@ from interlock.cases.store import FIND_QUARANTINE, QUARANTINES_OF_CASE
 from interlock.cases.submit import Submitted, submit
 from interlock.decisions.asked import Deferred
 from interlock.decisions.decision import Decision
+from interlock.decisions.origin import Origin
 from interlock.money import Money
 from interlock.streams.event import Event
 
@@ -76,6 +77,8 @@ async def take_event(
     event: Event,
     *,
     caller: str,
+    stream: str = "",
+    at: str = "",
     aside: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Decision | Deferred | Submitted:
     """Have an event decided, or submit it as a case.
@@ -86,6 +89,8 @@ async def take_event(
         target: What it becomes.
         event: The event.
         caller: Who brings it; stops and limits per caller go by this name.
+        stream: The stream that delivered it, if one did.
+        at: Where it stands at the stream's broker.
         aside: Entered while somebody outside is asked; see ``Asked``.
 
     Raises:
@@ -94,6 +99,7 @@ async def take_event(
         KeyReused: the same source and id came before with other data.
         MoneyInvalid: the extension ``exposure`` is no amount.
     """
+    origin = Origin(event=event.key, stream=stream, at=at)
     if target.named is None:
         return await submit(
             tools.writer,
@@ -102,6 +108,7 @@ async def take_event(
             key=event.key,
             data=encode(event.data),
             caller=caller,
+            origin=origin,
             levels=tools.decider.levels,
         )
     exposure = exposure_of(event)
@@ -114,6 +121,7 @@ async def take_event(
         value=event.data,
         exposure=exposure,
         caller=caller,
+        origin=origin,
         aside=aside,
     )
 

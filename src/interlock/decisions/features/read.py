@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.contracts import canonical
+from interlock.db.gates import short_digest
 from interlock.db.text import storable
 from interlock.decisions.decision import Decision, Reason
 from interlock.decisions.features.feature import LARGEST_VALUE, Feature, OnMissing, entity_of, unfit
@@ -46,6 +47,7 @@ class FeatureUsed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         recorded_at: Since when a stored value could be seen.
         source: Where it came from: the function, what a load said, or ``default``.
         digest: SHA-256 of the function's code, in hex.
+        entity: Of a stored value: the digest of what it is about, by which it is found.
         why: Why its own value was not used: feature_missing, feature_stale, feature_late, feature_failed,
             feature_unusable, feature_clash; empty if it was.
         what: The same in a sentence.
@@ -57,6 +59,7 @@ class FeatureUsed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     recorded_at: datetime | None = None
     source: str = ""
     digest: str = ""
+    entity: str = ""
     why: str = ""
     what: str = ""
 
@@ -181,6 +184,7 @@ def _held(
         at=found.event_at,
         recorded_at=found.recorded_at,
         source=found.source,
+        entity=short_digest(entity.encode()).hex,
     )
 
 
