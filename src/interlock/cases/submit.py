@@ -27,6 +27,7 @@ from interlock.db.database import Database
 from interlock.db.gates import HoldsCase, IsInState, TakesKey, key_digest, short_digest
 from interlock.db.work import Condition, Stamp, Unit, Write
 from interlock.db.writer import Writer
+from interlock.decisions.origin import Origin
 from interlock.errors import ContractViolated, KeyReused, MalformedJson, NotFound, Refused, StateConflict, Violation
 from interlock.ledger.ledger import first_entry, further_entry
 from interlock.levels.watch import DataLevels
@@ -62,6 +63,7 @@ async def submit(
     key: str,
     data: bytes,
     caller: str = "",
+    origin: Origin | None = None,
     levels: DataLevels | None = None,
     wrong: tuple[Violation, ...] = (),
     conditions: tuple[Condition, ...] = (),
@@ -76,6 +78,7 @@ async def submit(
         key: The idempotency key: the same key and input give the same case.
         data: The input as it came: the bytes of a JSON document.
         caller: Who submits it; limits per caller count by this name. Of those who submit the same key, the first.
+        origin: What brought it.
         levels: Counts what passes the contract; None: nothing is measured.
         wrong: What is wrong with it beside others that came with it, such as a value that must be unique.
         conditions: What else must hold in the commit.
@@ -92,6 +95,7 @@ async def submit(
     looked = _inspect(registered.for_tenant(tenant), data)
     violations, kept = looked.violations or wrong, looked.kept
     workflow, contract = registered.workflow, registered.declaration.contract
+    came = {"origin": origin} if origin else {}
 
     def build(stamp: Stamp) -> Sequence[Write]:
         case = NewCase(
@@ -109,7 +113,7 @@ async def submit(
         received = first_entry(
             stamp, tenant, "case.received", subject=stamp.entry, case_id=stamp.entry,
             workflow=workflow.name, version=workflow.version, code=workflow.code, contract=contract,
-            input_digest=short_digest(kept), caller=caller,
+            input_digest=short_digest(kept), caller=caller, **came,
         )  # fmt: skip
         if not violations:
             return [Write(ADD_CASES, case), received, *attach(stamp)]

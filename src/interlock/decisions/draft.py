@@ -212,6 +212,10 @@ def entry_and_review(draft: Draft, row: NewDecision, stamp: Stamp) -> list[Write
         "route": row.route,
         "review": row.review,
     }
+    if asked.case_id is None:
+        facts["caller"] = asked.caller
+    if asked.origin is not None:
+        facts["origin"] = asked.origin
     if asked.features:
         facts["features_hash"] = hashlib.sha256(canonical.encode(asked.features.used)).digest()
     entry = entry_of(stamp, row.id, asked.tenant, "decision.taken", row.id, row.case_id, facts)
