@@ -11,9 +11,11 @@ import hashlib
 import os
 import secrets
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 from uuid import UUID
 
 import psycopg
@@ -45,15 +47,80 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason="a long form: run it with --long, or `make soak`"))
 
 
+class Databases:
+    """Databases cloned from a template. One is made ahead and old ones are dropped while a test runs.
+
+    One thread with one connection does it all. `file_copy` is the quicker way where the server does not wait for its
+    disk, and its copies keep the cache of the catalogue that each first connection needs.
+    """
+
+    def __init__(self, server_url: str, template: str) -> None:
+        self._server_url = server_url
+        self._template = sql.Identifier(template)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="databases")
+        self._connection: psycopg.Connection | None = None
+        self._next: Future[str] | None = None
+        self._drops: list[Future[None]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._next is not None:
+            self.drop(self._next.result())
+        for drop in self._drops:
+            drop.result()
+        self._thread.submit(self._close).result()
+        self._thread.shutdown()
+
+    def take(self) -> str:
+        """The name of a fresh database."""
+        name = (self._next or self._thread.submit(self._make)).result()
+        self._next = self._thread.submit(self._make)
+        return name
+
+    def drop(self, name: str) -> None:
+        """Drop it soon, whoever is still connected."""
+        statement = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+        self._drops.append(self._thread.submit(self._run, statement))
+
+    def _make(self) -> str:
+        name = f"interlock_test_{secrets.token_hex(6)}"
+        self._run(
+            sql.SQL("create database {} template {} strategy file_copy").format(sql.Identifier(name), self._template)
+        )
+        return name
+
+    def _run(self, statement: sql.Composed) -> None:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(self._server_url, autocommit=True)
+        self._connection.execute(statement)
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
 @pytest.fixture(scope="session")
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server on which databases can be made; one for all test processes of a run."""
+    """A server on which databases can be made; one for all test processes of a run.
+
+    Its folder is among pytest's temporary ones, which go with the third run after it. It survives the kill of any
+    process, which is what tests do, but not of the machine: it waits for no disk.
+    """
     given = os.environ.get("INTERLOCK_DATABASE_URL", "")
     if given:
         yield given
         return
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", secrets.token_hex(4))
-    with EmbeddedPostgres(Path(tempfile.gettempdir()) / f"interlock-tests-{os.getuid()}-{run[:12]}") as server:
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with EmbeddedPostgres(folder / "postgres") as server:
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute("alter system set fsync = off")
+            connection.execute("select pg_reload_conf()")
         yield server.url
 
 
@@ -75,17 +142,19 @@ def template(server_url: str) -> str:
     return name
 
 
+@pytest.fixture(scope="session")
+def databases(server_url: str, template: str) -> Iterator[Databases]:
+    """Makes the databases of the tests."""
+    with Databases(server_url, template) as databases:
+        yield databases
+
+
 @pytest.fixture
-def database_url(server_url: str, template: str) -> Iterator[str]:
+def database_url(server_url: str, databases: Databases) -> Iterator[str]:
     """A fresh database with the schema; the URL is an administrator's."""
-    name = f"interlock_test_{secrets.token_hex(6)}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
-        yield conninfo.make_conninfo(server_url, dbname=name)
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+    name = databases.take()
+    yield conninfo.make_conninfo(server_url, dbname=name)
+    databases.drop(name)
 
 
 @pytest.fixture
