@@ -13,13 +13,13 @@ InterlockError
 │   ├── RulesInvalid             a decision table: every cell that is wrong
 │   ├── ComponentInvalid         a component's folder: manifest, models, code
 │   ├── ArchiveRefused           what decides cannot be kept: too large, unreadable, or changing
-│   ├── ArchiveRefused           what decides cannot be kept: too large, unreadable, or changing
 │   ├── MoneyInvalid             an amount that is not exact or not possible
 │   ├── KeyReused                the same idempotency key with another payload
 │   ├── NotFound                 nothing of that id here
 │   │   └── ArchiveMissing       what a decision was made with is not in the archive
-│   │   └── ArchiveMissing       what a decision was made with is not in the archive
 │   ├── StateConflict            not possible in the state that it is in
+│   ├── PurposeRefused           personal data for a purpose that is not theirs
+│   ├── PersonalErased           personal data whose key is erased
 │   ├── Unauthenticated          no valid key
 │   ├── Forbidden                a valid key without the right
 │   └── LimitReached             a guard or a stop said no
@@ -44,7 +44,6 @@ InterlockError
 │   ├── ClockSkewed              this machine's clock is too far from the database's
 │   └── SchemaOutdated           the database's schema is not the one that this code needs
 ├── LedgerBroken                 the ledger is not what it was: a hash, a node or a signed checkpoint says so
-├── ArchiveDamaged               what the archive holds is not what was kept
 ├── ArchiveDamaged               what the archive holds is not what was kept
 ├── WorkFailed                   one unit of work was refused by the database
 └── SimulationFailed             a simulated outside system cannot start, or its book is damaged
@@ -200,12 +199,6 @@ class ArchiveRefused(Refused):
     code = "archive-refused"
 
 
-class ArchiveRefused(Refused):
-    """What decides cannot be kept, so nothing is decided with it."""
-
-    code = "archive-refused"
-
-
 class MoneyInvalid(Refused):
     """An amount that is not exact, not finite, out of range, or of no known currency."""
 
@@ -237,18 +230,27 @@ class ArchiveMissing(NotFound):
     code = "archive-missing"
 
 
-class ArchiveMissing(NotFound):
-    """What a decision was made with is not in the archive."""
-
-    code = "archive-missing"
-
-
 class StateConflict(Refused):
     """What was asked is not possible in the state that the thing is in."""
 
     code = "state-conflict"
     status = 409
     exit_code = 5
+
+
+class PurposeRefused(Refused):
+    """Personal data were to be read for a purpose that their contract does not name, or for none."""
+
+    code = "purpose-refused"
+    status = 403
+
+
+class PersonalErased(Refused):
+    """Personal data whose key is erased: nobody can read them again."""
+
+    code = "personal-erased"
+    status = 410
+    exit_code = 4
 
 
 class Unauthenticated(Refused):
@@ -418,12 +420,6 @@ class LedgerBroken(InterlockError):
 
     code = "ledger-broken"
     exit_code = 9
-
-
-class ArchiveDamaged(InterlockError):
-    """What the archive holds is not what was kept."""
-
-    code = "archive-damaged"
 
 
 class ArchiveDamaged(InterlockError):

@@ -1,0 +1,99 @@
+"""Where the master key is: by reference, read anew when it is needed, so that a new one counts without a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from interlock.errors import ConfigInvalid
+from interlock.privacy.keys import KEY_BYTES, MasterKey, written
+from interlock.setting_forms import SecretRef
+
+FILE = "privacy.key"
+"""The master key of an embedded database, in the data folder."""
+_KNOWN_S = 1.0
+
+
+class MasterKeys:
+    """The master key in force, and the one before while keys are wrapped under it still.
+
+    Args:
+        current: Where the one in force is; None: nothing personal can be kept.
+        previous: Where the one before is.
+        environ: Where secrets are that are kept in the environment.
+    """
+
+    def __init__(
+        self, current: SecretRef | None, previous: SecretRef | None = None, *, environ: Mapping[str, str] | None = None
+    ) -> None:
+        self._references = (current, previous)
+        self._environ = os.environ if environ is None else environ
+        self._known: tuple[float, tuple[MasterKey, ...]] = (0.0, ())
+
+    async def all(self) -> tuple[MasterKey, ...]:
+        """The one in force, then the one before, if there is one.
+
+        Raises:
+            ConfigInvalid: there is none, or what is there is none.
+        """
+        read_at, keys = self._known
+        if keys and time.monotonic() - read_at < _KNOWN_S:
+            return keys
+        read_at = time.monotonic()
+        keys = await asyncio.to_thread(self._read)
+        self._known = read_at, keys
+        return keys
+
+    def _read(self) -> tuple[MasterKey, ...]:
+        current, previous = self._references
+        if current is None:
+            raise ConfigInvalid(
+                "there is no master key for personal data, which a contract marks",
+                where="privacy_key",
+                todo="set privacy_key to env:NAME or file:PATH",
+            )
+        return tuple(MasterKey.parse(one.resolve(self._environ)) for one in (current, previous) if one)
+
+
+def made_beside(data_dir: Path) -> SecretRef:
+    """The master key of an embedded database, which is made at the first use: a file that only its owner reads.
+
+    Raises:
+        ConfigInvalid: it cannot be written, or others can read it.
+    """
+    path = data_dir / FILE
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _make(path)
+        if path.stat().st_mode & 0o077:
+            raise ConfigInvalid("others may read this key", where=str(path), todo=f"chmod 600 {path}")
+    except OSError as cause:
+        raise ConfigInvalid(f"cannot be made: {cause}", where=str(path), todo="see to the folder's rights") from cause
+    return SecretRef("file", str(path))
+
+
+def _make(path: Path) -> None:
+    """Write a new key, whole or not at all; of two processes that do it at once, the first wins."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(written(secrets.token_bytes(KEY_BYTES)))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    finally:
+        draft.unlink()
