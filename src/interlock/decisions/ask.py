@@ -126,7 +126,7 @@ async def ask_components(
     reach = Reach(asked, watch, purse, asking.reserved)
     course = _Course(asked, asking, reach, due, due.inference_from(time.monotonic()), given)
     key = asked.choice_key
-    for choice in _steps(asked, asking):
+    for choice in steps_of(asked, asking):
         reference, propensity = choose(choice, key)
         if reference.kind is Kind.PERSON:
             asking.person = True
@@ -175,9 +175,9 @@ class _Course:
                 spent.take(answer.cost, answer.usage)
             else:
                 until = self.due.rules if reference.kind is Kind.RULES else self.inference
-                question = _question(self.asked, component, asking.now)
+                question = question_for(self.asked, component, asking.now)
                 answer = await self.reach.answer(component, question, until, spent, asking.cost)
-            proposal = _weigh(self.asked, component, choice, propensity, answer, self.due, asking.now)
+            proposal = weigh(self.asked, component, choice, propensity, answer, self.due, asking.now)
         except ComponentTooDear as cause:
             _skip(asking, reference, cause.what)
             return False
@@ -189,21 +189,43 @@ class _Course:
             became = Became.LATE if isinstance(cause, ComponentLate) else Became.FAILED
             what = storable(str(cause.what))[:LONGEST_WHY]
             _note(asking, reference, component, propensity, became, started, spent, why=what)
-            asking.shortfall.append(Reason(code=f"component_{became}", what=f"{reference} {became}: {what}"))
+            take_failure(asking, reference, became, what)
             return False
-        dear = _over_budget(self.asked, asking.cost + spent.cost) if spent.cost is not FREE else ""
+        dear = over_budget(self.asked, asking.cost + spent.cost) if spent.cost is not FREE else ""
         if dear:
             proposal = replace(proposal, sure=False)
         became = Became.ANSWERED if proposal.sure else Became.UNSURE
         _note(asking, reference, component, propensity, became, started, spent, why=dear, proposal=proposal)
-        if proposal.sure:
-            asking.best = proposal
-            return True
-        too_dear = Reason(code="over_budget", what=f"the answer of {reference} takes no route by itself: {dear}")
-        asking.shortfall.append(too_dear if dear else _unsure(proposal))
-        if asking.best is None or proposal.answer.confidence > asking.best.answer.confidence:
-            asking.best = proposal
-        return False
+        return take_proposal(asking, reference, proposal, dear)
+
+
+def take_proposal(asking: Asking, reference: ComponentRef, proposal: Proposal, dear: str = "") -> bool:
+    """Take an answer into the course of an asking; whether that ends it.
+
+    Args:
+        asking: The course.
+        reference: Who was asked, by the name in the workflow's file.
+        proposal: The answer; none that cost too much is sure.
+        dear: How it cost more than it may; empty if it did not.
+    """
+    if proposal.sure:
+        asking.best = proposal
+        return True
+    too_dear = Reason(code="over_budget", what=f"the answer of {reference} takes no route by itself: {dear}")
+    asking.shortfall.append(too_dear if dear else _unsure(proposal))
+    if asking.best is None or proposal.answer.confidence > asking.best.answer.confidence:
+        asking.best = proposal
+    return False
+
+
+def take_failure(asking: Asking, reference: ComponentRef, became: Became, what: str) -> None:
+    """Take into the course of an asking that a component failed or was late."""
+    asking.shortfall.append(Reason(code=f"component_{became}", what=f"{reference} {became}: {what}"))
+
+
+def take_skip(asking: Asking, reference: ComponentRef, why: str) -> None:
+    """Take into the course of an asking that a component could cost too much and was not asked."""
+    asking.shortfall.append(Reason(code="over_budget", what=f"{reference} was not asked: {why}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +253,7 @@ class Answered:
         return self.answer
 
 
-def _question(asked: Asked, component: Component, now: datetime) -> Question:
+def question_for(asked: Asked, component: Component, now: datetime) -> Question:
     """What a component is asked; one outside is told the form of the answer, too."""
     if component.ref.kind not in OUTSIDE:
         return Question(input=asked.value, now=now)  # rules only read it; a model copies it for its code
@@ -241,7 +263,7 @@ def _question(asked: Asked, component: Component, now: datetime) -> Question:
     return Question(input=copied(asked.value), now=now, wanted=wanted)
 
 
-def _weigh(
+def weigh(
     asked: Asked,
     component: Component,
     choice: ComponentChoice,
@@ -271,7 +293,7 @@ def _weigh(
     return Proposal(component.ref, component.digest, propensity, taken, at_stake, needed, findings, sure)
 
 
-def _over_budget(asked: Asked, cost: Decimal) -> str:
+def over_budget(asked: Asked, cost: Decimal) -> str:
     """How far a decision's askings have cost more than they may; empty: they have not."""
     most = asked.point.budget.cost
     return f"{shown_usd(cost)} were spent of {shown_usd(most)}" if cost > most else ""
@@ -297,7 +319,7 @@ def _unsure(proposal: Proposal) -> Reason:
     return Reason(code="unsure", what=what)
 
 
-def _steps(asked: Asked, asking: Asking) -> Sequence[ComponentChoice]:
+def steps_of(asked: Asked, asking: Asking) -> Sequence[ComponentChoice]:
     """Who may be asked. INVARIANT: no component is asked on less than it needs: without a feature a person decides."""
     steps = _fallback(asked, asking) if asked.broken_data else asked.point.steps
     if asked.features is None or not asked.features.shortfall:
@@ -321,7 +343,7 @@ def _skip(asking: Asking, reference: ComponentRef, why: str) -> None:
     asking.attempts.append(
         ComponentAsked(component=str(reference), digest="", propensity="1", became=Became.SKIPPED, why=why)
     )
-    asking.shortfall.append(Reason(code="over_budget", what=f"{reference} was not asked: {why}"))
+    take_skip(asking, reference, why)
 
 
 def _note(

@@ -126,7 +126,7 @@ async def read_features(
         if feature.field in value:
             found = _unused(feature, "feature_clash", f"the input has a field {feature.field} of its own")
         used[feature.field] = _in_force(feature, found, violations, now)
-    return _merged(features, value, used)
+    return merged(features, value, used)
 
 
 def recorded_input(decision: Decision) -> dict[str, Any]:
@@ -234,7 +234,7 @@ def _unused(
     )
 
 
-def _merged(features: Sequence[Feature], value: Mapping[str, Any], used: dict[str, FeatureUsed]) -> FeaturesRead:
+def merged(features: Sequence[Feature], value: Mapping[str, Any], used: dict[str, FeatureUsed]) -> FeaturesRead:
     """The input with its features.
 
     Raises:
