@@ -28,12 +28,15 @@ from interlock.setting_forms import (
     NAME,
     PATH,
     PORT,
+    SECRET,
     USD,
+    WEB_ADDRESS,
     WORKFLOWS,
     LogLevel,
     Mode,
     Problems,
     Raw,
+    SecretRef,
     SettingForm,
     without_password,
 )
@@ -69,6 +72,10 @@ FORMS: Mapping[str, SettingForm[Any]] = MappingProxyType(
         "flags_timeout": DURATION,
         "prices_processor_hour": USD,
         "prices_person_hour": USD,
+        "ledger_key": SECRET,
+        "ledger_key_also": SECRET,
+        "ledger_folder": PATH,
+        "ledger_webhook": WEB_ADDRESS,
     }
 )
 """The settings that stand alone, by key, with how each is written. Some have tables of their own."""
@@ -100,6 +107,10 @@ class Settings:
         flags_timeout: How long the evaluation of a flag may take.
         prices_processor_hour: What an hour of one processor costs, in USD; 0: not stated.
         prices_person_hour: What an hour of a person costs, in USD; 0: not stated.
+        ledger_key: The key that signs the ledger's checkpoints; None: one that is made with the embedded database.
+        ledger_key_also: Another key that signs beside it, while one takes the place of the other.
+        ledger_folder: Where checkpoints are published; absolute.
+        ledger_webhook: A URL that each newest checkpoint is sent to, too; empty: none.
         connectors: What may act on outside systems, by name.
         llm: The providers of language models, by name.
         streams: Whose messages are decided, by name.
@@ -124,6 +135,10 @@ class Settings:
     flags_timeout: timedelta = timedelta(milliseconds=500)
     prices_processor_hour: Decimal = Decimal(0)
     prices_person_hour: Decimal = Decimal(0)
+    ledger_key: SecretRef | None = None
+    ledger_key_also: SecretRef | None = None
+    ledger_folder: Path = Path("ledger")
+    ledger_webhook: str = ""
     connectors: Mapping[str, ConnectorSettings] = field(default_factory=lambda: MappingProxyType({}))
     llm: Mapping[str, LlmSettings] = field(default_factory=lambda: MappingProxyType({}))
     streams: Mapping[str, StreamSettings] = field(default_factory=lambda: MappingProxyType({}))
@@ -146,6 +161,7 @@ class Settings:
         tables = {kind: document.pop(kind, {}) for kind in TABLE_PREFIXES}
         _flatten("flags", document, problems)
         _flatten("prices", document, problems)
+        _flatten("ledger", document, problems)
         raw = _gathered(document, flags, environ, problems)
         connectors = _tables("connectors", read_connector, tables["connectors"], environ, problems)
         llm = _tables("llm", read_llm, tables["llm"], environ, problems)
@@ -155,6 +171,9 @@ class Settings:
         problems.raise_any()
         values["data_dir"] = cwd / values.get("data_dir", cls.data_dir)
         values["flags_file"] = cwd / values.get("flags_file", cls.flags_file)
+        values["ledger_folder"] = (
+            cwd / values["ledger_folder"] if "ledger_folder" in raw else values["data_dir"] / cls.ledger_folder
+        )
         sources = {one.name: "default" for one in fields(cls) if one.name in FORMS}
         sources |= {key: given.source for key, given in raw.items()}
         sources |= {f"connectors.{name}": connectors[name].source for name in connectors}
@@ -266,3 +285,5 @@ def _check_together(settings: Settings, problems: Problems) -> None:
         problems.add("probe", f"{settings.probe} is too long for a lease of {settings.lease}", todo)
     if settings.admin_database_url and not settings.database_url:
         problems.add("database_url", "is empty although admin_database_url is set", "set both, or neither")
+    if settings.ledger_key_also and not settings.ledger_key:
+        problems.add("ledger_key", "is empty although ledger_key_also is set", "set both, or ledger_key alone")

@@ -47,6 +47,8 @@ from interlock.guards.gate import GuardGate
 from interlock.guards.stop_gate import StopGate
 from interlock.guards.stop_watch import StopWatch
 from interlock.guards.stops import installation_stop_gate, stop_state_gate
+from interlock.ledger.seal import Sealer
+from interlock.ledger.terms import ledger_terms
 from interlock.levels.watch import DataLevels
 from interlock.oversight.escalate import escalate
 from interlock.oversight.escalation import EscalationRule
@@ -135,6 +137,19 @@ class Node:
             poll_s=settings.poll.total_seconds(),
             serves=serves,
         )
+
+    @asynccontextmanager
+    async def sealing(self) -> AsyncGenerator[Sealer]:
+        """Seal the ledger while this is open, whenever no other process does; for every process that runs long.
+
+        Raises:
+            LedgerBroken: the ledger is not the one that was published.
+            ConfigInvalid: the key is not there, or is none.
+        """
+        async with self.database.installation() as connection:
+            terms = await ledger_terms(self.settings, connection)
+        async with Sealer(self.url, self.database.clock, terms) as sealer:
+            yield sealer
 
 
 @asynccontextmanager

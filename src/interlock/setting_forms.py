@@ -300,3 +300,8 @@ MODE = SettingForm(_mode, Mode.DEVELOPMENT)
 DATABASE_URL = SettingForm(_database_url, "")
 SECRET = SettingForm[SecretRef | None](_secret, None)
 TEXT = SettingForm(lambda raw, _environ: _text(raw), "")
+WEB_ADDRESS = _matching(
+    re.compile(r"https://[^\s@]+\Z|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/[^\s@]*)?\Z"),
+    "web address",
+    "write https://..., or http:// for this machine; no user and no password",
+)

@@ -28,6 +28,7 @@ from interlock.api.features import load_feature
 from interlock.api.front import Front
 from interlock.api.health import read_health
 from interlock.api.keys import Callers
+from interlock.api.ledger import show_checkpoint, show_proof
 from interlock.api.limits import read_limits
 from interlock.api.openapi import describe
 from interlock.api.problems import answer_error
@@ -83,6 +84,8 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     discard_quarantined,
     repair_quarantine,
     list_levels,
+    show_checkpoint,
+    show_proof,
     *PUBLICATION_ROUTES,
     read_health,
 )

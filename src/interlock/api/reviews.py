@@ -14,6 +14,7 @@ from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
 from interlock.api.stored import as_text, embed
 from interlock.cases.changed import check_change
+from interlock.oversight.dwell import READINGS
 from interlock.oversight.queue import Answer, claim, find_review, list_queue, release, resolve
 from interlock.oversight.review import Review
 
@@ -34,7 +35,10 @@ async def list_reviews(request: Call) -> Response[bytes]:
 )
 async def read_review(request: Call, review_id: FromPath[UUID]) -> Response[bytes]:
     """One review, with all that its reviewer sees."""
-    return answer(review_document(await find_review(request.node.database, request.tenant, review_id)))
+    database = request.node.database
+    review = await find_review(database, request.tenant, review_id)
+    READINGS.note(review_id, request.caller.name, database.clock.now())
+    return answer(review_document(review))
 
 
 @post(
@@ -82,6 +86,7 @@ async def resolve_review(request: Call, review_id: FromPath[UUID]) -> Response[b
         said,
         who=request.caller.name,
         check=check_change(registered, review.point),
+        read_at=READINGS.first(review_id, request.caller.name),
     )
     return answer(review_document(resolved))
 

@@ -21,9 +21,10 @@ from interlock.cases.store import END_QUARANTINES, CaseRow, EndedQuarantine, Qua
 from interlock.db.work import Stamp, Write
 from interlock.decisions.decision import Reason, Route
 from interlock.decisions.point import DecisionPoint
+from interlock.decisions.sealed_record import record_hash
 from interlock.decisions.store import ADD_DECISIONS, NewDecision
 from interlock.errors import ContractViolated, NotFound, Refused
-from interlock.ledger.ledger import further_entry
+from interlock.ledger.ledger import further_entry, hash_of
 from interlock.money import Money
 from interlock.oversight.exception import CaseException
 from interlock.oversight.review import Question
@@ -84,6 +85,7 @@ class PersonsAnswer:
         exposure = changed_exposure(source, self.value) if source else self.case.exposure
         decision_id, review_id = stamp.new_id(), stamp.new_id()
         row = self._row(stamp, self.registered, point, output, exposure, decision_id, review_id)
+        review = self._review(stamp, row, point, review_id)
         answered = Answered(
             id=decision_id,
             rejected=False,
@@ -99,10 +101,10 @@ class PersonsAnswer:
         )
         return [
             Write(ADD_DECISIONS, row),
-            Write(ADD_ANSWERED_REVIEWS, self._review(stamp, row, point, review_id)),
+            Write(ADD_ANSWERED_REVIEWS, review),
             *([Write(END_QUARANTINES, ended)] if ended else []),
             self._step(stamp, answered, decision_id),
-            *self._entries(stamp, row, review_id),
+            *self._entries(stamp, row, review),
         ]
 
     def _row(
@@ -186,18 +188,26 @@ class PersonsAnswer:
             at=stamp.now,
         )
 
-    def _entries(self, stamp: Stamp, row: NewDecision, review_id: UUID) -> Sequence[Write]:
+    def _entries(self, stamp: Stamp, row: NewDecision, review: AnsweredReview) -> Sequence[Write]:
         taken = further_entry(
             stamp, self.tenant, "decision.taken", subject=row.id, case_id=self.case.id,
             point=f"{row.workflow}.{row.point}", component=row.component, input_hash=row.input_hash,
-            output_hash=row.output_hash, declaration=row.declaration, route=row.route, review=review_id,
-            exposure=str(row.exposure) if row.exposure else None,
+            output_hash=row.output_hash, declaration=row.declaration, route=row.route, review=review.id,
+            exposure=str(row.exposure) if row.exposure else None, record=record_hash(row, self.tenant),
         )  # fmt: skip
         resolved = further_entry(
-            stamp, self.tenant, "review.resolved", subject=review_id, case_id=self.case.id, resolution="change",
-            reason_code=REASON_CODE, who=self.who, decision=row.id,
+            stamp, self.tenant, "review.resolved", subject=review.id, case_id=self.case.id, resolution="change",
+            reason_code=REASON_CODE, who=self.who, decision=row.id, question_hash=hash_of(review.question),
+            output_hash=hash_of(review.output), note_hash=hash_of(review.note), looked_since=None, dwell_ms=None,
+            dwell_of="unknown",
         )  # fmt: skip
-        return (taken, resolved)
+        if self.quarantine is None:
+            return (taken, resolved)
+        released = further_entry(
+            stamp, self.tenant, "quarantine.released", subject=self.quarantine.id, case_id=self.case.id, who=self.who,
+            decision=row.id,
+        )  # fmt: skip
+        return (taken, resolved, released)
 
 
 def check_answer(step: Recorded, value: Any, registered: Registered | None) -> None:

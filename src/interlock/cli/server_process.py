@@ -41,7 +41,11 @@ async def _serve(settings: Settings, port: int) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
     loop.add_reader(sys.stdin.fileno(), end_with_pipe, loop, ended)
-    async with open_node(settings) as node, serving(create_app(node), settings.api_host, port, shared=True) as url:
+    async with (
+        open_node(settings) as node,
+        node.sealing(),
+        serving(create_app(node), settings.api_host, port, shared=True) as url,
+    ):
         print(url, flush=True)  # noqa: T201 - the parent reads it
         await ended.wait()
 

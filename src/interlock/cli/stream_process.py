@@ -69,7 +69,7 @@ async def serve_stream(
         ConfigInvalid: the stream is not there or would lose messages, or nothing here speaks to its broker.
         NotFound: this process does not carry what the messages are to become.
     """
-    async with open_node(settings) as node:
+    async with open_node(settings) as node, node.sealing():
         run = StreamRun(node.tools, node.registry, node.tenant, terms, os.environ)
         ready()
         await run.run(ended)

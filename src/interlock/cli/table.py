@@ -52,6 +52,7 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         ),
         "costs": Entry("costs", "Show what decisions cost: money, tokens, processor time and the time of people."),
         "cascade": Entry("cascade", "Cascades of components: tune their thresholds on recorded evaluations."),
+        "ledger": Entry("ledger", "The ledger: how it stands, proofs for an auditor, its audit and its keys."),
         "stop": Entry("stops", "Stop a scope: nothing in it is dispatched any more."),
         "stops": Entry("stops", "List the stops in force, or show one with the calls that are still under way."),
         "resume": Entry("stops", "Lift a stop, or every stop of a scope; what it held goes on within a second."),

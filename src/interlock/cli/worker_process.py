@@ -54,7 +54,7 @@ async def _work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
     loop.add_reader(sys.stdin.fileno(), end_with_pipe, loop, ended)
-    async with open_node(settings) as node, node.worker() as worker:
+    async with open_node(settings) as node, node.sealing(), node.worker() as worker:
         print(worker.number, flush=True)  # noqa: T201 - the parent reads it
         await ended.wait()
 

@@ -21,9 +21,10 @@ from interlock.decisions.asked import Asked
 from interlock.decisions.decision import Route, Verdict
 from interlock.decisions.policy import Ruling
 from interlock.decisions.route import Routed, choose_route
+from interlock.decisions.sealed_record import record_hash
 from interlock.decisions.store import ADD_DECISIONS, NewDecision, canonical
 from interlock.guards.stop_gate import NotStopped
-from interlock.ledger.ledger import entry_of, further_entry
+from interlock.ledger.ledger import entry_of, further_entry, hash_of
 from interlock.money import Money
 from interlock.oversight.review import Question, urgency_of
 from interlock.oversight.store import ADD_REVIEWS, NewReview
@@ -205,6 +206,7 @@ def entry_and_review(draft: Draft, row: NewDecision, stamp: Stamp) -> list[Write
         "output_hash": row.output_hash,
         "declaration": row.declaration,
         "build": row.build,
+        "record": record_hash(row, asked.tenant),
         "facts_hash": hashlib.sha256(row.facts).digest() if row.facts else None,
         "supersedes": row.supersedes,
         "confidence": row.confidence,
@@ -221,10 +223,12 @@ def entry_and_review(draft: Draft, row: NewDecision, stamp: Stamp) -> list[Write
     entry = entry_of(stamp, row.id, asked.tenant, "decision.taken", row.id, row.case_id, facts)
     if row.review is None:
         return [entry]
+    review = _review(draft, row, stamp, row.review)
     opened = further_entry(
-        stamp, asked.tenant, "review.opened", subject=row.review, case_id=row.case_id, decision=row.id
-    )
-    return [entry, Write(ADD_REVIEWS, _review(draft, row, stamp, row.review)), opened]
+        stamp, asked.tenant, "review.opened", subject=row.review, case_id=row.case_id, decision=row.id, queue=review.queue,
+        question_hash=hash_of(review.question), due_at=review.due_at,
+    )  # fmt: skip
+    return [entry, Write(ADD_REVIEWS, review), opened]
 
 
 def _review(draft: Draft, row: NewDecision, stamp: Stamp, review_id: UUID) -> NewReview:

@@ -37,6 +37,12 @@ select id, case_id, workflow, point, key, input, input_hash, input_contract, out
   build, asked_at
 from decision where case_id = %(case_id)s and id >= %(since)s order by id
 
+-- name: leaves_of_decisions
+select e.id as entry, e.subject as decision, e.body, l.index
+from ledger_entry e left join ledger_leaf l on l.entry = e.id
+where e.id > %(after)s and e.kind = 'decision.taken'
+order by e.id limit %(most)s
+
 -- name: find_key
 select digest, holder, payload from idempotency_key where digest = %(digest)s
 

@@ -35,7 +35,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         what: In words.
-        kind: ``leaf``, ``missing``, ``gap``, ``node``, ``head``, ``checkpoint`` or ``outside``.
+        kind: ``leaf``, ``missing``, ``gap``, ``node``, ``head``, ``checkpoint``, ``outside`` or ``record``.
         index: The first entry of the tree that it concerns; None: none of them.
         entry: That entry's id, if it is known.
     """
@@ -53,6 +53,7 @@ class Audited(msgspec.Struct, kw_only=True):
         size: How many entries were recomputed.
         root: The root that they give, in hex.
         checkpoints: How many signed checkpoints were compared.
+        records: How many records were held against their leaves.
         faults: The first faults, in the order of the tree.
         count: How many there are in all.
     """
@@ -60,6 +61,7 @@ class Audited(msgspec.Struct, kw_only=True):
     size: int = 0
     root: str = ""
     checkpoints: int = 0
+    records: int = 0
     faults: list[Fault] = []
     count: int = 0
 

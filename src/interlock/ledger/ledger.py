@@ -5,6 +5,7 @@ A body holds ids, versions, amounts and times, never a personal value: those sta
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,12 @@ from interlock.db.queries import load_queries
 from interlock.db.work import Stamp, Write
 
 _canonical = msgspec.json.Encoder(order="sorted", decimal_format="string")
+
+INSTALLATION = UUID("00000000-0000-7000-8000-000000000000")
+"""The tenant of what happens to the installation as a whole: migrations, tenants, builds, components, workflows.
+
+No row of ``tenant`` and no key is of it, so row security shows its entries to no caller of a tenant.
+"""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +61,21 @@ class ReadEntry(msgspec.Struct, frozen=True, kw_only=True):
 _SQL = load_queries(__file__)
 ADD_ENTRIES = _SQL.bulk("add_entries", Entry, distinct=("id",))
 ENTRIES_OF_CASE = _SQL.rows("entries_of_case", ReadEntry)
+
+
+def hash_of(stored: bytes | str | None) -> bytes | None:
+    """The SHA-256 of what a row holds, for its entry's fields ``*_hash``; None where the row holds nothing.
+
+    What is hashed is what is stored, never what came: of personal data a row holds tokens, which are safe to hash.
+    """
+    if stored is None:
+        return None
+    return hashlib.sha256(stored if isinstance(stored, bytes) else stored.encode()).digest()
+
+
+def facts_of(**facts: Any) -> bytes:
+    """The body of an entry that a statement writes by itself, for each row that it finds to change."""
+    return _canonical.encode(facts)
 
 
 def first_entry(

@@ -1,4 +1,4 @@
-"""Proofs for somebody who trusts nobody: an entry's leaf, its path to a signed root, and how that root follows an earlier one.
+"""Proofs for somebody who trusts nobody: a leaf, its path to a signed root, and how that root follows an earlier one.
 
 The format is in docs/reference/bundle.md; ``interlock-verify`` checks it without any of this code.
 """
@@ -151,7 +151,12 @@ async def follow(connection: AsyncConnection[Any], checkpoint: Checkpoint, earli
 
 
 async def prove_entries(
-    connection: AsyncConnection[Any], entries: Sequence[UUID], size: int, records: Mapping[UUID, str]
+    connection: AsyncConnection[Any],
+    entries: Sequence[UUID],
+    size: int,
+    records: Mapping[UUID, str],
+    *,
+    only_sealed: bool = False,
 ) -> AsyncGenerator[ProvedEntry]:
     """Proofs of entries of the current tenant in the tree of a size, in the tree's order; memory holds one page.
 
@@ -160,6 +165,7 @@ async def prove_entries(
         entries: Their ids.
         size: That of the checkpoint.
         records: The records' texts, by the id of the entry that holds their hash.
+        only_sealed: Whether what is not in that tree yet is left out rather than an error.
 
     Raises:
         StateConflict: one of them is not in that tree yet.
@@ -168,7 +174,10 @@ async def prove_entries(
     for start in range(0, len(wanted), PAGE):
         page = wanted[start : start + PAGE]
         leaves = await LEAVES_OF_ENTRIES.all(connection, {"entries": page, "least": page[0], "greatest": page[-1]})
-        check_sealed(page, leaves, size)
+        if only_sealed:
+            leaves = [leaf for leaf in leaves if leaf.index < size]
+        else:
+            check_sealed(page, leaves, size)
         proofs = await prove_inclusion(connection, (leaf.index for leaf in leaves), size)
         for leaf in leaves:
             yield ProvedEntry(

@@ -64,6 +64,20 @@ class Outside:
         except (OSError, UnicodeDecodeError) as cause:
             raise LedgerBroken(f"the newest checkpoint cannot be read: {cause}", where=str(path)) from cause
 
+    def all(self) -> list[str]:
+        """Every note of the history, and the newest; a line that cannot be read is given as it stands."""
+        notes: list[str] = []
+        for path in sorted((self.folder / HISTORY).glob("*.jsonl")):
+            for line in path.read_bytes().splitlines():
+                try:
+                    notes.append(msgspec.json.decode(line, type=Published).note)
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    notes.append(line.decode("utf-8", "replace"))
+        newest = self.newest()
+        if newest is not None and newest not in notes[-1:]:
+            notes.append(newest)
+        return notes
+
     def publish(self, checkpoint: Checkpoint, note: str, at: datetime) -> None:
         """Add to the history, then put the newest in the place of the one before, whole or not at all.
 

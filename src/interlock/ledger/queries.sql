@@ -57,6 +57,12 @@ select entry, kind, at from entries_outside(%(most)s)
 -- name: tenants_known
 select tenant, name from tenants_known()
 
+-- name: entries_between
+select id from ledger_entry where id >= %(since)s and id < %(before)s order by id limit %(most)s
+
+-- name: decisions_of_entries
+select id as entry, subject as decision from ledger_entry where id = any(%(entries)s) and kind = 'decision.taken'
+
 -- name: entries_about
 -- The entries of the current tenant that are of a thing: of that id, about it, or of its case.
 select id from ledger_entry where id = %(id)s

@@ -23,12 +23,11 @@ from psycopg import AsyncConnection
 from interlock.clock import Clock
 from interlock.db.database import connect_service
 from interlock.errors import InterlockError, LedgerBroken
-from interlock.ledger.checkpoint import Checkpoint, read_checkpoint
-from interlock.ledger.note import SignerKey, VerifierKey, read_note, sign_note
+from interlock.ledger.checkpoint import Checkpoint
+from interlock.ledger.note import SignerKey, VerifierKey, sign_note
 from interlock.ledger.publish import NEWEST, Outside, read_published
 from interlock.ledger.store import (
     KEEP_CHECKPOINT,
-    NEWEST_CHECKPOINT,
     TRY_TO_LEAD,
     Head,
     head_of,
@@ -41,6 +40,8 @@ SEAL_EVERY_S = 0.2
 SIGN_EVERY_S = 0.8
 """While there is news; with the pause between two turns it is less than a second."""
 STAND_BY_S = 0.5
+END_S = 5.0
+"""How long a leader that ends has for its last turn."""
 TROUBLED_S = 5.0
 """How long after a failure the next turn waits, while the tree cannot be sealed or published."""
 log = logging.getLogger("interlock.ledger")
@@ -94,6 +95,7 @@ class Sealer:
         self._signed: Checkpoint | None = None
         self._signed_at = 0.0
         self._task: asyncio.Task[None] | None = None
+        self._ended = asyncio.Event()
         self.leads = False
         self.trouble: InterlockError | None = None
         """Why nothing is sealed, signed or published at the moment."""
@@ -108,13 +110,15 @@ class Sealer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
+        self._ended.set()
+        if self._task is not None:  # what is committed by now is sealed and signed before a leader goes
+            await asyncio.wait([self._task], timeout=END_S)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self._webhook.close()
 
     async def _stand_by(self) -> None:
-        while (task := asyncio.current_task()) and not task.cancelling():
+        while not self._ended.is_set():
             pause = STAND_BY_S
             try:
                 connection = await connect_service(self._url)
@@ -128,26 +132,35 @@ class Sealer:
             except (InterlockError, psycopg.Error, OSError) as cause:
                 self._tell(cause)
                 pause = TROUBLED_S if isinstance(cause, LedgerBroken) else STAND_BY_S
-            await asyncio.sleep(pause)
+            await self._pause(pause)
+
+    async def _pause(self, seconds: float) -> None:
+        # not wait_for, which in Python 3.11 can swallow a cancellation
+        await asyncio.wait([waiting := asyncio.ensure_future(self._ended.wait())], timeout=seconds)
+        waiting.cancel()
 
     async def _lead(self, connection: AsyncConnection[Any]) -> None:
         self._signed = await compare_outside(connection, self._terms)
-        while (task := asyncio.current_task()) and not task.cancelling():
-            await self._turn(connection)
+        while True:
+            last = self._ended.is_set()
+            await self._turn(connection, last=last)
             self.trouble = None
+            if last:
+                return
             for duty in self._duties:
                 await duty()
-            await asyncio.sleep(SEAL_EVERY_S)
+            await self._pause(SEAL_EVERY_S)
 
-    async def _turn(self, connection: AsyncConnection[Any]) -> None:
-        while True:
+    async def _turn(self, connection: AsyncConnection[Any], *, last: bool) -> None:
+        more = True
+        while more:
             sealed = await seal_once(connection)
-            await self._sign(connection)
-            if sealed is None or not sealed.more:
-                return
+            more = sealed is not None and sealed.more
+            if (last and not more) or time.monotonic() - self._signed_at >= SIGN_EVERY_S:
+                await self._sign(connection)
 
     async def _sign(self, connection: AsyncConnection[Any]) -> None:
-        if not self._terms.signers or time.monotonic() - self._signed_at < SIGN_EVERY_S:
+        if not self._terms.signers:
             return
         head = await head_of(connection)
         if not head.size or (self._signed and head.size == self._signed.size and head.root == self._signed.root):
@@ -187,7 +200,7 @@ class LedgerUnpublished(LedgerBroken):
 
 
 async def compare_outside(connection: AsyncConnection[Any], terms: LedgerTerms) -> Checkpoint | None:
-    """Hold the tree against the newest checkpoint outside the database; that checkpoint, or the newest kept inside.
+    """Hold the tree against the newest checkpoint outside the database; that checkpoint, if there is one.
 
     Raises:
         LedgerBroken: the tree is shorter than what was published, or another one; or the keys cannot tell.
@@ -197,8 +210,7 @@ async def compare_outside(connection: AsyncConnection[Any], terms: LedgerTerms) 
     note = await asyncio.to_thread(Outside(terms.folder).newest)
     head = await head_of(connection)
     if note is None:
-        kept = await NEWEST_CHECKPOINT.one(connection)
-        return read_checkpoint(read_note(kept.text).text) if kept else None
+        return None
     where = str(terms.folder / NEWEST)
     published = read_published(note, terms.keys, where)
     if published.origin != terms.origin:

@@ -124,6 +124,13 @@ class OutsideEntry(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class HeldDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry that holds the hash of a decision's record, and that decision."""
+
+    entry: UUID
+    decision: UUID
+
+
 class KnownTenant(msgspec.Struct, frozen=True, kw_only=True):
     """A tenant by id and name."""
 
@@ -152,6 +159,8 @@ RECOMPUTED_LEAVES = _SQL.rows("recomputed_leaves", RecomputedLeaf)
 NODES_BETWEEN = _SQL.rows("nodes_between", StoredNode)
 ENTRIES_OUTSIDE = _SQL.rows("entries_outside", OutsideEntry)
 TENANTS_KNOWN = _SQL.rows("tenants_known", KnownTenant)
+ENTRIES_BETWEEN = _SQL.rows("entries_between", UUID)
+DECISIONS_OF_ENTRIES = _SQL.rows("decisions_of_entries", HeldDecision)
 ENTRIES_ABOUT = _SQL.rows("entries_about", UUID)
 UNSEALED = _SQL.rows("unsealed", Unsealed)
 

@@ -61,7 +61,7 @@ async def run_demo(
         listed = folder / "vendors.txt"
         listed.write_text("\n".join(vendors) + "\n", encoding="utf-8")
         os.environ[VARIABLE] = str(listed)
-    async with open_node(settings) as node, serving(create_app(node), "127.0.0.1", 0) as url:
+    async with open_node(settings) as node, node.sealing(), serving(create_app(node), "127.0.0.1", 0) as url:
         registered = node.registry.named("receipts")
         tell(f"PostgreSQL, provider ({provider.url}) and API ({url}) are up")
         key = await make_key(node.database, node.writer, node.tenant, name="reviewer", scopes=["read", "review"])

@@ -1,0 +1,62 @@
+"""Every decision's record, held against the leaf that has its hash."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import msgspec
+
+from interlock.db.database import Database
+from interlock.db.queries import load_queries
+from interlock.decisions.sealed_record import record_hash
+from interlock.decisions.store import FIND_DECISIONS
+from interlock.ledger.audit import Audited, Fault
+
+PAGE = 500
+
+
+class LeafOfDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision's entry, with its place in the tree."""
+
+    entry: UUID
+    decision: UUID
+    body: bytes
+    index: int | None
+
+
+class _Body(msgspec.Struct, frozen=True):
+    record: str | None = None
+
+
+LEAVES_OF_DECISIONS = load_queries(__file__).rows("leaves_of_decisions", LeafOfDecision)
+
+
+async def audit_records(database: Database, tenant: UUID, found: Audited) -> None:
+    """Compare the records of a tenant's decisions, page by page; what differs is added to what was found.
+
+    An entry from before records were hashed has no hash, and its decision is not compared.
+    """
+    after = UUID(int=0)
+    while True:
+        async with database.tenant(tenant) as connection:
+            page = await LEAVES_OF_DECISIONS.all(connection, {"after": after, "most": PAGE})
+            if not page:
+                return
+            ids = sorted(one.decision for one in page)
+            rows = await FIND_DECISIONS.all(connection, {"ids": ids, "least": ids[0], "greatest": ids[-1]})
+        hashes = {row.id: record_hash(row, tenant) for row in rows}
+        for one in page:
+            _compare(one, hashes.get(one.decision), found)
+        after = page[-1].entry
+
+
+def _compare(one: LeafOfDecision, computed: str | None, found: Audited) -> None:
+    wanted = msgspec.json.decode(one.body, type=_Body).record
+    found.records += 1
+    if wanted is None or computed == wanted:
+        return
+    became = "is gone" if computed is None else "is not what was sealed"
+    what = f"the record of the decision {one.decision} {became}"
+    if one.index is not None:
+        what = f"{what}: entry {one.index}"
+    found.add(Fault(kind="record", what=what, index=one.index, entry=one.entry))

@@ -1,0 +1,37 @@
+"""Going on with a ledger that is not the one that was published: somebody says so, and it stands in the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+
+from interlock.db.work import Unit
+from interlock.db.writer import Writer
+from interlock.ledger.ledger import INSTALLATION, first_entry
+from interlock.ledger.publish import Outside
+from interlock.ledger.seal import LedgerTerms
+
+
+async def accept_as_it_is(
+    writer: Writer, terms: LedgerTerms, *, who: str, why: str, broken: str, now: datetime
+) -> Path | None:
+    """Put what was published aside, after an entry that says who accepted it, why, and what is no longer kept.
+
+    Returns:
+        Where the old checkpoints are now.
+    """
+    outside = Outside(terms.folder)
+    note = await asyncio.to_thread(outside.newest)
+    await writer.write(
+        Unit(
+            INSTALLATION,
+            lambda stamp: [
+                first_entry(
+                    stamp, INSTALLATION, "ledger.accepted", subject=stamp.entry, who=who, why=why, broken=broken,
+                    abandoned=note,
+                )
+            ],
+        )
+    )  # fmt: skip
+    return await asyncio.to_thread(outside.abandon, now)
