@@ -118,7 +118,9 @@ class Sealer:
         await self._webhook.close()
 
     async def _stand_by(self) -> None:
-        while not self._ended.is_set():
+        last = False
+        while not last:
+            last = self._ended.is_set()  # one that ends at once still takes its turn, if nobody else leads
             pause = STAND_BY_S
             try:
                 connection = await connect_service(self._url)
@@ -126,6 +128,7 @@ class Sealer:
                     if await TRY_TO_LEAD.one(connection):
                         self.leads = True
                         await self._lead(connection)
+                        return
                 finally:
                     self.leads = False
                     await connection.close()

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import psycopg
 from psycopg import AsyncConnection, IsolationLevel
 
 from interlock.db.queries import load_queries
@@ -179,8 +180,11 @@ async def snapshot(connection: AsyncConnection[Any]) -> AsyncGenerator[None]:
 
 async def seal_once(connection: AsyncConnection[Any], most: int = MOST_AT_ONCE) -> Sealed | None:
     """Grow the tree by one batch; None while somebody else does."""
-    async with snapshot(connection):
-        return await SEAL.one(connection, {"most": most})
+    try:
+        async with snapshot(connection):
+            return await SEAL.one(connection, {"most": most})
+    except psycopg.errors.SerializationFailure:
+        return None
 
 
 async def head_of(connection: AsyncConnection[Any]) -> Head:

@@ -119,7 +119,8 @@ begin
   if not pg_try_advisory_xact_lock(1229999950) then
     return;
   end if;
-  select * into strict head from ledger_head;
+  -- who moved it between this transaction's snapshot and its lock has done the work: that is a serialization failure
+  select * into strict head from ledger_head for no key update;
   now_seen := pg_current_snapshot();
   more := false;
   if head.cluster = this_cluster() then
