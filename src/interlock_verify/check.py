@@ -137,7 +137,7 @@ def _check_checkpoint(
         now = trust.open(header.checkpoint)
         findings.signed = True
         if header.origin != now.origin:
-            raise Unproved(f"the bundle says that it is of {plain(header.origin)!r}", "origin")
+            raise Unproved(f"the bundle says that it is of '{plain(header.origin)}'", "origin")
         check_fork(now, published.get(now.size))
     return findings.checkpoint
 

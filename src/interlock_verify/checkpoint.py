@@ -57,10 +57,10 @@ def read_checkpoint(text: str) -> Checkpoint:
         raise Unreadable("a checkpoint is three lines or more, none of them empty, each with its newline")
     origin, size, root = lines[:_BODY_LINES]
     if not _SIZE.match(size) or int(size) > MOST_LEAVES:
-        raise Unreadable(f"{plain(size)!r} is no size of a tree: decimal, without leading zeros")
+        raise Unreadable(f"'{plain(size)}' is no size of a tree: decimal, without leading zeros")
     hashed = exact_base64(root)
     if len(hashed) != HASH_BYTES:
-        raise Unreadable(f"{plain(root)!r} is no root: {len(hashed)} bytes instead of {HASH_BYTES}")
+        raise Unreadable(f"'{plain(root)}' is no root: {len(hashed)} bytes instead of {HASH_BYTES}")
     return Checkpoint(origin, int(size), hashed, tuple(lines[_BODY_LINES:]))
 
 
@@ -100,7 +100,7 @@ class Trust:
         checkpoint = read_checkpoint(note.text)
         signers = note.signers(self.keys)
         if checkpoint.origin != self.origin:
-            raise Unproved(f"it is of the log {plain(checkpoint.origin)!r}, not of {plain(self.origin)!r}", "origin")
+            raise Unproved(f"it is of the log '{plain(checkpoint.origin)}', not of '{plain(self.origin)}'", "origin")
         if all(self.replaced.get(key, MOST_LEAVES) < checkpoint.size for key in signers):
             gone = signers[0]
             raise Unproved(f"{gone} has signed it, which was replaced at size {self.replaced[gone]}", "signature")

@@ -94,7 +94,7 @@ def _check_agreement(leaf: Leaf, record: dict[str, object]) -> None:
 def _uuid(value: object, what: str) -> str:
     text = a_text(value, what)
     if not _UUID.match(text):
-        raise Unreadable(f"{what} is {plain(text)!r}, no UUID")
+        raise Unreadable(f"{what} is '{plain(text)}', no UUID")
     return text
 
 

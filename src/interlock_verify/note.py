@@ -83,12 +83,12 @@ def read_key(text: str) -> Key:
     """
     parts = text.strip().split("+", _KEY_PARTS - 1)
     if len(parts) != _KEY_PARTS or not _is_name(parts[0]) or not _ID.match(parts[1]):
-        raise Unreadable(f"{plain(text)!r} is no verifier key: NAME+8 hexadecimal digits+base64")
+        raise Unreadable(f"'{plain(text)}' is no verifier key: NAME+8 hexadecimal digits+base64")
     name, key_id, data = parts[0], bytes.fromhex(parts[1]), exact_base64(parts[2])
     if data[:1] != _ED25519 or not ed25519.is_key(data[1:]):
-        raise Unreadable(f"{plain(text)!r} holds no usable Ed25519 key (type 01 and a point of full order)")
+        raise Unreadable(f"'{plain(text)}' holds no usable Ed25519 key (type 01 and a point of full order)")
     if sha256(name.encode() + b"\n" + data).digest()[:_ID_BYTES] != key_id:
-        raise Unreadable(f"{plain(text)!r} is damaged: its id is not that of its name and key")
+        raise Unreadable(f"'{plain(text)}' is damaged: its id is not that of its name and key")
     return Key(name, key_id, data[1:])
 
 
@@ -116,9 +116,9 @@ def exact_base64(text: str) -> bytes:
     try:
         data = b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise Unreadable(f"{plain(text)!r} is no base64") from None
+        raise Unreadable(f"'{plain(text)}' is no base64") from None
     if binascii.b2a_base64(data, newline=False).decode() != text:  # bits that do not count, set
-        raise Unreadable(f"{plain(text)!r} is base64 that could be written otherwise")
+        raise Unreadable(f"'{plain(text)}' is base64 that could be written otherwise")
     return data
 
 
@@ -133,13 +133,13 @@ def is_unicode(text: str) -> bool:
 
 def _read_signature(line: str) -> Signature:
     if not line.startswith(_SIGNED):
-        raise Unreadable(f"{plain(line)!r} is no signature line")
+        raise Unreadable(f"'{plain(line)}' is no signature line")
     name, space, data = line[len(_SIGNED) :].partition(" ")
     if not space or not _is_name(name):
-        raise Unreadable(f"{plain(line)!r} is no signature line")
+        raise Unreadable(f"'{plain(line)}' is no signature line")
     signature = exact_base64(data)
     if len(signature) <= _ID_BYTES:
-        raise Unreadable(f"{plain(line)!r} is no signature line: its signature is empty")
+        raise Unreadable(f"'{plain(line)}' is no signature line: its signature is empty")
     return Signature(name, signature[:_ID_BYTES], signature[_ID_BYTES:])
 
 

@@ -53,7 +53,7 @@ def an_object(value: object, what: str, needed: Sequence[str], possible: Sequenc
             raise Unreadable(f"{what} lacks {key!r}")
     for key in held:
         if key not in needed and key not in possible:
-            raise Unreadable(f"{what} has {plain(key)!r}, which this verifier does not know and would not check")
+            raise Unreadable(f"{what} has '{plain(key)}', which this verifier does not know and would not check")
     return held
 
 
@@ -90,14 +90,15 @@ def a_moment(value: object, what: str) -> datetime:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise Unreadable(f"{what} is {plain(text)!r}, no time with its zone")
+    raise Unreadable(f"{what} is '{plain(text)}', no time with its zone")
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     held = dict(pairs)
     if len(held) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise Unreadable(f"the key {plain(next(key for key in keys if keys.count(key) > 1))!r} stands twice")
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise Unreadable(f"the key '{plain(twice)}' stands twice")
     return held
 
 
