@@ -24,6 +24,7 @@ from interlock.api.endpoint import MOST_BYTES, Endpoint, says
 from interlock.api.events import send_event, send_event_by_key
 from interlock.api.exceptions import list_exceptions, list_groups, resolve_all
 from interlock.api.exceptions import resolve as resolve_exception
+from interlock.api.explanations import explain_decision
 from interlock.api.features import load_feature
 from interlock.api.front import Front
 from interlock.api.health import read_health
@@ -54,6 +55,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     send_event_by_key,
     decide,
     read_decision,
+    explain_decision,
     take_cloudevents,
     load_feature,
     read_streams,

@@ -57,15 +57,8 @@ def explain(record: CaseRecord) -> tuple[Passage, ...]:
     superseded = {entry.subject for entry in record.entries if entry.kind == "decision.superseded"}
     told = [Passage(at=case.created_at, title=f"Case {case.id} was received", lines=tuple(_received(record)))]
     told += [_quarantine(quarantined) for quarantined in record.quarantines]
-    told += [
-        Passage(
-            at=decision.decided_at,
-            title=f"Decision {decision.workflow}.{decision.point} ({decision.id})",
-            lines=(*_decision(decision), *(_SUPERSEDED if decision.id in superseded else ())),
-        )
-        for decision in record.decisions
-    ]
-    told += [_review(review) for review in reviews.values()]
+    told += [decision_passage(decision, superseded=decision.id in superseded) for decision in record.decisions]
+    told += [review_passage(review) for review in reviews.values()]
     told += [
         Passage(
             at=action.created_at,
@@ -78,7 +71,7 @@ def explain(record: CaseRecord) -> tuple[Passage, ...]:
     told += [_flag(step) for step in record.steps if step.kind is StepKind.FLAG and step.result is not None]
     told += [_exception(exception) for exception in record.exceptions]
     told += [_turn(entry) for entry in record.entries if entry.kind in _TURNS]
-    return (*sorted(told, key=lambda passage: passage.at), _where_it_is(record))
+    return (*sorted(told, key=lambda passage: passage.at), where_it_is(record))
 
 
 def as_text(passages: tuple[Passage, ...]) -> str:
@@ -108,6 +101,15 @@ def _quarantine(quarantined: Quarantined) -> Passage:
     if quarantined.resolved_by and quarantined.resolved_at:
         lines.append(f"{quarantined.state} by {quarantined.resolved_by} at {when(quarantined.resolved_at)}.")
     return Passage(at=quarantined.created_at, title=f"Quarantine ({quarantined.id})", lines=tuple(lines))
+
+
+def decision_passage(decision: Decision, *, superseded: bool = False) -> Passage:
+    """How a decision was taken."""
+    return Passage(
+        at=decision.decided_at,
+        title=f"Decision {decision.workflow}.{decision.point} ({decision.id})",
+        lines=(*_decision(decision), *(_SUPERSEDED if superseded else ())),
+    )
 
 
 def _decision(decision: Decision) -> Iterator[str]:
@@ -164,7 +166,8 @@ def _fired(decision: Decision) -> list[FiredRule]:
     return msgspec.convert(evidence.get("fired", []), list[FiredRule])
 
 
-def _review(review: Review) -> Passage:
+def review_passage(review: Review) -> Passage:
+    """What a person was asked, and what they said."""
     lines = [f"Queue {review.queue}, asked because: {'; '.join(review.asked.why)}."]
     if review.resolution and review.resolved_at:
         note = f" - {review.note}" if review.note else ""
@@ -257,7 +260,8 @@ def _turn(entry: ReadEntry) -> Passage:
     return Passage(at=entry.at, title=_TURNS[entry.kind], lines=(line,))
 
 
-def _where_it_is(record: CaseRecord) -> Passage:
+def where_it_is(record: CaseRecord) -> Passage:
+    """Where a case stands."""
     case = record.case
     match case.state:
         case CaseState.DONE:

@@ -36,7 +36,7 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         "cases": Entry("cases", "List cases, the newest first."),
         "case": Entry("cases", "Show one case with everything that is recorded of it."),
         "summary": Entry("cases", "Count cases by workflow, state and conclusion, with the money in them."),
-        "explain": Entry("explain", "Tell the story of a case, from input to payment."),
+        "explain": Entry("explain", "Explain a case or a decision: what happened, why, and what would have changed it."),
         "reviews": Entry("reviews", "List the reviews that wait, the most expected loss first."),
         "review": Entry("reviews", "Show one review: why, evidence, proposal and choices."),
         "claim": Entry("reviews", "Take a review to work on it."),

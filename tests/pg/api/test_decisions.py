@@ -127,3 +127,20 @@ async def test_what_the_file_says_is_at_stake_no_sender_says_otherwise(caller: h
     assert (alike.status_code, alike.json()["route"]) == (202, "review")
     other = await caller.post("/v1/decisions", json={**asked, "key": "o", "exposure": "250.00 EUR"})
     assert other.status_code == 400
+
+
+async def test_a_decision_is_explained_to_three_readers(caller: httpx.AsyncClient) -> None:
+    taken = (await caller.post("/v1/decisions", json=question("told", LARGE))).json()
+    place = f"{taken['follow']}/explanation"
+    texts = {reader: (await caller.get(f"{place}?for={reader}")).json() for reader in ("operator", "auditor", "person")}
+    silent, foreign = await caller.get(place), await caller.get(f"{place}?for=person&language=fr")
+    nobody = await caller.get("/v1/decisions/01a1fe8e-627a-7c1e-9233-000000000000/explanation")
+
+    assert "What to do next" in texts["operator"]["text"]
+    assert "it would have gone by itself" in texts["operator"]["text"]
+    assert texts["auditor"]["evidence"]["entries"][0]["entry"] == taken["id"]
+    assert silent.json()["reader"] == "auditor"
+    assert texts["person"].keys() == {"reader", "language", "passages", "text"}
+    assert taken["id"] not in texts["person"]["text"]
+    assert (foreign.status_code, foreign.json()["violations"][0]["where"]) == (400, "?language")
+    assert nobody.status_code == 404

@@ -93,7 +93,7 @@ def _choices(retrial: Retrial, reading: Reading) -> None:
 
 def _counted_days(retrial: Retrial, table: KeptTable | None, reading: Reading) -> None:
     """Bounds of a number of days since a date are bounds of the date."""
-    today = retrial.decision.decided_at.date()
+    today = (retrial.decision.asked_at or retrial.decision.decided_at).date()
     inputs: Mapping[str, InputField] = table.file.header.inputs if table is not None else {}
     for name, declared in inputs.items():
         if not declared.days_since:

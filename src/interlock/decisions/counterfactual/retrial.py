@@ -93,6 +93,7 @@ class Retrial:
     def __init__(self, decision: Decision, point: DecisionPoint, kept: Kept) -> None:
         self.decision, self.point, self.kept = decision, point, kept
         self.library = KeptLibrary(kept)
+        self._now = decision.asked_at or decision.decided_at
         self.asked = [one for one in decision.asked if one.component != str(Kind.PERSON)]
         self.table = self._answering()
         self.features = frozenset(recorded_features(decision))
@@ -172,7 +173,7 @@ class Retrial:
 
     def _answered_again(self, table: KeptTable, facing: Facing) -> Facing:
         try:
-            answer = table.rules.answer(Question(input=facing.value, now=self.decision.decided_at))
+            answer = table.rules.answer(Question(input=facing.value, now=self._now))
         except (InterlockError, UnicodeEncodeError):
             return replace(facing, output=None, rows=())
         contract = self.kept.contracts.get(self.decision.output_contract or "")
@@ -210,7 +211,7 @@ class Retrial:
         verdicts = judge(review=point.review, reject=point.reject, facts=facts, findings=facing.findings)
         if point.policy is not None:
             best = self._proposal(facing, needed, sure=sure)
-            verdicts += rule(self.library, point.policy, facing.value, best, self.decision.decided_at).verdicts
+            verdicts += rule(self.library, point.policy, facing.value, best, self._now).verdicts
         routed = choose_route(
             answered=True, sure=sure, verdicts=verdicts, shortfall=(), person=person, stopped=facing.stopped
         )
