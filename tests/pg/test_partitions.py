@@ -21,7 +21,7 @@ from interlock.errors import WorkFailed
 from interlock.ledger.ledger import first_entry
 
 Admin = psycopg.Connection[tuple[Any, ...]]
-PARENTS = ("decision", "journal", "ledger_entry")
+PARENTS = ("decision", "journal", "ledger_entry", "searchable")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import msgspec
 from interlock.contracts.level import Level
 from interlock.contracts.mark import NO_MARK, Mark, Personal
 from interlock.contracts.measure import Measure
+from interlock.contracts.searchable import Searchable
 from interlock.contracts.shown import Path, shown
 from interlock.errors import ContractInvalid
 
@@ -224,6 +225,7 @@ class Contract:
         digest: The SHA-256 of the file's bytes.
         source: The file, for messages.
         personal: Which fields are personal data; None: none is.
+        searchable: The fields that decisions can be found by, in the file's order.
     """
 
     id: str
@@ -244,6 +246,7 @@ class Contract:
     measures: tuple[Measure, ...] = ()
     levels: tuple[Level, ...] = ()
     personal: Personal | None = None
+    searchable: tuple[Searchable, ...] = ()
 
     @property
     def reference(self) -> str:

@@ -27,6 +27,7 @@ from interlock.contracts.level import Kind, Level
 from interlock.contracts.level_reading import is_measured, read_levels
 from interlock.contracts.mark import Personal, personal_of
 from interlock.contracts.metrics import primary_keys
+from interlock.contracts.searchable import searchable_of
 from interlock.contracts.shown import Path, shown
 from interlock.errors import ContractInvalid, Refused
 
@@ -150,6 +151,7 @@ def _contract(document: Document, model: OpenDataContractStandard, data: bytes) 
         return None
     levels = _measured(document, record)
     personal = personal_of(record, reading)
+    searchable = searchable_of(record, reading)
     _refuse_stored_moments(document, levels, personal)
     return Contract(
         id=model.id or "",
@@ -170,6 +172,7 @@ def _contract(document: Document, model: OpenDataContractStandard, data: bytes) 
         digest=digest(data),
         source=document.file,
         personal=personal,
+        searchable=searchable,
     )
 
 

@@ -19,6 +19,7 @@ from interlock.decisions.origin import Origin
 from interlock.decisions.point import DecisionPoint
 from interlock.guards.scope import decision_scopes
 from interlock.money import Money
+from interlock.search.entry import NO_DIGESTS, Digests
 
 
 def _nothing(_stamp: Stamp, _decision: Decision) -> Sequence[Write]:
@@ -48,6 +49,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         supersedes: The stale decision that it takes the place of.
         conditions: What else must hold in the commit, such as the case's fence.
         attach: Rows that belong into the same commit, such as the case's step.
+        digests: Of its personal values, under a key of the tenant, where decisions are found by them.
         begins_case: Whether the decision, unless it is a rejection, is the first step of a case of its own; ``attach``
             then gives the case's rows.
     """
@@ -72,6 +74,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     conditions: tuple[Condition, ...] = ()
     attach: Callable[[Stamp, Decision], Sequence[Write]] = _nothing
     begins_case: bool = False
+    digests: Digests = NO_DIGESTS
 
     @property
     def name(self) -> str:

@@ -19,6 +19,7 @@ from interlock.db.work import Condition, Stamp, Write
 from interlock.decisions.ask import Asking
 from interlock.decisions.asked import Asked
 from interlock.decisions.decision import Route, Verdict
+from interlock.decisions.findable import finding_row
 from interlock.decisions.policy import Ruling
 from interlock.decisions.route import Routed, choose_route
 from interlock.decisions.sealed_record import record_hash
@@ -110,6 +111,9 @@ class Draft(msgspec.Struct, frozen=True):
         writes = [Write(ADD_DECISIONS, row), *entry_and_review(self, row, stamp), *self.asked.attach(stamp, row)]
         if self.asking.reserved:
             writes.extend(one.write for one in self.asking.reserved)
+        finding = finding_row(self.asked, row, self.asking.best.answer.output if self.asking.best else None)
+        if finding is not None:
+            writes.append(finding)
         return writes
 
 

@@ -1,0 +1,162 @@
+-- name: add_searchable
+-- In the commit of the decision itself.
+insert into searchable (tenant, id, caller, s1, s2, s3, s4, s5, s6, s7, s8)
+select tenant, id, caller, decode(s1, 'base64'), decode(s2, 'base64'), decode(s3, 'base64'), decode(s4, 'base64'),
+  decode(s5, 'base64'), decode(s6, 'base64'), decode(s7, 'base64'), decode(s8, 'base64')
+from json_to_recordset(%(rows)s::json) as r (tenant uuid, id uuid, caller text, s1 text, s2 text, s3 text, s4 text,
+  s5 text, s6 text, s7 text, s8 text)
+
+-- name: set_searchable
+-- The same for decisions that were made before; who asked is not known of them any more, unless it is there already.
+insert into searchable (tenant, id, caller, s1, s2, s3, s4, s5, s6, s7, s8)
+select tenant, id, caller, decode(s1, 'base64'), decode(s2, 'base64'), decode(s3, 'base64'), decode(s4, 'base64'),
+  decode(s5, 'base64'), decode(s6, 'base64'), decode(s7, 'base64'), decode(s8, 'base64')
+from json_to_recordset(%(rows)s::json) as r (tenant uuid, id uuid, caller text, s1 text, s2 text, s3 text, s4 text,
+  s5 text, s6 text, s7 text, s8 text)
+on conflict (tenant, id) do update set s1 = excluded.s1, s2 = excluded.s2, s3 = excluded.s3, s4 = excluded.s4,
+  s5 = excluded.s5, s6 = excluded.s6, s7 = excluded.s7, s8 = excluded.s8
+
+-- name: without_compiling
+-- Compiling a plan would take longer than running it.
+select set_config('jit', 'off', true)
+
+-- name: ids_of_terms
+-- The newest decisions with one of these terms. Which slot a field has may differ between versions of a contract, so
+-- each is looked into; the term says which field it is of.
+select distinct f.id from unnest(%(terms)s::bytea[]) as t (term)
+cross join lateral (
+  (select id from searchable where s1 = t.term and id >= %(since)s and id < %(before)s order by id desc limit %(most)s)
+  union all
+  (select id from searchable where s2 = t.term and id >= %(since)s and id < %(before)s order by id desc limit %(most)s)
+  union all
+  (select id from searchable where s3 = t.term and id >= %(since)s and id < %(before)s order by id desc limit %(most)s)
+  union all
+  (select id from searchable where s4 = t.term and id >= %(since)s and id < %(before)s order by id desc limit %(most)s)
+  union all
+  (select id from searchable where s5 = t.term and id >= %(since)s and id < %(before)s order by id desc limit %(most)s)
+  union all
+  (select id from searchable where s6 = t.term and id >= %(since)s and id < %(before)s order by id desc limit %(most)s)
+  union all
+  (select id from searchable where s7 = t.term and id >= %(since)s and id < %(before)s order by id desc limit %(most)s)
+  union all
+  (select id from searchable where s8 = t.term and id >= %(since)s and id < %(before)s order by id desc limit %(most)s)
+) f
+order by f.id desc limit %(most)s
+
+-- name: ids_of_spans
+-- Decisions with a term within one of these spans, in no order, of any time: whoever gets fewer than he asked for has all.
+-- The bounds of the id would be compared one by one along the span, which may be long.
+select f.id from unnest(%(lows)s::bytea[], %(highs)s::bytea[]) as t (low, high)
+cross join lateral (
+  (select id from searchable where s1 >= t.low and s1 < t.high limit %(most)s) union all
+  (select id from searchable where s2 >= t.low and s2 < t.high limit %(most)s) union all
+  (select id from searchable where s3 >= t.low and s3 < t.high limit %(most)s) union all
+  (select id from searchable where s4 >= t.low and s4 < t.high limit %(most)s) union all
+  (select id from searchable where s5 >= t.low and s5 < t.high limit %(most)s) union all
+  (select id from searchable where s6 >= t.low and s6 < t.high limit %(most)s) union all
+  (select id from searchable where s7 >= t.low and s7 < t.high limit %(most)s) union all
+  (select id from searchable where s8 >= t.low and s8 < t.high limit %(most)s)
+) f
+limit %(most)s
+
+-- name: ids_of_caller
+select id from searchable where caller = %(caller)s and id >= %(since)s and id < %(before)s order by id desc limit %(most)s
+
+-- name: ids_of_component
+select id from decision where component = %(component)s and id >= %(since)s and id < %(before)s order by id desc limit %(most)s
+
+-- name: ids_of_contract
+select id from decision
+where input_contract = %(contract)s and id >= %(since)s and id < %(before)s order by id desc limit %(most)s
+
+-- name: ids_of_exposures
+-- In no order, of any time, as for spans.
+select id from decision
+where currency = %(currency)s and exposure_minor >= %(low)s and exposure_minor <= %(high)s limit %(most)s
+
+-- name: ids_of_person
+select distinct decision_id as id from (
+  (select decision_id from review
+   where resolved_by = %(by)s and decision_id >= %(since)s and decision_id < %(before)s
+   order by decision_id desc limit %(most)s)
+  union all
+  (select decision_id from review
+   where claimed_by = %(by)s and decision_id >= %(since)s and decision_id < %(before)s
+   order by decision_id desc limit %(most)s)
+) r
+order by 1 desc limit %(most)s
+
+-- name: ids_of_cases
+-- Of these cases, and these decisions themselves.
+select distinct f.id from (
+  select id from decision where case_id = any(%(cases)s::uuid[]) and id >= %(since)s and id < %(before)s
+  union all
+  select id from decision where id = any(%(cases)s::uuid[]) and id >= %(since)s and id < %(before)s
+) f
+order by f.id desc limit %(most)s
+
+-- name: points_of_tenant
+-- Each point that has decisions, found by stepping over an index from one to the next.
+with recursive p as (
+  (select workflow, point from decision order by workflow, point limit 1)
+  union all
+  select n.workflow, n.point from p cross join lateral (
+    select d.workflow, d.point from decision d where (d.workflow, d.point) > (p.workflow, p.point)
+    order by d.workflow, d.point limit 1
+  ) n
+)
+select workflow, point from p
+
+-- name: ids_of_points
+select f.id from unnest(%(workflows)s::text[], %(points)s::text[]) as t (workflow, point)
+cross join lateral (
+  select id from decision d
+  where d.workflow = t.workflow and d.point = t.point and id >= %(since)s and id < %(before)s
+  order by id desc limit %(most)s
+) f
+order by f.id desc limit %(most)s
+
+-- name: found_decisions
+-- Those of these decisions for which all else holds, the newest first. A span belongs to a field by its number; of each
+-- field, one span must hold one of the decision's terms.
+select d.id, d.case_id, d.workflow, d.point, d.key, d.route::text as route, d.component, d.input_contract as contract,
+  d.confidence, d.exposure_minor, d.currency, d.review, d.decided_at
+from decision d
+left join searchable s on s.id = d.id
+where d.id = any(%(ids)s) and d.id >= %(least)s and d.id <= %(greatest)s
+  and (%(workflow)s::text is null or d.workflow = %(workflow)s)
+  and (%(point)s::text is null or d.point = %(point)s)
+  and (%(component)s::text is null or d.component = %(component)s)
+  and (%(contract)s::text is null or d.input_contract = %(contract)s)
+  and (%(caller)s::text is null or s.caller = %(caller)s)
+  and (%(case_id)s::uuid is null or d.case_id = %(case_id)s)
+  and (%(route)s::text is null or d.route::text = %(route)s)
+  and (%(surest)s::float8 is null or (d.confidence >= %(sure)s::float8 and d.confidence <= %(surest)s::float8))
+  and (%(currency)s::text is null
+       or (d.currency = %(currency)s and d.exposure_minor >= %(low)s::bigint and d.exposure_minor <= %(high)s::bigint))
+  and (%(by)s::text is null
+       or exists (select from review r where r.id = d.review and (r.resolved_by = %(by)s or r.claimed_by = %(by)s)))
+  and (%(fields)s = 0 or %(fields)s = (
+    select count(distinct t.field)
+    from unnest(%(numbers)s::int[], %(lows)s::bytea[], %(highs)s::bytea[]) as t (field, low, high)
+    where (s.s1 >= t.low and s.s1 < t.high) or (s.s2 >= t.low and s.s2 < t.high) or (s.s3 >= t.low and s.s3 < t.high)
+      or (s.s4 >= t.low and s.s4 < t.high) or (s.s5 >= t.low and s.s5 < t.high) or (s.s6 >= t.low and s.s6 < t.high)
+      or (s.s7 >= t.low and s.s7 < t.high) or (s.s8 >= t.low and s.s8 < t.high)
+  ))
+order by d.id desc
+
+-- name: forget_terms
+-- The personal terms of some decisions, which are known by their first byte, are taken away.
+update searchable set
+  s1 = case when get_byte(s1, 0) <> 254 then s1 end, s2 = case when get_byte(s2, 0) <> 254 then s2 end,
+  s3 = case when get_byte(s3, 0) <> 254 then s3 end, s4 = case when get_byte(s4, 0) <> 254 then s4 end,
+  s5 = case when get_byte(s5, 0) <> 254 then s5 end, s6 = case when get_byte(s6, 0) <> 254 then s6 end,
+  s7 = case when get_byte(s7, 0) <> 254 then s7 end, s8 = case when get_byte(s8, 0) <> 254 then s8 end
+where id = any(%(ids)s)
+
+-- name: decisions_to_index
+-- A page of one point's decisions with what they are found by so far, the newest first.
+select d.id, d.input, d.output, s.s1, s.s2, s.s3, s.s4, s.s5, s.s6, s.s7, s.s8
+from decision d left join searchable s on s.id = d.id and s.id >= %(since)s and s.id < %(before)s
+where d.workflow = %(workflow)s and d.point = %(point)s and d.id >= %(since)s and d.id < %(before)s
+order by d.id desc limit %(most)s
