@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from interlock.cli.contracts_shown import show_in_force, show_of_decision
 from interlock.cli.options import As, Json, Why, commands, who_acts
-from interlock.cli.publications import Files, Name, Version, list_versions, publish_files, read_file, show_version
+from interlock.cli.publications import Files, Name, list_versions, publish_files, read_file, show_version
 from interlock.cli.screen import Screen
 from interlock.cli.session import with_node
 from interlock.errors import Refused
@@ -84,6 +85,26 @@ def list_contracts(context: typer.Context, name: Name = None, *, as_json: Json =
 
 
 @contracts.command()
-def show(context: typer.Context, version: Version, *, as_json: Json = False) -> None:
-    """Show a published version with its file."""
-    show_version(context, Kind.CONTRACT, version, Screen(as_json=as_json))
+def show(
+    context: typer.Context,
+    version: Annotated[str | None, typer.Argument(metavar="NAME@VERSION", help="A version, with its file.")] = None,
+    *,
+    in_force: Annotated[bool, typer.Option("--in-force", help="Every contract that counts now.")] = False,
+    decision: Annotated[str, typer.Option("--decision", metavar="ID", help="Those that a decision rested on.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Show the contracts in force, those that a decision rested on, or one published version with its file.
+
+    Of each: its hash, its owner, who uses it, who published it when and why, its promises and how they stand now.
+    """
+    screen = Screen(as_json=as_json)
+    if sum((version is not None, in_force, bool(decision))) > 1:
+        raise Refused(
+            "these exclude each other", where="contracts show", todo="give a version, --in-force or --decision"
+        )
+    if decision:
+        show_of_decision(context, decision, screen)
+    elif version is not None:
+        show_version(context, Kind.CONTRACT, version, screen)
+    else:
+        show_in_force(context, screen)
