@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import cast
 
+from interlock_verify.note import exact_base64
 from interlock_verify.refusal import Unproved, Unreadable, plain
 from interlock_verify.strict_json import a_moment, a_text, an_object, read_json
 
@@ -16,6 +17,8 @@ _HEX_HASH = re.compile(r"[0-9a-f]{64}\Z")
 _BASE64_HASH = re.compile(r"[A-Za-z0-9+/]{43}=\Z")
 _RECORD = "record"
 _HASH = "_hash"
+_ALIKE = ("build", "component", "component_digest", "declaration", "route")
+_HASHED = ("input", "output", "facts")
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,13 @@ def _check_agreement(leaf: Leaf, record: dict[str, object]) -> None:
             f"the record was decided at {plain(str(record['decided_at']))}, its entry at {leaf.at}", "record"
         )
     for name, said in leaf.body.items():
-        if name.endswith(_HASH) and name in record and (_hash(record[name]) or record[name]) != (_hash(said) or said):
+        alike = name in record and (name.endswith(_HASH) or name in _ALIKE)
+        if alike and (_hash(record[name]) or record[name]) != (_hash(said) or said):
             raise Unproved(f"the record's {plain(name)} is not that of its entry", "record")
+    for name in _HASHED:
+        content, hashed = record.get(name), _hash(record.get(name + _HASH) or leaf.body.get(name + _HASH))
+        if isinstance(content, str) and hashed and sha256(exact_base64(content)).digest() != hashed:
+            raise Unproved(f"the record's {name} is not the one that its hash says", "record")
 
 
 def _uuid(value: object, what: str) -> str:

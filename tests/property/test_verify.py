@@ -135,13 +135,13 @@ def test_what_is_changed_below_is_good() -> None:
 
 
 @given(st.sampled_from(FORMS), st.integers(0, BITS - 1))
-@settings(max_examples=500)
+@settings(max_examples=300)
 def test_every_bit_of_a_bundle_matters(form: bytes, bit: int) -> None:
     assert refused(flipped(form, bit))
 
 
 @given(st.data())
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_no_part_of_a_bundle_can_be_taken_from_another_place(data: st.DataObject) -> None:
     """Any two texts of a bundle exchanged: no attacker gains by moving what was signed elsewhere."""
     bundle = deepcopy(WHOLE)
@@ -171,7 +171,7 @@ JSON = st.recursive(
 
 
 @given(st.data(), JSON)
-@settings(max_examples=300)
+@settings(max_examples=120)
 def test_whatever_stands_in_a_bundle_is_refused_in_words(data: st.DataObject, value: Any) -> None:
     bundle = deepcopy(WHOLE)
     holder, key = data.draw(st.sampled_from(list(places(bundle))))

@@ -108,7 +108,9 @@ class Log:
                 "case_id": case,
                 "decided_at": f"2026-05-01T10:00:{index % 60:02}Z",
                 "id": decision,
+                "output": text(b"out"),
                 "output_hash": hashlib.sha256(b"out").hexdigest(),
+                "route": "automatic",
                 "tenant": TENANT,
                 "vendor": "Kedai Sè",
             }
@@ -123,6 +125,7 @@ class Log:
                     "confidence": 0.97,
                     "exposure": "12.30 MYR",
                     "output_hash": text(hashlib.sha256(b"out").digest()),
+                    "route": "automatic",
                     "record": self.digest(record),
                 },
             )

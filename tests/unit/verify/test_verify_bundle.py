@@ -158,6 +158,10 @@ def test_a_leaf_of_another_form_is_not_understood_though_it_is_in_the_tree(said:
         ({"decided_at": 5}, "decided_at is not a text"),
         ({"output_hash": "0" * 64}, "record's output_hash is not that of its entry"),
         ({"output_hash": None}, "record's output_hash is not that of its entry"),
+        ({"route": "review"}, "record's route is not that of its entry"),
+        ({"output": text(b"another")}, "record's output is not the one that its hash says"),
+        ({"output": "?"}, "'?' is no base64"),
+        ({"facts": text(b"f"), "facts_hash": text(bytes(32))}, "record's facts is not the one"),
     ],
 )
 def test_a_record_that_says_something_else_than_its_entry_is_told_though_its_hash_is_right(
