@@ -26,6 +26,7 @@ from interlock.api.exceptions import list_exceptions, list_groups, resolve_all
 from interlock.api.exceptions import resolve as resolve_exception
 from interlock.api.explanations import explain_decision
 from interlock.api.features import load_feature
+from interlock.api.finding import find_decisions, search_decisions
 from interlock.api.front import Front
 from interlock.api.health import read_health
 from interlock.api.keys import Callers
@@ -55,6 +56,8 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     send_event_by_key,
     decide,
     read_decision,
+    find_decisions,
+    search_decisions,
     explain_decision,
     take_cloudevents,
     load_feature,

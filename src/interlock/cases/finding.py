@@ -87,7 +87,7 @@ class Finder:
         def build(stamp: Stamp) -> Sequence[Write]:
             return [
                 first_entry(
-                    stamp, tenant, "decisions.searched", subject=stamp.entry, who=who, fields=fields, digests=digests
+                    stamp, tenant, "search.made", subject=stamp.entry, who=who, fields=fields, digests=digests
                 )
             ]
 

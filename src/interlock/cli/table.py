@@ -37,6 +37,7 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         "case": Entry("cases", "Show one case with everything that is recorded of it."),
         "summary": Entry("cases", "Count cases by workflow, state and conclusion, with the money in them."),
         "explain": Entry("explain", "Explain a case or a decision: what happened, why, and what would have changed it."),
+        "find": Entry("find", "Find decisions by field, version, person, amount and time; all conditions must hold."),
         "reviews": Entry("reviews", "List the reviews that wait, the most expected loss first."),
         "review": Entry("reviews", "Show one review: why, evidence, proposal and choices."),
         "claim": Entry("reviews", "Take a review to work on it."),
