@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -21,6 +22,7 @@ from interlock.ledger.note import Note, VerifierKey, read_note
 
 NEWEST = "checkpoint"
 HISTORY = "history"
+_LONGEST_LINE = 65_536
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
@@ -65,10 +67,14 @@ class Outside:
             raise LedgerBroken(f"the newest checkpoint cannot be read: {cause}", where=str(path)) from cause
 
     def all(self) -> list[str]:
-        """Every note of the history, and the newest; a line that cannot be read is given as it stands."""
+        """Every note of the history, and the newest; a line that cannot be read is given as it stands.
+
+        A last line without its end is one that a killed process did not finish: it was never published.
+        """
         notes: list[str] = []
         for path in sorted((self.folder / HISTORY).glob("*.jsonl")):
-            for line in path.read_bytes().splitlines():
+            *lines, _torn = path.read_bytes().split(b"\n")
+            for line in lines:
                 try:
                     notes.append(msgspec.json.decode(line, type=Published).note)
                 except (msgspec.DecodeError, UnicodeDecodeError):
@@ -87,7 +93,10 @@ class Outside:
         history = self.folder / HISTORY
         history.mkdir(parents=True, exist_ok=True)
         line = Published(at, checkpoint.size, base64.b64encode(checkpoint.root).decode(), note)
-        with (history / f"{at:%Y-%m-%d}.jsonl").open("ab") as file:
+        path = history / f"{at:%Y-%m-%d}.jsonl"
+        path.touch()
+        with path.open("r+b") as file:
+            _drop_torn_line(file)
             file.write(_encoder.encode(line) + b"\n")
             file.flush()
             os.fsync(file.fileno())
@@ -108,6 +117,15 @@ class Outside:
             if (self.folder / name).exists():
                 (self.folder / name).rename(aside / name)
         return aside
+
+
+def _drop_torn_line(file: BinaryIO) -> None:
+    """Go to the end, without a last line that whoever wrote it did not live to finish."""
+    end = file.seek(0, os.SEEK_END)
+    start = file.seek(max(0, end - _LONGEST_LINE))
+    tail = file.read(end - start)
+    file.truncate(start + tail.rfind(b"\n") + 1)
+    file.seek(0, os.SEEK_END)
 
 
 def read_published(note: str, keys: Sequence[VerifierKey], where: str) -> Checkpoint:

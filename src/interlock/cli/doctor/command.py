@@ -13,6 +13,7 @@ import typer
 from interlock.cli.doctor.check import Check, Level, fail, failed
 from interlock.cli.doctor.database import check_database
 from interlock.cli.doctor.flags import check_flags
+from interlock.cli.doctor.ledger import check_ledger
 from interlock.cli.doctor.local import check_connectors, check_folder, check_settings, check_workflows
 from interlock.cli.doctor.published import check_published
 from interlock.cli.options import Json, commands
@@ -63,6 +64,7 @@ async def _look(settings: Settings) -> list[Check]:
             checks += [check async for check in check_database(settings, url, admin)]
             checks += check_folder(settings)
             checks += [check async for check in check_published(settings, url)]
+            checks += [check async for check in check_ledger(settings, url)]
             connectors = await check_connectors(settings, url)
     except InterlockError as cause:
         checks.append(failed("database", cause))

@@ -213,12 +213,12 @@ create function entries_outside(most int) returns table (entry uuid, kind text, 
   order by e.id limit most
 $$;
 
--- How many entries wait to be sealed, and since when the oldest of them.
+-- How many entries wait to be sealed, ten thousand standing for more, and since when the oldest of these.
 create function unsealed_since() returns table (entries bigint, since timestamptz)
   language sql stable security definer set search_path = interlock, pg_catalog as $$
   select count(*), min(e.at) from ledger_head h
   join lateral (
-    select w.id, w.at from ledger_entry w where w.xid >= pg_snapshot_xmax(h.seen)
+    (select w.id, w.at from ledger_entry w where w.xid >= pg_snapshot_xmax(h.seen) order by w.xid limit 10000)
     union all
     select w.id, w.at from ledger_entry w where w.xid = any (array(select pg_snapshot_xip(h.seen)))
   ) e on not exists (select from ledger_leaf l where l.entry = e.id)
