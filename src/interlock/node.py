@@ -47,6 +47,7 @@ from interlock.guards.gate import GuardGate
 from interlock.guards.stop_gate import StopGate
 from interlock.guards.stop_watch import StopWatch
 from interlock.guards.stops import installation_stop_gate, stop_state_gate
+from interlock.ledger.reconcile import Reconciler
 from interlock.ledger.seal import Sealer
 from interlock.ledger.terms import ledger_terms
 from interlock.levels.watch import DataLevels
@@ -148,7 +149,10 @@ class Node:
         """
         async with self.database.installation() as connection:
             terms = await ledger_terms(self.settings, connection)
-        async with Sealer(self.url, self.database.clock, terms) as sealer:
+        async with (
+            Reconciler(self.database, self.writer) as reconciler,
+            Sealer(self.url, self.database.clock, terms, (reconciler.duty,)) as sealer,
+        ):
             yield sealer
 
 

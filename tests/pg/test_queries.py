@@ -26,7 +26,12 @@ MakeCases = Callable[..., list[UUID]]
 
 _ROOT = Path(interlock.__file__).parent
 # Not the service's: what the administrator runs while migrating.
-_ADMINISTRATORS = {"db.ensure_migration_record", "db.find_applied_migrations", "db.record_migration"}
+_ADMINISTRATORS = {
+    "db.ensure_migration_record",
+    "db.find_applied_migrations",
+    "db.record_migration",
+    "db.record_migration_in_ledger",
+}
 _RECORDSET = re.compile(r"json_to_recordset\(%\(rows\)s::json\)\s+as\s+\w+\s*\(([^)]*)\)", re.IGNORECASE)
 
 

@@ -15,7 +15,7 @@ from interlock.actions.outcome import Holder
 from interlock.actions.store import ADD_ACTIONS, NewAction
 from interlock.db.gates import HoldsCase, TakesKey
 from interlock.db.work import Condition, Stamp, Write
-from interlock.ledger.ledger import first_entry
+from interlock.ledger.ledger import first_entry, hash_of
 from interlock.money import Money
 
 _NOBODY = UUID(int=0)
@@ -79,6 +79,7 @@ class Intent:
             amount=str(amount) if amount else None,
             decision=row.decision_id,
             undo_of=row.undo_of,
+            payload_hash=hash_of(row.payload),
         )
         return [*self.step(stamp, row.id), intended]
 

@@ -34,7 +34,7 @@ from interlock.db.work import Refusal, Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.guards.gate import Spends
 from interlock.guards.spending import attempted
-from interlock.ledger.ledger import first_entry, further_entry
+from interlock.ledger.ledger import first_entry, further_entry, hash_of
 
 _ROOM_TO_ANSWER = timedelta(seconds=2)
 
@@ -184,7 +184,7 @@ class InOneCommit:
             )  # fmt: skip
             entry = further_entry(
                 stamp, holder.tenant, f"action.{outcome}", subject=action.id, case_id=action.case_id,
-                attempt=after.attempt, not_before=ready.not_before,
+                attempt=after.attempt, not_before=ready.not_before, detail_hash=hash_of(what),
             )  # fmt: skip
             ended = Write(END_ATTEMPTS, ended_attempt(after, stamp.now, outcome, what))
             return [*rows_of(stamp, after, holder), ended, Write(END_ACTIONS, row), entry]
@@ -223,7 +223,7 @@ def _end_of(action: Action, tenant: UUID) -> Ending:
     def ending(finished: Finished) -> Callable[[Stamp], Sequence[Write]]:
         return lambda stamp: [
             *finished.writes(stamp),
-            first_entry(stamp, tenant, "action.done", subject=action.id, case_id=action.case_id),
+            first_entry(stamp, tenant, "action.done", subject=action.id, case_id=action.case_id, **finished.facts),
         ]
 
     return ending

@@ -20,6 +20,7 @@ from interlock.db.gates import HoldsCase, IsInState
 from interlock.db.text import storable
 from interlock.db.work import Condition, Stamp, Write
 from interlock.guards.gate import GivesBack, release, settle
+from interlock.ledger.ledger import hash_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,18 @@ class Finished:
     attempt: EndedAttempt | None
     cleared: bool = False
     recorded: bool = False
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the entry of the end says: which attempt it was, and the hashes of what is stored of the answer.
+
+        By hash: an error is often told in the other side's words, which may name a person.
+        """
+        return {
+            "attempt": self.attempt.number if self.attempt else None,
+            "error_hash": hash_of(self.ended.error),
+            "response_hash": hash_of(self.ended.response),
+        }
 
     def writes(self, stamp: Stamp) -> list[Write]:
         """The rows that end the action, its attempt and its reservations."""

@@ -17,7 +17,7 @@ from interlock.db.gates import HoldsCase, IsInState
 from interlock.db.text import storable
 from interlock.db.work import Stamp, Write
 from interlock.db.writer import Writer
-from interlock.ledger.ledger import first_entry
+from interlock.ledger.ledger import first_entry, hash_of
 
 
 class Transition:
@@ -76,6 +76,7 @@ class Transition:
                     case_id=action.case_id,
                     attempt=action.attempt,
                     not_before=again,
+                    detail_hash=hash_of(what),
                 ),
             ]
 

@@ -12,6 +12,8 @@ from interlock.api.trouble_documents import Health
 from interlock.db.database import Database
 from interlock.db.queries import load_queries
 from interlock.errors import DatabaseUnavailable
+from interlock.ledger.reconcile import MOST_COUNTED
+from interlock.ledger.reconcile_store import COUNT_OPEN_GAPS
 
 PATIENCE_S = 3.0
 COUNT_WORKERS = load_queries(__file__).rows("count_workers", int)
@@ -34,7 +36,8 @@ async def look(database: Database, *, unusable: int = 0) -> Health:
     try:
         async with asyncio.timeout(PATIENCE_S), database.installation() as connection:
             workers = await COUNT_WORKERS.one(connection) or 0
+            gaps = await COUNT_OPEN_GAPS.one(connection, {"most": MOST_COUNTED}) or 0
     except (DatabaseUnavailable, TimeoutError):
         return Health(status="down", database="down", workers=0, unusable=unusable)
-    status = "ok" if workers and not unusable else "degraded"
-    return Health(status=status, database="ok", workers=workers, unusable=unusable)
+    status = "ok" if workers and not unusable and not gaps else "degraded"
+    return Health(status=status, database="ok", workers=workers, unusable=unusable, gaps=gaps)

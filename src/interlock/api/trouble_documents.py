@@ -228,14 +228,16 @@ class Health(Document, frozen=True, kw_only=True):
     """How this process and its database are.
 
     Attributes:
-        status: ok; degraded: nothing is lost, but no worker takes cases, or this process cannot load what is published;
-            down: nothing can be stored.
+        status: ok; degraded: nothing is lost, but no worker takes cases, this process cannot load what is published, or
+            the ledger and the tables differ; down: nothing can be stored.
         database: ok or down.
         workers: How many workers of the installation are alive.
         unusable: How many published versions this process cannot load; what uses them goes to its fallback.
+        gaps: In how many places the ledger and the tables differ, and nobody has looked into it; 1000 stands for more.
     """
 
     status: str
     database: str
     workers: int
     unusable: int = 0
+    gaps: int = 0

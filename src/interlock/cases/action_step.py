@@ -177,7 +177,7 @@ class ActionSteps(Recording):
             *([] if state is StepState.PENDING else [self.row(request, place, stamp, state, result=result)]),
             first_entry(
                 stamp, self.held.case.tenant, f"action.{finished.state}", subject=finished.ended.id,
-                case_id=self.held.case.id, error=finished.error or None,
+                case_id=self.held.case.id, **finished.facts,
             ),
         ]  # fmt: skip
 

@@ -21,16 +21,9 @@ from interlock.cases.answered import failure_of
 from interlock.cases.held import CaseStuck, Held, Tools
 from interlock.cases.journal import Place, Recorded, StepKind, StepState, encode
 from interlock.cases.requests import Act
+from interlock.cases.returned import return_event
 from interlock.cases.rewind import Rewind, Stays, key_in_turn, plan_rewind
-from interlock.cases.rewind_store import (
-    COPY_STEPS,
-    RETURN_EVENTS,
-    REWIND_CASES,
-    SUPERSEDED_DECISIONS,
-    CopiedStep,
-    ReturnedEvent,
-    RewoundCase,
-)
+from interlock.cases.rewind_store import COPY_STEPS, REWIND_CASES, SUPERSEDED_DECISIONS, CopiedStep, RewoundCase
 from interlock.cases.store import JOURNAL_OF_CASE, RECORD_STEPS, StepRow
 from interlock.db.gates import FREE_KEYS, FreedKey, HoldsCase, key_digest
 from interlock.db.text import storable
@@ -38,7 +31,7 @@ from interlock.db.work import Stamp, Write
 from interlock.decisions.decide import find_decision
 from interlock.decisions.decision import Decision, Route
 from interlock.errors import ActionFailed, DecisionRejected, InterlockError, NotFound, WorkFailed, WorkflowMisuse
-from interlock.ledger.ledger import first_entry, further_entry
+from interlock.ledger.ledger import facts_of, first_entry, further_entry
 from interlock.oversight.queue import find_review
 from interlock.oversight.review import Resolution, Review
 from interlock.oversight.store import WITHDRAW_REVIEWS_OF, WithdrawnReviewsOf
@@ -217,9 +210,10 @@ def _given_up(held: Held, stale: Stale, step: Recorded, stamp: Stamp) -> list[Wr
     if step.ref is None:
         return []
     if step.kind is StepKind.EVENT:
-        return [Write(RETURN_EVENTS, ReturnedEvent(id=step.ref))]
+        return return_event(stamp, held.case.tenant, held.case.id, step.ref, why=stale.why)
     if step.kind in (StepKind.DECIDE, StepKind.REVIEW) and step.state is StepState.PENDING:
-        return [Write(WITHDRAW_REVIEWS_OF, WithdrawnReviewsOf(ref=step.ref))]
+        body = facts_of(why=stale.why)
+        return [Write(WITHDRAW_REVIEWS_OF, WithdrawnReviewsOf(ref=step.ref, at=stamp.now, body=body))]
     return [_failed_step(held, stale.action, step, stamp)] if step.ref == stale.action.id else []
 
 

@@ -197,17 +197,21 @@ class PersonsAnswer:
         )  # fmt: skip
         resolved = further_entry(
             stamp, self.tenant, "review.resolved", subject=review.id, case_id=self.case.id, resolution="change",
-            reason_code=REASON_CODE, who=self.who, decision=row.id, question_hash=hash_of(review.question),
+            reason_code=REASON_CODE, who=self.who, decision=row.id,
             output_hash=hash_of(review.output), note_hash=hash_of(review.note), looked_since=None, dwell_ms=None,
             dwell_of="unknown",
         )  # fmt: skip
+        opened = further_entry(
+            stamp, self.tenant, "review.opened", subject=review.id, case_id=self.case.id, decision=row.id,
+            queue=review.queue, question_hash=hash_of(review.question), due_at=None,
+        )  # fmt: skip
         if self.quarantine is None:
-            return (taken, resolved)
+            return (taken, opened, resolved)
         released = further_entry(
             stamp, self.tenant, "quarantine.released", subject=self.quarantine.id, case_id=self.case.id, who=self.who,
             decision=row.id,
         )  # fmt: skip
-        return (taken, resolved, released)
+        return (taken, opened, resolved, released)
 
 
 def check_answer(step: Recorded, value: Any, registered: Registered | None) -> None:

@@ -14,7 +14,7 @@ from interlock.cases.workflow import Workflow
 from interlock.db.work import Stamp, Write
 from interlock.decisions.decision import Decision, Route
 from interlock.decisions.point import DecisionPoint
-from interlock.ledger.ledger import further_entry
+from interlock.ledger.ledger import further_entry, hash_of
 
 Attach = Callable[[Stamp, Decision], Sequence[Write]]
 
@@ -72,6 +72,7 @@ def begins_case(workflow: Workflow, tenant: UUID, point: DecisionPoint, key: str
         received = further_entry(
             stamp, tenant, "case.received", subject=case_id, case_id=case_id,
             workflow=workflow.name, version=workflow.version, code=workflow.code, decision=decision.id, caller=caller,
+            input_hash=hash_of(case.input),
         )  # fmt: skip
         return [Write(ADD_CASES, case), Write(RECORD_STEPS, step), received]
 

@@ -26,7 +26,7 @@ from interlock.db.text import storable
 from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import NotFound, Refused, StateConflict
-from interlock.ledger.ledger import first_entry, further_entry
+from interlock.ledger.ledger import facts_of, first_entry, further_entry
 from interlock.oversight.store import WITHDRAW_REVIEWS, WithdrawnReviews
 
 LONGEST_WHY = 2000
@@ -113,11 +113,12 @@ def cancel_writes(stamp: Stamp, tenant: UUID, case_id: UUID, *, who: str, why: s
         why: Why.
         first: Whether its ledger entry is the one by which the unit is found.
     """
-    row = CancelledCase(case_id=case_id, at=stamp.now, who=who, why=why)
+    body = facts_of(who=who, why=f"the case was cancelled: {why}")
+    row = CancelledCase(case_id=case_id, at=stamp.now, who=who, why=why, body=body)
     entry = first_entry if first else further_entry
     return [
         Write(CANCEL_CASES, row),
-        Write(WITHDRAW_REVIEWS, WithdrawnReviews(case_id)),
+        Write(WITHDRAW_REVIEWS, WithdrawnReviews(case_id=case_id, at=stamp.now, body=body)),
         Write(ABANDON_EXCEPTIONS, row),
         Write(DISCARD_QUARANTINES, row),
         entry(stamp, tenant, "case.cancel_wanted", subject=case_id, case_id=case_id, who=who, why=why),

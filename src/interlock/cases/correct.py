@@ -9,14 +9,14 @@ from interlock.actions.action import Action, ActionState
 from interlock.cases.ending_store import CORRECTED, MARK_CORRECTED, CorrectedCase
 from interlock.cases.journal import StepKind, encode
 from interlock.cases.registry import Registry
-from interlock.cases.rewind_store import RETURN_EVENTS, ReturnedEvent
+from interlock.cases.returned import return_event
 from interlock.cases.store import BEGIN_NEXT_RUNS, DECIDE_ACTIONS, CaseRow, DecidedAction, NextRun
 from interlock.cases.ways import Scene, unsent
 from interlock.db.gates import FREE_KEYS, FreedKey, key_digest, short_digest
 from interlock.db.work import Stamp, Write
 from interlock.errors import ContractViolated, NotFound
 from interlock.guards.gate import release
-from interlock.ledger.ledger import further_entry
+from interlock.ledger.ledger import facts_of, further_entry, hash_of
 from interlock.oversight.store import WITHDRAW_REVIEWS, WithdrawnReviews
 
 
@@ -58,12 +58,12 @@ def correction_writes(stamp: Stamp, tenant: UUID, scene: Scene, data: bytes, *, 
         *(write for action in given_up for write in _give_up(stamp, tenant, case_id, action)),
         *(Write(FREE_KEYS, _freed(tenant, action)) for action in scene.actions if _never_sent(action, given_up)),
         Write(MARK_CORRECTED, CorrectedCase(case_id=case_id)),
-        Write(WITHDRAW_REVIEWS, WithdrawnReviews(case_id)),
-        *(Write(RETURN_EVENTS, ReturnedEvent(id=event)) for event in events),
+        Write(WITHDRAW_REVIEWS, WithdrawnReviews(case_id=case_id, at=stamp.now, body=facts_of(why=CORRECTED, who=who))),
+        *(write for event in events for write in return_event(stamp, tenant, case_id, event, why=CORRECTED)),
         Write(BEGIN_NEXT_RUNS, NextRun(case_id=case_id, input=data, at=stamp.now)),
         further_entry(
             stamp, tenant, "case.corrected", subject=case_id, case_id=case_id, who=who, run=scene.case.run + 1,
-            input_digest=short_digest(data),
+            input_digest=short_digest(data), input_hash=hash_of(data),
         ),
     ]  # fmt: skip
 

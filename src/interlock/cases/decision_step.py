@@ -33,7 +33,7 @@ from interlock.errors import (
     MoneyInvalid,
     WorkflowMisuse,
 )
-from interlock.ledger.ledger import further_entry
+from interlock.ledger.ledger import further_entry, hash_of
 from interlock.oversight.queue import find_review
 from interlock.oversight.store import ADD_REVIEWS
 
@@ -130,10 +130,14 @@ class DecisionSteps(Recording):
                 created_at=stamp.now,
                 rules=rules_of(cause.violations),
             )
+            told = self.entry(
+                stamp, "decision.quarantined", place, point=request.name, contract=contract, quarantine=row.id,
+                rules=row.rules, data_hash=hash_of(row.data), violations_hash=hash_of(row.violations),
+            )  # fmt: skip
             return [
                 Write(ADD_QUARANTINES, row),
                 self.row(request, place, stamp, StepState.FAILED, result=failure_of(cause)),
-                self.entry(stamp, "decision.quarantined", place, point=request.name, contract=contract),
+                told,
             ]
 
         await self.write(build)
@@ -148,7 +152,10 @@ class DecisionSteps(Recording):
 
         def build(stamp: Stamp) -> Sequence[Write]:
             review = asked_review(request, self.held, queue, stamp)
-            opened = further_entry(stamp, case.tenant, "review.opened", subject=review.id, case_id=case.id)
+            opened = further_entry(
+                stamp, case.tenant, "review.opened", subject=review.id, case_id=case.id, queue=review.queue,
+                question_hash=hash_of(review.question), due_at=review.due_at,
+            )  # fmt: skip
             return [
                 Write(ADD_REVIEWS, review),
                 self.row(request, place, stamp, StepState.PENDING, ref=review.id),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from interlock.actions.action import Action, ActionState
@@ -121,14 +122,14 @@ class Ending:
             return [
                 *finished.writes(stamp),
                 *([self._step_row(step, finished, stamp)] if step else []),
-                self._entry(stamp, f"action.{finished.state}", action, error=finished.error or None),
+                self._entry(stamp, f"action.{finished.state}", action, **finished.facts),
             ]
 
         conditions = tuple(c for c in finished.conditions if not isinstance(c, HoldsCase))
         if finished.state is ActionState.EXCEPTION:
 
             def without_step(stamp: Stamp) -> Sequence[Write]:
-                entry = self._entry(stamp, "action.exception", action, error=finished.error)
+                entry = self._entry(stamp, "action.exception", action, **finished.facts)
                 return [*finished.writes(stamp), entry]
 
             raise self._stuck("action-in-doubt", f"{action.name}: {finished.error}", action, without_step, conditions)
@@ -206,8 +207,7 @@ class Ending:
         undo = await self._tools.dispatcher.find(undo_id, self._held.case.tenant)
 
         def build(stamp: Stamp) -> Sequence[Write]:
-            error = finished.error or None
-            ended = [] if on_record else [self._entry(stamp, f"action.{finished.state}", undo, error=error)]
+            ended = [] if on_record else [self._entry(stamp, f"action.{finished.state}", undo, **finished.facts)]
             if finished.state is not ActionState.DONE:
                 return [*finished.writes(stamp), *ended]
             entry = further_entry if ended else first_entry
@@ -288,7 +288,7 @@ class Ending:
     ) -> CaseStuck:
         return CaseStuck(kind, what, writes=writes, conditions=conditions, action=action, priority=priority)
 
-    def _entry(self, stamp: Stamp, kind: str, action: Action, **facts: str | None) -> Write:
+    def _entry(self, stamp: Stamp, kind: str, action: Action, **facts: Any) -> Write:
         return first_entry(stamp, self._held.case.tenant, kind, subject=action.id, case_id=action.case_id, **facts)
 
     async def _write(

@@ -22,6 +22,7 @@ class CancelledCase(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     who: str
     why: str
+    body: bytes
 
 
 class Cancellation(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,10 +50,11 @@ class Original(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReopenedUndo(msgspec.Struct, frozen=True, kw_only=True):
-    """An undo that is tried again."""
+    """An undo that is tried again; ``body`` is what its entry says."""
 
     id: UUID
     at: datetime
+    body: bytes
 
 
 class CorrectedCase(msgspec.Struct, frozen=True, kw_only=True):

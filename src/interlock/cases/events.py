@@ -22,7 +22,7 @@ from interlock.db.work import Refusal, Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.decisions.store import FIND_KEY
 from interlock.errors import ContractViolated, KeyReused, NotFound, Refused, StateConflict
-from interlock.ledger.ledger import first_entry
+from interlock.ledger.ledger import first_entry, hash_of
 
 LARGEST_PAYLOAD = 1_000_000
 """Bytes of an event's payload."""
@@ -160,7 +160,7 @@ async def send_event(
         )
         entry = first_entry(
             stamp, tenant, "event.received", subject=stamp.entry, case_id=case_id, name=name, sender=sender,
-            payload_digest=content,
+            payload_digest=content, payload_hash=hash_of(data),
         )  # fmt: skip
         return [Write(ADD_EVENTS, row), wake_case(case_id), entry]
 

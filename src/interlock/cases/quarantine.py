@@ -13,7 +13,7 @@ from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.decisions.draft import key_payload
 from interlock.errors import Violation, WorkFailed
-from interlock.ledger.ledger import first_entry
+from interlock.ledger.ledger import first_entry, hash_of
 from interlock.money import Money
 
 
@@ -74,7 +74,8 @@ async def quarantine_question(
         entry = first_entry(
             stamp, tenant, "decision.quarantined", subject=stamp.entry,
             point=f"{workflow}.{point}" if point else workflow,
-            rules=rules, input_digest=short_digest(data),
+            quarantine=row.id, contract=contract, rules=rules, caller=caller, input_digest=short_digest(data),
+            data_hash=hash_of(data), violations_hash=hash_of(row.violations),
         )  # fmt: skip
         return [Write(ADD_QUARANTINES, row), entry]
 

@@ -191,17 +191,20 @@ where c.id = r.case_id
 -- name: reopen_steps
 -- What failed and stopped the case is tried again; what failed and was handled by the workflow stays as it is.
 update journal j set state = 'pending', result = null, finished_at = null
-from json_to_recordset(%(rows)s::json) as r (case_id uuid, run int, at timestamptz, scope text, ordinal int)
+from json_to_recordset(%(rows)s::json) as r (case_id uuid, run int, at timestamptz, scope text, ordinal int, body text)
 where j.case_id = r.case_id and j.run = r.run and (j.scope, j.ordinal) = (r.scope, r.ordinal) and j.state = 'failed'
 
 -- name: reopen_actions
 -- Those that this run of the case waits for. What failed surely had no effect: no lost answer puts it in doubt again.
 with reopened as (
   update action a set state = 'ready', ended_at = null, not_before = null, deadline = greatest(a.deadline, r.at + interval '24 hours')
-  from json_to_recordset(%(rows)s::json) as r (case_id uuid, run int, at timestamptz, scope text, ordinal int)
+  from json_to_recordset(%(rows)s::json) as r (case_id uuid, run int, at timestamptz, scope text, ordinal int, body text)
   where a.case_id = r.case_id and a.state = 'failed'
     and exists (select from journal j where j.case_id = a.case_id and j.run = r.run and j.ref = a.id and j.state = 'pending')
-  returning a.id, r.at)
+  returning a.id, a.tenant, a.case_id, r.at, r.body),
+told as (
+  insert into ledger_entry (id, tenant, kind, subject, case_id, at, body)
+  select entry_id(at), tenant, 'action.reopened', id, case_id, at, decode(body, 'base64') from reopened)
 update attempt t set outcome = 'absent', ended_at = coalesce(t.ended_at, reopened.at)
 from reopened where t.action_id = reopened.id and (t.outcome is null or t.outcome = 'in_doubt')
 
@@ -228,22 +231,30 @@ set cancel_at = r.at, cancel_by = r.who, cancel_why = r.why, signals = c.signals
 from (
   select w.*, d.state = 'running' or (d.state = 'exception' and exists (
            select from action a where a.case_id = d.id and a.state = 'exception')) as stays
-  from json_to_recordset(%(rows)s::json) as w (case_id uuid, at timestamptz, who text, why text)
+  from json_to_recordset(%(rows)s::json) as w (case_id uuid, at timestamptz, who text, why text, body text)
   join cases d on d.id = w.case_id
 ) r
 where c.id = r.case_id and c.cancel_at is null
 
 -- name: abandon_exceptions
 -- Those of a case that shall end, but for the question what became of an action: somebody still has to answer it.
-update exception e set state = 'abandoned', resolved_at = r.at, resolved_by = r.who, resolution = 'cancelled: ' || r.why
-from json_to_recordset(%(rows)s::json) as r (case_id uuid, at timestamptz, who text, why text)
-where e.case_id = r.case_id and e.state = 'open'
-  and not exists (select from action a where a.case_id = r.case_id and a.state = 'exception')
+with abandoned as (
+  update exception e set state = 'abandoned', resolved_at = r.at, resolved_by = r.who, resolution = 'cancelled: ' || r.why
+  from json_to_recordset(%(rows)s::json) as r (case_id uuid, at timestamptz, who text, why text, body text)
+  where e.case_id = r.case_id and e.state = 'open'
+    and not exists (select from action a where a.case_id = r.case_id and a.state = 'exception')
+  returning e.id, e.tenant, e.case_id, r.at, r.body)
+insert into ledger_entry (id, tenant, kind, subject, case_id, at, body)
+select entry_id(at), tenant, 'exception.abandoned', id, case_id, at, decode(body, 'base64') from abandoned
 
 -- name: discard_quarantines
-update quarantine q set state = 'discarded', resolved_at = r.at, resolved_by = r.who
-from json_to_recordset(%(rows)s::json) as r (case_id uuid, at timestamptz, who text, why text)
-where q.case_id = r.case_id and q.state = 'held'
+with discarded as (
+  update quarantine q set state = 'discarded', resolved_at = r.at, resolved_by = r.who
+  from json_to_recordset(%(rows)s::json) as r (case_id uuid, at timestamptz, who text, why text, body text)
+  where q.case_id = r.case_id and q.state = 'held'
+  returning q.id, q.tenant, q.case_id, r.at, r.body)
+insert into ledger_entry (id, tenant, kind, subject, case_id, at, body)
+select entry_id(at), tenant, 'quarantine.discarded', id, case_id, at, decode(body, 'base64') from discarded
 
 -- name: find_cancellation
 select signals, cancel_at, cancel_by, cancel_why from cases where id = %(id)s
@@ -258,9 +269,12 @@ where a.id = r.id
 -- Of what failed, or of which a person said so, nothing had an effect: no lost answer puts it in doubt again.
 with reopened as (
   update action a set state = 'ready', ended_at = null, not_before = null, deadline = greatest(a.deadline, r.at + interval '24 hours')
-  from json_to_recordset(%(rows)s::json) as r (id uuid, at timestamptz)
+  from json_to_recordset(%(rows)s::json) as r (id uuid, at timestamptz, body text)
   where a.id = r.id and a.undo_of is not null and a.state in ('failed', 'exception')
-  returning a.id, r.at)
+  returning a.id, a.tenant, a.case_id, r.at, r.body),
+told as (
+  insert into ledger_entry (id, tenant, kind, subject, case_id, at, body)
+  select entry_id(at), tenant, 'action.reopened', id, case_id, at, decode(body, 'base64') from reopened)
 update attempt t set outcome = 'absent', ended_at = coalesce(t.ended_at, reopened.at)
 from reopened where t.action_id = reopened.id and (t.outcome is null or t.outcome = 'in_doubt')
 

@@ -13,7 +13,7 @@ from interlock.cases.requests import StepRequest
 from interlock.cases.store import RECORD_STEPS, StepRow
 from interlock.db.gates import HoldsCase
 from interlock.db.work import Condition, Refusal, Stamp, Write
-from interlock.ledger.ledger import first_entry, further_entry
+from interlock.ledger.ledger import first_entry, further_entry, hash_of
 from interlock.money import Money
 
 
@@ -106,22 +106,24 @@ class Recording:
         work for long, so that nothing would come by to take it along.
         """
         kind = f"step.{state}"
-        encode(result)  # before the commit: what cannot be recorded is the workflow's error
+        stored = encode(result)  # before the commit: what cannot be recorded is the workflow's error
         if not place.scope:
             case = self.held.case
 
             def build(stamp: Stamp, first: bool) -> Sequence[Write]:  # noqa: FBT001 - as ``Carried`` calls it
                 entry = first_entry if first else further_entry
+                row = self.row(request, place, stamp, state, result=result)
                 told = entry(
-                    stamp, case.tenant, kind, subject=case.id, case_id=case.id, step=str(place), name=request.name
-                )
-                return [self.row(request, place, stamp, state, result=result), told]
+                    stamp, case.tenant, kind, subject=case.id, case_id=case.id, step=str(place), name=request.name,
+                    result_hash=hash_of(stored),
+                )  # fmt: skip
+                return [row, told]
 
             self.held.holder.carried.add(build)
             return
         await self.write(
             lambda stamp: [
                 self.row(request, place, stamp, state, result=result),
-                self.entry(stamp, kind, place, name=request.name),
+                self.entry(stamp, kind, place, name=request.name, result_hash=hash_of(stored)),
             ]
         )

@@ -37,7 +37,7 @@ from interlock.db.work import Condition, Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import InterlockError, NotFound, Refused, StateConflict
 from interlock.guards.gate import GivesBack, release, settle
-from interlock.ledger.ledger import first_entry, further_entry
+from interlock.ledger.ledger import facts_of, first_entry, further_entry, hash_of
 from interlock.oversight.exception import CaseException, ExceptionState
 from interlock.oversight.store import END_EXCEPTIONS, EXCEPTIONS_OF_GROUP, FIND_EXCEPTION, EndedException
 
@@ -271,7 +271,7 @@ def _ended(stamp: Stamp, tenant: UUID, scene: Scene, word: Word) -> list[Write]:
     )
     entry = first_entry(
         stamp, tenant, "exception.resolved", subject=scene.exception.id, case_id=scene.case.id, way=word.way,
-        who=word.who, why=word.why,
+        who=word.who, why=word.why, state=state, answer_hash=hash_of(row.answer),
     )  # fmt: skip
     return [Write(END_EXCEPTIONS, row), entry]
 
@@ -288,35 +288,40 @@ def _next(stamp: Stamp, tenant: UUID, scene: Scene, word: Word) -> list[Write]:
         case Way.ANSWER:
             return [again]
         case Way.RETRY:
-            return [*_retried(stamp, scene), again]
+            return [*_retried(stamp, scene, word), again]
         case Way.BY_HAND:
             return [*_by_hand(stamp, tenant, scene, word), again]
         case _:
-            return [*_settled(stamp, scene, word), again]
+            return [*_settled(stamp, tenant, scene, word), again]
 
 
-def _retried(stamp: Stamp, scene: Scene) -> list[Write]:
+def _retried(stamp: Stamp, scene: Scene, word: Word) -> list[Write]:
+    body = facts_of(who=word.who, why=word.why)
     case_id, step, subject = scene.case.id, scene.reopened, scene.subject
     if scene.case.cancel_at is not None:
         reopened = subject is not None and subject.undo_of is not None
-        return [Write(REOPEN_UNDOS, ReopenedUndo(id=subject.id, at=stamp.now))] if subject and reopened else []
+        if subject is None or not reopened:
+            return []
+        return [Write(REOPEN_UNDOS, ReopenedUndo(id=subject.id, at=stamp.now, body=body))]
     steps = ReopenedSteps(
         case_id=case_id,
         run=scene.case.run,
         at=stamp.now,
+        body=body,
         scope=step.scope if step else None,
         ordinal=step.ordinal if step else None,
     )
     return [Write(REOPEN_STEPS, steps), Write(REOPEN_ACTIONS, steps)]
 
 
-def _settled(stamp: Stamp, scene: Scene, word: Word) -> list[Write]:
+def _settled(stamp: Stamp, tenant: UUID, scene: Scene, word: Word) -> list[Write]:
     """A person's word on an action in doubt. An undo without effect is tried again: its case must still end."""
     subject = scene.subject
     if subject is None:
         raise AssertionError("somebody said what became of an action: see check_way")
     if word.way is Way.NO_EFFECT and subject.undo_of is not None:
-        return [Write(REOPEN_UNDOS, ReopenedUndo(id=subject.id, at=stamp.now))]
+        body = facts_of(who=word.who, why=word.why)
+        return [Write(REOPEN_UNDOS, ReopenedUndo(id=subject.id, at=stamp.now, body=body))]
     cleared = Write(CLEAR_ATTEMPTS, ClearedAttempts(action_id=subject.id, at=stamp.now))
     took = word.way is Way.TOOK_EFFECT
     row = DecidedAction(
@@ -327,6 +332,7 @@ def _settled(stamp: Stamp, scene: Scene, word: Word) -> list[Write]:
     )
     return [
         Write(DECIDE_ACTIONS, row),
+        _told_by(stamp, tenant, "action.done" if took else "action.failed", row.id, scene, word),
         settle(subject.id) if took else release(subject.id),
         *([] if took else [cleared]),
     ]
@@ -349,4 +355,12 @@ def _by_hand(stamp: Stamp, tenant: UUID, scene: Scene, word: Word) -> list[Write
         return writes
     failed = DecidedAction(id=undo.id, state=ActionState.FAILED, error=told, at=stamp.now)
     cleared = Write(CLEAR_ATTEMPTS, ClearedAttempts(action_id=undo.id, at=stamp.now))
-    return [*writes, Write(DECIDE_ACTIONS, failed), release(undo.id), cleared]
+    by_hand = _told_by(stamp, tenant, "action.failed", undo.id, scene, word)
+    return [*writes, Write(DECIDE_ACTIONS, failed), by_hand, release(undo.id), cleared]
+
+
+def _told_by(stamp: Stamp, tenant: UUID, kind: str, action: UUID, scene: Scene, word: Word) -> Write:
+    """The entry of an action of which a person says what became."""
+    return further_entry(
+        stamp, tenant, kind, subject=action, case_id=scene.case.id, who=word.who, why=word.why, by_hand=True
+    )

@@ -50,7 +50,7 @@ from interlock.errors import (
     WorkFailed,
     WorkflowMisuse,
 )
-from interlock.ledger.ledger import first_entry, further_entry
+from interlock.ledger.ledger import first_entry, further_entry, hash_of
 from interlock.oversight.store import ADD_EXCEPTIONS
 
 log = logging.getLogger("interlock.worker")
@@ -240,7 +240,7 @@ class CaseRun:
         def build(stamp: Stamp) -> Sequence[Write]:
             return [
                 Write(BEGIN_NEXT_RUNS, NextRun(case_id=held.case.id, input=value, at=stamp.now)),
-                self._entry(stamp, held, "case.continued", run=held.case.run + 1),
+                self._entry(stamp, held, "case.continued", run=held.case.run + 1, input_hash=hash_of(value)),
             ]
 
         await self._write(held, build, wakes=("cases",))
@@ -271,7 +271,11 @@ class CaseRun:
             )
             first = list(stuck.writes(stamp)) if stuck and stuck.writes else []
             entry = further_entry if first else first_entry
-            opened = entry(stamp, case.tenant, "exception.opened", subject=row.id, case_id=case.id, exception_kind=kind)
+            opened = entry(
+                stamp, case.tenant, "exception.opened", subject=row.id, case_id=case.id, exception_kind=kind,
+                priority=row.priority, owner=row.owner, action=row.action, what_hash=hash_of(row.what),
+                detail_hash=hash_of(row.detail),
+            )  # fmt: skip
             return [*first, Write(ADD_EXCEPTIONS, row), Write(FINISH_CASES, finished), opened]
 
         log.warning("case %s is an exception: %s: %s", case.id, kind, what)

@@ -294,11 +294,15 @@ class RetriedCase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReopenedSteps(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that is tried again, with the place of the failed step that is; None: none is."""
+    """A run that is tried again, with the place of the failed step that is; None: none is.
+
+    ``body`` is what the entry of each action says that is reopened with it.
+    """
 
     case_id: UUID
     run: int
     at: datetime
+    body: bytes
     scope: str | None = None
     ordinal: int | None = None
 

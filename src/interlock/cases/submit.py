@@ -29,7 +29,7 @@ from interlock.db.work import Condition, Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.decisions.origin import Origin
 from interlock.errors import ContractViolated, KeyReused, MalformedJson, NotFound, Refused, StateConflict, Violation
-from interlock.ledger.ledger import first_entry, further_entry
+from interlock.ledger.ledger import first_entry, further_entry, hash_of
 from interlock.levels.watch import DataLevels
 
 LONGEST_KEY = 200
@@ -113,7 +113,7 @@ async def submit(
         received = first_entry(
             stamp, tenant, "case.received", subject=stamp.entry, case_id=stamp.entry,
             workflow=workflow.name, version=workflow.version, code=workflow.code, contract=contract,
-            input_digest=short_digest(kept), caller=caller, **came,
+            input_digest=short_digest(kept), input_hash=hash_of(kept), caller=caller, **came,
         )  # fmt: skip
         if not violations:
             return [Write(ADD_CASES, case), received, *attach(stamp)]
@@ -130,8 +130,10 @@ async def submit(
             rules=rules_of(violations),
         )
         entry = further_entry(
-            stamp, tenant, "case.quarantined", subject=stamp.entry, case_id=stamp.entry, rules=rules_of(violations)
-        )
+            stamp, tenant, "case.quarantined", subject=stamp.entry, case_id=stamp.entry, rules=quarantine.rules,
+            quarantine=quarantine.id, contract=contract, data_hash=hash_of(quarantine.data),
+            violations_hash=hash_of(quarantine.violations),
+        )  # fmt: skip
         return [Write(ADD_CASES, case), Write(ADD_QUARANTINES, quarantine), received, entry, *attach(stamp)]
 
     taken = TakesKey(key_digest(tenant, f"case:{workflow.name}", key), short_digest(kept))
@@ -206,8 +208,9 @@ async def release_quarantined(
     def build(stamp: Stamp) -> Sequence[Write]:
         ended = EndedQuarantine(id=quarantine_id, state="released", resolved_at=stamp.now, resolved_by=who)
         entry = first_entry(
-            stamp, tenant, "case.released", subject=case_id, case_id=case_id, who=who, input_digest=short_digest(kept)
-        )
+            stamp, tenant, "case.released", subject=case_id, case_id=case_id, who=who, quarantine=quarantine_id,
+            input_digest=short_digest(kept), input_hash=hash_of(kept),
+        )  # fmt: skip
         return [
             Write(END_QUARANTINES, ended),
             Write(RELEASE_CASES, ReleasedCase(case_id=case_id, input=kept, at=stamp.now)),

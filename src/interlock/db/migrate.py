@@ -30,6 +30,7 @@ _SQL = load_queries(__file__)
 ENSURE_RECORD = _SQL.command("ensure_migration_record")
 FIND_APPLIED = _SQL.rows("find_applied_migrations", str)
 RECORD = _SQL.command("record_migration")
+RECORD_IN_LEDGER = _SQL.command("record_migration_in_ledger")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,7 @@ async def _run(connection: AsyncConnection[Any], migration: Migration) -> None:
         await connection.execute(migration.text.encode())
         await connection.execute("reset role; reset row_security")  # the migration may have become somebody else
         await RECORD.run(connection, {"name": migration.name, "digest": migration.digest})
+        await RECORD_IN_LEDGER.run(connection)
 
 
 async def check_schema(url: str) -> None:

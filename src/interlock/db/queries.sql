@@ -75,3 +75,9 @@ select name || ' ' || digest from public.interlock_migration order by name
 
 -- name: record_migration
 insert into public.interlock_migration (name, digest) values (%(name)s, %(digest)s)
+
+-- name: record_migration_in_ledger
+-- In the transaction of the migration; those from before there was a way to tell of them are told of with it.
+do $$ begin
+  if to_regprocedure('interlock.record_migrations()') is not null then perform interlock.record_migrations(); end if;
+end $$

@@ -229,8 +229,8 @@ def entry_and_review(draft: Draft, row: NewDecision, stamp: Stamp) -> list[Write
         return [entry]
     review = _review(draft, row, stamp, row.review)
     opened = further_entry(
-        stamp, asked.tenant, "review.opened", subject=row.review, case_id=row.case_id, decision=row.id, queue=review.queue,
-        question_hash=hash_of(review.question), due_at=review.due_at,
+        stamp, asked.tenant, "review.opened", subject=row.review, case_id=row.case_id, decision=row.id,
+        queue=review.queue, question_hash=hash_of(review.question), due_at=review.due_at,
     )  # fmt: skip
     return [entry, Write(ADD_REVIEWS, review), opened]
 

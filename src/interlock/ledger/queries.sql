@@ -72,3 +72,40 @@ union
 select id from ledger_entry where case_id = %(id)s
 order by id limit %(most)s
 
+
+-- name: reconcile_until
+select reconcile_until(%(first)s, %(beyond)s, %(most)s)
+
+-- name: find_gaps
+select g.tenant, g.relation, g.subject, g.kind, g.gap, is_known_gap(g.tenant, g.relation, g.subject, g.kind, g.gap) as known
+from ledger_gaps(%(first)s, %(beyond)s, %(most)s) g
+
+-- name: ledger_counts
+select relation, rows, entries from ledger_counts(%(first)s, %(beyond)s)
+
+-- name: open_gaps
+select id, tenant, relation, subject, kind, gap, found_at from open_gaps(%(most)s)
+
+-- name: count_open_gaps
+select count(*) from open_gaps(%(most)s)
+
+-- name: looks
+select look, upto, beyond, began_at, ended_at, looked_at from reconciliation order by look
+
+-- name: move_looks
+insert into reconciliation (look, upto, beyond, began_at, ended_at, looked_at)
+select look, upto, beyond, began_at, ended_at, clock_timestamp()
+from json_to_recordset(%(rows)s::json) as r (look text, upto uuid, beyond uuid, began_at timestamptz, ended_at timestamptz)
+on conflict (look) do update
+  set upto = excluded.upto, beyond = excluded.beyond, began_at = excluded.began_at, ended_at = excluded.ended_at,
+      looked_at = excluded.looked_at
+
+-- name: add_gaps
+insert into ledger_gap (id, tenant, relation, subject, kind, gap, found_at)
+select id, tenant, relation, subject, kind, gap, found_at
+from json_to_recordset(%(rows)s::json) as r (tenant uuid, relation text, subject uuid, kind text, gap text, id uuid, found_at timestamptz)
+
+-- name: close_gaps
+update ledger_gap g set closed_at = r.closed_at, closed_by = r.closed_by, closed_why = r.closed_why
+from json_to_recordset(%(rows)s::json) as r (id uuid, closed_at timestamptz, closed_by text, closed_why text)
+where g.id = r.id and g.closed_at is null

@@ -6,18 +6,18 @@ from review where id = any(%(ids)s) order by id for no key update
 
 -- name: find_review
 select id, case_id, decision_id, workflow, point, queue, state::text as state, question, proposal, exposure_minor, currency,
-       urgency, due_at, claimed_by, claimed_until, resolution::text as resolution, output, reason_code, note, resolved_by, created_at, resolved_at
+       urgency, due_at, claimed_by, claimed_at, claimed_until, resolution::text as resolution, output, reason_code, note, resolved_by, created_at, resolved_at
 from review where id = %(id)s
 
 -- name: reviews_of_case
 select id, case_id, decision_id, workflow, point, queue, state::text as state, question, proposal, exposure_minor, currency,
-       urgency, due_at, claimed_by, claimed_until, resolution::text as resolution, output, reason_code, note, resolved_by, created_at, resolved_at
+       urgency, due_at, claimed_by, claimed_at, claimed_until, resolution::text as resolution, output, reason_code, note, resolved_by, created_at, resolved_at
 from review where case_id = %(case_id)s order by id
 
 -- name: list_queue
 -- The most expected loss first, then the oldest.
 select id, case_id, decision_id, workflow, point, queue, state::text as state, question, proposal, exposure_minor, currency,
-       urgency, due_at, claimed_by, claimed_until, resolution::text as resolution, output, reason_code, note, resolved_by, created_at, resolved_at
+       urgency, due_at, claimed_by, claimed_at, claimed_until, resolution::text as resolution, output, reason_code, note, resolved_by, created_at, resolved_at
 from review
 where state in ('open', 'claimed') and (%(queue)s::text is null or queue = %(queue)s)
 order by urgency desc, id
@@ -45,12 +45,15 @@ from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, case_id uuid,
   at timestamptz)
 
 -- name: claim_reviews
-update review v set state = 'claimed', claimed_by = r.claimed_by, claimed_until = r.claimed_until
-from json_to_recordset(%(rows)s::json) as r (id uuid, claimed_by text, claimed_until timestamptz)
+-- Who renews a claim that still holds has held it since it was made.
+update review v set state = 'claimed', claimed_by = r.claimed_by, claimed_until = r.claimed_until,
+       claimed_at = case when v.claimed_by = r.claimed_by and v.claimed_until > r.claimed_at
+                         then coalesce(v.claimed_at, r.claimed_at) else r.claimed_at end
+from json_to_recordset(%(rows)s::json) as r (id uuid, claimed_by text, claimed_at timestamptz, claimed_until timestamptz)
 where v.id = r.id
 
 -- name: release_reviews
-update review v set state = 'open', claimed_by = null, claimed_until = null
+update review v set state = 'open', claimed_by = null, claimed_at = null, claimed_until = null
 from json_to_recordset(%(rows)s::json) as r (id uuid)
 where v.id = r.id
 
@@ -62,16 +65,24 @@ from json_to_recordset(%(rows)s::json) as r (id uuid, resolution resolution, out
 where v.id = r.id
 
 -- name: withdraw_reviews
--- What a case that is abandoned no longer asks.
-update review v set state = 'withdrawn', claimed_by = null, claimed_until = null
-from json_to_recordset(%(rows)s::json) as r (case_id uuid)
-where v.case_id = r.case_id and v.state in ('open', 'claimed')
+-- What a case that is abandoned no longer asks, each with its entry: only here it is known which they are.
+with withdrawn as (
+  update review v set state = 'withdrawn', claimed_by = null, claimed_at = null, claimed_until = null
+  from json_to_recordset(%(rows)s::json) as r (case_id uuid, at timestamptz, body text)
+  where v.case_id = r.case_id and v.state in ('open', 'claimed')
+  returning v.id, v.tenant, v.case_id, r.at, r.body)
+insert into ledger_entry (id, tenant, kind, subject, case_id, at, body)
+select entry_id(at), tenant, 'review.withdrawn', id, case_id, at, decode(body, 'base64') from withdrawn
 
 -- name: withdraw_reviews_of
 -- Those of one decision, or one question, that a case no longer asks.
-update review v set state = 'withdrawn', claimed_by = null, claimed_until = null
-from json_to_recordset(%(rows)s::json) as r (ref uuid)
-where (v.id = r.ref or v.decision_id = r.ref) and v.state in ('open', 'claimed')
+with withdrawn as (
+  update review v set state = 'withdrawn', claimed_by = null, claimed_at = null, claimed_until = null
+  from json_to_recordset(%(rows)s::json) as r (ref uuid, at timestamptz, body text)
+  where (v.id = r.ref or v.decision_id = r.ref) and v.state in ('open', 'claimed')
+  returning v.id, v.tenant, v.case_id, r.at, r.body)
+insert into ledger_entry (id, tenant, kind, subject, case_id, at, body)
+select entry_id(at), tenant, 'review.withdrawn', id, case_id, at, decode(body, 'base64') from withdrawn
 
 -- name: add_exceptions
 insert into exception (id, tenant, case_id, workflow, kind, fingerprint, state, priority, what, detail, owner,

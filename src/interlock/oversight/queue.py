@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,8 @@ from interlock.db.signals import wake_case
 from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import ContractViolated, NotFound, Refused, StateConflict, Violation
-from interlock.ledger.ledger import first_entry
+from interlock.ledger.ledger import first_entry, hash_of
+from interlock.oversight.dwell import dwell_facts
 from interlock.oversight.review import Resolution, Review
 from interlock.oversight.store import (
     CLAIM_REVIEWS,
@@ -92,9 +93,13 @@ async def claim(
     review = await find_review(database, tenant, review_id)
 
     def build(stamp: Stamp) -> Sequence[Write]:
+        until = stamp.now + lease
+        claimed = ClaimedReview(id=review_id, claimed_by=who, claimed_at=stamp.now, claimed_until=until)
         return [
-            Write(CLAIM_REVIEWS, ClaimedReview(id=review_id, claimed_by=who, claimed_until=stamp.now + lease)),
-            first_entry(stamp, tenant, "review.claimed", subject=review_id, case_id=review.case_id, who=who),
+            Write(CLAIM_REVIEWS, claimed),
+            first_entry(
+                stamp, tenant, "review.claimed", subject=review_id, case_id=review.case_id, who=who, until=until
+            ),
         ]
 
     _refused(await writer.write(Unit(tenant, build, _mine_or_open(review, who), wakes=("reviews",))))
@@ -121,9 +126,27 @@ async def release(database: Database, writer: Writer, tenant: UUID, review_id: U
 
 
 async def resolve(
-    database: Database, writer: Writer, tenant: UUID, review_id: UUID, answer: Answer, *, who: str, check: CheckOutput
+    database: Database,
+    writer: Writer,
+    tenant: UUID,
+    review_id: UUID,
+    answer: Answer,
+    *,
+    who: str,
+    check: CheckOutput,
+    read_at: datetime | None = None,
 ) -> Review:
     """Decide, once. The case that waits goes on.
+
+    Args:
+        database: Where it is.
+        writer: For the commit.
+        tenant: Whose.
+        review_id: Which.
+        answer: What they say.
+        who: Who says it.
+        check: Checks a changed output.
+        read_at: When they first read it, if that is known; a claim says more.
 
     Raises:
         NotFound: this tenant has none of that id.
@@ -154,6 +177,9 @@ async def resolve(
             reason_code=answer.reason_code,
             who=who,
             decision=review.decision_id,
+            output_hash=hash_of(output),
+            note_hash=hash_of(answer.note),
+            **dwell_facts(review, who, read_at, stamp.now),
         )
         return [Write(RESOLVE_REVIEWS, resolved), entry, *([wake_case(review.case_id)] if review.case_id else [])]
 

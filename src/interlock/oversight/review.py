@@ -75,6 +75,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
         urgency: The expected loss in minor units; the queue's first order.
         due_at: When it should be resolved.
         claimed_by: Who works on it.
+        claimed_at: Since when they have held it.
         claimed_until: Until when the claim holds.
         resolution: What was decided.
         output: What holds since, as canonical JSON.
@@ -99,6 +100,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     urgency: int
     due_at: datetime | None
     claimed_by: str | None
+    claimed_at: datetime | None
     claimed_until: datetime | None
     resolution: Resolution | None
     output: bytes | None

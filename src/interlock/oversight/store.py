@@ -37,6 +37,7 @@ class ClaimedReview(msgspec.Struct, frozen=True, kw_only=True):
 
     id: UUID
     claimed_by: str
+    claimed_at: datetime
     claimed_until: datetime
 
 
@@ -46,16 +47,20 @@ class ReleasedReview(msgspec.Struct, frozen=True):
     id: UUID
 
 
-class WithdrawnReviews(msgspec.Struct, frozen=True):
-    """The case whose open reviews nobody needs any more."""
+class WithdrawnReviews(msgspec.Struct, frozen=True, kw_only=True):
+    """The case whose open reviews nobody needs any more; ``body`` is what the entry of each says."""
 
     case_id: UUID
+    at: datetime
+    body: bytes
 
 
 class WithdrawnReviewsOf(msgspec.Struct, frozen=True, kw_only=True):
-    """The decision, or the review, whose open review nobody needs any more."""
+    """The decision, or the review, whose open review nobody needs any more; ``body`` is what its entry says."""
 
     ref: UUID
+    at: datetime
+    body: bytes
 
 
 class ResolvedReview(msgspec.Struct, frozen=True, kw_only=True):

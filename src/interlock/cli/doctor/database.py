@@ -19,6 +19,7 @@ from interlock.db.database import PARTITIONS_AHEAD, connect_service
 from interlock.db.migrate import check_schema
 from interlock.db.queries import load_queries
 from interlock.errors import InterlockError
+from interlock.ledger.reconcile import standing_of
 from interlock.node import LEAST_PARTITIONS
 
 _MOST_DRIFT_S = 1.0
@@ -70,6 +71,7 @@ async def check_database(settings: Settings, url: str, admin: str) -> AsyncItera
             yield check
         for check in await _work(connection):
             yield check
+        yield await _reconciliation(connection)
 
 
 async def _server(settings: Settings, connection: AsyncConnection[Any]) -> list[Check]:
@@ -109,6 +111,17 @@ async def _partitions(connection: AsyncConnection[Any]) -> Check:
             "start `interlock up`, which makes them; see that it may",
         )
     return ok("partitions", f"there is room for {ahead} months ahead")
+
+
+async def _reconciliation(connection: AsyncConnection[Any]) -> Check:
+    """Whether the ledger and the tables say the same, and somebody sees to it."""
+    name, standing = "reconciliation", await standing_of(connection)
+    if standing.gaps:
+        what = f"the ledger and the tables differ in {standing.gaps} places"
+        return fail(name, what, "see `interlock ledger reconcile`: the database was changed behind Interlock's back")
+    if standing.late:
+        return warn(name, "the ledger and the tables have not been compared for a minute", "start `interlock up`")
+    return ok(name, "the ledger and the tables say the same")
 
 
 async def _work(connection: AsyncConnection[Any]) -> list[Check]:
