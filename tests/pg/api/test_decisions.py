@@ -144,3 +144,6 @@ async def test_a_decision_is_explained_to_three_readers(caller: httpx.AsyncClien
     assert taken["id"] not in texts["person"]["text"]
     assert (foreign.status_code, foreign.json()["violations"][0]["where"]) == (400, "?language")
     assert nobody.status_code == 404
+    held = (await caller.post("/v1/decisions", json=question("held", {"who": "ana"}))).json()
+    undecided = await caller.get(f"/v1/decisions/{held['quarantine']}/explanation")
+    assert (undecided.status_code, "nothing was decided on its data" in undecided.json()["detail"]) == (404, True)

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.property.test_counterfactuals import (
     MODEL,
@@ -118,3 +120,18 @@ def test_without_the_table_only_what_does_not_touch_its_answer_is_claimed() -> N
     result = what_would_change(decided(judged), Kept(point=judged.point, tables={}, contracts={}))
     assert [brief(one) for one in result.found] == [(("exposure", "", "99.99 EUR", "100.00 EUR"),)]
     assert any("rules:approve-refund@1" in one and "not at hand" in one for one in result.not_computed)
+
+
+def test_nothing_is_tried_where_a_token_stands_for_what_was_compared() -> None:
+    """A table that reads a person's name would read its token now, and might let other rows fire than it did."""
+    token = f"{{personal:v1:{'A' * 22}:{'b' * 90}}}"
+    harmless = world([TERMS[0]], "100.00", value={**REQUEST, "customer": token, "days_since_purchase": 3})
+    assert changes(harmless)
+    asks = ['review: ["input.customer == \'Bob\'", "exposure >= 100 EUR"]']
+    by_name = world(asks, "100.00", value={**REQUEST, "customer": token, "days_since_purchase": 3})
+    result = what_would_change(decided(by_name), kept_of(by_name))
+    assert not result.found
+    assert "input.customer, which is personal" in result.not_computed[0]
+    by_table = world([TERMS[0]], "100.00", value={**REQUEST, "days_since_purchase": 3})
+    decision = msgspec.structs.replace(decided(by_table), input=msgspec.json.encode({**REQUEST, "amount": token}))
+    assert "input.amount, which is personal" in what_would_change(decision, kept_of(by_table)).not_computed[0]

@@ -50,8 +50,10 @@ def _joined(node: Node) -> tuple[Node, ...]:
 def _compared(node: Node, labels: Labels) -> str:
     if not isinstance(node, Binary) or not isinstance(node.left, Name) or not isinstance(node.right, Value):
         return ""
-    form, name = _COMPARED.get(node.operator), _named(node.left.path, labels)
-    return f"{name} {form.format(_value(node.right.value))}" if form and name else ""
+    form, name, value = _COMPARED.get(node.operator), _named(node.left.path, labels), node.right.value
+    if not form or not name or isinstance(value, str):  # a text that something is compared with may name somebody else
+        return ""
+    return f"{name} {form.format(_value(value))}"
 
 
 def _named(path: tuple[str, ...], labels: Labels) -> str:
@@ -63,5 +65,5 @@ def _named(path: tuple[str, ...], labels: Labels) -> str:
     return f"“{labels.get((Part(path[0]), name)) or human(name)}”"
 
 
-def _value(value: Decimal | str | bool | Money) -> str:  # noqa: FBT001 - a value of any type
+def _value(value: Decimal | bool | Money) -> str:  # noqa: FBT001 - a value of any type
     return str(value) if isinstance(value, (Money, Decimal)) else plain_value(value)

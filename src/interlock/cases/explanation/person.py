@@ -16,7 +16,7 @@ from interlock.actions.action import ActionState
 from interlock.cases.explain import Passage
 from interlock.cases.explanation.conditions import plain_condition
 from interlock.cases.explanation.material import Material, Told
-from interlock.cases.explanation.saying import Labels, human, plain_line, plain_value
+from interlock.cases.explanation.saying import Choices, Labels, human, is_public, plain_line, plain_value
 from interlock.components.finding import Finding
 from interlock.contracts import Contract
 from interlock.decisions.counterfactual.change import Part
@@ -76,6 +76,19 @@ def labels_of(told: Told) -> Labels:
     labels = dict(_described(Part.INPUT, contracts.get(decision.input_contract or "")))
     labels |= dict(_described(Part.OUTPUT, contracts.get(decision.output_contract or "")))
     return labels
+
+
+def choices_of(told: Told) -> Choices:
+    """The only values that fields may have, as the contracts list them."""
+    decision, contracts = told.decision, told.kept.contracts
+    named = ((Part.INPUT, decision.input_contract), (Part.OUTPUT, decision.output_contract))
+    return {
+        (part, field.name): field.choices
+        for part, name in named
+        for contract in [contracts.get(name or "")]
+        if contract is not None
+        for field in contract.record.fields
+    }
 
 
 def _described(part: Part, contract: Contract | None) -> Iterator[tuple[tuple[Part, str], str]]:
@@ -139,12 +152,12 @@ def _reason(reason: Reason) -> str:
 
 
 def _otherwise(told: Told, labels: Labels) -> Iterator[str]:
-    found = told.counterfactuals.found
-    yield from dict.fromkeys(
-        plain_line(one, labels, told.decision.answer, told.decision.route) for one in found[:MOST_LINES]
-    )
+    choices, answer, route = choices_of(told), told.decision.answer, told.decision.route
+    found = [one for one in told.counterfactuals.found if is_public(one, choices)]
+    lines = [plain_line(one, labels, choices, answer, route) for one in found[:MOST_LINES]]
+    yield from dict.fromkeys(lines)
     if not found:
-        yield "No single difference is known that would have led to another result."
+        yield "No single difference can be named that would have led to another result."
     if told.counterfactuals.not_computed:
         yield "This list may not be complete: what the system would have answered to other data is not always known."
     if found:

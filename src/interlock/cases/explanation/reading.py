@@ -26,7 +26,7 @@ from interlock.ledger.store import ENTRIES_ABOUT, LEAVES_OF_ENTRIES, NEWEST_CHEC
 from interlock.oversight.review import Review
 from interlock.oversight.store import FIND_EXCEPTION, FIND_REVIEW
 
-MOST_DECISIONS = 20
+MOST_DECISIONS = 10
 """Of one case, the newest; each may be judged again thousands of times."""
 _MOST_ENTRIES = 10_000
 
@@ -63,6 +63,11 @@ async def read_material(database: Database, tenant: UUID, identifier: UUID, read
     focus = found.decision if record is None or reader is not Reader.AUDITOR else None
     decisions, reviews = await _decisions(database, tenant, found, record)
     chosen = [one for one in decisions if focus in (None, one.id)][-MOST_DECISIONS:]
+    if record is None and not chosen:
+        raise NotFound(
+            f"{identifier} is of kind {found.kind}, and belongs to no case and no decision",
+            todo="give the id of what was decided; see `interlock cases` and `interlock find`",
+        )
     contents = [await read_contents(database, tenant, one) for one in chosen]
     # loading and trying tables computes for long where they are large: not on the loop
     told = await asyncio.to_thread(_tell, chosen, contents, reviews, record)

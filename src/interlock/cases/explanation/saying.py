@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
+from interlock.components.checking import is_date
 from interlock.decisions.counterfactual.change import Change, Part
 from interlock.decisions.counterfactual.search import Counterfactual
 from interlock.decisions.decision import Route
@@ -18,6 +19,8 @@ from interlock.privacy.token import HIDDEN, TOKEN
 LONGEST_VALUE = 200
 Labels = Mapping[tuple[Part, str], str]
 """What fields are called for people, by part and name."""
+Choices = Mapping[tuple[Part, str], tuple[str | int | bool, ...]]
+"""The only values that a contract lets fields have, by part and name."""
 _CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+\Z")
 ROUTES: Mapping[Route, str] = {
     Route.AUTOMATIC: "it would have gone by itself",
@@ -117,12 +120,33 @@ def changed_fields(new: Mapping[str, Any] | None, old: Mapping[str, Any] | None)
     return ", ".join(f"{name} {shown(value)}" for name, value in new.items() if old is None or old.get(name) != value)
 
 
-def plain_line(found: Counterfactual, labels: Labels, output: Mapping[str, Any] | None, route: Route) -> str:
+def is_public(found: Counterfactual, choices: Choices) -> bool:
+    """Whether the person concerned may be told of a change: it names no text but what a contract lists.
+
+    INVARIANT: a text that only a table or a condition compares with may be about somebody else, such as a name.
+    """
+    for change in found.changes:
+        if change.part in (Part.INPUT, Part.OUTPUT) and not _says_nothing(change, choices):
+            return False
+    return True
+
+
+def _says_nothing(change: Change, choices: Choices) -> bool:
+    given = change.instead
+    if not isinstance(given, str) or given in choices.get((change.part, change.name), ()):
+        return True
+    return _number(given) is not None or is_date(given)
+
+
+def plain_line(
+    found: Counterfactual, labels: Labels, choices: Choices, output: Mapping[str, Any] | None, route: Route
+) -> str:
     """The same for the person concerned: no bound of a model, no name of a component, no internal code.
 
     Args:
         found: What was found.
         labels: What fields are called, by part and name.
+        choices: The only values of fields, as contracts list them; no other text of a hypothetical answer is told.
         output: The recorded answer.
         route: The recorded route.
     """
@@ -131,9 +155,12 @@ def plain_line(found: Counterfactual, labels: Labels, output: Mapping[str, Any] 
         f"“{labels.get((Part.OUTPUT, name)) or human(name)}” {plain_value(value)}"
         for name, value in (found.output or {}).items()
         if (output or {}).get(name) != value
+        if not isinstance(value, str) or _number(value) is not None or value in choices.get((Part.OUTPUT, name), ())
     )
+    if found.route is route and not changed:
+        return f"If {conditions}, the system's answer would have been another one."
     if found.route is route:
-        return f"If {conditions}, the system's answer would have been another one: {changed or 'none'}."
+        return f"If {conditions}, the system's answer would have been another one: {changed}."
     told = _PLAIN_ROUTES[found.route]
     told = f"{told}, and {changed}" if changed else told
     return f"If {conditions}, {told}."

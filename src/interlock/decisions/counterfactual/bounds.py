@@ -111,6 +111,15 @@ class Reading:
             return
 
 
+def names_in(text: str) -> Iterator[tuple[str, ...]]:
+    """Every name in a condition; none where it cannot be read."""
+    try:
+        node = Parser(text, money=True).expression()
+    except Misread:
+        return
+    yield from (part.path for part in walk(node) if isinstance(part, Name))
+
+
 def condition_field(path: tuple[str, ...]) -> Field | None:
     """Which field a condition's name means; None: one that is changed in another way."""
     if path[0] == EXPOSURE:
