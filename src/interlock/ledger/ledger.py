@@ -78,21 +78,6 @@ def facts_of(**facts: Any) -> bytes:
     return _canonical.encode(facts)
 
 
-def hash_of(stored: bytes | str | None) -> bytes | None:
-    """The SHA-256 of what a row holds, for its entry's fields ``*_hash``; None where the row holds nothing.
-
-    What is hashed is what is stored, never what came: of personal data a row holds tokens, which are safe to hash.
-    """
-    if stored is None:
-        return None
-    return hashlib.sha256(stored if isinstance(stored, bytes) else stored.encode()).digest()
-
-
-def facts_of(**facts: Any) -> bytes:
-    """The body of an entry that a statement writes by itself, for each row that it finds to change."""
-    return _canonical.encode(facts)
-
-
 def first_entry(
     stamp: Stamp, tenant: UUID, kind: str, *, subject: UUID, case_id: UUID | None = None, **facts: Any
 ) -> Write:
