@@ -63,6 +63,8 @@ def test_tells_the_story_from_any_of_its_ids(run: Run, taken: dict[str, str]) ->
     assert "Route: review" in story
     for identifier in (record["decisions"][0]["id"], record["reviews"][0]["id"]):
         assert run("explain", identifier).out == story
+    assert "What to do next" in run("explain", taken["large"], "--for", "operator").out
+    assert taken["large"] not in run("explain", taken["large"], "--for", "person").out
     told: dict[str, Any] = run("explain", stuck["exceptions"][0]["id"], "--json").document
     assert told["case"] == taken["stuck"]
     assert any("missing_bank" in line for passage in told["passages"] for line in passage["lines"])

@@ -135,3 +135,11 @@ def test_nothing_is_tried_where_a_token_stands_for_what_was_compared() -> None:
     by_table = world([TERMS[0]], "100.00", value={**REQUEST, "days_since_purchase": 3})
     decision = msgspec.structs.replace(decided(by_table), input=msgspec.json.encode({**REQUEST, "amount": token}))
     assert "input.amount, which is personal" in what_would_change(decision, kept_of(by_table)).not_computed[0]
+
+
+def test_what_leads_elsewhere_alone_is_also_tried_with_a_second_change() -> None:
+    late = world([TERMS[0], "reject: [\"output.reason == 'too_late'\"]"], "150.00")
+    assert (
+        (("input", "days_since_purchase", 30, "30"), ("exposure", "", "99.99 EUR", "100.00 EUR")),
+        Route.AUTOMATIC,
+    ) in [(tuple(sorted(told, reverse=True, key=lambda one: one[0])), route) for told, route in changes(late)]

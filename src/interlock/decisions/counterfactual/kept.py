@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -28,8 +29,9 @@ class KeptTable:
     file: RulesFile
 
 
+@functools.lru_cache(maxsize=32)
 def read_table(content: bytes, name: str) -> KeptTable:
-    """Rules from their content.
+    """Rules from their content; loading proves every row, so the last ones are remembered.
 
     Raises:
         RulesInvalid: this program cannot load them.

@@ -109,7 +109,9 @@ class _Search:
         goes_by_itself = self._base.route is Route.AUTOMATIC
         if goes_by_itself or any(one.route is Route.AUTOMATIC for one in singles):
             return singles
-        paired = [*taken, *_nearest(values)][:_MOST_PAIRED]
+        # what leads elsewhere alone may lead further with another one; the nearest values may need one at their side
+        leading = [one.changes[0] for one in singles]
+        paired = list({repr(one): one for one in (*taken, *leading, *_nearest(values))}.values())[:_MOST_PAIRED]
         pairs = [one for one in combinations(paired, 2) if _field(one[0]) != _field(one[1])]
         found = [one for one in self._distinct(pairs) if one.route is Route.AUTOMATIC]
         return [*singles, *(found[:MOST_FOUND] or self._everything(taken, values))]
