@@ -17,6 +17,7 @@ from interlock.errors import Refused
 from interlock.ledger.checkpoint import Checkpoint, read_checkpoint
 from interlock.ledger.note import VerifierKey, read_note
 from interlock.ledger.store import (
+    BEYOND_HEAD,
     CHECKPOINTS_AFTER,
     ENTRIES_OUTSIDE,
     NODES_BETWEEN,
@@ -37,6 +38,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
         what: In words.
         kind: ``leaf``, ``missing``, ``gap``, ``node``, ``head``, ``checkpoint``, ``outside`` or ``record``.
         index: The first entry of the tree that it concerns; None: none of them.
+        level: For a node its height above the entries: the lower, the nearer to what is wrong.
         entry: That entry's id, if it is known.
     """
 
@@ -44,6 +46,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     index: int | None = None
     entry: UUID | None = None
+    level: int = 0
 
 
 class Audited(msgspec.Struct, kw_only=True):
@@ -73,11 +76,17 @@ class Audited(msgspec.Struct, kw_only=True):
 
     @property
     def first(self) -> Fault | None:
-        """The fault that concerns the first entry of the tree; else any."""
-        placed = [fault for fault in self.faults if fault.index is not None]
-        if placed:
-            return min(placed, key=lambda fault: fault.index or 0)
-        return self.faults[0] if self.faults else None
+        """The fault that says best where the tree is first wrong.
+
+        An entry that is not what it was spoils the nodes above it, and the checkpoints after it: it comes before them,
+        and a low node before a high one.
+        """
+        return min(self.faults, key=_precedence, default=None)
+
+
+def _precedence(fault: Fault) -> tuple[int, int, int]:
+    place = {"node": 1, "checkpoint": 2, "head": 2}.get(fault.kind, 0 if fault.index is not None else 3)
+    return place, fault.level, -1 if fault.index is None else fault.index
 
 
 class Growing:
@@ -130,12 +139,23 @@ async def audit_tree(
     outside = sorted(_read_all(published, keys, found, "the published checkpoint"), key=lambda one: one.size)
     tree = Growing()
     checkpoints = _Checkpoints(connection, keys, found, outside)
-    async for first, nodes in _pages(connection, tree, head.size, found, checkpoints):
-        await _compare_nodes(connection, first, nodes, found)
+    async for nodes in _pages(connection, tree, head.size, found, checkpoints):
+        await _compare_nodes(connection, nodes, found)
         progress(tree.size, head.size)
     found.size, found.root = tree.size, tree.root.hex()
     if tree.size == head.size and tree.root != head.root:
         found.add(Fault(kind="head", what=f"the head's root is {head.root.hex()}, and the entries give {found.root}"))
+    for beyond in await BEYOND_HEAD.all(connection):
+        thing = f"a node at level {beyond.level}" if beyond.level else "a leaf"
+        what = f"{thing} stands beyond the head: index {beyond.index}"
+        found.add(
+            Fault(
+                kind="node" if beyond.level else "gap",
+                what=what,
+                index=beyond.index << beyond.level,
+                level=beyond.level,
+            )
+        )
     await checkpoints.beyond(head.size)
     found.checkpoints = checkpoints.compared
     for one in await ENTRIES_OUTSIDE.all(connection, {"most": MOST_TOLD}):
@@ -150,7 +170,7 @@ Nodes = dict[int, list[tuple[int, bytes]]]
 
 async def _pages(
     connection: AsyncConnection[Any], tree: Growing, size: int, found: Audited, checkpoints: _Checkpoints
-) -> AsyncGenerator[tuple[int, Nodes]]:
+) -> AsyncGenerator[Nodes]:
     """Grow the tree page by page; the subtrees that each page completed, by level."""
     await checkpoints.reached(tree)
     while tree.size < size:
@@ -168,7 +188,7 @@ async def _pages(
             elif leaf.recomputed != leaf.hash:
                 what = f"entry {leaf.index}, {leaf.entry} ({leaf.kind}), is not what was sealed"
                 found.add(Fault(kind="leaf", what=what, index=leaf.index, entry=leaf.entry))
-            for level, node in enumerate(tree.add(leaf.hash), 1):
+            for level, node in enumerate(tree.add(leaf.recomputed or leaf.hash), 1):
                 nodes.setdefault(level, []).append(((tree.size >> level) - 1, node))
             if tree.size == checkpoints.next_size:
                 await checkpoints.reached(tree)
@@ -176,10 +196,10 @@ async def _pages(
             what = f"there is no leaf {tree.size}, and the head says {size}"
             found.add(Fault(kind="gap", what=what, index=tree.size))
             return
-        yield first, nodes
+        yield nodes
 
 
-async def _compare_nodes(connection: AsyncConnection[Any], first: int, nodes: Nodes, found: Audited) -> None:
+async def _compare_nodes(connection: AsyncConnection[Any], nodes: Nodes, found: Audited) -> None:
     for level, wanted in nodes.items():
         low, high = wanted[0][0], wanted[-1][0] + 1
         rows = await NODES_BETWEEN.all(connection, {"level": level, "first": low, "before": high})
@@ -189,7 +209,7 @@ async def _compare_nodes(connection: AsyncConnection[Any], first: int, nodes: No
                 became = "is gone" if index not in stored else "is not what its leaves give"
                 above = f"entries {index << level} to {(index + 1 << level) - 1}"
                 what = f"the node at level {level}, index {index}, above {above}, {became}"
-                found.add(Fault(kind="node", what=what, index=max(first, index << level)))
+                found.add(Fault(kind="node", what=what, index=index << level, level=level))
 
 
 class _Checkpoints:

@@ -51,6 +51,15 @@ select index, entry, kind, hash, recomputed from recomputed_leaves(%(first)s, %(
 -- name: nodes_between
 select level, index, hash from ledger_node where level = %(level)s and index >= %(first)s and index < %(before)s order by index
 
+-- name: beyond_head
+-- Leaves and subtrees that the head does not reach, in one snapshot with it.
+select 0::smallint as level, l.index, l.hash from ledger_leaf l where l.index >= (select size from ledger_head)
+union all
+select n.level, n.index, n.hash
+from ledger_head h, generate_series(1, 62) g
+join lateral (select * from ledger_node n where n.level = g and n.index >= h.size >> g) n on true
+limit 100
+
 -- name: entries_outside
 select entry, kind, at from entries_outside(%(most)s)
 

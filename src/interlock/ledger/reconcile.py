@@ -102,12 +102,12 @@ class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         counts: Rows and first entries of each table in the span.
         gaps: Every gap in it that nobody has accepted, up to a thousand in each part.
-        accepted: How many of them a person has accepted.
+        accepted: How many gaps in it a person has accepted.
         closed: How many earlier gaps are no more.
     """
 
     counts: tuple[Count, ...]
-    gaps: tuple[Gap, ...]
+    gaps: tuple[OpenGap, ...]
     accepted: int
     closed: int
 
@@ -296,9 +296,8 @@ async def reconcile(
     gone = [gap for gap in open_now if _same(gap) not in still and gap.found_at <= now] if since is None else []
     for gap in gone:
         await close_gap(writer, gap, who=BY_ITSELF, why="the ledger and the table say the same again")
-    opened = {_same(gap) for gap in open_now}
-    gaps = tuple(gap for gap in found if _same(gap) in opened)
-    return Reconciled(counts=tuple(counts), gaps=gaps, accepted=len(found) - len(gaps), closed=len(gone))
+    gaps = tuple(gap for gap in open_now if _same(gap) in still)
+    return Reconciled(counts=tuple(counts), gaps=gaps, accepted=len(still) - len(gaps), closed=len(gone))
 
 
 def _same(gap: Gap) -> tuple[UUID, str, UUID, str, str]:
