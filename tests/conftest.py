@@ -10,9 +10,12 @@ import asyncio
 import hashlib
 import os
 import secrets
+import shutil
 import signal
+import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,6 +31,10 @@ from interlock.db.migrate import migrate, migrations
 from interlock.db.signals import Notifier
 
 _TEMPLATE_LOCK = 0x74657374
+_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder's name has the user in it, and EmbeddedPostgres makes it private
+_ROOM = 4 << 30
+_STOP_S = 10.0
+_FORGOTTEN_S = 24 * 3600.0
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a run in the background of a script ignores Ctrl-C, and so would every command that a test starts and interrupts
@@ -107,21 +114,37 @@ class Databases:
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server on which databases can be made; one for all test processes of a run.
 
-    Its folder is among pytest's temporary ones, which go with the third run after it. It survives the kill of any
-    process, which is what tests do, but not of the machine: it waits for no disk.
+    It survives the kill of any process, which is what tests do, but not of the machine: it waits for no disk, and is in
+    memory where there is room, since a disk takes longer to make the files of a database than most tests to use them.
     """
     given = os.environ.get("INTERLOCK_DATABASE_URL", "")
     if given:
         yield given
         return
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    with EmbeddedPostgres(folder / "postgres") as server:
+    folder = _folder_of_the_run(tmp_path_factory)
+    with EmbeddedPostgres(folder, linger=0.2) as server:
         with psycopg.connect(server.url, autocommit=True) as connection:
             connection.execute("alter system set fsync = off")
             connection.execute("select pg_reload_conf()")
         yield server.url
+        with suppress(FileNotFoundError):  # another process of the run was the last, too
+            if server.stop(wait=_STOP_S):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folder_of_the_run(temporary: pytest.TempPathFactory) -> Path:
+    """Where the server of this run, and of all processes of it, has its data."""
+    run = temporary.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run = run.parent
+    if not _MEMORY.is_dir() or shutil.disk_usage(_MEMORY).free < _ROOM:
+        return run / "postgres"
+    for left in _MEMORY.glob(f"interlock-tests-{os.getuid()}-*"):  # of runs that were killed
+        with suppress(FileNotFoundError):
+            if left.stat().st_mtime < time.time() - _FORGOTTEN_S:
+                shutil.rmtree(left, ignore_errors=True)
+    name = hashlib.sha256(bytes(run)).hexdigest()[:12]
+    return _MEMORY / f"interlock-tests-{os.getuid()}-{name}"
 
 
 @pytest.fixture(scope="session")
