@@ -167,24 +167,42 @@ async def test_a_correction_is_seen_from_its_recording_on(database: Database, wr
 async def test_a_value_is_on_record_before_any_reader_may_see_it(
     database: Database, writer: Writer, tenant: UUID
 ) -> None:
-    """What was read at a moment, then and later, is the same: the recording never slips in behind a reader's back."""
+    """What was read at a moment, then and later, is the same: the recording never slips in behind a reader's back.
+
+    The one exception is a commit that took longer than the allowance, which the load says: then it is tried again.
+    """
+    for entity in ("v1", "v2", "v3", "v4", "v5"):
+        slowest, seen = await loaded_under_watch(database, writer, tenant, entity)
+        again = await values_as_of(database, tenant, SPEND.ref, [(entity, at) for at, _ in seen])
+        late = [pair for pair, one in zip(seen, again, strict=True) if pair[1] != (one.value if one else None)]
+        if not late:
+            assert len({value for _, value in seen}) >= 4
+            return
+        assert slowest > SEEN_AFTER.total_seconds(), late
+    pytest.fail(f"a commit took longer than {SEEN_AFTER} and was seen late, five times in a row")
+
+
+async def loaded_under_watch(
+    database: Database, writer: Writer, tenant: UUID, entity: str
+) -> tuple[float, list[tuple[datetime, bytes | None]]]:
+    """Load four values one after another; the longest commit in seconds, and what was read at each moment."""
     seen: list[tuple[datetime, bytes | None]] = []
     done = asyncio.Event()
 
     async def watch() -> None:
         while not done.is_set():
             at = database.clock.now()
-            (one,) = await values_as_of(database, tenant, SPEND.ref, [("v", at)])
+            (one,) = await values_as_of(database, tenant, SPEND.ref, [(entity, at)])
             seen.append((at, one.value if one else None))
 
     watching = asyncio.create_task(watch())
+    slowest = 0.0
     for number in range(4):
-        await load(database, writer, tenant, line("v", str(number), f"2026-01-0{number + 1}T00:00:00Z"))
+        report = await load(database, writer, tenant, line(entity, str(number), f"2026-01-0{number + 1}T00:00:00Z"))
+        slowest = max(slowest, report.longest_commit_s)
     done.set()
     await watching
-    again = await values_as_of(database, tenant, SPEND.ref, [("v", at) for at, _ in seen])
-    assert [one.value if one else None for one in again] == [value for _, value in seen]
-    assert len({value for _, value in seen}) >= 4
+    return slowest, seen
 
 
 BAD: list[tuple[Any, str]] = [
