@@ -29,8 +29,17 @@ def cases_in(groups: list[dict[str, Any]], name: str) -> int:
     return sum(group["cases"] for group in groups if group["name"] == name)
 
 
-def test_generated_receipts_of_every_kind_end_as_they_should_and_the_books_balance(tmp_path: Path) -> None:
-    report, told = run_demo(tmp_path, "--count", "120", "--seed", "11")
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], str]:
+    """The folder, the report and the words of a demo on generated receipts."""
+    folder = tmp_path_factory.mktemp("demo")
+    return folder, *run_demo(folder, "--count", "120", "--seed", "11")
+
+
+def test_generated_receipts_of_every_kind_end_as_they_should_and_the_books_balance(
+    generated: tuple[Path, dict[str, Any], str],
+) -> None:
+    _, report, told = generated
     assert report["balance"]["differences"] == []
     assert report["balance"]["ours"] == report["balance"]["theirs"]
     assert report["balance"]["cases"] == report["receipts"] == 123
@@ -47,9 +56,8 @@ def test_generated_receipts_of_every_kind_end_as_they_should_and_the_books_balan
     assert "the reviewer decided" in told
 
 
-def test_what_is_left_can_be_looked_at_afterwards(tmp_path: Path) -> None:
-    run_demo(tmp_path, "--count", "30", "--seed", "5")
-    folder = tmp_path / ".interlock" / "demo"
+def test_what_is_left_can_be_looked_at_afterwards(generated: tuple[Path, dict[str, Any], str]) -> None:
+    folder = generated[0] / ".interlock" / "demo"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("INTERLOCK_")}
 
     def interlock(*words: str) -> str:

@@ -2,7 +2,7 @@
 
 Worker processes work on cases of every kind while chance, from a seed, kills, stops, cuts, fills and turns what can be;
 the providers fail on their own. The long form (``make chaos``) has 2,000 cases and 10,000 faults at least, the
-short one 200 and 500. A run that injects fewer than it promised, in sum or of one kind, fails.
+short one 100 and 300. A run that injects fewer than it promised, in sum or of one kind, fails.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class Course:
         cases: How many are handed in.
         faults: How many must be injected, of all kinds together.
         rounds: How many rounds of strikes there are.
+        pause: The longest wait before a strike, in seconds.
         least: How many must be injected of each kind that providers inject by themselves.
         megabytes: The size of the disk.
     """
@@ -61,6 +62,7 @@ class Course:
     cases: int
     faults: int
     rounds: int
+    pause: float
     least: int
     megabytes: int
 
@@ -112,9 +114,11 @@ def short_folder() -> Iterator[Path]:
 @pytest.mark.parametrize(
     "course",
     [
-        pytest.param(Course(seed=SEED or 3, cases=200, faults=500, rounds=1, least=3, megabytes=400), id="short"),
         pytest.param(
-            Course(seed=SEED or 4, cases=2000, faults=10_000, rounds=10, least=50, megabytes=1500),
+            Course(seed=SEED or 3, cases=100, faults=300, rounds=1, pause=0.5, least=1, megabytes=400), id="short"
+        ),
+        pytest.param(
+            Course(seed=SEED or 4, cases=2000, faults=10_000, rounds=10, pause=1.2, least=50, megabytes=1500),
             id="long",
             marks=pytest.mark.long,
         ),
@@ -134,7 +138,7 @@ def test_nothing_twice_nothing_lost_whatever_fails(course: Course, tmp_path: Pat
         )
         stack.enter_context(world)
         url = stack.enter_context(world.postgres()).url
-        chaos = Chaos(world, course.seed, url, disk)
+        chaos = Chaos(world, course.seed, url, disk, longest=course.pause)
         found = run(world, chaos, errands, course, url)
     counts = chaos.counts + chaos.faults.counts
     told = report(world, course, counts, found)

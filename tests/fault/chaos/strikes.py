@@ -128,11 +128,14 @@ class Chaos(Killer):
         seed: Of moments, victims and amounts.
         url: The database, as its superuser.
         disk: The file system that it is on, if that one can be filled.
+        longest: The longest wait before a strike, in seconds.
     """
 
-    def __init__(self, installation: Installation, seed: int, url: str, disk: SmallDisk | None) -> None:
+    def __init__(
+        self, installation: Installation, seed: int, url: str, disk: SmallDisk | None, *, longest: float
+    ) -> None:
         self.round = Counter({kind: n for kind, n in ROUND.items() if disk or kind != Blow.FULL_DISK})
-        super().__init__(installation, strikes(seed, tuple(self.round.elements()), longest=1.2))
+        super().__init__(installation, strikes(seed, tuple(self.round.elements()), longest=longest))
         self.faults = ProviderFaults(installation.providers)
         self._installation = installation
         self._random = Random(f"amounts {seed}")

@@ -20,6 +20,7 @@ _SEED = 20260301
 _UNUSUAL = ["0", "-0", "1e400", "null", "true", "é", "\u202e", "a" * 201, "../..", "%00", "' or 1=1 --", "{{7*7}}"]
 """Beside the names of things that exist: texts that are something else to some reader."""
 _OF_MANY = ["submit_batch", "load_feature", "take_cloudevents"]
+_ALWAYS = 3
 _MAY_BE_503 = frozenset({"queue-full", "stopped", "overloaded"})
 """A refusal for now is no failure."""
 
@@ -54,6 +55,7 @@ def run(
     inputs: Sequence[Any],
     phase: str,
     examples: int = 1,
+    every: int = 1,
 ) -> Findings:
     """Ask every operation of the document what it should and should not be asked, and look at each answer.
 
@@ -65,6 +67,8 @@ def run(
         inputs: What can be decided on; half of all inputs are taken from here.
         phase: Of Schemathesis: ``coverage`` tries every boundary of the document, ``fuzzing`` draws at random.
         examples: How many random requests each operation gets in the latter.
+        every: Of each operation's boundaries one in so many is tried, beside the first few of what the document allows
+            and of what it does not.
     """
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json", config=_config(headers, known, examples, phase))
     turn = itertools.count()
@@ -75,6 +79,15 @@ def run(
         return cast("Any", body)
 
     cast("Any", schema).hook(map_body)
+    if phase == "coverage":
+        made = Counter[tuple[str, str]]()
+
+        def filter_case(_context: object, case: Any) -> bool:
+            kind = case.operation.label, str(case.meta.generation.mode)
+            made[kind] += 1
+            return made[kind] <= _ALWAYS or made[kind] % every == 0
+
+        cast("Any", schema).hook(filter_case)
     findings = Findings()
     for event in from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):
