@@ -71,11 +71,8 @@ def _run(chosen: argparse.Namespace) -> int:
     if chosen.bundle is not None:
         held = None if chosen.checkpoint is None else _small_file(chosen.checkpoint)
         published = None if history is None else history.roots
-        if chosen.bundle == "-":
-            findings = check_bundle(sys.stdin.buffer, trust, held=held, published=published)
-        else:
-            with Path(chosen.bundle).open("rb") as stream:
-                findings = check_bundle(stream, trust, held=held, published=published)
+        with open(0 if chosen.bundle == "-" else chosen.bundle, "rb") as stream:  # noqa: PTH123 - 0 is no path
+            findings = check_bundle(stream, trust, held=held, published=published)
     parts = [one for one in (history.findings if history else None, findings) if one is not None]
     said = _document if chosen.json else _words
     sys.stdout.write(said(trust, findings, history, parts) + "\n")

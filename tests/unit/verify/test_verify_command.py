@@ -195,3 +195,7 @@ def test_a_bundle_comes_by_standard_input(bundle: Path) -> None:
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
+    closed = f"exec {sys.executable} -m interlock_verify - --key {KEY} <&-"
+    told = subprocess.run(["sh", "-c", closed], capture_output=True, timeout=60, check=False)
+    assert told.returncode == 2
+    assert told.stderr.startswith(b"cannot be read: ")
