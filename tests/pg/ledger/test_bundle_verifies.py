@@ -86,6 +86,9 @@ async def test_a_decision_is_proved_across_a_change_of_the_key_and_what_is_chang
             await take(on, "c")
         async with sealed(database_url, LedgerTerms((new,), out)):
             await take(on, "d")
+            reviewed = await on.submit(key="e", amount="120.00")
+            await on.approve((await on.wait_for_reviews())[0])
+            await on.until(reviewed)
         bundle = await prove(on.node.database, on.node.tenant, first, earlier=kept.read_text("utf-8"))
         one, many = tmp_path / "one.json", tmp_path / "many.jsonl"
         one.write_bytes(msgspec.json.format(msgspec.json.encode(bundle), indent=1))
@@ -101,7 +104,7 @@ async def test_a_decision_is_proved_across_a_change_of_the_key_and_what_is_chang
     assert told["history"]["newest"] == told["bundle"]["checkpoint"]
     code, told = verify(many, *keys)
     assert (code, told["failures"]) == (0, [])
-    assert told["bundle"]["records"] == 4
+    assert told["bundle"]["records"] == 5
     assert verify(one, "--key", make_key("ledger.example.com/test").verifier)[0] == 1
 
     changed = json.loads(one.read_bytes())
