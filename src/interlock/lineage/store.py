@@ -83,25 +83,30 @@ class InfluencedRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fed(msgspec.Struct, frozen=True, kw_only=True):
-    """One leaf on its way to others, with whose it is."""
+    """One leaf on its way to others, with whose it is; of no tenant, or without its entry, it is told to nobody."""
 
     index: int
-    tenant: UUID
-    tenant_name: str
-    kind: str
-    subject: UUID
+    tenant: UUID | None
+    tenant_name: str | None
+    kind: str | None
+    subject: UUID | None
     case_id: UUID | None
-    at: datetime
+    at: datetime | None
 
 
 class FedEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of a tenant, of a kind that is told to others."""
 
-    id: UUID
     kind: str
     subject: UUID
     case_id: UUID | None
     at: datetime
+
+
+class SpanEntry(FedEntry, frozen=True, kw_only=True):
+    """The same, with its id: where the next page goes on."""
+
+    id: UUID
 
 
 class CaseTold(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +155,6 @@ READ_CURSOR = _SQL.rows("read_cursor", int)
 LEDGER_SIZE = _SQL.rows("ledger_size", int)
 MOVE_CURSOR = _SQL.command("move_cursor")
 FEED = _SQL.rows("feed", Fed)
-TENANT_FEED = _SQL.rows("tenant_feed", FedEntry)
+TENANT_FEED = _SQL.rows("tenant_feed", SpanEntry)
 CASES_TOLD = _SQL.rows("cases_told", CaseTold)
 ACTIONS_TOLD = _SQL.rows("actions_told", ActionTold)

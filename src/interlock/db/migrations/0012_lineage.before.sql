@@ -253,13 +253,14 @@ begin
   return next;
 end $$;
 
--- The next leaves of the ledger with whose they are, for those who tell others: in order, without a gap.
+-- The next leaves of the ledger with whose they are, for those who tell others: in order, every one, also those of no
+-- tenant and those whose entry has gone to an archive since. Else whoever reads by batches would take a gap for the end.
 create function lineage_feed(after_index bigint, most int)
   returns table (index bigint, tenant uuid, tenant_name text, kind text, subject uuid, case_id uuid, at timestamptz)
   language sql stable security definer set search_path = interlock, pg_catalog as $$
-  select l.index, e.tenant, t.name, e.kind, e.subject, e.case_id, e.at
+  select l.index, t.tenant, t.name, e.kind, e.subject, e.case_id, e.at
   from (select f.index, f.entry from ledger_leaf f where f.index >= after_index order by f.index limit most) l
-  join ledger_entry e on e.id = l.entry join tenant t on t.tenant = e.tenant
+  left join ledger_entry e on e.id = l.entry left join tenant t on t.tenant = e.tenant
   order by l.index
 $$;
 
