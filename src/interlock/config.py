@@ -76,6 +76,9 @@ FORMS: Mapping[str, SettingForm[Any]] = MappingProxyType(
         "ledger_key_also": SECRET,
         "ledger_folder": PATH,
         "ledger_webhook": WEB_ADDRESS,
+        "lineage_url": WEB_ADDRESS,
+        "lineage_file": PATH,
+        "lineage_key": SECRET,
     }
 )
 """The settings that stand alone, by key, with how each is written. Some have tables of their own."""
@@ -111,6 +114,9 @@ class Settings:
         ledger_key_also: Another key that signs beside it, while one takes the place of the other.
         ledger_folder: Where checkpoints are published; absolute.
         ledger_webhook: A URL that each newest checkpoint is sent to, too; empty: none.
+        lineage_url: An OpenLineage server that is told what happens; empty: none.
+        lineage_file: A file or a folder that is told the same; None: none.
+        lineage_key: What stands in the Authorization header there.
         connectors: What may act on outside systems, by name.
         llm: The providers of language models, by name.
         streams: Whose messages are decided, by name.
@@ -139,6 +145,9 @@ class Settings:
     ledger_key_also: SecretRef | None = None
     ledger_folder: Path = Path("ledger")
     ledger_webhook: str = ""
+    lineage_url: str = ""
+    lineage_file: Path | None = None
+    lineage_key: SecretRef | None = None
     connectors: Mapping[str, ConnectorSettings] = field(default_factory=lambda: MappingProxyType({}))
     llm: Mapping[str, LlmSettings] = field(default_factory=lambda: MappingProxyType({}))
     streams: Mapping[str, StreamSettings] = field(default_factory=lambda: MappingProxyType({}))
@@ -162,6 +171,7 @@ class Settings:
         _flatten("flags", document, problems)
         _flatten("prices", document, problems)
         _flatten("ledger", document, problems)
+        _flatten("lineage", document, problems)
         raw = _gathered(document, flags, environ, problems)
         connectors = _tables("connectors", read_connector, tables["connectors"], environ, problems)
         llm = _tables("llm", read_llm, tables["llm"], environ, problems)
@@ -174,6 +184,8 @@ class Settings:
         values["ledger_folder"] = (
             cwd / values["ledger_folder"] if "ledger_folder" in raw else values["data_dir"] / cls.ledger_folder
         )
+        if "lineage_file" in raw:
+            values["lineage_file"] = cwd / values["lineage_file"]
         sources = {one.name: "default" for one in fields(cls) if one.name in FORMS}
         sources |= {key: given.source for key, given in raw.items()}
         sources |= {f"connectors.{name}": connectors[name].source for name in connectors}

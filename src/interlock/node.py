@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ from interlock.ledger.reconcile import Reconciler
 from interlock.ledger.seal import Sealer
 from interlock.ledger.terms import ledger_terms
 from interlock.levels.watch import DataLevels
+from interlock.lineage.openlineage import FieldTold, told_fields
+from interlock.lineage.upkeep import LineageUpkeep
 from interlock.oversight.escalate import escalate
 from interlock.oversight.escalation import EscalationRule
 from interlock.oversight.store import exception_gate, review_gate
@@ -154,6 +157,27 @@ class Node:
             Sealer(self.url, self.database.clock, terms, (reconciler.duty,)) as sealer,
         ):
             yield sealer
+
+
+    def lineage(self) -> LineageUpkeep:
+        """Count what sources influenced and tell others, as the settings say, while this is open.
+
+        Raises:
+            ConfigInvalid: the key is not where the settings say.
+        """
+        settings = self.settings
+        key = settings.lineage_key.resolve(os.environ) if settings.lineage_key else ""
+        targets = [one for one in (settings.lineage_url, str(settings.lineage_file or "")) if one]
+        return LineageUpkeep(self.url, tuple(targets), key=key, fields=self.contract_fields)
+
+    def contract_fields(self, tenant: UUID, name: str) -> Sequence[FieldTold]:
+        """The fields of a contract's version, if it is the one that counts here; else none."""
+        for entry in self.registry.all:
+            library = entry.library.for_tenant(tenant)
+            for reference in entry.contracts:
+                if library.contract_name(reference) == name:
+                    return told_fields(library.contract(reference).record.fields)
+        return ()
 
 
 @asynccontextmanager

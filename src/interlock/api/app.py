@@ -32,6 +32,7 @@ from interlock.api.health import read_health
 from interlock.api.keys import Callers
 from interlock.api.ledger import show_checkpoint, show_proof
 from interlock.api.limits import read_limits
+from interlock.api.lineage import read_influence_of, read_lineage_of
 from interlock.api.openapi import describe
 from interlock.api.problems import answer_error
 from interlock.api.publications import ROUTES as PUBLICATION_ROUTES
@@ -73,6 +74,8 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     resolve_all,
     read_limits,
     show_costs,
+    read_lineage_of,
+    read_influence_of,
     list_stops,
     read_stop,
     stop_scope,

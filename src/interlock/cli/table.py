@@ -36,6 +36,10 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         "cases": Entry("cases", "List cases, the newest first."),
         "case": Entry("cases", "Show one case with everything that is recorded of it."),
         "summary": Entry("cases", "Count cases by workflow, state and conclusion, with the money in them."),
+        "lineage": Entry(
+            "lineage",
+            "Trace an action to its sources, a source to all that it influenced; export both as OpenLineage events.",
+        ),
         "explain": Entry("explain", "Explain a case or a decision: what happened, why, and what would have changed it."),
         "find": Entry("find", "Find decisions by field, version, person, amount and time; all conditions must hold."),
         "reviews": Entry("reviews", "List the reviews that wait, the most expected loss first."),

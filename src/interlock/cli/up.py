@@ -90,6 +90,7 @@ async def _serve(
         node = await stack.enter_async_context(open_node(settings))
         with _signals(stopped):
             await stack.enter_async_context(node.sealing())
+            await stack.enter_async_context(node.lineage())
             _say_what_runs(screen, node)
             secret = await _first_key(node) if further else None
             url = await stack.enter_async_context(_listening(node)) if further else None
