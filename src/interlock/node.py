@@ -27,6 +27,7 @@ from interlock.cases.flags.evaluate import Flags, provider_of
 from interlock.cases.flags.file_provider import FileProvider
 from interlock.cases.flags.refuse import refuse_in_workflows
 from interlock.cases.held import Tools
+from interlock.cases.in_force import tell_in_force
 from interlock.cases.registry import Registry, load_registry
 from interlock.cases.store import quarantine_gate
 from interlock.cases.worker import Worker
@@ -239,6 +240,8 @@ async def open_node(
             known.check(tenant)
         circuits = CircuitGate()
         writer = await stack.enter_async_context(Writer(url, database.clock, gates(circuits), notifier))
+        if not publishes:
+            await tell_in_force(database, writer, known, tenant, components=only_published or registry is None)
         rules = [rule for entry in known.all for rule in entry.declaration.escalation]
         if rules:
             escalating = asyncio.create_task(_keep_escalating(database, writer, rules), name="interlock-escalation")

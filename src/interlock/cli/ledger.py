@@ -13,6 +13,7 @@ import typer
 from interlock.cli.ledger_accept import accept
 from interlock.cli.ledger_audit import audit
 from interlock.cli.ledger_keys import keygen, keys
+from interlock.cli.ledger_reconcile import reconcile
 from interlock.cli.options import Json, commands, read_id
 from interlock.cli.screen import Screen, minute
 from interlock.cli.session import with_node
@@ -20,6 +21,7 @@ from interlock.decisions.proof import Bundle, entries_between, header_of, proofs
 from interlock.durations import parse_duration
 from interlock.errors import Refused
 from interlock.ledger.prove import BundleHeader, newest_checkpoint
+from interlock.ledger.reconcile import standing_of
 from interlock.ledger.store import UNSEALED, Unsealed, head_of
 from interlock.node import Node
 
@@ -30,6 +32,7 @@ ledger.command()(audit)
 ledger.command()(keygen)
 ledger.command()(keys)
 ledger.command()(accept)
+ledger.command()(reconcile)
 Earlier = Annotated[
     Path | None,
     typer.Option(
@@ -58,6 +61,7 @@ def status(context: typer.Context, *, as_json: Json = False) -> None:
                 kept = await newest_checkpoint(connection)
             except Refused:
                 kept = None
+            compared = await standing_of(connection)
         return {
             "entries": head.size,
             "root": head.root.hex(),
@@ -68,6 +72,8 @@ def status(context: typer.Context, *, as_json: Json = False) -> None:
             "signed_at": kept.signed_at if kept else None,
             "keys": kept.keys if kept else [],
             "folder": str(node.settings.ledger_folder),
+            "gaps": compared.gaps,
+            **{f"compared_{one.look}": one.looked_at for one in compared.looks},
         }
 
     found = with_node(context, look)

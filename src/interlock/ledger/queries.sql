@@ -118,3 +118,7 @@ from json_to_recordset(%(rows)s::json) as r (tenant uuid, relation text, subject
 update ledger_gap g set closed_at = r.closed_at, closed_by = r.closed_by, closed_why = r.closed_why
 from json_to_recordset(%(rows)s::json) as r (id uuid, closed_at timestamptz, closed_by text, closed_why text)
 where g.id = r.id and g.closed_at is null
+
+-- name: latest_about
+-- The last entry about each of these things.
+select distinct on (subject) subject, id, body from ledger_entry where subject = any(%(subjects)s) order by subject, id desc

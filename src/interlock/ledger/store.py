@@ -139,6 +139,14 @@ class KnownTenant(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
+class LatestEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """The last entry about something of the current tenant."""
+
+    subject: UUID
+    id: UUID
+    body: bytes
+
+
 class Unsealed(msgspec.Struct, frozen=True, kw_only=True):
     """What waits to be sealed: how many entries, and since when the oldest."""
 
@@ -165,6 +173,7 @@ ENTRIES_BETWEEN = _SQL.rows("entries_between", UUID)
 DECISIONS_OF_ENTRIES = _SQL.rows("decisions_of_entries", HeldDecision)
 ENTRIES_ABOUT = _SQL.rows("entries_about", UUID)
 UNSEALED = _SQL.rows("unsealed", Unsealed)
+LATEST_ABOUT = _SQL.rows("latest_about", LatestEntry)
 
 
 @asynccontextmanager

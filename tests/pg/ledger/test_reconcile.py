@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from interlock.api.health import look
 from interlock.db.database import Database
 from interlock.db.migrate import migrations
 from interlock.db.signals import Notifier
@@ -339,11 +340,14 @@ async def test_a_gap_is_told_once_and_closed_when_it_is_no_more(
         assert kinds(admin) == ["ledger.gap"]
         async with own.installation() as connection:
             assert (await standing_of(connection)).gaps == 1
+        health = await look(own)
+        assert (health.status, health.gaps) == ("degraded", 1)
         admin.execute("delete from cases where id = %s", (made,))
         mended = await reconcile(own, writer)
         assert (mended.gaps, mended.closed) == ((), 1)
         assert kinds(admin) == ["ledger.gap", "ledger.gap_closed"]
         assert await open_in(own) == []
+        assert (await look(own)).gaps == 0
 
 
 async def test_a_person_accepts_a_gap_and_the_next_one_is_seen(

@@ -119,8 +119,9 @@ async def _reconciliation(connection: AsyncConnection[Any]) -> Check:
     if standing.gaps:
         what = f"the ledger and the tables differ in {standing.gaps} places"
         return fail(name, what, "see `interlock ledger reconcile`: the database was changed behind Interlock's back")
-    if standing.late:
-        return warn(name, "the ledger and the tables have not been compared for a minute", "start `interlock up`")
+    if standing.late and any(worker.lease_left_s > 0 for worker in await WORKERS.all(connection)):
+        todo = "see the log of `interlock up`: it compares them, and says why it cannot"
+        return warn(name, "the ledger and the tables have not been compared for a minute", todo)
     return ok(name, "the ledger and the tables say the same")
 
 
