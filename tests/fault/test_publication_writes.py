@@ -62,7 +62,9 @@ async def test_a_write_that_fails_or_whose_answer_is_lost_takes_effect_once(
 
 
 def entries(admin: Admin) -> list[str]:
-    found = admin.execute("select kind from interlock.ledger_entry where kind !~ '^(migration|tenant)' order by id").fetchall()
+    found = admin.execute(
+        "select kind from interlock.ledger_entry where kind !~ '^(migration|tenant)' order by id"
+    ).fetchall()
     return [row[0] for row in found]
 
 

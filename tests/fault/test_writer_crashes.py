@@ -301,7 +301,11 @@ def check_the_books(admin: psycopg.Connection[tuple[Any, ...]], answers: dict[UU
     keys = [row[0] for row in admin.execute("select holder from idempotency_key")]
     attempts = [row[0] for row in admin.execute("select action_id from attempt")]
     assert sorted(keys) == sorted(attempts) == sorted(entries), "a unit is there in part"
-    counted = dict(admin.execute("select case_id, count(*) from ledger_entry where tenant <> installation_tenant() group by 1").fetchall())
+    counted = dict(
+        admin.execute(
+            "select case_id, count(*) from ledger_entry where tenant <> installation_tenant() group by 1"
+        ).fetchall()
+    )
     assert dict(admin.execute("select id, signals from cases where signals > 0").fetchall()) == counted
     row = admin.execute("select deadlocks from pg_stat_database where datname = current_database()").fetchone()
     assert row == (0,)

@@ -56,7 +56,9 @@ def unit(tenant: UUID, case: UUID, *more: Condition, fence: int | None = None) -
 
 
 def entries(admin: Admin) -> int:
-    return int(admin.execute("select count(*) from ledger_entry where tenant <> installation_tenant()").fetchall()[0][0])
+    return int(
+        admin.execute("select count(*) from ledger_entry where tenant <> installation_tenant()").fetchall()[0][0]
+    )
 
 
 class Counted:

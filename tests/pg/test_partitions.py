@@ -80,7 +80,11 @@ async def test_a_row_lands_in_the_month_of_its_id(writer: Writer, tenant: UUID, 
     last = UUID(int=first_id(month(2)).int - 1)
     for identifier in (first_id(month(1)), last, first_id(month(2))):
         assert await writer.write(entry_at(tenant, identifier)) is None
-    found = dict(admin.execute("select id, tableoid::regclass::text from ledger_entry where tenant <> installation_tenant()").fetchall())
+    found = dict(
+        admin.execute(
+            "select id, tableoid::regclass::text from ledger_entry where tenant <> installation_tenant()"
+        ).fetchall()
+    )
     assert found[first_id(month(1))] == found[last] == f"ledger_entry_{month(1):%Y_%m}"
     assert found[first_id(month(2))] == f"ledger_entry_{month(2):%Y_%m}"
 

@@ -99,7 +99,9 @@ def keys(admin: Admin) -> int:
 async def test_many_callers_share_few_commits(writer: Writer, tenant: UUID, admin: Admin) -> None:
     answers = await asyncio.gather(*(writer.write(a_unit(tenant)) for _ in range(500)))
     assert answers == [None] * 500
-    row = admin.execute("select count(*), count(distinct xid) from ledger_entry where tenant <> installation_tenant()").fetchone()
+    row = admin.execute(
+        "select count(*), count(distinct xid) from ledger_entry where tenant <> installation_tenant()"
+    ).fetchone()
     assert row
     assert row[0] == 500
     assert row[1] <= 20
@@ -111,7 +113,9 @@ async def test_one_commit_spans_tenants_and_each_sees_its_own(
     tenants = [tenant, await database.ensure_tenant("second"), await database.ensure_tenant("third")]
     units = [a_unit(tenants[n % 3], a_key(f"{n}")) for n in range(60)]
     assert await asyncio.gather(*(writer.write(unit) for unit in units)) == [None] * 60
-    rows = admin.execute("select xid, count(distinct tenant) from ledger_entry where tenant <> installation_tenant() group by xid").fetchall()
+    rows = admin.execute(
+        "select xid, count(distinct tenant) from ledger_entry where tenant <> installation_tenant() group by xid"
+    ).fetchall()
     assert max(row[1] for row in rows) == 3
     for number, mine in enumerate(tenants):
         async with database.tenant(mine) as connection:
@@ -429,7 +433,9 @@ async def test_ids_follow_the_databases_clock(
     async with Writer(database_url, OffClock(timedelta(minutes=1)), [], notifier) as writer:
         await writer.write(a_unit(tenant))
         await writer.write(a_unit(tenant))
-    (last,) = admin.execute("select max(id::text)::uuid, max(at) from ledger_entry where tenant <> installation_tenant()").fetchall()
+    (last,) = admin.execute(
+        "select max(id::text)::uuid, max(at) from ledger_entry where tenant <> installation_tenant()"
+    ).fetchall()
     ahead = timedelta(milliseconds=last[0].int >> 80) - (datetime.now(UTC) - datetime.fromtimestamp(0, UTC))
     assert timedelta(seconds=50) < ahead < timedelta(seconds=61)
     assert last[1] - datetime.now(UTC) > timedelta(seconds=50)

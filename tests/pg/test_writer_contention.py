@@ -96,7 +96,9 @@ async def test_of_two_writers_one_wins_a_key_and_the_other_learns_of_it(
         (refusal,) = (answer for answer in answers if answer)
         winner = one if answers[0] is None else two
         assert (refusal.code, refusal.holder, refusal.same) == ("key-held", winner.id, payload == b"x")
-    assert admin.execute("select count(*) from ledger_entry where tenant <> installation_tenant()").fetchall() == [(60,)]
+    assert admin.execute("select count(*) from ledger_entry where tenant <> installation_tenant()").fetchall() == [
+        (60,)
+    ]
 
 
 async def test_cases_are_locked_by_tenant_and_id(

@@ -74,7 +74,9 @@ def desk(database: Database, writer: Writer, tenant: UUID) -> Desk:
 
 
 def entries(admin: Admin) -> list[tuple[str, dict[str, Any]]]:
-    rows = admin.execute("select kind, body from interlock.ledger_entry where kind !~ '^(migration|tenant)' order by id").fetchall()
+    rows = admin.execute(
+        "select kind, body from interlock.ledger_entry where kind !~ '^(migration|tenant)' order by id"
+    ).fetchall()
     return [(kind, json.loads(body)) for kind, body in rows]
 
 
