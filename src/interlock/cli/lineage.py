@@ -143,8 +143,9 @@ def _export(context: typer.Context, screen: Screen, *, since: str, until: str, t
     settings = load_settings(context)
     key = settings.lineage_key.resolve(os.environ) if settings.lineage_key else ""
 
+    sink = make_sink(to, key=key)
+
     async def send(node: Process) -> int:
-        sink = make_sink(to, key=key)
         try:
             return await export_span(
                 node.database, node.tenant, node.settings.tenant, sink, since=begin, until=end,

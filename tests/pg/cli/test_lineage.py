@@ -9,7 +9,7 @@ from .conftest import Advance, Run
 
 
 def test_from_an_action_to_its_sources_and_back(run: Run, advance: Advance, claims: Path, tmp_path: Path) -> None:
-    run("submit", "--workflow", "desk", str(claims), "--as", "nightly")
+    run("submit", "desk", str(claims), "--as", "nightly")
     advance()
     (case, *_) = [one for one in run("cases", "--json").document["cases"] if one["key"] == "small"]
     shown = run("lineage", case["id"]).out
