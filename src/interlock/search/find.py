@@ -17,7 +17,7 @@ from psycopg import AsyncConnection
 
 from interlock.db.database import Database
 from interlock.errors import Refused
-from interlock.search.source import FIRST, Source, lead
+from interlock.search.source import FIRST, Range, Source, lead
 from interlock.search.store import FOUND_DECISIONS, WITHOUT_COMPILING, FoundDecision
 from interlock.search.wanted import LAST_ID, Wanted
 
@@ -101,7 +101,7 @@ async def find_decisions(
     return _page(found, None)
 
 
-async def _further(source: Source, connection: AsyncConnection[Any], before: UUID, size: int) -> list[UUID]:
+async def _further(source: Source | Range, connection: AsyncConnection[Any], before: UUID, size: int) -> list[UUID]:
     return await source.read(connection, before, max(size, FIRST))
 
 

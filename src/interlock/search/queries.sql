@@ -44,20 +44,25 @@ cross join lateral (
 order by f.id desc limit %(most)s
 
 -- name: ids_of_spans
--- Decisions with a term within one of these spans, in no order, of any time: whoever gets fewer than he asked for has all.
--- The bounds of the id would be compared one by one along the span, which may be long.
-select f.id from unnest(%(lows)s::bytea[], %(highs)s::bytea[]) as t (low, high)
-cross join lateral (
-  (select id from searchable where s1 >= t.low and s1 < t.high limit %(most)s) union all
-  (select id from searchable where s2 >= t.low and s2 < t.high limit %(most)s) union all
-  (select id from searchable where s3 >= t.low and s3 < t.high limit %(most)s) union all
-  (select id from searchable where s4 >= t.low and s4 < t.high limit %(most)s) union all
-  (select id from searchable where s5 >= t.low and s5 < t.high limit %(most)s) union all
-  (select id from searchable where s6 >= t.low and s6 < t.high limit %(most)s) union all
-  (select id from searchable where s7 >= t.low and s7 < t.high limit %(most)s) union all
-  (select id from searchable where s8 >= t.low and s8 < t.high limit %(most)s)
-) f
-limit %(most)s
+-- Decisions with a term within one of these spans, in no order, of any time: all of them, or, where there are more than
+-- asked for, a null. The bounds of the id would be compared one by one along the span, which may be long.
+with f as materialized (
+  select f.id from unnest(%(lows)s::bytea[], %(highs)s::bytea[]) as t (low, high)
+  cross join lateral (
+    (select id from searchable where s1 >= t.low and s1 < t.high limit %(most)s + 1) union all
+    (select id from searchable where s2 >= t.low and s2 < t.high limit %(most)s + 1) union all
+    (select id from searchable where s3 >= t.low and s3 < t.high limit %(most)s + 1) union all
+    (select id from searchable where s4 >= t.low and s4 < t.high limit %(most)s + 1) union all
+    (select id from searchable where s5 >= t.low and s5 < t.high limit %(most)s + 1) union all
+    (select id from searchable where s6 >= t.low and s6 < t.high limit %(most)s + 1) union all
+    (select id from searchable where s7 >= t.low and s7 < t.high limit %(most)s + 1) union all
+    (select id from searchable where s8 >= t.low and s8 < t.high limit %(most)s + 1)
+  ) f
+  limit %(most)s + 1
+)
+select id from f where (select count(*) from f) <= %(most)s and id >= %(since)s and id < %(before)s
+union all
+select null where (select count(*) from f) > %(most)s
 
 -- name: ids_of_caller
 select id from searchable where caller = %(caller)s and id >= %(since)s and id < %(before)s order by id desc limit %(most)s
@@ -70,9 +75,20 @@ select id from decision
 where input_contract = %(contract)s and id >= %(since)s and id < %(before)s order by id desc limit %(most)s
 
 -- name: ids_of_exposures
--- In no order, of any time, as for spans.
-select id from decision
-where currency = %(currency)s and exposure_minor >= %(low)s and exposure_minor <= %(high)s limit %(most)s
+-- As for spans.
+with f as materialized (
+  select id from decision
+  where currency = %(currency)s and exposure_minor >= %(low)s and exposure_minor <= %(high)s limit %(most)s + 1
+)
+select id from f where (select count(*) from f) <= %(most)s and id >= %(since)s and id < %(before)s
+union all
+select null where (select count(*) from f) > %(most)s
+
+-- name: ids_of_reviewed
+select id from decision where route = 'review' and id >= %(since)s and id < %(before)s order by id desc limit %(most)s
+
+-- name: ids_of_rejected
+select id from decision where route = 'reject' and id >= %(since)s and id < %(before)s order by id desc limit %(most)s
 
 -- name: ids_of_person
 select distinct decision_id as id from (
@@ -122,13 +138,11 @@ order by f.id desc limit %(most)s
 select d.id, d.case_id, d.workflow, d.point, d.key, d.route::text as route, d.component, d.input_contract as contract,
   d.confidence, d.exposure_minor, d.currency, d.review, d.decided_at
 from decision d
-left join searchable s on s.id = d.id
 where d.id = any(%(ids)s) and d.id >= %(least)s and d.id <= %(greatest)s
   and (%(workflow)s::text is null or d.workflow = %(workflow)s)
   and (%(point)s::text is null or d.point = %(point)s)
   and (%(component)s::text is null or d.component = %(component)s)
   and (%(contract)s::text is null or d.input_contract = %(contract)s)
-  and (%(caller)s::text is null or s.caller = %(caller)s)
   and (%(case_id)s::uuid is null or d.case_id = %(case_id)s)
   and (%(route)s::text is null or d.route::text = %(route)s)
   and (%(surest)s::float8 is null or (d.confidence >= %(sure)s::float8 and d.confidence <= %(surest)s::float8))
@@ -136,23 +150,18 @@ where d.id = any(%(ids)s) and d.id >= %(least)s and d.id <= %(greatest)s
        or (d.currency = %(currency)s and d.exposure_minor >= %(low)s::bigint and d.exposure_minor <= %(high)s::bigint))
   and (%(by)s::text is null
        or exists (select from review r where r.id = d.review and (r.resolved_by = %(by)s or r.claimed_by = %(by)s)))
-  and (%(fields)s = 0 or %(fields)s = (
+  and (%(caller)s::text is null
+       or exists (select from searchable s where s.id = d.id and s.caller = %(caller)s))
+  and (%(fields)s::bigint = 0 or %(fields)s::bigint = (
     select count(distinct t.field)
-    from unnest(%(numbers)s::int[], %(lows)s::bytea[], %(highs)s::bytea[]) as t (field, low, high)
-    where (s.s1 >= t.low and s.s1 < t.high) or (s.s2 >= t.low and s.s2 < t.high) or (s.s3 >= t.low and s.s3 < t.high)
+    from searchable s
+    join unnest(%(numbers)s::int[], %(lows)s::bytea[], %(highs)s::bytea[]) as t (field, low, high)
+      on (s.s1 >= t.low and s.s1 < t.high) or (s.s2 >= t.low and s.s2 < t.high) or (s.s3 >= t.low and s.s3 < t.high)
       or (s.s4 >= t.low and s.s4 < t.high) or (s.s5 >= t.low and s.s5 < t.high) or (s.s6 >= t.low and s.s6 < t.high)
       or (s.s7 >= t.low and s.s7 < t.high) or (s.s8 >= t.low and s.s8 < t.high)
+    where s.id = d.id
   ))
 order by d.id desc
-
--- name: forget_terms
--- The personal terms of some decisions, which are known by their first byte, are taken away.
-update searchable set
-  s1 = case when get_byte(s1, 0) <> 254 then s1 end, s2 = case when get_byte(s2, 0) <> 254 then s2 end,
-  s3 = case when get_byte(s3, 0) <> 254 then s3 end, s4 = case when get_byte(s4, 0) <> 254 then s4 end,
-  s5 = case when get_byte(s5, 0) <> 254 then s5 end, s6 = case when get_byte(s6, 0) <> 254 then s6 end,
-  s7 = case when get_byte(s7, 0) <> 254 then s7 end, s8 = case when get_byte(s8, 0) <> 254 then s8 end
-where id = any(%(ids)s)
 
 -- name: decisions_to_index
 -- A page of one point's decisions with what they are found by so far, the newest first.

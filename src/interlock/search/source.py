@@ -13,6 +13,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
+from interlock.db.database import MaybeId
 from interlock.db.gates import FIND_KEYS, key_digest
 from interlock.db.queries import Rows
 from interlock.search.store import (
@@ -23,6 +24,8 @@ from interlock.search.store import (
     IDS_OF_EXPOSURES,
     IDS_OF_PERSON,
     IDS_OF_POINTS,
+    IDS_OF_REJECTED,
+    IDS_OF_REVIEWED,
     IDS_OF_SPANS,
     IDS_OF_TERMS,
     POINTS_OF_TENANT,
@@ -38,6 +41,7 @@ _NAMED = {
     "component": IDS_OF_COMPONENT,
     "contract": IDS_OF_CONTRACT,
 }
+_ROUTES = {"review": IDS_OF_REVIEWED, "reject": IDS_OF_REJECTED}
 MOST_OF_A_RANGE = 20_000
 """So many decisions of a range are put in order; a range that holds more cannot lead."""
 
@@ -73,21 +77,38 @@ class Source:
         return (not self.whole, len(self.first) if self.whole else self.first[-1].int)
 
 
-class Range(Source):
-    """The decisions within a range of values: few enough to be put in order, or no source at all."""
+class Range:
+    """The decisions within a range of values: few enough to be put in order, or no source at all.
+
+    Args:
+        statement: Gives all ids, or a null where there are too many.
+        given: The statement's own parameters.
+        wanted: From which id on.
+    """
+
+    def __init__(self, statement: Rows[MaybeId], given: Mapping[str, Any], wanted: Wanted) -> None:
+        self._statement = statement
+        self._given = {**given, "since": wanted.since, "most": MOST_OF_A_RANGE}
+        self.first: list[UUID] = []
+        self.whole = True
 
     async def look(self, connection: AsyncConnection[Any], before: UUID) -> bool:
         """Read all of them; whether there are few enough."""
-        found = await self._statement.all(connection, {**self._given, "most": MOST_OF_A_RANGE + 1})
-        if len(found) > MOST_OF_A_RANGE:
-            return False
-        since: UUID = self._given["since"]
-        self.first = sorted({one for one in found if since <= one < before}, reverse=True)
-        self.whole = True
-        return True
+        found = await self._statement.all(connection, {**self._given, "before": before})
+        self.first = sorted({one.id for one in found if one.id is not None}, reverse=True)
+        return not any(one.id is None for one in found)
+
+    async def read(self, connection: AsyncConnection[Any], before: UUID, most: int) -> list[UUID]:  # noqa: ARG002 - as Source
+        """The newest ids before one."""
+        return [one for one in self.first if one < before][:most]
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """As a source's whose ids are all known."""
+        return False, len(self.first)
 
 
-async def lead(connection: AsyncConnection[Any], tenant: UUID, wanted: Wanted, before: UUID) -> Source:
+async def lead(connection: AsyncConnection[Any], tenant: UUID, wanted: Wanted, before: UUID) -> Source | Range:
     """The source to read from."""
     able = [source async for source in _sources(connection, tenant, wanted) if await source.look(connection, before)]
     if not able:
@@ -96,7 +117,7 @@ async def lead(connection: AsyncConnection[Any], tenant: UUID, wanted: Wanted, b
     return min(able, key=lambda source: source.rank)
 
 
-async def _sources(connection: AsyncConnection[Any], tenant: UUID, wanted: Wanted) -> AsyncIterator[Source]:
+async def _sources(connection: AsyncConnection[Any], tenant: UUID, wanted: Wanted) -> AsyncIterator[Source | Range]:
     """Those of all conditions that have an index of their own."""
     if wanted.key is not None:
         yield Source(IDS_OF_CASES, {"cases": await _holders(connection, tenant, wanted)}, wanted)
@@ -115,6 +136,8 @@ async def _sources(connection: AsyncConnection[Any], tenant: UUID, wanted: Wante
     if wanted.exposure is not None:
         low, high = wanted.exposure
         yield Range(IDS_OF_EXPOSURES, {"currency": wanted.currency, "low": low, "high": high}, wanted)
+    if wanted.route in _ROUTES:
+        yield Source(_ROUTES[wanted.route], {}, wanted)
     if wanted.workflow is not None:
         yield await _points(connection, wanted)
 

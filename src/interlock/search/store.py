@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.db.database import MaybeId
 from interlock.db.queries import load_queries
 from interlock.money import Money
 from interlock.search.entry import NewSearchable
@@ -86,15 +87,16 @@ ADD_SEARCHABLE = _SQL.bulk("add_searchable", NewSearchable, distinct=("id",))
 SET_SEARCHABLE = _SQL.bulk("set_searchable", NewSearchable, distinct=("id",))
 WITHOUT_COMPILING = _SQL.rows("without_compiling", str)
 IDS_OF_TERMS = _SQL.rows("ids_of_terms", UUID)
-IDS_OF_SPANS = _SQL.rows("ids_of_spans", UUID)
+IDS_OF_SPANS = _SQL.rows("ids_of_spans", MaybeId)
 IDS_OF_CALLER = _SQL.rows("ids_of_caller", UUID)
 IDS_OF_COMPONENT = _SQL.rows("ids_of_component", UUID)
 IDS_OF_CONTRACT = _SQL.rows("ids_of_contract", UUID)
-IDS_OF_EXPOSURES = _SQL.rows("ids_of_exposures", UUID)
+IDS_OF_EXPOSURES = _SQL.rows("ids_of_exposures", MaybeId)
+IDS_OF_REVIEWED = _SQL.rows("ids_of_reviewed", UUID)
+IDS_OF_REJECTED = _SQL.rows("ids_of_rejected", UUID)
 IDS_OF_PERSON = _SQL.rows("ids_of_person", UUID)
 IDS_OF_CASES = _SQL.rows("ids_of_cases", UUID)
 IDS_OF_POINTS = _SQL.rows("ids_of_points", UUID)
 POINTS_OF_TENANT = _SQL.rows("points_of_tenant", PointOfTenant)
 FOUND_DECISIONS = _SQL.rows("found_decisions", FoundDecision)
 DECISIONS_TO_INDEX = _SQL.rows("decisions_to_index", ToIndex)
-FORGET_TERMS = _SQL.command("forget_terms")
