@@ -72,6 +72,8 @@ FORMS: Mapping[str, SettingForm[Any]] = MappingProxyType(
         "flags_timeout": DURATION,
         "prices_processor_hour": USD,
         "prices_person_hour": USD,
+        "privacy_key": SECRET,
+        "privacy_key_previous": SECRET,
         "ledger_key": SECRET,
         "ledger_key_also": SECRET,
         "ledger_folder": PATH,
@@ -110,6 +112,8 @@ class Settings:
         flags_timeout: How long the evaluation of a flag may take.
         prices_processor_hour: What an hour of one processor costs, in USD; 0: not stated.
         prices_person_hour: What an hour of a person costs, in USD; 0: not stated.
+        privacy_key: The master key of personal data; None: one that is made beside the embedded database.
+        privacy_key_previous: The one before, while keys are wrapped under it still.
         ledger_key: The key that signs the ledger's checkpoints; None: one that is made with the embedded database.
         ledger_key_also: Another key that signs beside it, while one takes the place of the other.
         ledger_folder: Where checkpoints are published; absolute.
@@ -141,6 +145,8 @@ class Settings:
     flags_timeout: timedelta = timedelta(milliseconds=500)
     prices_processor_hour: Decimal = Decimal(0)
     prices_person_hour: Decimal = Decimal(0)
+    privacy_key: SecretRef | None = None
+    privacy_key_previous: SecretRef | None = None
     ledger_key: SecretRef | None = None
     ledger_key_also: SecretRef | None = None
     ledger_folder: Path = Path("ledger")
@@ -170,6 +176,7 @@ class Settings:
         tables = {kind: document.pop(kind, {}) for kind in TABLE_PREFIXES}
         _flatten("flags", document, problems)
         _flatten("prices", document, problems)
+        _flatten("privacy", document, problems)
         _flatten("ledger", document, problems)
         _flatten("lineage", document, problems)
         raw = _gathered(document, flags, environ, problems)

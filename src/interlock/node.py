@@ -58,6 +58,9 @@ from interlock.lineage.upkeep import LineageUpkeep
 from interlock.oversight.escalate import escalate
 from interlock.oversight.escalation import EscalationRule
 from interlock.oversight.store import exception_gate, review_gate
+from interlock.privacy.master import MasterKeys
+from interlock.privacy.subject import subject_gate
+from interlock.privacy.vault import Vault
 from interlock.publications.watch import Publications
 from interlock.setting_forms import Mode
 
@@ -88,6 +91,7 @@ def gates(circuits: CircuitGate | None = None) -> tuple[Gate, ...]:
         exception_gate,
         quarantine_gate,
         event_gate,
+        subject_gate,
         KeyGate(),
         circuits or CircuitGate(),
         GuardGate(),
@@ -109,6 +113,7 @@ class Node:
         tools: What steps need.
         publications: What is published of what its workflows refer to.
         levels: How fresh and complete the data are that its workflows rest on.
+        vault: Makes and opens tokens of personal data.
     """
 
     settings: Settings
@@ -121,6 +126,7 @@ class Node:
     tools: Tools
     publications: Publications
     levels: DataLevels
+    vault: Vault
 
     def worker(self, *, serves: UUID | None = None) -> Worker:
         """A worker of this process, to be entered; it takes every tenant's cases, or those of one.
@@ -235,7 +241,8 @@ async def open_node(
         publications = await stack.enter_async_context(
             Publications(database, notifier, known.references, before=keeping_published(database, known))
         )
-        known = known.joined(publications, only_published=only_published)
+        vault = Vault(database, _master_keys(settings))
+        known = known.joined(publications, only_published=only_published, vault=vault)
         if not publishes and (only_published or registry is None):
             known.check(tenant)
         circuits = CircuitGate()
@@ -256,15 +263,21 @@ async def open_node(
             connectors[name] = make_connector(name, terms, now=database.clock.now)
             stack.push_async_callback(connectors[name].close)
             join(connectors[name], url)
-        dispatcher = Dispatcher(database, writer, _boundaries(settings, database, circuits), alone)
+        dispatcher = Dispatcher(database, writer, _boundaries(settings, database, circuits), alone, vault=vault)
         flags = _flags(settings)
         stack.push_async_callback(flags.close)
         data = DataLevels(database, writer, notifier, known.measured, known.lines)
         levels = await stack.enter_async_context(data)
-        decider = Decider(database, writer, watch, features, levels)
+        decider = Decider(database, writer, watch, features, levels, vault)
         stack.push_async_callback(decider.close)
         tools = Tools(database, writer, decider, dispatcher, connectors, flags)
-        yield Node(settings, url, tenant, database, writer, notifier, known, tools, publications, levels)
+        yield Node(settings, url, tenant, database, writer, notifier, known, tools, publications, levels, vault)
+
+
+def _master_keys(settings: Settings) -> MasterKeys:
+    """Where the master key of personal data is; with an embedded database, beside it unless it is said."""
+    beside = None if settings.database_url else Path(settings.data_dir)
+    return MasterKeys(settings.privacy_key, settings.privacy_key_previous, beside=beside)
 
 
 def _flags(settings: Settings) -> Flags:

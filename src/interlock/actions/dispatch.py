@@ -26,6 +26,7 @@ from interlock.actions.doubt import Settlement
 from interlock.actions.failure import classed, come_again
 from interlock.actions.intent import Intent
 from interlock.actions.one_commit import Ending, InOneCommit
+from interlock.actions.opening import opening, refused_tokens
 from interlock.actions.outcome import Finished, Holder, Later, as_it_ended, finish, give_up, next_attempt, request_of
 from interlock.actions.refused import refused
 from interlock.actions.sender import COMMIT_PATIENCE, sender_timer
@@ -41,6 +42,7 @@ from interlock.errors import DatabaseUnavailable, NotFound
 from interlock.guards.gate import NotAfter
 from interlock.guards.limits import OverLimit
 from interlock.guards.spending import refused_outright
+from interlock.privacy.vault import Vault
 
 _STOPPED_PAUSE = timedelta(seconds=30)  # when the stop ends, the case is woken; see cases/freed.py
 _ROOM_TO_ANSWER = timedelta(seconds=2)
@@ -61,6 +63,7 @@ class Dispatcher:
         boundaries: What keeps requests to outside systems within bounds.
         alone: For effects in the same database.
         chance: The source of jitter.
+        vault: Opens tokens of personal data; None: what holds any is not sent.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Dispatcher:
         alone: Alone,
         *,
         chance: random.Random | None = None,
+        vault: Vault | None = None,
     ) -> None:
         self._database = database
         self._writer = writer
@@ -78,6 +82,7 @@ class Dispatcher:
         self._in_one_commit = InOneCommit(alone, writer, database.clock.now, chance=chance)
         self._transition = Transition(writer, chance or random.SystemRandom())
         self._settlement = Settlement(self._transition, database.clock.now, boundaries)
+        self._vault = vault
 
     @property
     def boundaries(self) -> Boundaries:
@@ -107,7 +112,9 @@ class Dispatcher:
         Raises:
             Fenced: the case belongs to another worker now.
         """
-        return await self._go_on(await self.find(action_id, holder.tenant), connector, terms, holder, recheck, ending)
+        action = await self.find(action_id, holder.tenant)
+        connector = opening(connector, self._vault, holder.tenant, terms.purpose)
+        return await self._go_on(action, connector, terms, holder, recheck, ending)
 
     async def begin(
         self,
@@ -127,6 +134,7 @@ class Dispatcher:
             Fenced: the case belongs to another worker now.
         """
         probe = intent.probe(holder, self._database.clock.now())
+        connector = opening(connector, self._vault, holder.tenant, terms.purpose)
         apart = not isinstance(connector, Transactional)  # else its dispatch is a part of its effect's transaction
         begun: tuple[UUID, Outcome] | Refusal | None = None
         if apart and not refused_outright(terms.limits, intent.exposure):
@@ -347,6 +355,8 @@ class Dispatcher:
         left = request.deadline - self._database.clock.now()
         if left <= timedelta(0):
             return Transient("it was held up before it was sent", code="held-up")
+        if (refusal := refused_tokens(action, connector)) is not None:
+            return refusal
         try:
             async with asyncio.timeout(left.total_seconds() + _ROOM_TO_ANSWER.total_seconds()):
                 return await connector.send(request)

@@ -23,6 +23,7 @@ from interlock.actions.action import Action, ActionState, pause_after
 from interlock.actions.connector import Done, InDoubt, Permanent, Request, Transactional, Transient
 from interlock.actions.dispatch_commit import conditions_of, dispatched, rows_of
 from interlock.actions.failure import classed
+from interlock.actions.opening import refused_tokens
 from interlock.actions.outcome import Finished, Holder, ended_attempt, finish, request_of
 from interlock.actions.refused import refused
 from interlock.actions.store import END_ACTIONS, END_ATTEMPTS, Ended
@@ -103,6 +104,8 @@ class InOneCommit:
         answers: list[Done] = []
 
         async def effect(connection: AsyncConnection[Any]) -> None:
+            if (refusal := refused_tokens(action, connector)) is not None:
+                raise NoEffect(refusal)
             answers.append(await _ask(connector, connection, self._request(action, terms), terms))
 
         def build(stamp: Stamp) -> Sequence[Write]:

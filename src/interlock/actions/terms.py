@@ -36,6 +36,7 @@ class ActionTerms(msgspec.Struct, frozen=True, kw_only=True):
         deadline: How long after it was intended the action may still begin.
         undo: The name of the action that takes this one back; empty if there is none.
         rests_on: The decision point whose decision must be named when it is asked for; empty: none need be.
+        purpose: For what it sends personal data; empty: what it sends may hold none.
         no_undo: Why there is none; empty if ``undo`` is set or if this action is itself the undoing of another.
     """
 
@@ -52,6 +53,7 @@ class ActionTerms(msgspec.Struct, frozen=True, kw_only=True):
     deadline: timedelta = DEADLINE
     undo: str = ""
     rests_on: str = ""
+    purpose: str = ""
     no_undo: str = ""
 
     def through(self, connector: str) -> ActionTerms:

@@ -13,7 +13,7 @@ from interlock.api.documents import ReviewDocument, ReviewPage
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
 from interlock.api.stored import as_text, embed
-from interlock.cases.changed import check_change
+from interlock.cases.changed import check_change, keep_change
 from interlock.oversight.dwell import READINGS
 from interlock.oversight.queue import Answer, claim, find_review, list_queue, release, resolve
 from interlock.oversight.review import Review
@@ -86,6 +86,7 @@ async def resolve_review(request: Call, review_id: FromPath[UUID]) -> Response[b
         said,
         who=request.caller.name,
         check=check_change(registered, review.point),
+        keep=keep_change(registered, request.tenant),
         read_at=READINGS.first(review_id, request.caller.name),
     )
     return answer(review_document(resolved))

@@ -17,6 +17,7 @@ from interlock.decisions.decision import Decision, Route
 from interlock.errors import InterlockError, KeyReused, ManyRefused, Violation
 from interlock.money import exponent
 from interlock.oversight.review import Resolution, Review
+from interlock.privacy.token import HIDDEN, hide
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,11 +95,11 @@ def decided_row(row: Row, decision: Decision, review: Review | None, *, known: b
         decision=decision_id,
         route=str(decision.route),
         settled=decision.route is not Route.REVIEW or resolution is not None,
-        output=msgspec.Raw(output) if output is not None else None,
+        output=msgspec.Raw(hide(output)) if output is not None else None,
         confidence=decision.confidence,
         component=decision.component,
         exposure=_amount(decision.exposure_minor, decision.currency),
-        reasons=msgspec.Raw(decision.reasons),
+        reasons=msgspec.Raw(hide(decision.reasons)),
         review=decision.review,
         follow=f"/v1/decisions/{decision_id}",
         valid_until=_moment(decision.valid_until) if decision.valid_until else None,
@@ -125,9 +126,9 @@ def _amount(minor: int | None, currency: str | None) -> str | None:
     return f"{sign}{text[:-digits]}.{text[-digits:]} {currency}"
 
 
-def rejected_row(row: Row, cause: InterlockError, quarantine: UUID | None) -> Rejected:
-    """A refused row beside its reasons."""
-    came = row.value if row.came is None else row.came
+def rejected_row(row: Row, cause: InterlockError, quarantine: UUID | None, *, personal: bool = False) -> Rejected:
+    """A refused row beside its reasons; of one that is personal, only where it is kept."""
+    came = HIDDEN if personal else row.value if row.came is None else row.came
     return Rejected(
         row=row.number,
         key=row.key,

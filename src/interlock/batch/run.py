@@ -24,14 +24,25 @@ from interlock.batch.tally import Tally
 from interlock.batch.together import Together
 from interlock.batch.wire import Greeting
 from interlock.cases.journal import encode
+from interlock.cases.personal import sealed_data
 from interlock.cases.quarantine import quarantine_question
+from interlock.contracts import Contract
 from interlock.contracts.shown import shown
 from interlock.decisions.asked import Deferred
 from interlock.decisions.decide import Decider
 from interlock.decisions.decision import Decision
 from interlock.decisions.many import Outcome
-from interlock.errors import ContractViolated, InterlockError, KeyReused, LimitReached, StateConflict, Violation
+from interlock.errors import (
+    ContractViolated,
+    InterlockError,
+    KeyReused,
+    LimitReached,
+    ManyRefused,
+    StateConflict,
+    Violation,
+)
 from interlock.oversight.queue import find_review
+from interlock.privacy.unsaid import without_values
 
 TOGETHER = 256
 """Decisions of one unit of work."""
@@ -194,7 +205,7 @@ class _Run:
             if any(not isinstance(outcome.became, Deferred) for outcome in again):
                 self._waited = None
         self._waited = None
-        refused = {row.number: self._why_not(row, by_number.get(row.number)) for row in part.rows}
+        refused = {row.number: self._told(self._why_not(row, by_number.get(row.number))) for row in part.rows}
         kept = await self._quarantine([(row, cause) for row in part.rows if (cause := refused[row.number])])
         settled = [await self._settled(row, refused[row.number], by_number, kept) for row in part.rows]
         self._write(part.rows[-1], settled)
@@ -236,7 +247,8 @@ class _Run:
         self, row: Row, cause: InterlockError | None, outcomes: Mapping[int, Outcome], kept: Mapping[int, UUID]
     ) -> _Settled:
         if cause is not None:
-            return _Settled(rejected_row(row, cause, kept.get(row.number)), cause)
+            hidden = self._personal is not None
+            return _Settled(rejected_row(row, cause, kept.get(row.number), personal=hidden), cause)
         outcome = outcomes[row.number]
         decision = outcome.became
         if isinstance(decision, Decision):
@@ -293,6 +305,19 @@ class _Run:
             return ContractViolated(f"the input of {self._job.named.name} is no object", (wrong,))
         return outcome.became if isinstance(outcome.became, InterlockError) else None
 
+    @property
+    def _personal(self) -> Contract | None:
+        """The contract of the rows, if it marks personal data."""
+        contract = self._job.table.reading.contract
+        return contract if contract and contract.personal else None
+
+    def _told(self, cause: InterlockError | None) -> InterlockError | None:
+        """Why a row has no decision, without what is personal in it."""
+        if self._personal is None or not isinstance(cause, ManyRefused):
+            return cause
+        violations = without_values(self._personal, violations_of(cause))
+        return ContractViolated(f"the row breaks {self._personal.reference}", violations)
+
     async def _quarantine(self, refused: Sequence[tuple[Row, InterlockError]]) -> dict[int, UUID]:
         """Keep the refused rows whole; a row whose key belongs to another input is kept nowhere, as in line."""
         held = [(row, cause) for row, cause in refused if _is_the_rows(row, cause)]
@@ -301,6 +326,9 @@ class _Run:
 
     async def _keep(self, row: Row, cause: InterlockError) -> UUID:
         named = self._job.named
+        came = row.came if row.wrong is not None and isinstance(row.came, bytes) else encode(row.value)
+        broken = violations_of(cause)
+        kept = await sealed_data(named.registered, self._job.tenant, named.point.input, came, broken)
         return await quarantine_question(
             self._writer,
             self._job.tenant,
@@ -308,8 +336,8 @@ class _Run:
             point=named.point.name,
             contract=named.point.input,
             key=row.key,
-            data=row.came if row.wrong is not None and isinstance(row.came, bytes) else encode(row.value),
-            violations=violations_of(cause),
+            data=kept.data,
+            violations=kept.violations,
             exposure=row.exposure,
             caller=self._job.caller,
             count=self._count_refused if isinstance(cause, ContractViolated) else None,

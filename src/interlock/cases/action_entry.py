@@ -15,7 +15,7 @@ from interlock.spelling import meant
 
 ACTION_KEYS = (
     "connector", "domain", "limits", "over_limit", "timeout", "attempts", "retry", "errors", "deadline", "undo",
-    "rests_on",
+    "rests_on", "purpose",
 )  # fmt: skip
 UNDO_KEYS = ("none",)
 
@@ -55,6 +55,7 @@ def read_action(name: str, place: Place, time_zone: str, budget: CaseBudget) -> 
         undo=undo,
         no_undo=no_undo,
         rests_on=section.may("rests_on", NAME, ""),
+        purpose=section.may("purpose", NAME, ""),
     )
     if terms.attempts > MOST_ATTEMPTS:
         what = f"{terms.attempts} attempts are more than {MOST_ATTEMPTS}"

@@ -16,6 +16,7 @@ from interlock.cases.changed import changed_exposure, changed_source, check_chan
 from interlock.cases.driver import decode
 from interlock.cases.ending_store import ANSWER_STEPS, AnsweredStep
 from interlock.cases.journal import Recorded, StepKind, encode
+from interlock.cases.personal import kept_value
 from interlock.cases.registry import Registered
 from interlock.cases.store import END_QUARANTINES, CaseRow, EndedQuarantine, Quarantined
 from interlock.db.work import Stamp, Write
@@ -29,6 +30,7 @@ from interlock.money import Money
 from interlock.oversight.exception import CaseException
 from interlock.oversight.review import Question
 from interlock.oversight.store import ADD_ANSWERED_REVIEWS, AnsweredReview
+from interlock.privacy.records import records_of
 
 REASON_CODE = "answered"
 
@@ -101,6 +103,7 @@ class PersonsAnswer:
         )
         return [
             Write(ADD_DECISIONS, row),
+            *records_of(self.tenant, "decision", row.id, row.input, output),
             Write(ADD_ANSWERED_REVIEWS, review),
             *([Write(END_QUARANTINES, ended)] if ended else []),
             self._step(stamp, answered, decision_id),
@@ -236,3 +239,10 @@ def check_answer(step: Recorded, value: Any, registered: Registered | None) -> N
     violations = check_change(registered, step.name)(contract, msgspec.convert(value, dict[str, Any]))
     if violations:
         raise ContractViolated(f"the answer breaks {contract}", violations, todo="mend what is named and send it again")
+
+
+async def kept_answer(registered: Registered | None, tenant: UUID, step: Recorded, value: Any) -> Any:
+    """An answer that was checked, with tokens in the place of what its contract marks."""
+    if registered is None or step.kind is not StepKind.DECIDE:
+        return value
+    return await kept_value(registered, tenant, registered.declaration.decisions[step.name].output, value)

@@ -1,15 +1,18 @@
-"""The money at stake after a person's change: what the changed output says, never what was rejected. Pure."""
+"""A person's change of a decision: what it says is at stake, never what was rejected, and how it is kept."""
 
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
+from interlock.cases.personal import kept_value
 from interlock.cases.registry import Registered
 from interlock.decisions.point import DecisionPoint, ExposureSource
 from interlock.decisions.route import exposure_value
 from interlock.errors import MoneyInvalid, Violation
 from interlock.money import Money
-from interlock.oversight.queue import CheckOutput
+from interlock.oversight.queue import CheckOutput, KeepOutput
+from interlock.privacy.unsaid import without_values
 
 
 def changed_source(point: DecisionPoint | None) -> ExposureSource | None:
@@ -41,7 +44,7 @@ def check_change(registered: Registered, point: str) -> CheckOutput:
     def check(contract: str, output: dict[str, Any]) -> tuple[Violation, ...]:
         violations = registered.library.violations(contract, output)
         if violations or source is None:
-            return violations
+            return without_values(registered.library.contract(contract), violations)
         try:
             changed_exposure(source, output)
         except MoneyInvalid as cause:
@@ -49,3 +52,12 @@ def check_change(registered: Registered, point: str) -> CheckOutput:
         return ()
 
     return check
+
+
+def keep_change(registered: Registered, tenant: UUID) -> KeepOutput:
+    """How a person's output is kept: with tokens in the place of what its contract marks."""
+
+    async def keep(contract: str, output: dict[str, Any]) -> dict[str, Any]:
+        return await kept_value(registered, tenant, contract, output)
+
+    return keep

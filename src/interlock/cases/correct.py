@@ -8,6 +8,7 @@ from uuid import UUID
 from interlock.actions.action import Action, ActionState
 from interlock.cases.ending_store import CORRECTED, MARK_CORRECTED, CorrectedCase
 from interlock.cases.journal import StepKind, encode
+from interlock.cases.personal import kept_value, personal_contract
 from interlock.cases.registry import Registry
 from interlock.cases.returned import return_event
 from interlock.cases.store import BEGIN_NEXT_RUNS, DECIDE_ACTIONS, CaseRow, DecidedAction, NextRun
@@ -18,9 +19,11 @@ from interlock.errors import ContractViolated, NotFound
 from interlock.guards.gate import release
 from interlock.ledger.ledger import facts_of, further_entry, hash_of
 from interlock.oversight.store import WITHDRAW_REVIEWS, WithdrawnReviews
+from interlock.privacy.records import records_of
+from interlock.privacy.unsaid import without_values
 
 
-def read_correction(registry: Registry | None, tenant: UUID, case: CaseRow, value: Any) -> bytes:
+async def read_correction(registry: Registry | None, tenant: UUID, case: CaseRow, value: Any) -> bytes:
     """A corrected input as it is kept, held to its workflow's contract.
 
     Raises:
@@ -32,11 +35,13 @@ def read_correction(registry: Registry | None, tenant: UUID, case: CaseRow, valu
     registered = registry.named(case.workflow)
     contract = registered.declaration.contract
     violations = registered.library.for_tenant(tenant).violations(contract, value)
+    if violations and (marked := personal_contract(registered, tenant, contract)):
+        violations = without_values(marked, violations)
     if violations:
         raise ContractViolated(
             f"the corrected input breaks {contract}", violations, todo="mend what is named and send it again"
         )
-    return encode(value)
+    return encode(await kept_value(registered, tenant, contract, value))
 
 
 def correction_writes(stamp: Stamp, tenant: UUID, scene: Scene, data: bytes, *, who: str) -> list[Write]:
@@ -61,6 +66,7 @@ def correction_writes(stamp: Stamp, tenant: UUID, scene: Scene, data: bytes, *, 
         Write(WITHDRAW_REVIEWS, WithdrawnReviews(case_id=case_id, at=stamp.now, body=facts_of(why=CORRECTED, who=who))),
         *(write for event in events for write in return_event(stamp, tenant, case_id, event, why=CORRECTED)),
         Write(BEGIN_NEXT_RUNS, NextRun(case_id=case_id, input=data, at=stamp.now)),
+        *records_of(tenant, "case", case_id, data),
         further_entry(
             stamp, tenant, "case.corrected", subject=case_id, case_id=case_id, who=who, run=scene.case.run + 1,
             input_digest=short_digest(data), input_hash=hash_of(data),

@@ -94,6 +94,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
         budget: What one case may use up, over all its actions.
         decisions: The decision points by name, in the order of the file.
         actions: The terms of the actions by name, in the order of the file.
+        personal: Whether anything in it reads personal data: some point or action states a purpose.
         features: What decisions are taken on beside their input, by name and version.
         facts: What decisions may assume, by name: where it is read.
         events: The outside events that a case may wait for, by name.
@@ -119,6 +120,11 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     exceptions: tuple[ExceptionRoute, ...] = ()
     escalation: tuple[EscalationRule, ...] = ()
     features: Mapping[FeatureRef, Feature] = NO_FEATURES
+    personal: bool = False
+
+    def __post_init__(self) -> None:
+        stated = any(one.purpose for one in (*self.decisions.values(), *self.actions.values()))
+        msgspec.structs.force_setattr(self, "personal", stated)
 
     def owner_of(self, kind: str) -> str:
         """Who answers for a kind of exception: as the file routes it, else its owner."""

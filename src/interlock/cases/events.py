@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.cases.journal import encode
+from interlock.cases.personal import kept_value, personal_contract
 from interlock.cases.registry import Registry
 from interlock.cases.store import FIND_CASE, CaseRow, CaseState
 from interlock.cases.submit import LONGEST_KEY
@@ -23,6 +24,8 @@ from interlock.db.writer import Writer
 from interlock.decisions.store import FIND_KEY
 from interlock.errors import ContractViolated, KeyReused, NotFound, Refused, StateConflict
 from interlock.ledger.ledger import first_entry, hash_of
+from interlock.privacy.records import records_of
+from interlock.privacy.unsaid import without_values
 
 LARGEST_PAYLOAD = 1_000_000
 """Bytes of an event's payload."""
@@ -145,7 +148,7 @@ async def send_event(
         case = await FIND_CASE.one(connection, {"id": case_id})
     if case is None:
         raise NotFound(f"there is no case {case_id}", todo="`interlock cases` lists them")
-    data = _checked(registry, tenant, case, name, payload)
+    data = await _checked(registry, tenant, case, name, payload)
     digest, content = key_digest(tenant, f"event:{case_id}", key), short_digest(name.encode(), data)
 
     def build(stamp: Stamp) -> Sequence[Write]:
@@ -162,7 +165,8 @@ async def send_event(
             stamp, tenant, "event.received", subject=stamp.entry, case_id=case_id, name=name, sender=sender,
             payload_digest=content, payload_hash=hash_of(data),
         )  # fmt: skip
-        return [Write(ADD_EVENTS, row), wake_case(case_id), entry]
+        under = (*records_of(tenant, "event", row.id, data), *records_of(tenant, "case", case_id, data))
+        return [Write(ADD_EVENTS, row), wake_case(case_id), entry, *under]
 
     conditions = (HoldsCase(case_id, None, OPEN_STATES), TakesKey(digest, content))
     unit = Unit(tenant, build, conditions, wakes=("cases",))
@@ -172,7 +176,7 @@ async def send_event(
     return await _known(database, tenant, case, key, digest, content, refusal)
 
 
-def _checked(registry: Registry, tenant: UUID, case: CaseRow, name: str, payload: Any) -> bytes:
+async def _checked(registry: Registry, tenant: UUID, case: CaseRow, name: str, payload: Any) -> bytes:
     registered = registry.named(case.workflow)
     terms = registered.declaration.events.get(name)
     if terms is None:
@@ -181,11 +185,13 @@ def _checked(registry: Registry, tenant: UUID, case: CaseRow, name: str, payload
             f"the workflow {case.workflow} declares no event {name[:60]!r}", where="/name", todo=f"it declares {known}"
         )
     violations = registered.library.for_tenant(tenant).violations(terms.contract, payload)
+    if violations and (marked := personal_contract(registered, tenant, terms.contract)):
+        violations = without_values(marked, violations)
     if violations:
         raise ContractViolated(
             f"the event {name} breaks {terms.contract}", violations, todo="mend what is named and send it again"
         )
-    data = encode(payload)
+    data = encode(await kept_value(registered, tenant, terms.contract, payload))
     if len(data) > LARGEST_PAYLOAD:
         raise Refused(f"the payload has {len(data)} bytes", where="/payload", todo=f"send at most {LARGEST_PAYLOAD}")
     return data

@@ -17,6 +17,7 @@ import msgspec
 
 from interlock.cases.beginning import begins_case
 from interlock.cases.journal import encode
+from interlock.cases.personal import sealed_data
 from interlock.cases.quarantine import quarantine_question
 from interlock.cases.registry import Registered, Registry
 from interlock.cases.workflow import Workflow
@@ -30,6 +31,8 @@ from interlock.decisions.point import DecisionPoint
 from interlock.decisions.route import exposure_value
 from interlock.errors import ContractViolated, MoneyInvalid, NotFound, Violation
 from interlock.money import Money
+from interlock.privacy.unsaid import stray_token
+from interlock.privacy.veil import tokens_of
 from interlock.spelling import meant
 
 
@@ -162,6 +165,8 @@ async def ask_in_line(
     asked: Asked | None = None
     try:
         _refuse_no_object(value, named.name)
+        if registered.declaration.personal and not point.purpose:
+            _refuse_tokens(value, named.name)
         _refuse_other_exposure(named, value, exposure)
         asked = question_of(
             named, tenant, key=key, value=value, exposure=exposure, caller=caller, origin=origin, until=until,
@@ -169,6 +174,7 @@ async def ask_in_line(
         )  # fmt: skip
         return await decider.decide(asked)
     except ContractViolated as cause:
+        kept = await sealed_data(registered, tenant, point.input, encode(value), cause.violations)
         held = await quarantine_question(
             writer,
             tenant,
@@ -176,14 +182,14 @@ async def ask_in_line(
             point=point.name,
             contract=point.input,
             key=key,
-            data=encode(value),
-            violations=cause.violations,
+            data=kept.data,
+            violations=kept.violations,
             exposure=exposure,
             caller=caller,
             count=partial(decider.count_refused, asked) if asked else None,
         )
         raise ContractViolated(
-            cause.what, cause.violations, where=where, todo=cause.todo, quarantine=str(held)
+            cause.what, kept.violations, where=where, todo=cause.todo, quarantine=str(held)
         ) from cause
 
 
@@ -192,6 +198,12 @@ def _refuse_no_object(value: Any, name: str) -> None:
         what = f"{shown(cast('object', value))} is no object"
         wrong = Violation(where="", what=what, rule="type", todo="send a JSON object")
         raise ContractViolated(f"the input of {name} is no object", (wrong,), todo="mend what is named, send it again")
+
+
+def _refuse_tokens(value: Mapping[str, Any], name: str) -> None:
+    """Refuse tokens at a point that opens none: what follows its decision may."""
+    if any(tokens_of(value)):
+        raise ContractViolated(f"the input of {name} holds what it may not", (stray_token(),))
 
 
 def _refuse_other_exposure(named: NamedPoint, value: Mapping[str, Any], exposure: Money | None) -> None:

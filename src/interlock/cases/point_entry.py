@@ -35,6 +35,7 @@ POINT_KEYS = (
     "valid_for",
     "queue",
     "no_person",
+    "purpose",
     "on_broken_data",
     "then",
 )
@@ -87,6 +88,7 @@ def read_point(
         valid_for=section.may("valid_for", DURATION, VALID_FOR),
         budget=section.may("budget", budget, Budget()),
         no_person=no_person,
+        purpose=section.may("purpose", NAME, ""),
         data=_data(section, no_person=bool(no_person)),
         then=read_then(section),
     )

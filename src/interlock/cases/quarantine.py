@@ -15,6 +15,7 @@ from interlock.decisions.draft import key_payload
 from interlock.errors import Violation, WorkFailed
 from interlock.ledger.ledger import first_entry, hash_of
 from interlock.money import Money
+from interlock.privacy.records import records_of
 
 
 def rules_of(violations: Sequence[Violation]) -> tuple[str, ...]:
@@ -47,7 +48,7 @@ async def quarantine_question(
         point: The decision point; empty: it was to be a case.
         contract: What it breaks, or would have been held against.
         key: Under which it came.
-        data: What came, whole.
+        data: What came, whole; sealed where it is personal: see ``sealed_data``.
         violations: What is wrong with it.
         exposure: What its caller said is at stake.
         caller: Who sent it.
@@ -77,7 +78,7 @@ async def quarantine_question(
             quarantine=row.id, contract=contract, rules=rules, caller=caller, input_digest=short_digest(data),
             data_hash=hash_of(data), violations_hash=hash_of(row.violations),
         )  # fmt: skip
-        return [Write(ADD_QUARANTINES, row), entry]
+        return [Write(ADD_QUARANTINES, row), entry, *records_of(tenant, "quarantine", row.id, data)]
 
     payload = key_payload(data, exposure)
     taken = TakesKey(key_digest(tenant, f"quarantine:{workflow}.{point}:{payload}", key), payload)

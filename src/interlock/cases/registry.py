@@ -14,6 +14,7 @@ from interlock.cases.declaration import Declaration, load_declaration
 from interlock.cases.feature_check import check_features
 from interlock.cases.following import follow
 from interlock.cases.prompt_check import check_prompts
+from interlock.cases.purpose_check import check_purpose
 from interlock.cases.then_entry import check_then
 from interlock.cases.workflow import Workflow
 from interlock.components.component import ComponentRef, Kind
@@ -22,6 +23,7 @@ from interlock.decisions.library import Library, SharedLibrary, contract_referen
 from interlock.decisions.point import DecisionPoint
 from interlock.decisions.policy import check_policy
 from interlock.errors import ConfigInvalid, DeclarationInvalid, InterlockError, NotFound, PublicationUnusable, Violation
+from interlock.privacy.vault import Vault
 from interlock.publications.publication import Reference
 from interlock.publications.watch import Publications
 
@@ -37,11 +39,13 @@ class Registered:
         workflow: Its code.
         declaration: Its file.
         library: What the file refers to, loaded.
+        vault: Makes and opens tokens of personal data; None: what its contracts mark is refused.
     """
 
     workflow: Workflow
     declaration: Declaration
     library: Library
+    vault: Vault | None = None
 
     def for_tenant(self, tenant: UUID) -> Registered:
         """The same workflow, with what counts in a tenant now; take it once for all that belongs together."""
@@ -150,15 +154,20 @@ class Registry:
         named = (ContractRef.parse(one) for entry in self._entries for one in entry.contracts)
         return frozenset(f"{one.name}@{one.major}" for one in named)
 
-    def joined(self, publications: Publications, *, only_published: bool = False) -> Registry:
+    def joined(
+        self, publications: Publications, *, only_published: bool = False, vault: Vault | None = None
+    ) -> Registry:
         """The same workflows, with what is published in each tenant.
 
         Args:
             publications: What is published.
             only_published: Whether rules and contracts count only as published.
+            vault: Makes and opens tokens of personal data.
         """
         shared = [
-            replace(entry, library=SharedLibrary(entry.library, publications, only_published=only_published))
+            replace(
+                entry, vault=vault, library=SharedLibrary(entry.library, publications, only_published=only_published)
+            )
             for entry in self._entries
         ]
         return Registry(shared)
@@ -241,6 +250,7 @@ def _missing(declaration: Declaration, library: Library, file: Path) -> list[Vio
         attempt(f"decisions.{name}.on_broken_data", functools.partial(_check_fallback, library), point)
         attempt(f"decisions.{name}.policy", functools.partial(check_policy, library), point)
         attempt(f"decisions.{name}.prompts", functools.partial(check_prompts, library=library), point)
+        attempt(f"decisions.{name}.purpose", functools.partial(check_purpose, library=library), point)
         attempt(f"decisions.{name}.features", functools.partial(check_features, library=library), point)
         for check in point.checks:
             attempt(f"decisions.{name}.checks", library.check, check)

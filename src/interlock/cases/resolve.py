@@ -10,7 +10,7 @@ from uuid import UUID
 
 from interlock.actions.action import ActionState
 from interlock.actions.store import ACTIONS_OF_CASE, CLEAR_ATTEMPTS, ClearedAttempts
-from interlock.cases.answer import PersonsAnswer, check_answer
+from interlock.cases.answer import PersonsAnswer, check_answer, kept_answer
 from interlock.cases.cancel import cancel_writes, check_why
 from interlock.cases.correct import correction_writes, read_correction
 from interlock.cases.ending_store import CHANGE_ORIGINALS, REOPEN_UNDOS, Original, ReopenedUndo
@@ -198,7 +198,7 @@ async def _unit(database: Database, tenant: UUID, scene: Scene, word: Word, regi
     way, subject = word.way, scene.subject
     ends = way is Way.ABANDON
     answer = await _answer(database, tenant, scene, word, registry) if way is Way.ANSWER else None
-    data = read_correction(registry, tenant, scene.case, word.value) if way is Way.CORRECT else b""
+    data = await read_correction(registry, tenant, scene.case, word.value) if way is Way.CORRECT else b""
 
     def build(stamp: Stamp) -> Sequence[Write]:
         return [
@@ -243,6 +243,7 @@ async def _answer(
         raise AssertionError("an answer has a step: see check_way")
     registered = registry.named(scene.case.workflow).for_tenant(tenant) if registry else None
     check_answer(step, word.value, registered)
+    value = await kept_answer(registered, tenant, step, word.value)
     async with database.tenant(tenant) as connection:
         held = await QUARANTINES_OF_CASE.all(connection, {"case_id": scene.case.id})
     quarantine = next((one for one in reversed(held) if one.point == step.name and one.state == "held"), None)
@@ -251,7 +252,7 @@ async def _answer(
         case=scene.case,
         exception=scene.exception,
         step=step,
-        value=word.value,
+        value=value,
         who=word.who,
         why=word.why,
         registered=registered,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from interlock.cases.journal import encode
+from interlock.cases.personal import kept_input
 from interlock.cases.quarantine import rules_of
 from interlock.cases.registry import Registered
 from interlock.cases.store import (
@@ -31,6 +32,7 @@ from interlock.decisions.origin import Origin
 from interlock.errors import ContractViolated, KeyReused, MalformedJson, NotFound, Refused, StateConflict, Violation
 from interlock.ledger.ledger import first_entry, further_entry, hash_of
 from interlock.levels.watch import DataLevels
+from interlock.privacy.records import records_of
 
 LONGEST_KEY = 200
 LARGEST_INPUT = 2_000_000
@@ -93,7 +95,11 @@ async def submit(
     if len(data) > LARGEST_INPUT:
         raise Refused(f"the input has {len(data)} bytes", where="/input", todo=f"send at most {LARGEST_INPUT}")
     looked = _inspect(registered.for_tenant(tenant), data)
-    violations, kept = looked.violations or wrong, looked.kept
+    hidden = await kept_input(
+        registered, tenant, looked.contract, looked.value, looked.kept, looked.violations or wrong, came=data, key=key
+    )
+    kept, violations = hidden
+    personal = looked.contract.personal is not None
     workflow, contract = registered.workflow, registered.declaration.contract
     came = {"origin": origin} if origin else {}
 
@@ -116,7 +122,7 @@ async def submit(
             input_digest=short_digest(kept), input_hash=hash_of(kept), caller=caller, **came,
         )  # fmt: skip
         if not violations:
-            return [Write(ADD_CASES, case), received, *attach(stamp)]
+            return [Write(ADD_CASES, case), received, *records_of(tenant, "case", case.id, kept), *attach(stamp)]
         quarantine = NewQuarantine(
             id=stamp.new_id(),
             tenant=tenant,
@@ -124,7 +130,7 @@ async def submit(
             workflow=workflow.name,
             point="",
             contract=contract,
-            data=data,
+            data=kept if personal else data,
             violations=encode(violations),
             created_at=stamp.now,
             rules=rules_of(violations),
@@ -134,7 +140,8 @@ async def submit(
             quarantine=quarantine.id, contract=contract, data_hash=hash_of(quarantine.data),
             violations_hash=hash_of(quarantine.violations),
         )  # fmt: skip
-        return [Write(ADD_CASES, case), Write(ADD_QUARANTINES, quarantine), received, entry, *attach(stamp)]
+        under = (*records_of(tenant, "case", case.id, kept), *records_of(tenant, "quarantine", quarantine.id, kept))
+        return [Write(ADD_CASES, case), Write(ADD_QUARANTINES, quarantine), received, entry, *under, *attach(stamp)]
 
     taken = TakesKey(key_digest(tenant, f"case:{workflow.name}", key), short_digest(kept))
     unit = Unit(tenant, build, (*conditions, taken), wakes=("cases",))
@@ -201,9 +208,11 @@ async def release_quarantined(
         raise NotFound(f"there is no quarantined case {quarantine_id}")
     case_id = held.case_id
     looked = _inspect(registered.for_tenant(tenant), data)
-    kept = looked.kept
-    if looked.violations:
-        raise ContractViolated("the input still breaks its contract", looked.violations, quarantine=str(quarantine_id))
+    kept, violations = await kept_input(
+        registered, tenant, looked.contract, looked.value, looked.kept, looked.violations, came=data
+    )
+    if violations:
+        raise ContractViolated("the input still breaks its contract", violations, quarantine=str(quarantine_id))
 
     def build(stamp: Stamp) -> Sequence[Write]:
         ended = EndedQuarantine(id=quarantine_id, state="released", resolved_at=stamp.now, resolved_by=who)
@@ -215,6 +224,7 @@ async def release_quarantined(
             Write(END_QUARANTINES, ended),
             Write(RELEASE_CASES, ReleasedCase(case_id=case_id, input=kept, at=stamp.now)),
             entry,
+            *records_of(tenant, "case", case_id, kept),
         ]
 
     conditions = (

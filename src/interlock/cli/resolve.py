@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from interlock.cases.changed import check_change
+from interlock.cases.changed import check_change, keep_change
 from interlock.cli.documents import read_document
 from interlock.cli.options import As, Json, commands, read_id, who_acts
 from interlock.cli.rows import as_document
@@ -55,7 +55,12 @@ def resolve(
                 contract, value
             )
 
-        return await resolve_review(node.database, node.writer, node.tenant, review_id, answer, who=name, check=check)
+        async def keep(contract: str, value: dict[str, Any]) -> dict[str, Any]:
+            return await keep_change(node.registry.named(review.workflow), node.tenant)(contract, value)
+
+        return await resolve_review(
+            node.database, node.writer, node.tenant, review_id, answer, who=name, check=check, keep=keep
+        )
 
     # only a changed output is held against its contract, which the workflow's folder has
     review = with_node(context, decide, workflows=resolution is Resolution.CHANGE)

@@ -15,7 +15,7 @@ from interlock.components.component import OUTSIDE, Answer, Component, Component
 from interlock.components.finding import Finding
 from interlock.components.plain import copied
 from interlock.components.taken import FREE, Taken, take_answer
-from interlock.contracts import json_schema
+from interlock.contracts import check, json_schema
 from interlock.db.text import storable
 from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.budget import Deadlines
@@ -279,7 +279,10 @@ def weigh(
     """
     point, library, value = asked.point, asked.library, asked.value
     taken = answer if isinstance(answer, Taken) else take_answer(answer, component.ref)
-    violations = library.violations(point.output, taken.output)
+    contract = library.contract(point.output)
+    if contract.personal is not None and not point.purpose:
+        raise ComponentFailed(f"its output is personal by {point.output}, and the point states no purpose")
+    violations = check(contract, taken.output)
     if violations:
         raise ComponentFailed(f"its output breaks {point.output}: {'; '.join(map(str, violations[:5]))}")
     at_stake = asked.exposure if asked.exposure is not None else _exposure(point.exposure, value, taken.output)

@@ -19,6 +19,7 @@ from interlock.decisions.origin import Origin
 from interlock.decisions.point import DecisionPoint
 from interlock.guards.scope import decision_scopes
 from interlock.money import Money
+from interlock.privacy.veil import Veil
 from interlock.search.entry import NO_DIGESTS, Digests
 
 
@@ -49,6 +50,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         supersedes: The stale decision that it takes the place of.
         conditions: What else must hold in the commit, such as the case's fence.
         attach: Rows that belong into the same commit, such as the case's step.
+        veil: The personal values of the input, once they are opened; None: the point states no purpose.
         digests: Of its personal values, under a key of the tenant, where decisions are found by them.
         begins_case: Whether the decision, unless it is a rejection, is the first step of a case of its own; ``attach``
             then gives the case's rows.
@@ -75,6 +77,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     attach: Callable[[Stamp, Decision], Sequence[Write]] = _nothing
     begins_case: bool = False
     digests: Digests = NO_DIGESTS
+    veil: Veil | None = None
 
     @property
     def name(self) -> str:

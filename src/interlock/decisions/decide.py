@@ -25,23 +25,21 @@ from uuid import UUID
 from msgspec import structs
 
 from interlock.actions.refused import refused
-from interlock.contracts import Contract
+from interlock.contracts import Contract, check
 from interlock.db.database import Database
 from interlock.db.work import Refusal, Stamp, Unit, Write
 from interlock.db.writer import Writer
-from interlock.decisions.ask import Answered, Asking, ask_components
+from interlock.decisions.ask import Answered, ask_components
 from interlock.decisions.asked import Asked, Deferred
-from interlock.decisions.condition import Facts
-from interlock.decisions.decision import Decision, Route, Verdict
+from interlock.decisions.decision import Decision, Route
 from interlock.decisions.draft import Draft, decision_key, key_payload
+from interlock.decisions.drafting import make_draft
 from interlock.decisions.features.join import join_features
 from interlock.decisions.features.reader import FeatureReader
 from interlock.decisions.point import QueueTerms
-from interlock.decisions.policy import Ruling, rule
 from interlock.decisions.purse import Purse
-from interlock.decisions.route import choose_route, judge
-from interlock.decisions.shapes import shape_of
 from interlock.decisions.store import FIND_DECISION, FIND_KEY, NewDecision, canonical
+from interlock.decisions.veiling import admit, conceal, violated
 from interlock.errors import (
     ContractViolated,
     DatabaseUnavailable,
@@ -53,6 +51,8 @@ from interlock.errors import (
 from interlock.guards.stop_watch import StopWatch
 from interlock.levels.watch import DataLevels
 from interlock.oversight.room import QueueRoom
+from interlock.privacy.purpose import needs_purpose
+from interlock.privacy.vault import Vault
 
 QUEUE_FULL_PAUSE = timedelta(seconds=30)
 DATA_BROKEN_PAUSE = timedelta(seconds=10)
@@ -71,6 +71,7 @@ class Decider:
         watch: Cuts off the asking of what is stopped.
         features: Reads the stored features.
         levels: Counts what passes contracts, and knows which of their levels are broken; None: nothing is measured.
+        vault: Makes and opens tokens of personal data; None: a point that reads any decides nothing.
     """
 
     def __init__(
@@ -80,12 +81,14 @@ class Decider:
         watch: StopWatch,
         features: FeatureReader,
         levels: DataLevels | None = None,
+        vault: Vault | None = None,
     ) -> None:
         self.database = database
         self.writer = writer
         self.watch = watch
         self._features = features
         self.levels = levels
+        self._vault = vault
         self._waiting: dict[UUID, bool] = {}
         self._purse = Purse(writer)
         self._room = QueueRoom(database)
@@ -103,6 +106,8 @@ class Decider:
             FeatureUnusable: a feature that this must not be decided without cannot be used.
             Fenced: the case belongs to another worker now.
         """
+        if asked.point.purpose:
+            return await self._decide_personal(asked)
         data = canonical.encode(asked.value)
         if asked.point.costs and (stored := await self.stored(asked, data)):
             return stored
@@ -112,6 +117,18 @@ class Decider:
             if stored := await self.stored(asked, data):
                 return stored
             raise
+        return await self._decide_checked(asked, data)
+
+    async def _decide_personal(self, asked: Asked) -> Decision | Deferred:
+        """Decide on what may hold personal data: opened for the components, kept as tokens."""
+        admitted = await admit(self._vault, asked)
+        if (admitted.violations or asked.point.costs) and (stored := await self.stored(asked, admitted.data)):
+            return stored
+        if admitted.violations:
+            raise violated(asked, admitted.violations)
+        return await self._decide_checked(admitted.asked, admitted.data)
+
+    async def _decide_checked(self, asked: Asked, data: bytes) -> Decision | Deferred:
         try:
             draft = await self.draft(asked, data)
         except FeatureUnusable:
@@ -185,7 +202,8 @@ class Decider:
         asking = await ask_components(
             asked, now=now, watch=self.watch, purse=self._purse, deadlines=due, given=given, no_room=no_room
         )
-        return make_draft(asked, data, asking, started)
+        draft = make_draft(asked, data, asking, started)
+        return draft if asked.veil is None or self._vault is None else await conceal(self._vault, draft)
 
     async def stored(self, asked: Asked, data: bytes) -> Decision | None:
         """The decision of the same key. A case's own steps are kept apart by its journal.
@@ -317,61 +335,20 @@ def check_input(asked: Asked) -> None:
 
     Raises:
         ContractViolated: every violation is named.
+        PurposeRefused: the contract marks personal data, and the point states no purpose.
     """
     if not asked.point.input:
         return
-    violations = asked.library.violations(asked.point.input, asked.value)
+    contract = asked.library.contract(asked.point.input)
+    if contract.personal is not None:
+        needs_purpose(contract, asked.point.purpose)
+    violations = check(contract, asked.value)
     if violations:
         raise ContractViolated(
             f"the input of {asked.name} breaks {asked.point.input}",
             violations,
             todo="mend what is named and send it again",
         )
-
-
-def make_draft(asked: Asked, data: bytes, asking: Asking, started: float) -> Draft:
-    """From the answers to a route.
-
-    Args:
-        asked: What was asked.
-        data: The input as canonical JSON.
-        asking: Who was asked, and the best answer.
-        started: When the asking began, on the performance counter.
-    """
-    answered = time.perf_counter()
-    verdicts, ruling = _judge(asked, asking)
-    routed = choose_route(
-        answered=asking.best is not None,
-        sure=asking.best is not None and asking.best.sure,
-        verdicts=verdicts,
-        shortfall=asking.shortfall,
-        person=asking.person,
-        stopped=asking.stopped.what if asking.stopped else "",
-    )
-    took = {"components": round((answered - started) * 1e6), "rules": round((time.perf_counter() - answered) * 1e6)}
-    return Draft(asked, data, asking, verdicts, routed, took, ruling)
-
-
-def _judge(asked: Asked, asking: Asking) -> tuple[tuple[Verdict, ...], Ruling | None]:
-    """The verdicts of the file's conditions, of the findings and of the policy on the best answer."""
-    best, point = asking.best, asked.point
-    if best is None:
-        return (), None
-    verdicts: tuple[Verdict, ...] = ()
-    if point.review or point.reject or best.findings:
-        facts = Facts(
-            input=asked.value,
-            output=best.answer.output,
-            confidence=best.answer.confidence,
-            exposure=best.exposure,
-            findings=tuple(finding.code for finding in best.findings),
-            shape=functools.partial(shape_of, asked.library, point),
-        )
-        verdicts = judge(review=point.review, reject=point.reject, facts=facts, findings=best.findings)
-    if point.policy is None:
-        return verdicts, None
-    ruling = rule(asked.library, point.policy, asked.value, best, asking.now)
-    return (*verdicts, *ruling.verdicts), ruling
 
 
 def same_input(asked: Asked, holder: UUID, *, same: bool) -> None:

@@ -83,8 +83,9 @@ class ManyDecider:
         slots = [_Slot(one, digests.of(one.key)) for one in asked]
         later = _set_aside(slots)
         firsts = [slot for slot in slots if slot not in later]
-        if any(slot.asked.point.costs for slot in firsts[:1]):
-            # each waits for somebody outside, and what is spent on it has books of its own: together they gain nothing
+        if any(slot.asked.point.costs or slot.asked.point.purpose for slot in firsts[:1]):
+            # each waits for somebody outside, and what is spent on it has books of its own: together they gain nothing;
+            # and each of those with personal data has a key of its own
             turns = asyncio.Semaphore(_OUTSIDE)
             await asyncio.gather(*(self._in_turn(slot, turns) for slot in firsts))
         else:

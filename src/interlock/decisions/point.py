@@ -121,6 +121,7 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
         budget: What one decision may use up.
         queue: Where its reviews wait.
         no_person: Why no person stands at the end; empty if one does.
+        purpose: For what it reads personal data; empty: its contracts may mark none.
         then: What follows a decision that was asked in line; None: whoever asked sees to that.
         data: Which data it rests on, and what becomes of it while they are not as their contract promises.
         costs: Whether asking it may cost money or long, so that a key that came before is looked for first; computed
@@ -144,6 +145,7 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
     valid_for: timedelta = VALID_FOR
     budget: Budget = Budget()
     no_person: str = ""
+    purpose: str = ""
     then: Then | None = None
     data: DataTerms = DataTerms()
     costs: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -34,6 +34,8 @@ CLAIM_LEASE = timedelta(minutes=15)
 LONGEST_NOTE = 4000
 _canonical = msgspec.json.Encoder(order="sorted", decimal_format="string")
 
+KeepOutput = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
+"""Gives an output as it is stored, by the contract that it kept."""
 CheckOutput = Callable[[str, dict[str, Any]], tuple[Violation, ...]]
 """Checks an output against a contract that is named by its reference."""
 
@@ -134,6 +136,7 @@ async def resolve(
     *,
     who: str,
     check: CheckOutput,
+    keep: KeepOutput | None = None,
     read_at: datetime | None = None,
 ) -> Review:
     """Decide, once. The case that waits goes on.
@@ -146,6 +149,7 @@ async def resolve(
         answer: What they say.
         who: Who says it.
         check: Checks a changed output.
+        keep: Gives a changed output as it is to be kept; None: as it is.
         read_at: When they first read it, if that is known; a claim says more.
 
     Raises:
@@ -156,6 +160,8 @@ async def resolve(
     """
     review = await find_review(database, tenant, review_id)
     output = _output_of(review, answer, check)
+    if keep is not None and answer.resolution is Resolution.CHANGE and answer.output is not None:
+        output = _canonical.encode(await keep(review.asked.output_contract, answer.output))
 
     def build(stamp: Stamp) -> Sequence[Write]:
         resolved = ResolvedReview(

@@ -24,13 +24,20 @@ class MasterKeys:
     Args:
         current: Where the one in force is; None: nothing personal can be kept.
         previous: Where the one before is.
+        beside: The folder in which one is made at the first use, where none is stated; None: none is made.
         environ: Where secrets are that are kept in the environment.
     """
 
     def __init__(
-        self, current: SecretRef | None, previous: SecretRef | None = None, *, environ: Mapping[str, str] | None = None
+        self,
+        current: SecretRef | None,
+        previous: SecretRef | None = None,
+        *,
+        beside: Path | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self._references = (current, previous)
+        self._beside = beside
         self._environ = os.environ if environ is None else environ
         self._known: tuple[float, tuple[MasterKey, ...]] = (0.0, ())
 
@@ -50,6 +57,8 @@ class MasterKeys:
 
     def _read(self) -> tuple[MasterKey, ...]:
         current, previous = self._references
+        if current is None and self._beside is not None:
+            current = made_beside(self._beside)
         if current is None:
             raise ConfigInvalid(
                 "there is no master key for personal data, which a contract marks",

@@ -8,15 +8,16 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from interlock.contracts import Contract, canonical
 from interlock.contracts.mark import Personal
 from interlock.db.database import Database
-from interlock.errors import ConfigInvalid, PersonalErased, PurposeRefused
+from interlock.errors import ConfigInvalid, PersonalErased
 from interlock.privacy.keys import ABOUT_SECRET, KEY_BYTES, NONCE_BYTES, KeyUnusable, Secret, TenantKey, about_key
 from interlock.privacy.master import MasterKeys
+from interlock.privacy.purpose import refused_purpose
 from interlock.privacy.store import ADD_KEY, ADD_SECRET, FIND_KEYS, FIND_LIVE_KEY, FIND_SECRET, StoredKey
 from interlock.privacy.token import MARKER_BYTES, TOKEN, Opened, SubjectKey, TokenUnusable, key_id_of
 from interlock.privacy.veil import Veil, replaced, tokens_of, value_at, veiled
@@ -60,7 +61,7 @@ class Vault:
 
     # ------------------------------------------------------------------- making tokens
 
-    async def protect(self, tenant: UUID, personal: Personal, value: Mapping[str, Any]) -> Protected | None:
+    async def protect(self, tenant: UUID, personal: Personal, value: object) -> Protected | None:
         """A record with tokens in the place of what is marked; None: it names no subject.
 
         Args:
@@ -73,7 +74,7 @@ class Vault:
             return None
         key = await self.key_of(tenant, subject)
         veil = Veil()
-        return Protected(veiled(personal, value, key.token, veil), veil, key.id)
+        return Protected(veiled(personal, cast("dict[str, Any]", value), key.token, veil), veil, key.id)
 
     async def seal(self, tenant: UUID, contract: Contract, data: bytes, value: object) -> tuple[bytes, UUID]:
         """Bytes that break a contract, whole, as the JSON of one token; and the key.
@@ -169,7 +170,7 @@ class Vault:
                 found = await FIND_SECRET.one(connection)
         if found is None:
             raise AssertionError("a secret that was just made is there")
-        secret = self._secrets[tenant] = Secret(_unwrap(found.wrapped, ABOUT_SECRET, tenant_keys))
+        secret = self._secrets[tenant] = Secret(unwrap(found.wrapped, ABOUT_SECRET, tenant_keys))
         return secret
 
     async def _own_key(self, tenant: UUID, data: bytes) -> SubjectKey:
@@ -211,7 +212,7 @@ class Vault:
         key = (
             known[1]
             if known is not None
-            else SubjectKey(row.id, row.tenant, _unwrap(wrapped, about_key(row.id, row.subject), tenant_keys))
+            else SubjectKey(row.id, row.tenant, unwrap(wrapped, about_key(row.id, row.subject), tenant_keys))
         )
         if known is None and len(self._known) >= _MOST_KNOWN:
             self._known.clear()
@@ -232,7 +233,12 @@ def is_subject(value: object) -> bool:
     return (isinstance(value, str) and value != "") or (isinstance(value, int) and not isinstance(value, bool))
 
 
-def _unwrap(wrapped: bytes, about: bytes, tenant_keys: list[tuple[bytes, TenantKey]]) -> bytes:
+def unwrap(wrapped: bytes, about: bytes, tenant_keys: list[tuple[bytes, TenantKey]]) -> bytes:
+    """A key, under whichever of the tenant's keys it was wrapped.
+
+    Raises:
+        ConfigInvalid: under none of them.
+    """
     for _, key in tenant_keys:
         try:
             return key.unwrap(wrapped, about=about)
@@ -271,12 +277,6 @@ def _opened(text: str, keys: Mapping[UUID, SubjectKey], purpose: str | None, vei
 
     whole = TOKEN.fullmatch(text)
     return one(whole) if whole else TOKEN.sub(lambda found: as_text(one(found)), text)
-
-
-def refused_purpose(place: str, purposes: tuple[str, ...], purpose: str) -> PurposeRefused:
-    """The error that says that a field may not be read for a purpose."""
-    what = f"{place or 'it'} may be read for {', '.join(purposes)}, not for {purpose or 'no purpose'}"
-    return PurposeRefused(what, where=place, todo="state a purpose that its contract names, or leave the field out")
 
 
 def as_text(value: object) -> str:

@@ -46,9 +46,15 @@ class Veil:
             self._texts.setdefault(text, token)
             if (number := _number(text)) is not None:
                 self._numbers.setdefault(number, token)
-                for form in (f"{number.normalize():f}", f"{number:,f}"):
+                for form in (f"{number.normalize():f}", f"{number:,f}", f"{number:.0f}"):
                     if len(form) >= SHORTEST:
                         self._texts.setdefault(form, token)
+
+    def join(self, other: Veil) -> None:
+        """Hide what another veil hides, too."""
+        self.given += other.given
+        self._texts = {**other._texts, **self._texts}
+        self._numbers = {**other._numbers, **self._numbers}
 
     @property
     def hides(self) -> bool:

@@ -25,6 +25,7 @@ from uuid import UUID
 
 from interlock.cases.held import Tools
 from interlock.cases.journal import encode
+from interlock.cases.personal import sealed_data
 from interlock.cases.quarantine import quarantine_question
 from interlock.cases.submit import Submitted
 from interlock.decisions.asked import Deferred
@@ -329,6 +330,10 @@ class Consumer:
         event, the whole message."""  # noqa: D205, D209 - one thought
         target = self._target
         data = encode(event.data) if event else delivery.body
+        hidden = await sealed_data(target.registered, self._tenant, target.contract, data, violations)
+        if hidden.data != data:
+            data, violations = hidden.data, hidden.violations
+            why = f"it breaks {target.contract}, which marks personal data"
         letter = delivery.dead_letter_of
         if letter and await is_held(self._tools, self._tenant, letter, data):  # INVARIANT: kept once, published once
             self.tally.quarantined += 1

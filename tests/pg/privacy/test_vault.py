@@ -58,7 +58,7 @@ async def test_a_token_opens_for_its_purposes_and_its_tenant_only(
 ) -> None:
     vault = vault_of(database)
     value = await protected(vault, tenant)
-    with pytest.raises(PurposeRefused, match="/email may be read for payment, not for marketing"):
+    with pytest.raises(PurposeRefused, match="/email is personal: it may be read for payment, and marketing is stated"):
         await vault.open(tenant, value, "marketing")
     with pytest.raises(PurposeRefused):
         await vault.open(tenant, value, "")

@@ -20,7 +20,7 @@ create table subject_key (
   wrapped     bytea,                        -- the key under the tenant's key; null: erased
   master      bytea not null,               -- which master key it is wrapped under: 8 bytes
   created_at  timestamptz not null default clock_timestamp(),
-  held_until  timestamptz,                  -- the latest end of the legal holds in force; infinity: until lifted
+  held_until  timestamptz,                  -- the latest end of the legal holds in force; the year 9999: until lifted
   erased_at   timestamptz,
   erased_by   text,
   erased_why  text,
