@@ -17,7 +17,7 @@ from interlock.archive.build import Build, Kept, digest_of, manifest_of, read_ma
 from interlock.archive.pieces import Source, pieces_of
 from interlock.db.database import Database
 from interlock.db.queries import load_queries
-from interlock.errors import ArchiveDamaged, ArchiveMissing
+from interlock.errors import ArchiveDamaged, ArchiveMissing, InterlockError
 
 _SQL = load_queries(__file__)
 KNOWN_ARTIFACTS = _SQL.rows("known_artifacts", bytes)
@@ -118,19 +118,24 @@ async def read_file(database: Database, tenant: UUID, name: str, kept: Kept) -> 
         raise ArchiveDamaged(f"{name} is not what its manifest says", where=f"artifact {kept.sha256[:12]}")
 
 
-async def unpack(database: Database, tenant: UUID, build: Build, folder: Path) -> None:
-    """Write the files of a build into a folder, as they stood when it decided.
+async def unpack(database: Database, tenant: UUID, build: Build, folder: Path) -> dict[str, InterlockError]:
+    """Write the files of a build into a folder, as they stood when it decided; none of which a part is not as it was.
 
-    Raises:
-        ArchiveMissing: a part of it is not here.
-        ArchiveDamaged: a part of it is not what was kept.
+    Returns:
+        The files that are not there, and why: ``ArchiveMissing`` or ``ArchiveDamaged``.
     """
+    lacking: dict[str, InterlockError] = {}
     for name, kept in build.files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as opened:
-            async for piece in read_file(database, tenant, name, kept):
-                opened.write(piece)
+        try:
+            with path.open("wb") as opened:
+                async for piece in read_file(database, tenant, name, kept):
+                    opened.write(piece)
+        except (ArchiveMissing, ArchiveDamaged) as cause:
+            path.unlink(missing_ok=True)
+            lacking[name] = cause
+    return lacking
 
 
 async def _content(database: Database, tenant: UUID, digest: bytes, what: str) -> bytes:

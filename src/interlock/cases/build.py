@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-import interlock
 from interlock.archive.build import FORMAT, LARGEST_BUILD, MOST_FILES, Build, Code, Kept, is_inside
 from interlock.archive.pieces import Source, look_at
 from interlock.archive.store import keep_build, keep_published
@@ -198,7 +197,7 @@ def source_of(module: str) -> Mapping[str, bytes]:
 @functools.cache
 def engine() -> str:
     """SHA-256, in hex, over the source of the part of this package that decides."""
-    folder, told = Path(interlock.__file__).parent, hashlib.sha256()
+    folder, told = Path(__file__).parents[1], hashlib.sha256()
     for part in _ENGINE:
         path = folder / part
         for file in [path] if path.is_file() else sorted((*path.rglob("*.py"), *path.rglob("*.sql"))):

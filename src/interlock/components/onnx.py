@@ -7,6 +7,7 @@ import importlib
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from interlock.components.onnx_model import Model
 from interlock.components.plain import copied
 from interlock.components.source import sources
 from interlock.components.taken import Taken, take_answer, words_of
+from interlock.components.tolerance import EXACT, read_tolerance
 from interlock.errors import ComponentFailed, ComponentInvalid, Violation
 from interlock.plain_yaml import Mapping as YamlMapping
 from interlock.plain_yaml import Node, Scalar, describe, parse_yaml
@@ -32,7 +34,8 @@ ReadMany = Callable[[Sequence[Mapping[str, Any]], Run], Sequence[Answer]]
 """The same for several inputs at once, in order; each answer is the one that ``Read`` gives, to the bit."""
 
 MANIFEST = "component.yaml"
-_KEYS = ("kind", "name", "version", "models", "read", "card", "bounded")
+_KEYS = ("kind", "name", "version", "models", "read", "card", "bounded", "tolerance")
+_TABLES = ("models", "tolerance")
 _REQUIRED: tuple[str, ...] = ("kind", "name", "version", "models", "read")
 _FUNCTION = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)\Z", re.ASCII)
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
@@ -53,6 +56,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         card: The file of its model card; empty if it has none.
         bounded: Whether its author declares that what the contract lets in bounds the time of an answer, so that it may
             be asked where nothing can cut it.
+        tolerance: How far, by output field or ``confidence``, an answer may lie from an earlier one and count as it.
         digest: SHA-256 over the manifest, the model files, the code's module and what that imports of its own package.
             The card is not part of it: it changes no answer.
     """
@@ -65,6 +69,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     card: str
     digest: bytes
     bounded: bool = False
+    tolerance: Mapping[str, Decimal] = EXACT
 
     @property
     def ref(self) -> ComponentRef:
@@ -230,7 +235,7 @@ def read_manifest(folder: Path) -> Manifest:
     root, found = parse_yaml(data, f"{folder.name}/{MANIFEST}")
     reader = _Reader(f"{folder.name}/{MANIFEST}", list(found))
     values = reader.values(root)
-    models = reader.models(root, folder)
+    models, tolerance = reader.models(root, folder), read_tolerance(root, reader.add)
     code = _FUNCTION.match(values["read"])
     if not reader.wrong and code is None:
         reader.add(root.get("read") or root, f"{values['read']!r} names no function", "write package.module:function")
@@ -245,6 +250,7 @@ def read_manifest(folder: Path) -> Manifest:
         card=values.get("card", ""),
         digest=_digest(data, folder, models, code[1]),
         bounded=values.get("bounded") == "true",
+        tolerance=tolerance,
     )
 
 
@@ -267,9 +273,9 @@ class _Reader:
             if root.get(key) is None:
                 self.add(root, f"the key {key!r} is missing", "add it")
         for entry in root.entries:
-            if isinstance(entry.value, Scalar) and entry.key.text != "models":
+            if isinstance(entry.value, Scalar) and entry.key.text not in _TABLES:
                 found[entry.key.text] = entry.value.text
-            elif entry.key.text != "models":
+            elif entry.key.text not in _TABLES:
                 self.add(entry.value, f"{entry.key.text} is {describe(entry.value)}", "write a word")
         if found["kind"] not in ("", Kind.ONNX):
             self.add(root.get("kind") or root, f"the kind is {found['kind']!r}", "write onnx")

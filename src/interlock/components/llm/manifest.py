@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from interlock.components.component import ComponentRef, Kind
 from interlock.components.llm.fence import NOTICE
 from interlock.components.llm.prices import DeclaredPrice
 from interlock.components.llm.template import Template
+from interlock.components.tolerance import EXACT
 
 MANIFEST = "component.yaml"
 SYSTEM = "system.md"
@@ -103,6 +105,7 @@ class LlmManifest(msgspec.Struct, frozen=True, kw_only=True):
         repairs: How often it is asked again when an answer breaks its contract.
         confidence: How sure an answer is.
         price: Where the prices stand.
+        tolerance: How far, by output field or ``confidence``, an answer may lie from an earlier one and count as it.
         system: The system prompt; it holds nothing from outside.
         user: The user prompt.
         digest: SHA-256 over the manifest, the prompts, the scorer, and our own words in the prompts. The price table is
@@ -122,6 +125,7 @@ class LlmManifest(msgspec.Struct, frozen=True, kw_only=True):
     system: str
     user: Template
     digest: bytes
+    tolerance: Mapping[str, Decimal] = EXACT
 
     @property
     def ref(self) -> ComponentRef:

@@ -23,6 +23,7 @@ from interlock.components.llm.manifest import (
 from interlock.components.llm.prices import DeclaredPrice
 from interlock.components.llm.scorer import FEATURES, read_table
 from interlock.components.llm.template import Template, read_template
+from interlock.components.tolerance import read_tolerance
 from interlock.errors import ComponentInvalid, Violation
 from interlock.plain_yaml import Kind as Form
 from interlock.plain_yaml import Mapping as Table
@@ -47,6 +48,7 @@ _KEYS = (
     "confidence",
     "price",
     "card",
+    "tolerance",
 )
 _REQUIRED = ("kind", "name", "version", "provider", "model", "parameters", "confidence")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
@@ -100,6 +102,7 @@ class _Reader:
         parameters, most_output = self.parameters(root)
         confidence = self.confidence(root, parameters)
         system, user = self.prompts()
+        tolerance = read_tolerance(root, self.add)
         values = {
             "name": self.text(root, "name", r"[A-Za-z0-9][A-Za-z0-9._-]*\Z", "letters, digits, . _ -"),
             "version": self.text(root, "version", r"[A-Za-z0-9][A-Za-z0-9._-]*\Z", "letters, digits, . _ -"),
@@ -123,6 +126,7 @@ class _Reader:
             system=system,
             user=user,
             digest=folder_digest(data, self.folder, confidence.file),
+            tolerance=tolerance,
         )
 
     def known(self, table: Table, keys: tuple[str, ...], required: tuple[str, ...]) -> None:
