@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -186,6 +187,33 @@ async def test_however_the_ledger_is_cut_the_count_is_the_same(
             assert done.followed <= most
         (money,) = (found := await influence(on, "point:refunds.approve")).money
         assert (found.decisions, found.cases, money.decided, money.acted) == (6, 3, "60.00 EUR", "30.00 EUR")
+
+
+async def test_what_was_taken_back_and_what_failed_count_where_they_are_now(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider, admin: Admin
+) -> None:
+    connector = payments(provider.url)
+    async with stage(database_url, [declared(refunds, tmp_path, name="refunds")], connectors=[connector]) as on:
+        cases = [await on.submit(key=f"{n}", amount="10.00") for n in range(3)]
+        for case_id in cases:
+            await on.until(case_id)
+        (before,) = (await influence(on, "point:refunds.approve")).money
+        assert (before.acted, before.actions) == ("30.00 EUR", 3)
+        for case_id, state in zip(cases, ("undone", "failed", "in_doubt"), strict=True):
+            admin.execute("update action set state = %s where case_id = %s", (state, case_id))
+            admin.execute(
+                "insert into ledger_entry (id, tenant, kind, subject, case_id, at, body) "
+                "select %s, tenant, 'case.done', id, id, now(), '{}' from cases where id = %s",
+                (on.node.database.clock.new_id(), case_id),
+            )
+        await seal(on.node.url)
+        # two that count at once: one does, and the other finds nothing to do
+        await asyncio.gather(*(follow(on.node.database) for _ in range(4)))
+        (after,) = (await influence(on, "point:refunds.approve")).money
+        assert (after.decided, after.acted, after.undone, after.pending) == (
+            "60.00 EUR", "0.00 EUR", "10.00 EUR", "10.00 EUR",
+        )  # fmt: skip
+        assert (after.actions, after.actions_undone, after.actions_failed, after.actions_pending) == (0, 1, 1, 1)
 
 
 async def test_what_cannot_be_read_stops_no_counting(database: Database, admin: Admin, tenant: UUID) -> None:
