@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from msgspec import structs
 
 from interlock.cases.in_line import find_point, question_of
+from interlock.cases.personal import vault_of
 from interlock.cases.registry import Registry
 from interlock.cases.store import END_QUARANTINES, FIND_QUARANTINE, EndedQuarantine, Quarantined
 from interlock.cases.submit import release_quarantined, submit
-from interlock.contracts import canonical
+from interlock.contracts import canonical, check
 from interlock.db.gates import IsInState
 from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
@@ -28,6 +30,8 @@ from interlock.decisions.decision import Decision
 from interlock.errors import ContractViolated, NotFound, RecordRefused, Refused, StateConflict, Violation
 from interlock.ledger.ledger import first_entry, further_entry
 from interlock.money import Money
+from interlock.privacy.unsaid import without_values
+from interlock.privacy.vault import sealed_token
 
 LONGEST_WHY = 2000
 
@@ -106,11 +110,25 @@ class Release:
         return Released(held.id, became.case_id, became)
 
     def violations(self, held: Quarantined, value: Any) -> tuple[Violation, ...]:
-        """What data would still break, if they were released."""
+        """What data would still break, if they were released; of personal data without what they are."""
         library = self.registry.named(held.workflow).library.for_tenant(self.tenant)
         if not isinstance(value, dict):
             return (Violation(where="", what="it is no object", rule="type", todo="mend it to a JSON object"),)
-        return library.violations(held.contract, value) if held.contract else ()
+        if not held.contract:
+            return ()
+        contract = library.contract(held.contract)
+        return without_values(contract, check(contract, value))
+
+    async def unsealed(self, held: Quarantined) -> Quarantined:
+        """What is held with its data as they came.
+
+        Raises:
+            PersonalErased: they are sealed, and the key is erased.
+        """
+        if sealed_token(held.data) is None:
+            return held
+        vault = vault_of(self.registry.named(held.workflow))
+        return msgspec.structs.replace(held, data=await vault.unseal(self.tenant, held.data))
 
     async def discard(self, held: Quarantined, why: str) -> None:
         """Give up on what is held: it stays, marked, with who and why.

@@ -17,6 +17,8 @@ from interlock.cases.store import LIST_QUARANTINED, Quarantined
 from interlock.contracts import read_json
 from interlock.db.text import storable
 from interlock.errors import ContractViolated, InterlockError, MalformedJson, Refused, Violation
+from interlock.privacy.token import HIDDEN
+from interlock.privacy.vault import sealed_token
 
 Mend = Callable[[Any], Any]
 """What mends one JSON value: it gets a copy, and gives the mended one."""
@@ -138,7 +140,7 @@ async def repair(
     while looked_at < most:
         page = await list_held(release, cause, most=min(_PAGE, most - looked_at), after=after)
         for held in page:
-            value, looked = _look(release, held, mend)
+            value, looked = await _opened_and_looked(release, held, mend)
             if not looked.left and not looked.error:
                 fit += 1
                 if carry_out:
@@ -161,6 +163,19 @@ async def repair(
         first=tuple(first),
         failed=tuple(failed),
     )
+
+
+async def _opened_and_looked(release: Release, held: Quarantined, mend: Mend) -> tuple[Any, Looked]:
+    """The same of data that may be sealed; of these, where something changes is told, and not what."""
+    if sealed_token(held.data) is None:
+        return _look(release, held, mend)
+    try:
+        value, looked = _look(release, await release.unsealed(held), mend)
+    except InterlockError as cause:
+        return None, Looked(id=held.id, error=storable(str(cause)))
+    hidden = tuple(one._replace(before=HIDDEN, after=HIDDEN) for one in looked.changes)
+    error = looked.error and "they could not be mended; the data are personal, and why is not told"
+    return value, msgspec.structs.replace(looked, changes=hidden, error=error)
 
 
 def _look(release: Release, held: Quarantined, mend: Mend) -> tuple[Any, Looked]:
