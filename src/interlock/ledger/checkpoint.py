@@ -24,16 +24,20 @@ class Checkpoint(NamedTuple):
         origin: Which log.
         size: How many leaves.
         root: Its root, 32 bytes.
+        next_key: While one key takes the place of another, the one that will sign alone, so that whoever trusts the
+            old one can trust it: the extension line ``next-key``. Empty: none.
     """
 
     origin: str
     size: int
     root: bytes
+    next_key: str = ""
 
     @property
     def text(self) -> str:
         """The text that is signed."""
-        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+        extension = f"next-key {self.next_key}\n" if self.next_key else ""
+        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n{extension}"
 
 
 def read_checkpoint(text: str) -> Checkpoint:

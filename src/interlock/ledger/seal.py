@@ -170,7 +170,8 @@ class Sealer:
             return
         if self._signed:
             await check_begins_with(connection, head, self._signed)
-        checkpoint = Checkpoint(self._terms.origin, head.size, head.root)
+        next_key = str(self._terms.keys[0]) if len(self._terms.keys) > 1 else ""
+        checkpoint = Checkpoint(self._terms.origin, head.size, head.root, next_key)
         note = sign_note(checkpoint.text, self._terms.signers)
         await KEEP_CHECKPOINT.one(
             connection,

@@ -106,6 +106,8 @@ async def test_a_decision_is_proved_across_a_change_of_the_key_and_what_is_chang
     assert (code, told["failures"]) == (0, [])
     assert told["bundle"]["records"] == 5
     assert verify(one, "--key", make_key("ledger.example.com/test").verifier)[0] == 1
+    code, told = verify(one, "--key", old.verifier)  # who trusts the old key alone is led to the new one
+    assert (code, told["failures"]) == (0, [])
 
     changed = json.loads(one.read_bytes())
     changed["entries"][0]["leaf"] = changed["entries"][0]["leaf"].replace("refund-request@1", "refund-request@2")
