@@ -193,14 +193,14 @@ def _money(totals: list[Totals], actions: list[ActionMoney]) -> tuple[InfluenceM
         if not currency and currency not in acted:
             continue
         known, zero = acted.get(currency), Decimal(0)
-        at_stake = decided[currency].exposure_minor if currency in decided else zero
+        at_stake = decided[currency].exposure_sum if currency in decided else zero
         found.append(
             InfluenceMoney(
                 currency=currency,
                 decided=amount(at_stake, currency),
-                acted=amount(known.done_minor if known else zero, currency),
-                undone=amount(known.undone_minor if known else zero, currency),
-                pending=amount(known.pending_minor if known else zero, currency),
+                acted=amount(known.done_sum if known else zero, currency),
+                undone=amount(known.undone_sum if known else zero, currency),
+                pending=amount(known.pending_sum if known else zero, currency),
                 actions=known.done if known else 0,
                 actions_undone=known.undone if known else 0,
                 actions_pending=known.pending if known else 0,

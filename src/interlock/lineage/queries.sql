@@ -28,11 +28,11 @@ select id, kind, name, version, digest, author, at from publication where id = %
 select followed, behind from follow_lineage(%(most)s)
 
 -- name: influence_totals
-select currency, sum(decisions)::bigint as decisions, sum(cases)::bigint as cases, sum(exposure_minor) as exposure_minor
+select currency, sum(decisions)::bigint as decisions, sum(cases)::bigint as cases, sum(exposure_sum) as exposure_sum
 from lineage_part where source = %(source)s group by currency order by currency
 
 -- name: influence_money
-select currency, pending, pending_minor, done, done_minor, undone, undone_minor, failed
+select currency, pending, pending_sum, done, done_sum, undone, undone_sum, failed
 from lineage_money where source = %(source)s order by currency
 
 -- name: influence_members

@@ -50,7 +50,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     decisions: int
     cases: int
-    exposure_minor: Decimal
+    exposure_sum: Decimal
 
 
 class ActionMoney(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,11 +58,11 @@ class ActionMoney(msgspec.Struct, frozen=True, kw_only=True):
 
     currency: str
     pending: int
-    pending_minor: Decimal
+    pending_sum: Decimal
     done: int
-    done_minor: Decimal
+    done_sum: Decimal
     undone: int
-    undone_minor: Decimal
+    undone_sum: Decimal
     failed: int
 
 

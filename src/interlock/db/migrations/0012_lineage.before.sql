@@ -13,7 +13,7 @@ create table lineage_part (
   tenant          uuid not null,
   decisions       int not null,
   cases           int not null,         -- those that it reached here for the first time
-  exposure_minor  numeric not null,
+  exposure_sum    numeric not null,     -- minor units; a sum may be larger than one amount can be
   members         smallint[] not null,  -- the places in the part of the decisions taken and cases received, ascending
   constraint lineage_part_is_one primary key (source, part, currency)
 );
@@ -25,11 +25,11 @@ create table lineage_money (
   currency       text not null,
   tenant         uuid not null,
   pending        bigint not null,       -- not ended: what it did, or will do, is not known yet
-  pending_minor  numeric not null,
+  pending_sum  numeric not null,
   done           bigint not null,       -- had its effect, and it still stands
-  done_minor     numeric not null,
+  done_sum     numeric not null,
   undone         bigint not null,       -- had its effect, and it was taken back
-  undone_minor   numeric not null,
+  undone_sum   numeric not null,
   failed         bigint not null,       -- ended without an effect
   constraint lineage_money_is_one primary key (source, currency)
 ) with (fillfactor = 50);
@@ -206,13 +206,13 @@ begin
       cross join lateral unnest(k.sources, k.since) u (source, since)
       where g.kind = 'case.received' and u.since = k.case_id
     )
-    insert into lineage_part as p (source, part, currency, tenant, decisions, cases, exposure_minor, members)
+    insert into lineage_part as p (source, part, currency, tenant, decisions, cases, exposure_sum, members)
     select c.source, c.index / 1024, c.currency, c.tenant, sum(c.decisions), sum(c.cases), sum(c.exposure_minor),
       array_agg((c.index % 1024)::smallint order by c.index)
     from counted c group by 1, 2, 3, 4
     on conflict (source, part, currency) do update
       set decisions = p.decisions + excluded.decisions, cases = p.cases + excluded.cases,
-          exposure_minor = p.exposure_minor + excluded.exposure_minor, members = p.members || excluded.members;
+          exposure_sum = p.exposure_sum + excluded.exposure_sum, members = p.members || excluded.members;
 
     -- an action counts from the leaf that intended it on, under the sources that had reached its case before it
     with moved as materialized (
@@ -230,7 +230,7 @@ begin
       union all
       select id, tenant, case_id, currency, minor, reach, before, -1 from moved where before is not null
     )
-    insert into lineage_money as m (source, currency, tenant, pending, pending_minor, done, done_minor, undone, undone_minor, failed)
+    insert into lineage_money as m (source, currency, tenant, pending, pending_sum, done, done_sum, undone, undone_sum, failed)
     select u.source, s.currency, s.tenant,
       coalesce(sum(s.sign) filter (where s.place = 'pending'), 0), coalesce(sum(s.sign * s.minor) filter (where s.place = 'pending'), 0),
       coalesce(sum(s.sign) filter (where s.place = 'done'), 0), coalesce(sum(s.sign * s.minor) filter (where s.place = 'done'), 0),
@@ -241,9 +241,9 @@ begin
     where u.since < s.id
     group by 1, 2, 3
     on conflict (source, currency) do update
-      set pending = m.pending + excluded.pending, pending_minor = m.pending_minor + excluded.pending_minor,
-          done = m.done + excluded.done, done_minor = m.done_minor + excluded.done_minor,
-          undone = m.undone + excluded.undone, undone_minor = m.undone_minor + excluded.undone_minor,
+      set pending = m.pending + excluded.pending, pending_sum = m.pending_sum + excluded.pending_sum,
+          done = m.done + excluded.done, done_sum = m.done_sum + excluded.done_sum,
+          undone = m.undone + excluded.undone, undone_sum = m.undone_sum + excluded.undone_sum,
           failed = m.failed + excluded.failed;
 
     update lineage_cursor c set next = upto, moved_at = clock_timestamp() where c.reader = 'influence';
