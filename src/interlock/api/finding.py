@@ -108,7 +108,7 @@ async def search_decisions(request: Call) -> Response[bytes]:
 
 async def _find(request: Call, asked: FindQuery) -> Response[bytes]:
     node = request.node
-    finder = Finder(node.database, node.writer, node.registry)
+    finder = Finder(node.database, node.writer, node.registry, node.vault)
     search = Search(read_where(asked.where), asked.point, asked.cursor, asked.limit)
     return answer(_document(await finder.find(request.tenant, search, who=request.caller.name)))
 

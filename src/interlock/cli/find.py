@@ -50,7 +50,7 @@ def find(
     name = who_acts(who)
 
     async def look(node: Node) -> Page:
-        finder = Finder(node.database, node.writer, node.registry)
+        finder = Finder(node.database, node.writer, node.registry, node.vault)
         return await finder.find(node.tenant, search, who=name, longest_s=_PATIENCE_S)
 
     page = with_node(context, look, workflows=True)

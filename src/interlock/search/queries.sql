@@ -85,10 +85,22 @@ union all
 select null where (select count(*) from f) > %(most)s
 
 -- name: ids_of_reviewed
-select id from decision where route = 'review' and id >= %(since)s and id < %(before)s order by id desc limit %(most)s
+select f.id from unnest(%(workflows)s::text[], %(points)s::text[]) as t (workflow, point)
+cross join lateral (
+  select id from decision d
+  where d.route = 'review' and d.workflow = t.workflow and d.point = t.point and id >= %(since)s and id < %(before)s
+  order by id desc limit %(most)s
+) f
+order by f.id desc limit %(most)s
 
 -- name: ids_of_rejected
-select id from decision where route = 'reject' and id >= %(since)s and id < %(before)s order by id desc limit %(most)s
+select f.id from unnest(%(workflows)s::text[], %(points)s::text[]) as t (workflow, point)
+cross join lateral (
+  select id from decision d
+  where d.route = 'reject' and d.workflow = t.workflow and d.point = t.point and id >= %(since)s and id < %(before)s
+  order by id desc limit %(most)s
+) f
+order by f.id desc limit %(most)s
 
 -- name: ids_of_person
 select distinct decision_id as id from (

@@ -136,17 +136,15 @@ async def _sources(connection: AsyncConnection[Any], tenant: UUID, wanted: Wante
     if wanted.exposure is not None:
         low, high = wanted.exposure
         yield Range(IDS_OF_EXPOSURES, {"currency": wanted.currency, "low": low, "high": high}, wanted)
-    if wanted.route in _ROUTES:
-        yield Source(_ROUTES[wanted.route], {}, wanted)
-    if wanted.workflow is not None:
+    if wanted.workflow is not None or wanted.route in _ROUTES:
         yield await _points(connection, wanted)
 
 
 async def _points(connection: AsyncConnection[Any], wanted: Wanted) -> Source:
-    """All decisions of the points that are looked at."""
+    """All decisions of the points that are looked at; of those that a person saw or that were rejected, these alone."""
     points = await _points_of(connection, wanted)
     given = {"workflows": [one.workflow for one in points], "points": [one.point for one in points]}
-    return Source(IDS_OF_POINTS, given, wanted)
+    return Source(_ROUTES.get(wanted.route or "", IDS_OF_POINTS), given, wanted)
 
 
 async def _points_of(connection: AsyncConnection[Any], wanted: Wanted) -> list[PointOfTenant]:

@@ -37,8 +37,8 @@ create index decision_by_component on decision (tenant, component, id);
 create index decision_by_contract on decision (tenant, input_contract, id) where input_contract is not null;
 create index decision_by_exposure on decision (tenant, currency, exposure_minor, id) where currency is not null;
 -- An enumeration's comparison is not leakproof and so in no index condition, but a predicate is compared while planning.
-create index decision_reviewed on decision (tenant, id) where route = 'review';
-create index decision_rejected on decision (tenant, id) where route = 'reject';
+create index decision_reviewed on decision (tenant, workflow, point, id) where route = 'review';
+create index decision_rejected on decision (tenant, workflow, point, id) where route = 'reject';
 create index review_by_resolver on review (tenant, resolved_by, decision_id) where resolved_by is not null;
 create index review_by_claimer on review (tenant, claimed_by, decision_id) where claimed_by is not null;
 

@@ -1,0 +1,121 @@
+"""A personal value is found whole, by a digest under the tenant's secret; the search is on record, the value not."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.stage import settings_for
+
+from interlock.cases.finding import Finder, Search
+from interlock.cases.registry import Registry, register
+from interlock.cases.workflow import workflow
+from interlock.clock import Clock
+from interlock.db.database import Database
+from interlock.errors import Refused
+from interlock.node import open_node
+from interlock.privacy.keys import written
+from interlock.privacy.master import MasterKeys
+from interlock.privacy.vault import Vault
+from interlock.search.entry import NewSearchable, digests_of, fields_of, terms_of
+from interlock.search.store import ADD_SEARCHABLE
+from interlock.search.term import LONGEST_TEXT
+from interlock.search.where import read_where
+from interlock.setting_forms import SecretRef
+
+Admin = psycopg.Connection[tuple[Any, ...]]
+CONTRACT = """\
+apiVersion: v3.1.0
+kind: DataContract
+id: order
+name: {name}
+version: 1.0.0
+status: active
+team: {{name: shop, members: [{{username: shop@example.com, role: owner}}]}}
+schema:
+  - name: order
+    logicalType: object
+    properties:
+      - name: email
+        logicalType: string
+        required: true
+        customProperties:
+          - {{property: subject, value: true}}
+          - {{property: purposes, value: [refund]}}
+          - {{property: searchable, value: true}}
+"""
+FILE = """\
+workflow: shop
+contract: order@1
+time_zone: UTC
+decisions:
+  approve:
+    components: [person]
+    input: order@1
+    output: order@1
+    purpose: refund
+"""
+
+
+async def shop(case: Any) -> str:
+    """Nothing."""
+    return str(case)
+
+
+def registry_of(folder: Path) -> Registry:
+    """One point whose input is personal."""
+    (folder / "contracts").mkdir()
+    (folder / "contracts" / "order@1.odcs.yaml").write_text(CONTRACT.format(name="order"))
+    file = folder / "shop.workflow.yaml"
+    file.write_text(FILE)
+    return Registry([register(workflow("shop", version="1.0.0", file=file)(shop), (folder,))])
+
+
+def vault_of(database: Database) -> Vault:
+    return Vault(database, MasterKeys(SecretRef("env", "K"), None, environ={"K": written(b"1" * 32)}))
+
+
+async def test_a_personal_value_is_found_whole_and_is_nowhere(database_url: str, admin: Admin, tmp_path: Path) -> None:
+    registry = registry_of(tmp_path)
+    contract = registry.all[0].library.contract("order@1")
+    fields = fields_of("shop.approve", contract, None)
+    value = {"email": "Ana.Very.Long" + "x" * LONGEST_TEXT + "@Example.com"}
+    async with open_node(settings_for(database_url), registry=Registry(())) as node:
+        tenants = {"mine": node.tenant, "theirs": await node.database.ensure_tenant("theirs")}
+        vault = vault_of(node.database)
+        ids: dict[str, UUID] = {}
+        for name, tenant in tenants.items():
+            ids[name] = Clock().new_id()
+            keyed = (await vault.secret(tenant)).value
+            terms = terms_of(fields, {"email": "{personal:v1:...}"}, None, digests_of(fields, value, None, keyed))
+            async with node.database.tenant(tenant) as connection:
+                await ADD_SEARCHABLE.run(connection, [NewSearchable(tenant=tenant, id=ids[name], **terms)])
+            admin.execute(
+                "insert into decision (id, tenant, workflow, point, key, input, input_hash, component, propensity, "
+                "attempts, findings, verdicts, reasons, route, evidence, cost, declaration, took_us, decided_at) "
+                "values (%s, %s, 'shop', 'approve', 'k', '', '', 'person', 1, '', '', '', '', 'reject', '', 0, '', '', "
+                "now())",
+                (ids[name], tenant),
+            )
+        finder = Finder(node.database, node.writer, registry, vault)
+        where = read_where(f'email="{value["email"].upper()}"')
+        for name, tenant in tenants.items():
+            page = await finder.find(tenant, Search(where), who="rosa")
+            assert [one.id for one in page.decisions] == [ids[name]]
+        none = await finder.find(node.tenant, Search(read_where("email=ana")), who="rosa")
+        assert none.decisions == ()
+        with pytest.raises(Refused, match="no key"):
+            await Finder(node.database, node.writer, registry).find(node.tenant, Search(where), who="rosa")
+    terms = [row[0] for row in admin.execute("select s1 from searchable").fetchall()]
+    assert len(set(terms)) == 2  # the same value of two tenants: nothing shows that it is the same
+    bodies = [row[0] for row in admin.execute("select body from ledger_entry where kind = 'search.made'").fetchall()]
+    assert len(bodies) == 3
+    assert all(b'"who":"rosa"' in body for body in bodies)
+    assert not any(b"ana" in body.lower() for body in bodies)
+    assert any(bytes(term)[8:].hex().encode() in body for term in terms for body in bodies)
