@@ -15,6 +15,8 @@ LARGEST_PIECE = 4 * 1024 * 1024
 LARGEST_BUILD = 4 * 1024 * 1024 * 1024
 """Bytes of all files of one build together."""
 MOST_FILES = 10_000
+MOST_ROOTS = 1_000
+"""Folders that are searched."""
 FORMAT = "interlock.build.1"
 _PATH = re.compile(r"[^/\x00]+(/[^/\x00]+)*\Z")
 
@@ -132,6 +134,9 @@ def read_manifest(manifest: bytes, where: str) -> Build:
         raise ArchiveDamaged(
             f"the manifest is of the form {build.format[:60]!r}", where=where, todo="use a release that reads it"
         )
+    size = sum(kept.size for kept in build.files.values())
+    if build.roots > MOST_ROOTS or len(build.files) > MOST_FILES or size > LARGEST_BUILD:
+        raise ArchiveDamaged("the manifest names more than a build may hold", where=where)
     wrong = next((path for path in build.files if not is_inside(path)), None)
     if wrong is not None or build.declaration not in build.files:
         raise ArchiveDamaged(f"the manifest names {wrong or build.declaration!r}, which is no file of it", where=where)

@@ -42,6 +42,9 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         ),
         "explain": Entry("explain", "Explain a case or a decision: what happened, why, and what would have changed it."),
         "find": Entry("find", "Find decisions by field, version, person, amount and time; all conditions must hold."),
+        "replay": Entry(
+            "replay", "Make recorded decisions again with the versions that made them, and compare each stage."
+        ),
         "reviews": Entry("reviews", "List the reviews that wait, the most expected loss first."),
         "review": Entry("reviews", "Show one review: why, evidence, proposal and choices."),
         "claim": Entry("reviews", "Take a review to work on it."),

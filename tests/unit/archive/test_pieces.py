@@ -3,10 +3,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from interlock.archive import pieces
-from interlock.archive.build import FORMAT, Build, Code, Kept, is_inside, manifest_of, read_manifest
+from interlock.archive.build import FORMAT, LARGEST_BUILD, Build, Code, Kept, is_inside, manifest_of, read_manifest
 from interlock.archive.pieces import look_at, pieces_of
 from interlock.errors import ArchiveDamaged, ArchiveRefused
 
@@ -66,6 +67,13 @@ def test_a_manifest_reads_back_as_it_was_and_is_the_same_bytes_whatever_the_orde
 def test_what_is_no_manifest_is_called_so(manifest: bytes) -> None:
     with pytest.raises(ArchiveDamaged, match="cannot be read"):
         read_manifest(manifest, "here")
+
+
+def test_a_manifest_of_more_than_a_build_may_hold_is_not_unpacked() -> None:
+    build = _build({"w.yaml": _NOTHING})
+    for field, value in (("roots", 10**15), ("files", {**build.files, "big": Kept("a" * 64, LARGEST_BUILD + 1)})):
+        with pytest.raises(ArchiveDamaged, match="more than a build may hold"):
+            read_manifest(manifest_of(msgspec.structs.replace(build, **{field: value})), "here")
 
 
 def test_a_manifest_of_another_form_is_not_guessed_at() -> None:
