@@ -54,6 +54,9 @@ async def serving(app: ASGIApp, host: str, port: int, *, shared: bool = False) -
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)
+        # asyncio sees to this only where the socket names its protocol; an answer's body would wait 40 ms for the
+        # caller's acknowledgement of its head
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as cause:
         what = f"{host}:{port} cannot be listened on: {cause.strerror or cause}"
         raise ConfigInvalid(

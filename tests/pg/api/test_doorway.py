@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from typing import Any
 
 import httpx
@@ -153,3 +154,20 @@ async def test_with_too_many_requests_under_way_the_next_is_told_when_to_come_ag
 
     assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "overloaded", "1")
     assert health.status_code == 200
+
+
+async def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_head(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nagle's algorithm (RFC 896) would hold its body back for as long as a caller delays that: 40 ms on Linux."""
+    at_once: list[int] = []
+    made = doorway.Doorway.connection_made
+
+    def connection_made(self: doorway.Doorway, transport: asyncio.Transport) -> None:
+        at_once.append(transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        made(self, transport)
+
+    monkeypatch.setattr(doorway.Doorway, "connection_made", connection_made)
+    async with httpx.AsyncClient(base_url=url) as caller:
+        await caller.get("/health")
+    assert at_once == [1]
