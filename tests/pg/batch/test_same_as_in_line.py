@@ -193,7 +193,8 @@ def _without(data: bytes, *names: str) -> str:
 
 
 def _nameless(body: bytes) -> str:
-    return _without(body, "review", "decision", "code")
+    # the hash of a record is over its ids and times, too; and rows say which of a table they are
+    return _without(body, "review", "decision", "code", "origin", "record", "quarantine", "due_at")
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
