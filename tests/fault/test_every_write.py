@@ -47,6 +47,7 @@ ELSEWHERE = {
     "rules.reverted": "as rules.published",
     "contract.published": "as rules.published",
     "action.exception": "it is written with exception.opened, in one unit: tests/pg/actions/test_faults.py",
+    "action.decided": "rides in the write exception.resolved, which is cut here",
     "event.returned": "rides in the writes decision.superseded and case.corrected, which are cut here",
     "case.migrated": "a person moves a case at rest to another version; no decision, dispatch or review is in it",
     "cost.reserved": "what a point spends in a day; cut in tests/fault/test_cost_writes.py",

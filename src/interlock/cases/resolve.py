@@ -333,7 +333,7 @@ def _settled(stamp: Stamp, tenant: UUID, scene: Scene, word: Word) -> list[Write
     )
     return [
         Write(DECIDE_ACTIONS, row),
-        _told_by(stamp, tenant, "action.done" if took else "action.failed", row.id, scene, word),
+        _decided(stamp, tenant, row, scene, word),
         settle(subject.id) if took else release(subject.id),
         *([] if took else [cleared]),
     ]
@@ -356,12 +356,13 @@ def _by_hand(stamp: Stamp, tenant: UUID, scene: Scene, word: Word) -> list[Write
         return writes
     failed = DecidedAction(id=undo.id, state=ActionState.FAILED, error=told, at=stamp.now)
     cleared = Write(CLEAR_ATTEMPTS, ClearedAttempts(action_id=undo.id, at=stamp.now))
-    by_hand = _told_by(stamp, tenant, "action.failed", undo.id, scene, word)
-    return [*writes, Write(DECIDE_ACTIONS, failed), by_hand, release(undo.id), cleared]
+    decided = _decided(stamp, tenant, failed, scene, word)
+    return [*writes, Write(DECIDE_ACTIONS, failed), decided, release(undo.id), cleared]
 
 
-def _told_by(stamp: Stamp, tenant: UUID, kind: str, action: UUID, scene: Scene, word: Word) -> Write:
-    """The entry of an action of which a person says what became."""
+def _decided(stamp: Stamp, tenant: UUID, row: DecidedAction, scene: Scene, word: Word) -> Write:
+    """The entry of an action of which a person says what became; its end is told when its case records it."""
     return further_entry(
-        stamp, tenant, kind, subject=action, case_id=scene.case.id, who=word.who, why=word.why, by_hand=True
-    )
+        stamp, tenant, "action.decided", subject=row.id, case_id=scene.case.id, became=row.state, who=word.who,
+        why=word.why,
+    )  # fmt: skip

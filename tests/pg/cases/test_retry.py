@@ -126,3 +126,5 @@ async def test_a_retry_opens_nothing_of_an_earlier_run(database_url: str, tmp_pa
             record = await on.record(case_id)
     states = [(action.key.rpartition("-")[2], action.state) for action in record.actions]
     assert states == [("first", ActionState.FAILED), ("second", ActionState.DONE)]
+    reopened = [entry.subject for entry in record.entries if entry.kind == "action.reopened"]
+    assert reopened == [record.actions[1].id]

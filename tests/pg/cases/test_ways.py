@@ -237,6 +237,8 @@ async def test_nobody_says_what_became_of_an_action_while_a_request_may_be_under
             connection.execute("update exception set detail = %s", (one.detail,))
         await resolve(on, one, Way.TOOK_EFFECT)
         assert (await on.until(case_id)).state is CaseState.DONE
+        told = [entry for entry in (await on.record(case_id)).entries if entry.kind == "action.decided"]
+        assert [b'"became":"done"' in entry.body for entry in told] == [True]
 
 
 async def side_by_side(case: Case) -> str:

@@ -166,7 +166,7 @@ begin
     union all
     select x.tenant as tenant, 'action' as relation, x.id as subject, 'action.done' as kind, 'entry' as gap from action x
     where x.id >= least_id and x.id < $2 and x.state in ('done', 'undoing', 'undone')
-      and not exists (select from ledger_entry e where e.subject = x.id and e.tenant = x.tenant and e.kind = 'action.done' and e.id >= near offset 0)
+      and not exists (select from ledger_entry e where e.subject = x.id and e.tenant = x.tenant and e.kind in ('action.done', 'action.decided') and e.id >= near offset 0)
     union all
     select x.tenant as tenant, 'action' as relation, x.id as subject, 'action.undone' as kind, 'entry' as gap from action x
     where x.id >= least_id and x.id < $2 and x.state = 'undone'
@@ -174,7 +174,7 @@ begin
     union all
     select x.tenant as tenant, 'action' as relation, x.id as subject, 'action.failed' as kind, 'entry' as gap from action x
     where x.id >= least_id and x.id < $2 and x.state = 'failed'
-      and not exists (select from ledger_entry e where e.subject = x.id and e.tenant = x.tenant and e.kind = 'action.failed' and e.id >= near offset 0)
+      and not exists (select from ledger_entry e where e.subject = x.id and e.tenant = x.tenant and e.kind in ('action.failed', 'action.decided') and e.id >= near offset 0)
     union all
     select x.tenant as tenant, 'action' as relation, x.id as subject, 'action.exception' as kind, 'entry' as gap from action x
     where x.id >= least_id and x.id < $2 and x.state = 'exception'
