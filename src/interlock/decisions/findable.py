@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from interlock.decisions.library import Library
     from interlock.decisions.store import NewDecision
 
+MOST_OF_CALLER = 200
+"""Characters of a caller's name that are kept for finding: an index holds no row of any length."""
+
 
 def finding_row(asked: Asked, row: NewDecision, output: Mapping[str, Any] | None) -> Write | None:
     """The row for finding a decision, written in its own commit; None where its contracts declare nothing.
@@ -31,7 +34,10 @@ def finding_row(asked: Asked, row: NewDecision, output: Mapping[str, Any] | None
         return None
     fields = fields_of(asked.name, given, answered)
     terms = terms_of(fields, asked.value, output, asked.digests)
-    return Write(ADD_SEARCHABLE, NewSearchable(tenant=row.tenant, id=row.id, caller=asked.caller or None, **terms))
+    return Write(
+        ADD_SEARCHABLE,
+        NewSearchable(tenant=row.tenant, id=row.id, caller=asked.caller[:MOST_OF_CALLER] or None, **terms),
+    )
 
 
 async def finding_digests(vault: Vault, asked: Asked, output: Mapping[str, Any] | None) -> Digests:

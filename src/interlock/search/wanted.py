@@ -225,22 +225,19 @@ def _ends(field: SearchField, condition: Condition) -> tuple[bytes, bytes]:
             raise _not_of(condition, field.kind, "write it as 09:30:00")
         value = time_bytes(time)
         return value, after(value)
-    first, past = _interval(condition)
-    return time_bytes(first), time_bytes(past)
+    first, long = _interval(condition)
+    value = time_bytes(first)
+    return value, (int.from_bytes(value, "big") + long // _MICROSECOND).to_bytes(len(value), "big")
 
 
-def _interval(condition: Condition) -> tuple[datetime, datetime]:
-    """A day's first moment and the next one's; a moment and a microsecond later."""
+def _interval(condition: Condition) -> tuple[datetime, timedelta]:
+    """A day's first moment, and how long it is; a moment and a microsecond."""
     day = read_exact(Shape.DATE, condition.value)
-    try:
-        if isinstance(day, date):
-            begins = datetime(day.year, day.month, day.day, tzinfo=UTC)
-            return begins, begins + _DAY
-        moment = read_exact(Shape.TIMESTAMP, condition.value)
-        if isinstance(moment, datetime):
-            return moment, moment + _MICROSECOND
-    except OverflowError:
-        pass
+    if isinstance(day, date):
+        return datetime(day.year, day.month, day.day, tzinfo=UTC), _DAY
+    moment = read_exact(Shape.TIMESTAMP, condition.value)
+    if isinstance(moment, datetime):
+        return moment, _MICROSECOND
     raise _not_of(condition, Kind.TIME, "write a day as 2026-11-01 or a moment as 2026-11-01T09:30:00Z")
 
 
@@ -314,9 +311,10 @@ def _narrowed(operator: Operator, ends: tuple[N, N, N], low: N, high: N) -> tupl
 
 
 def _moment(condition: Condition, now: datetime) -> datetime:
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
     try:
-        return now - parse_duration(condition.value)
-    except (Refused, OverflowError):
+        return max(now - parse_duration(condition.value), epoch)
+    except Refused:
         pass
     try:
         first, _ = _interval(condition)
@@ -325,7 +323,7 @@ def _moment(condition: Condition, now: datetime) -> datetime:
             "write a day (2026-11-01, in UTC), a moment (2026-11-01T09:30:00Z) or a length of time back from now (7d)"
         )
         raise Refused(f"{condition.value[:60]!r} is no time", where=condition.name, todo=todo) from cause
-    return max(first, datetime(1970, 1, 1, tzinfo=UTC))
+    return max(first, epoch)
 
 
 def _id(condition: Condition) -> UUID:

@@ -13,7 +13,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.stage import settings_for
 
-from interlock.cases.finding import Finder, Search
+from interlock.cases.finding import Finder, Search, searchable_points
+from interlock.cases.in_line import ask_in_line, find_point
 from interlock.cases.registry import Registry, register
 from interlock.cases.workflow import workflow
 from interlock.clock import Clock
@@ -22,8 +23,10 @@ from interlock.errors import Refused
 from interlock.node import open_node
 from interlock.privacy.keys import written
 from interlock.privacy.master import MasterKeys
+from interlock.privacy.subject import Subjects
 from interlock.privacy.vault import Vault
 from interlock.search.entry import NewSearchable, digests_of, fields_of, terms_of
+from interlock.search.reindex import reindex
 from interlock.search.store import ADD_SEARCHABLE
 from interlock.search.term import LONGEST_TEXT
 from interlock.search.where import read_where
@@ -119,3 +122,33 @@ async def test_a_personal_value_is_found_whole_and_is_nowhere(database_url: str,
     assert all(b'"who":"rosa"' in body for body in bodies)
     assert not any(b"ana" in body.lower() for body in bodies)
     assert any(bytes(term)[8:].hex().encode() in body for term in terms for body in bodies)
+
+
+async def test_a_decision_on_a_person_is_found_until_the_person_is_erased(
+    database_url: str, admin: Admin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_PRIVACY_KEY", written(b"p" * 32))
+    settings = settings_for(database_url, privacy_key=SecretRef("env", "TEST_PRIVACY_KEY"))
+    async with open_node(settings, registry=registry_of(tmp_path)) as node:
+        named = find_point(node.registry, "shop.approve")
+        for key, email in (("one", "Ana@Example.com"), ("two", "bob@example.com")):
+            value = {"email": email}
+            await ask_in_line(node.tools.decider, node.writer, node.tenant, named, key=key, value=value, caller="till")
+        finder = Finder(node.database, node.writer, node.registry, node.vault)
+
+        async def keys(where: str) -> list[str]:
+            page = await finder.find(node.tenant, Search(read_where(where)), who="rosa")
+            return [one.key for one in page.decisions]
+
+        assert await keys("email=ana@example.com route=review") == ["one"]
+        assert await keys("email=bob@example.com") == ["two"]
+        subjects = Subjects(node.database, node.writer, node.vault, node.tenant)
+        await subjects.erase("Ana@Example.com", who="rosa", why="asked for it")
+        assert await keys("email=ana@example.com") == []
+        assert await keys("email=bob@example.com") == ["two"]
+        fields = searchable_points(node.registry, node.tenant)["shop.approve"]
+        assert [one.written async for one in reindex(node.database, node.tenant, "shop.approve", fields)] == [0]
+        assert await keys("caller=till") == ["two", "one"]
+    stored = [bytes(row[0]) for row in admin.execute("select s1 from searchable where s1 is not null").fetchall()]
+    assert len(stored) == 1
+    assert b"example" not in stored[0]

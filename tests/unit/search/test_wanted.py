@@ -93,7 +93,7 @@ def test_what_does_not_hold_is_outside(text: str) -> None:
         ("total^=1", "cannot be compared"),
         ("vendor>a", "cannot be compared"),
         ("on=2026-02-30", "is no time"),
-        ("on>=9999-12-31T23:59:59Z on=9999-12-31", "is no time"),
+        ("since=0001-01-01T00:00:00+10:00", "is no time"),
         ("paid=yes", "is no boolean"),
         ("who.email^=ana", "cannot be compared"),
         ("exposure>=50", "is no amount"),
@@ -128,7 +128,17 @@ def test_times_become_bounds_of_ids() -> None:
     found = wanted("since=7d until=2026-11-20 since=2026-11-18T12:00:00Z")
     assert (found.since, found.before) == (first_id(NOW - timedelta(days=2.5)), first_id(NOW - timedelta(days=1)))
     assert (wanted("").since, wanted("").before) == (UUID(int=0), LAST_ID)
-    assert wanted("since=0001-01-01").since == UUID(int=0)
+    for long_ago in ("0001-01-01", "36500d", "1969-12-31T23:59:59Z"):
+        assert wanted(f"since={long_ago}").since == UUID(int=0)
+    assert wanted("until=9999-12-31").before == first_id(datetime(9999, 12, 31, tzinfo=UTC))
+
+
+def test_the_last_day_of_all_is_a_day_like_others() -> None:
+    (last,) = terms_of((FIELDS[2],), {"on": "9999-12-31"}, None).values()
+    assert isinstance(last, bytes)
+    for where, holding in (("on=9999-12-31", True), ("on<=9999-12-31", True), ("on>9999-12-31", False)):
+        (one,) = wanted(where).fields
+        assert (one.spans[0].low <= last < one.spans[0].high) is holding
 
 
 def test_ranges_of_amounts_and_confidences_are_exact() -> None:
