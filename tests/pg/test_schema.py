@@ -20,7 +20,10 @@ MakeCases = Callable[..., list[UUID]]
 # Names that PostgreSQL gives by itself; a constraint's name says its rule. A primary key says enough as *_pkey.
 _DEFAULT_NAME = re.compile(r"_(check|key|fkey|excl)\d*\Z")
 # An installation's, not a tenant's.
-_INSTALLATIONS = {"worker", "circuit", "installation_stop", "lineage_cursor", "reconciliation"}
+_INSTALLATIONS = {
+    "worker", "circuit", "installation_stop", "lineage_cursor", "reconciliation", "ledger_leaf", "ledger_node",
+    "ledger_head", "ledger_checkpoint",
+}  # fmt: skip
 # What is a probability, not an amount.
 _MAY_FLOAT = {"confidence", "confidence_needed", "per_second"}
 
