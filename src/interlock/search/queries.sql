@@ -7,14 +7,22 @@ from json_to_recordset(%(rows)s::json) as r (tenant uuid, id uuid, caller text, 
   s5 text, s6 text, s7 text, s8 text)
 
 -- name: set_searchable
--- The same for decisions that were made before; who asked is not known of them any more, unless it is there already.
-insert into searchable (tenant, id, caller, s1, s2, s3, s4, s5, s6, s7, s8)
+-- The same for decisions that were made before; who asked is not known of them any more, unless it is there already. A
+-- personal term (see search/term.py) that an erasure took away since the row was read does not come back.
+insert into searchable as t (tenant, id, caller, s1, s2, s3, s4, s5, s6, s7, s8)
 select tenant, id, caller, decode(s1, 'base64'), decode(s2, 'base64'), decode(s3, 'base64'), decode(s4, 'base64'),
   decode(s5, 'base64'), decode(s6, 'base64'), decode(s7, 'base64'), decode(s8, 'base64')
 from json_to_recordset(%(rows)s::json) as r (tenant uuid, id uuid, caller text, s1 text, s2 text, s3 text, s4 text,
   s5 text, s6 text, s7 text, s8 text)
-on conflict (tenant, id) do update set s1 = excluded.s1, s2 = excluded.s2, s3 = excluded.s3, s4 = excluded.s4,
-  s5 = excluded.s5, s6 = excluded.s6, s7 = excluded.s7, s8 = excluded.s8
+on conflict (tenant, id) do update set
+  s1 = case when get_byte(excluded.s1, 0) <> 254 or excluded.s1 in (t.s1, t.s2, t.s3, t.s4, t.s5, t.s6, t.s7, t.s8) then excluded.s1 end,
+  s2 = case when get_byte(excluded.s2, 0) <> 254 or excluded.s2 in (t.s1, t.s2, t.s3, t.s4, t.s5, t.s6, t.s7, t.s8) then excluded.s2 end,
+  s3 = case when get_byte(excluded.s3, 0) <> 254 or excluded.s3 in (t.s1, t.s2, t.s3, t.s4, t.s5, t.s6, t.s7, t.s8) then excluded.s3 end,
+  s4 = case when get_byte(excluded.s4, 0) <> 254 or excluded.s4 in (t.s1, t.s2, t.s3, t.s4, t.s5, t.s6, t.s7, t.s8) then excluded.s4 end,
+  s5 = case when get_byte(excluded.s5, 0) <> 254 or excluded.s5 in (t.s1, t.s2, t.s3, t.s4, t.s5, t.s6, t.s7, t.s8) then excluded.s5 end,
+  s6 = case when get_byte(excluded.s6, 0) <> 254 or excluded.s6 in (t.s1, t.s2, t.s3, t.s4, t.s5, t.s6, t.s7, t.s8) then excluded.s6 end,
+  s7 = case when get_byte(excluded.s7, 0) <> 254 or excluded.s7 in (t.s1, t.s2, t.s3, t.s4, t.s5, t.s6, t.s7, t.s8) then excluded.s7 end,
+  s8 = case when get_byte(excluded.s8, 0) <> 254 or excluded.s8 in (t.s1, t.s2, t.s3, t.s4, t.s5, t.s6, t.s7, t.s8) then excluded.s8 end
 
 -- name: without_compiling
 -- Compiling a plan would take longer than running it.

@@ -27,7 +27,7 @@ from interlock.privacy.subject import Subjects
 from interlock.privacy.vault import Vault
 from interlock.search.entry import NewSearchable, digests_of, fields_of, terms_of
 from interlock.search.reindex import reindex
-from interlock.search.store import ADD_SEARCHABLE
+from interlock.search.store import ADD_SEARCHABLE, SET_SEARCHABLE
 from interlock.search.term import LONGEST_TEXT
 from interlock.search.where import read_where
 from interlock.setting_forms import SecretRef
@@ -149,6 +149,14 @@ async def test_a_decision_on_a_person_is_found_until_the_person_is_erased(
         fields = searchable_points(node.registry, node.tenant)["shop.approve"]
         assert [one.written async for one in reindex(node.database, node.tenant, "shop.approve", fields)] == [0]
         assert await keys("caller=till") == ["two", "one"]
+        # who read the row before the erasure, and writes it after, brings nothing back
+        (term,) = (row[0] for row in admin.execute("select s1 from searchable where s1 is not null").fetchall())
+        (one, two) = (row[0] for row in admin.execute("select id from decision order by id").fetchall())
+        stale = [NewSearchable(tenant=node.tenant, id=at, s1=bytes(term), s2=b"\x01plain") for at in (one, two)]
+        async with node.database.tenant(node.tenant) as connection:
+            await SET_SEARCHABLE.run(connection, stale)
+        kept = admin.execute("select s1 is not null, s2 is not null from searchable order by id").fetchall()
+        assert kept == [(False, True), (True, True)]
     stored = [bytes(row[0]) for row in admin.execute("select s1 from searchable where s1 is not null").fetchall()]
     assert len(stored) == 1
     assert b"example" not in stored[0]
