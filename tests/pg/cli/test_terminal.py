@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import re
 import struct
@@ -11,8 +12,6 @@ import sys
 import termios
 from pathlib import Path
 from uuid import UUID
-
-import pytest
 
 from .conftest import Advance, Run
 
@@ -45,13 +44,10 @@ def _part(descriptor: int) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize("columns", [60, 80, 200])
-def test_lists_fit_with_whole_ids(
-    run: Run, claims: Path, advance: Advance, environment: dict[str, str], columns: int
-) -> None:
+def test_lists_fit_with_whole_ids(run: Run, claims: Path, advance: Advance, environment: dict[str, str]) -> None:
     run("submit", "desk", str(claims))
     advance()
-    for command in ("cases", "reviews", "exceptions"):
+    for columns, command in itertools.product((60, 80, 200), ("cases", "reviews", "exceptions")):
         _, plain = seen(environment, columns, command)
         lines = plain.splitlines()
         assert all(len(line) <= columns for line in lines if not line.startswith("A wider terminal")), plain
