@@ -18,7 +18,7 @@ from psycopg import AsyncConnection
 from interlock.db.database import Database
 from interlock.errors import Refused
 from interlock.search.source import FIRST, Range, Source, lead
-from interlock.search.store import FOUND_DECISIONS, WITHOUT_COMPILING, FoundDecision
+from interlock.search.store import BY_ORDER_OF_INDEXES, FOUND_DECISIONS, FoundDecision
 from interlock.search.wanted import LAST_ID, Wanted
 
 MOST = 1000
@@ -82,7 +82,7 @@ async def find_decisions(
     limit, before = min(limit, MOST), min(before, wanted.before)
     found: list[FoundDecision] = []
     async with database.tenant(tenant) as connection:
-        await WITHOUT_COMPILING.all(connection)
+        await BY_ORDER_OF_INDEXES.all(connection)
         source = await lead(connection, tenant, wanted, before)
         ids, size = source.first, max(_SMALLEST, limit)
         while ids:

@@ -85,7 +85,7 @@ class ToIndex(msgspec.Struct, frozen=True, kw_only=True):
 _SQL = load_queries(__file__)
 ADD_SEARCHABLE = _SQL.bulk("add_searchable", NewSearchable, distinct=("id",))
 SET_SEARCHABLE = _SQL.bulk("set_searchable", NewSearchable, distinct=("id",))
-WITHOUT_COMPILING = _SQL.rows("without_compiling", str)
+BY_ORDER_OF_INDEXES = _SQL.rows("by_order_of_indexes", str)
 IDS_OF_TERMS = _SQL.rows("ids_of_terms", UUID)
 IDS_OF_SPANS = _SQL.rows("ids_of_spans", MaybeId)
 IDS_OF_CALLER = _SQL.rows("ids_of_caller", UUID)
