@@ -65,6 +65,8 @@ MOST_GAPS = 1_000
 MOST_LOGGED = 20
 LAG = timedelta(seconds=2)
 """How old the newest is that is looked at: most around it is committed by then, and the rest is for later looks."""
+AHEAD = timedelta(minutes=1)
+"""How far into the future a comparison of everything goes: clocks differ a little, and so do ids."""
 SLOWEST = timedelta(seconds=60)
 """After how long without a look something is wrong with whoever looks."""
 MOST_COUNTED = 1_000
@@ -282,7 +284,7 @@ async def reconcile(
     """
     async with database.installation() as connection:
         now = await _now(connection)
-    first, beyond = first_id(since) if since else NIL, first_id(now)
+    first, beyond = first_id(since) if since else NIL, first_id(now + AHEAD)
     found: list[FoundGap] = []
     async for part in parts(database, first, beyond):
         found += part.found

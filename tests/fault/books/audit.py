@@ -52,6 +52,9 @@ GENERAL_ROWS: dict[str, str] = {
     "reservations held by an action without effect": """
         select a.case_id, count(*) from action a join reservation r on r.action_id = a.id and r.state <> 'released'
         where a.state = 'failed' group by a.id""",
+    "gaps between the ledger and the tables": """
+        select subject, count(*) from ledger_gaps('00000000-0000-0000-0000-000000000000',
+                                                  'ffffffff-ffff-ffff-ffff-ffffffffffff', 1000) group by subject""",
     "cases under one key": """
         select max(id::text)::uuid, count(*) from cases group by tenant, workflow, key having count(*) > 1""",
 }

@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.stage import declared, payments, stage
+
 from interlock.api.health import look
+from interlock.cases.case import Case
+from interlock.cases.store import CaseState
 from interlock.db.database import Database
 from interlock.db.migrate import migrations
 from interlock.db.signals import Notifier
@@ -25,7 +32,9 @@ from interlock.ledger import reconcile as room
 from interlock.ledger.ledger import INSTALLATION
 from interlock.ledger.reconcile import LAST, NIL, Reconciler, accept_gap, reconcile, standing_of
 from interlock.ledger.reconcile_store import FIND_GAPS, OPEN_GAPS, FoundGap, OpenGap
+from interlock.money import Money
 from interlock.node import gates
+from interlock.sim import SimulatedProvider
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 NOT_COMPARED = {
@@ -80,6 +89,13 @@ async def gaps_in(database: Database) -> list[FoundGap]:
 async def open_in(database: Database) -> list[OpenGap]:
     async with database.installation() as connection:
         return await OPEN_GAPS.all(connection, {"most": 1000})
+
+
+async def pays(case: Case) -> str:
+    """Decide and pay."""
+    decided = await case.decide("approve", case.input, exposure=Money(case.input["amount"], "EUR"))
+    await case.act("pay", {"to": "Ana", "amount": decided.exposure}, key=case.key)
+    return "paid"
 
 
 def kinds(admin: Admin) -> list[str]:
@@ -388,6 +404,7 @@ async def test_the_looks_of_a_leader_find_what_is_new_and_what_is_past(
         )
         assert await reconciler.round() == 0
         admin.execute(insert, {"id": database.clock.new_id(), "tenant": tenant})
+        await asyncio.sleep(0.01)  # it must be past, to the millisecond
         assert await reconciler.round() == 1
         # what is changed behind the looks is found by a look of the past
         admin.execute(insert, {"id": past, "tenant": tenant})
@@ -446,3 +463,20 @@ def test_no_key_and_no_tenant_is_the_installations(admin: Admin) -> None:
         admin.execute("insert into tenant (tenant, name) values (%s, 'sly')", (INSTALLATION,))
     (same,) = admin.execute("select installation_tenant() = %s", (INSTALLATION,)).fetchall()
     assert same == (True,)
+
+
+async def test_work_under_way_is_no_gap(database_url: str, admin: Admin, tmp_path: Path) -> None:
+    """Rows and entries are committed together, so whoever looks in between sees both or neither."""
+    with SimulatedProvider(tmp_path / "book") as provider:
+        flow = declared(pays, tmp_path)
+        async with stage(database_url, [flow], connectors=[payments(provider.url)], workers=2) as on:
+            submitting = asyncio.gather(*(on.submit(key=f"k{number}", amount="10.00") for number in range(40)))
+            looks = 0
+            while not submitting.done() or looks < 5:
+                assert await gaps_in(on.node.database) == []
+                looks += 1
+            for case_id in await submitting:
+                await on.until(case_id, CaseState.DONE)
+                assert await gaps_in(on.node.database) == []
+    told = admin.execute("select count(*) from ledger_entry where kind = 'action.done'").fetchall()
+    assert told == [(40,)]
