@@ -88,8 +88,13 @@ def read_record(decision: Decision) -> Record:
 
     Raises:
         msgspec.MsgspecError: it is not what a decision's row is.
+        MoneyInvalid: what is at stake is no amount.
+        ValueError: a digest is no hexadecimal number.
     """
     attempts = tuple(decision.asked)
+    for one in attempts:
+        bytes.fromhex(one.digest)
+    _ = decision.exposure
     return Record(
         decision=decision,
         input=msgspec.json.decode(decision.input, type=dict[str, Any]),

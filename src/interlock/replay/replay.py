@@ -54,7 +54,7 @@ class Replayer:
         )  # fmt: skip
         try:
             record = read_record(decision)
-        except msgspec.MsgspecError as cause:
+        except (msgspec.MsgspecError, InterlockError, ValueError, RecursionError) as cause:
             damaged = Stage(name="record", status=Status.DIFFERENT, what=f"the record cannot be read: {cause}")
             return result(ran="", status=Status.DIFFERENT, stages=(damaged,))
         held = record_stage(record)

@@ -101,6 +101,8 @@ async def test_what_was_changed_on_record_is_found_at_its_own_stage(
             ({"attempts": b"{"}, ["record"]),
             ({"input": b"[]", "input_hash": hashlib.sha256(b"[]").digest()}, ["record"]),
             ({"evidence": b"\xff"}, ["record"]),
+            ({"currency": "ZZZ"}, ["record"]),
+            ({"attempts": first.attempts.replace(b'"digest":"', b'"digest":"x')}, ["record"]),
         ]
         for number, (columns, stages) in enumerate(cases):
             decision = await decide(node, f"k{number}")

@@ -29,10 +29,12 @@ import interlock
 from interlock.cases.in_line import ask_in_line, find_point
 from interlock.cases.registry import Registry, register
 from interlock.components.llm.provider import Providers
+from interlock.decisions.asked import Deferred
 from interlock.decisions.decide import find_decision
 from interlock.decisions.decision import Decision, Route
 from interlock.llm_settings import LlmSettings
 from interlock.node import Node, open_node
+from interlock.privacy.subject import Subjects
 from interlock.publications.publish import publish, revert
 from interlock.publications.reading import draft_contract, draft_rules
 from interlock.replay import restore
@@ -237,11 +239,12 @@ async def test_a_language_model_is_not_asked_again_unless_somebody_says_so(datab
 
 
 async def test_personal_data_are_opened_for_the_components_and_told_to_nobody(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    database_url: str, monkeypatch: pytest.MonkeyPatch, admin: Admin
 ) -> None:
     with master_key(monkeypatch):
         async with open_node(settings_of(database_url), registry=Registry([raises()])) as node:
             named = find_point(node.registry, "raises.approve")
+            taken: Decision | Deferred | None = None
             for key, value in (("a", ADA), ("b", {**ADA, "salary": "6217.43"})):
                 taken = await ask_in_line(
                     node.tools.decider, node.writer, node.tenant, named, key=key, value=value, caller="c"
@@ -251,3 +254,12 @@ async def test_personal_data_are_opened_for_the_components_and_told_to_nobody(
                 assert found.status is Status.EQUAL, found
                 assert found_in(str(found).replace("6217", "5217")) == []
                 assert (await find_decision(node.database, node.tenant, taken.id)) == taken
+            assert isinstance(taken, Decision)
+            subjects = Subjects(node.database, node.writer, node.vault, node.tenant)
+            await subjects.erase(ADA["email"], who="dpo", why="asked", force=True)
+            keys = admin.execute("select * from subject_key").fetchall()
+            monkeypatch.setattr("interlock.privacy.vault.LATELY_S", 0.0)
+            gone = await replayed(node, taken)
+            assert (gone.status, statuses(gone).get("build")) == (Status.NOT_RUN, "not_run"), gone
+            assert "erased" in gone.stage("build").what
+            assert admin.execute("select * from subject_key").fetchall() == keys
