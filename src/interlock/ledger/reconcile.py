@@ -8,8 +8,8 @@ over them, each in parts of a bounded size, so that none holds anything up:
   * day: the last day, every hour: what was committed late, what ended since, what somebody changed since;
   * all: everything, every day.
 
-The looks of the past share a twentieth of the leader's time: where there is more than that allows, their turns take
-longer, and `interlock ledger status` says how far they are. A gap is told once: an error in the log, the entry
+The new look has a tenth of the leader's time, those of the past a twentieth: where there is more than that allows, they
+fall behind for a while, and `interlock ledger status` says when each last looked. A gap is told once: an error in the log, the entry
 ``ledger.gap``, and a row that keeps `interlock doctor` and `/health` from saying that all is well until it is closed.
 """
 
@@ -56,6 +56,8 @@ from interlock.ledger.reconcile_store import (
 
 EVERY_S = 5.0
 """How long the leader waits between two rounds."""
+NEW_S = 0.5
+"""How long the look at what is new takes in each round, about: at a peak it falls behind, and catches up after it."""
 PATROL_S = 0.25
 """How long the looks of the past take in each round, about."""
 PART = 5_000
@@ -181,9 +183,13 @@ class Reconciler:
     async def _look_at_new(self, looks: dict[str, Look], now: datetime) -> int:
         last = looks.get("new") or looks["beginning"]
         bound, found = first_id(now - LAG), 0
+        give_up = time.monotonic() + NEW_S
         async for part in parts(self._database, last.upto, bound):
             found += await tell(self._writer, part.found)
-            await self._move(Moved(look="new", upto=part.upto, beyond=bound, began_at=now, ended_at=now))
+            ended = now if part.upto >= bound else last.ended_at
+            await self._move(Moved(look="new", upto=part.upto, beyond=bound, began_at=now, ended_at=ended))
+            if time.monotonic() > give_up:
+                break
         return found
 
     async def _patrol(self, patrol: Patrol, last: Look | None, now: datetime, give_up: float) -> int:
