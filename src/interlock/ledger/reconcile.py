@@ -8,9 +8,10 @@ over them, each in parts of a bounded size, so that none holds anything up:
   * day: the last day, every hour: what was committed late, what ended since, what somebody changed since;
   * all: everything, every day.
 
-The new look has a tenth of the leader's time, those of the past a twentieth: where there is more than that allows, they
-fall behind for a while, and `interlock ledger status` says when each last looked. A gap is told once: an error in the log, the entry
-``ledger.gap``, and a row that keeps `interlock doctor` and `/health` from saying that all is well until it is closed.
+The new look has a tenth of the leader's time, those of the past a twentieth: where there is more than that allows,
+they fall behind for a while, and `interlock ledger status` says when each last looked. A gap is told once: an error
+in the log, the entry ``ledger.gap``, and a row that keeps `interlock doctor` and `/health` from saying that all is well
+until it is closed.
 """
 
 from __future__ import annotations
