@@ -43,6 +43,7 @@ from interlock.api.reviews import claim_review, list_reviews, read_review, relea
 from interlock.api.sending import add_headers
 from interlock.api.stops import list_stops, read_stop, resume_scope, resume_stop, stop_scope
 from interlock.api.streams import read_streams
+from interlock.api.subjects import ROUTES as SUBJECT_ROUTES
 from interlock.node import Node
 
 ROUTES: tuple[ControllerRouterHandler, ...] = (
@@ -57,9 +58,9 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     send_event_by_key,
     decide,
     read_decision,
+    explain_decision,
     find_decisions,
     search_decisions,
-    explain_decision,
     take_cloudevents,
     load_feature,
     read_streams,
@@ -95,6 +96,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     show_checkpoint,
     show_proof,
     *PUBLICATION_ROUTES,
+    *SUBJECT_ROUTES,
     read_health,
 )
 

@@ -71,9 +71,12 @@ class DecisionQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         wait: For how long to wait, as 30s, if a person has yet to decide; 30 s at most.
+        purpose: For what its personal data are to be shown, as their contract names it; the key needs the scope
+            personal, and the reading is on the ledger. Without it they stand as "(personal)".
     """
 
     wait: Annotated[str, Meta(max_length=20)] | None = None
+    purpose: Annotated[str, Meta(min_length=1, max_length=63)] | None = None
 
 
 class ResolveReviewBody(msgspec.Struct, frozen=True, kw_only=True):

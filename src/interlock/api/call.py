@@ -23,6 +23,7 @@ from interlock.api.sending import trace_of
 from interlock.contracts import read_json
 from interlock.errors import Forbidden, ManyRefused, Refused, Unauthenticated, Violation
 from interlock.node import Node
+from interlock.privacy.token import hide
 
 T = TypeVar("T", bound=msgspec.Struct)
 LONGEST_KEY = 200
@@ -123,7 +124,12 @@ def answer(document: msgspec.Struct, status: int = 200, *, location: str = "") -
 
 
 def encode(document: msgspec.Struct) -> bytes:
-    """A document as bytes: decimals as strings, times in RFC 3339."""
+    """A document as bytes: decimals as strings, times in RFC 3339. Personal data stand as ``(personal)``."""
+    return hide(_encoder.encode(document))
+
+
+def encode_stored(document: msgspec.Struct) -> bytes:
+    """The same, with the tokens of personal data as they are stored: for ``answer_for`` alone."""
     return _encoder.encode(document)
 
 

@@ -28,6 +28,7 @@ from interlock.api.endpoint import Endpoint, says
 from interlock.api.events import event_document
 from interlock.api.exceptions import exception_document
 from interlock.api.keys import Scope
+from interlock.api.personal import PurposeQuery, answer_for
 from interlock.api.problems import answer_problem
 from interlock.api.quarantine import quarantine_document
 from interlock.api.reviews import review_document
@@ -105,11 +106,15 @@ async def summarise_cases(request: Call) -> Response[bytes]:
 
 @get(
     "/v1/cases/{case_id:uuid}",
-    opt=says(Endpoint(needs=(Scope.READ, Scope.SUBMIT), gives={200: CaseRecordDocument}, refuses=(404,))),
+    opt=says(
+        Endpoint(needs=(Scope.READ, Scope.SUBMIT), asks=PurposeQuery, gives={200: CaseRecordDocument}, refuses=(404,))
+    ),
 )
 async def read_case(request: Call, case_id: FromPath[UUID]) -> Response[bytes]:
     """One case, with its journal, decisions, reviews, actions, exceptions, quarantine and ledger entries."""
-    return answer(record_document(await read_record(request.node.database, request.tenant, case_id)))
+    purpose = request.query(PurposeQuery).purpose
+    document = record_document(await read_record(request.node.database, request.tenant, case_id))
+    return await answer_for(request, document, purpose, case_id)
 
 
 @get(

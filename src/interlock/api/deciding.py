@@ -30,6 +30,7 @@ from interlock.errors import Refused
 from interlock.node import Node
 from interlock.oversight.queue import find_review
 from interlock.oversight.review import Resolution, Review
+from interlock.privacy.token import hide
 
 JSON = b"application/json"
 _encoder = msgspec.json.Encoder(decimal_format="string")
@@ -80,8 +81,11 @@ async def answer_decision(
     if isinstance(decision, Deferred):
         return deferred_reply(decision, trace)
     document = decided_document(decision, review)
+    content = _encoder.encode(document)
+    if named.point.purpose:
+        content = hide(content)
     location = (b"location", document.follow.encode())
-    return Reply(200 if document.settled else 202, _encoder.encode(document), JSON, (location,))
+    return Reply(200 if document.settled else 202, content, JSON, (location,))
 
 
 async def _ask(

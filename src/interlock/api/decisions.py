@@ -11,11 +11,12 @@ from litestar.params import FromPath
 
 from interlock.api.admission import RETRY_AFTER_S
 from interlock.api.bodies import DecideBody, DecisionQuery
-from interlock.api.call import Call, answer
+from interlock.api.call import Call
 from interlock.api.deciding import answer_decision, decided_document, overloaded
 from interlock.api.documents import DecidedDocument, DecisionDocument, FullDecision
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
+from interlock.api.personal import answer_for
 from interlock.api.stored import as_hex, as_text, embed
 from interlock.decisions.decide import find_decision
 from interlock.decisions.decision import Decision
@@ -72,7 +73,8 @@ async def decide(request: Call) -> Response[bytes]:
 )
 async def read_decision(request: Call, decision_id: FromPath[UUID]) -> Response[bytes]:
     """One decision: who was asked, why it took its route, and what holds now, or, with ``wait``, once it is settled."""
-    wait = _wait_s(request.query(DecisionQuery).wait)
+    asked = request.query(DecisionQuery)
+    wait = _wait_s(asked.wait)
     decision = await find_decision(request.node.database, request.tenant, decision_id)
     review = await review_of(request, decision)
     give_up = time.monotonic() + wait
@@ -81,15 +83,14 @@ async def read_decision(request: Call, decision_id: FromPath[UUID]) -> Response[
         review = await review_of(request, decision)
     holds = decided_document(decision, review)
     fields = {name: getattr(told, name) for told in [decision_document(decision)] for name in told.__struct_fields__}
-    return answer(
-        FullDecision(
-            **fields,
-            settled=holds.settled,
-            output=holds.output,
-            resolution=holds.resolution,
-            resolved_by=review.resolved_by if review else None,
-        )
+    document = FullDecision(
+        **fields,
+        settled=holds.settled,
+        output=holds.output,
+        resolution=holds.resolution,
+        resolved_by=review.resolved_by if review else None,
     )
+    return await answer_for(request, document, asked.purpose, decision_id)
 
 
 def decision_document(decision: Decision) -> DecisionDocument:

@@ -41,6 +41,7 @@ class Scope(StrEnum):
     ``submit`` cases; ask to ``decide``; ``read`` everything; ``review``: claim and resolve reviews, exceptions and
     quarantine; ``stop`` and resume; ``publish`` rules and contracts; ``load`` values of features; ``admin``: all of
     these. ``operate``: stop and resume in every tenant of the installation, which no tenant's administrator may.
+    ``personal``: read personal data for a stated purpose, export and erase them, which no administrator may either.
     """
 
     SUBMIT = "submit"
@@ -52,6 +53,11 @@ class Scope(StrEnum):
     LOAD = "load"
     ADMIN = "admin"
     OPERATE = "operate"
+    PERSONAL = "personal"
+
+
+_APART = frozenset({Scope.OPERATE, Scope.PERSONAL})
+"""What an administrator's key may not do by itself."""
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +80,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     def may(self, needs: Iterable[Scope]) -> bool:
         """Whether it has one of these scopes."""
         wanted = set(needs)
-        return bool(wanted & set(self.scopes)) or (Scope.ADMIN in self.scopes and bool(wanted - {Scope.OPERATE}))
+        return bool(wanted & set(self.scopes)) or (Scope.ADMIN in self.scopes and bool(wanted - _APART))
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from uuid import UUID
 from litestar import Response, get
 from litestar.params import FromPath
 
-from interlock.api.call import Call, answer
+from interlock.api.call import Call, answer, encode_stored
 from interlock.api.documents import Document
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
@@ -62,4 +62,6 @@ async def show_checkpoint(request: Call) -> Response[bytes]:
 )
 async def show_proof(request: Call, about: FromPath[UUID]) -> Response[bytes]:
     """The proof of all that the ledger tells of a decision, case, action, review or entry, for `interlock-verify`."""
-    return answer(await prove(request.node.database, request.tenant, about))
+    bundle = await prove(request.node.database, request.tenant, about)
+    # as it is stored: the records in it are held against their hashes, and their personal data are tokens
+    return Response(encode_stored(bundle), media_type="application/json")

@@ -23,6 +23,7 @@ from interlock.errors import (
     Unauthenticated,
     Violation,
 )
+from interlock.privacy.token import hide
 
 log = logging.getLogger("interlock.api")
 
@@ -131,7 +132,7 @@ def headers_of(problem: Problem, error: Exception) -> dict[str, str]:
 
 def answer_problem(problem: Problem, headers: dict[str, str] | None = None) -> Response[bytes]:
     """A problem as an answer."""
-    content = msgspec.json.encode(problem)
+    content = hide(msgspec.json.encode(problem))
     return Response(content, status_code=problem.status, media_type=MEDIA_TYPE, headers=headers or {})
 
 

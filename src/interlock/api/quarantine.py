@@ -12,6 +12,7 @@ from interlock.api.bodies import ReleaseBody
 from interlock.api.call import Call, answer
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
+from interlock.api.personal import PurposeQuery, answer_for
 from interlock.api.quarantine_documents import (
     ChangeDocument,
     DiscardBody,
@@ -49,11 +50,15 @@ async def list_quarantine(request: Call) -> Response[bytes]:
 
 @get(
     "/v1/quarantine/{quarantine_id:uuid}",
-    opt=says(Endpoint(needs=(Scope.READ, Scope.REVIEW), gives={200: QuarantineDocument}, refuses=(404,))),
+    opt=says(
+        Endpoint(needs=(Scope.READ, Scope.REVIEW), asks=PurposeQuery, gives={200: QuarantineDocument}, refuses=(404,))
+    ),
 )
 async def read_quarantine(request: Call, quarantine_id: FromPath[UUID]) -> Response[bytes]:
-    """One, with every violation."""
-    return answer(quarantine_document(await _release(request).find(quarantine_id)))
+    """One, with every violation. Personal data are sealed: they are shown for the purpose ``repair``."""
+    purpose = request.query(PurposeQuery).purpose
+    document = quarantine_document(await _release(request).find(quarantine_id))
+    return await answer_for(request, document, purpose, quarantine_id)
 
 
 @post(

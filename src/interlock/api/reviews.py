@@ -12,6 +12,7 @@ from interlock.api.call import Call, answer
 from interlock.api.documents import ReviewDocument, ReviewPage
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
+from interlock.api.personal import PurposeQuery, answer_for
 from interlock.api.stored import as_text, embed
 from interlock.cases.changed import check_change, keep_change
 from interlock.oversight.dwell import READINGS
@@ -31,14 +32,17 @@ async def list_reviews(request: Call) -> Response[bytes]:
 
 @get(
     "/v1/reviews/{review_id:uuid}",
-    opt=says(Endpoint(needs=(Scope.READ, Scope.REVIEW), gives={200: ReviewDocument}, refuses=(404,))),
+    opt=says(
+        Endpoint(needs=(Scope.READ, Scope.REVIEW), asks=PurposeQuery, gives={200: ReviewDocument}, refuses=(404,))
+    ),
 )
 async def read_review(request: Call, review_id: FromPath[UUID]) -> Response[bytes]:
     """One review, with all that its reviewer sees."""
+    purpose = request.query(PurposeQuery).purpose
     database = request.node.database
     review = await find_review(database, request.tenant, review_id)
     READINGS.note(review_id, request.caller.name, database.clock.now())
-    return answer(review_document(review))
+    return await answer_for(request, review_document(review), purpose, review_id)
 
 
 @post(

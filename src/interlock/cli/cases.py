@@ -17,6 +17,7 @@ from interlock.cases.stranded import STRANDED_TODO
 from interlock.cli.cancelling import cancel, migrate
 from interlock.cli.events import event
 from interlock.cli.options import Json, Limit, commands, read_id
+from interlock.cli.personal import Purpose, opened
 from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen, minute
 from interlock.cli.session import with_node
@@ -68,17 +69,24 @@ def list_cases(
 
 @app.command(name="case")
 def show_case(
-    context: typer.Context, identifier: Annotated[str, typer.Argument(metavar="ID")], *, as_json: Json = False
+    context: typer.Context,
+    identifier: Annotated[str, typer.Argument(metavar="ID")],
+    *,
+    purpose: Purpose = "",
+    as_json: Json = False,
 ) -> None:
     """Show one case with everything that is recorded of it."""
     screen = Screen(as_json=as_json)
     case_id = read_id(identifier, "a case")
 
-    async def read(node: Node) -> CaseRecord:
-        return await read_record(node.database, node.tenant, case_id)
+    async def read(node: Node) -> tuple[CaseRecord, bytes | None]:
+        record = await read_record(node.database, node.tenant, case_id)
+        return record, await opened(node, record_document(record), purpose, case_id) if purpose else None
 
-    record = with_node(context, read)
-    if as_json:
+    record, shown = with_node(context, read)
+    if shown is not None:
+        screen.encoded(shown)
+    elif as_json:
         screen.document(record_document(record))
     else:
         _show_record(screen, record)

@@ -12,6 +12,7 @@ from interlock.cases.repair import list_held
 from interlock.cases.store import Quarantined
 from interlock.cli.documents import read_document
 from interlock.cli.options import As, Json, Limit, Why, commands, read_id, who_acts
+from interlock.cli.personal import Purpose, opened
 from interlock.cli.quarantine_repair import group as repairs
 from interlock.cli.quarantine_repair import read_cause
 from interlock.cli.rows import as_document
@@ -21,6 +22,7 @@ from interlock.contracts import read_json
 from interlock.contracts.shown import shown
 from interlock.errors import MalformedJson
 from interlock.node import Node
+from interlock.privacy.vault import sealed_token
 
 app = commands()
 group = commands("quarantine", "Data that broke their contract: list, show, mend, release, discard them.")
@@ -62,15 +64,19 @@ def list_quarantined(
 
 
 @group.command()
-def show(context: typer.Context, identifier: QuarantineId, *, as_json: Json = False) -> None:
+def show(context: typer.Context, identifier: QuarantineId, *, purpose: Purpose = "", as_json: Json = False) -> None:
     """Show what is held, with every violation beside the value that breaks it."""
     screen = Screen(as_json=as_json)
     quarantine_id = read_id(identifier, "a quarantine")
 
-    async def read(node: Node) -> Quarantined:
-        return await release_of(node).find(quarantine_id)
+    async def read(node: Node) -> tuple[Quarantined, bytes | None]:
+        held = await release_of(node).find(quarantine_id)
+        return held, await opened(node, as_document(held), purpose, quarantine_id) if purpose else None
 
-    found = with_node(context, read)
+    found, shown = with_node(context, read)
+    if shown is not None:
+        screen.encoded(shown)
+        return
     if as_json:
         screen.document(as_document(found))
         return
@@ -157,7 +163,9 @@ def release_of(node: Node, who: str = "") -> Release:
 
 
 def _found_at(held: Quarantined, where: str) -> str:
-    """The value that a violation points at, cut; nothing where none stands there."""
+    """The value that a violation points at, cut; nothing where none stands there, or where it is personal."""
+    if sealed_token(held.data) is not None:
+        return ""
     try:
         value = read_json(held.data)
     except MalformedJson:

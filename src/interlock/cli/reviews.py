@@ -9,6 +9,7 @@ import typer
 
 from interlock.cases.explain import when
 from interlock.cli.options import As, Json, Limit, commands, read_id, who_acts
+from interlock.cli.personal import Purpose, opened
 from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen, minute
 from interlock.cli.session import with_node
@@ -47,16 +48,19 @@ def list_reviews(
 
 
 @app.command(name="review")
-def show_review(context: typer.Context, identifier: ReviewId, *, as_json: Json = False) -> None:
+def show_review(context: typer.Context, identifier: ReviewId, *, purpose: Purpose = "", as_json: Json = False) -> None:
     """Show one review: why, evidence, proposal and choices."""
     screen = Screen(as_json=as_json)
     review_id = read_id(identifier, "a review")
 
-    async def read(node: Node) -> Review:
-        return await find_review(node.database, node.tenant, review_id)
+    async def read(node: Node) -> tuple[Review, bytes | None]:
+        review = await find_review(node.database, node.tenant, review_id)
+        return review, await opened(node, as_document(review), purpose, review_id) if purpose else None
 
-    review = with_node(context, read)
-    if as_json:
+    review, shown = with_node(context, read)
+    if shown is not None:
+        screen.encoded(shown)
+    elif as_json:
         screen.document(as_document(review))
     else:
         _show(screen, review)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from interlock.errors import InterlockError, ManyRefused
+from interlock.privacy.token import hide, hide_in
 
 _UNSEEN_WIDTH = 1000
 """Columns where no terminal limits them: a row stays on one line, for grep."""
@@ -22,8 +23,11 @@ _FOLDED = 24
 
 
 def safe(text: object) -> str:
-    """A value as text that does nothing to a terminal: what came from outside may hold control characters."""
-    return "".join(one if one.isprintable() or one == "\n" else f"\\x{ord(one):02x}" for one in str(text))
+    """A value as text that does nothing to a terminal: what came from outside may hold control characters.
+
+    Personal data stand as ``(personal)``.
+    """
+    return "".join(one if one.isprintable() or one == "\n" else f"\\x{ord(one):02x}" for one in hide_in(str(text)))
 
 
 def _console(stream: TextIO) -> Console:
@@ -49,8 +53,12 @@ class Screen:
         return not self.as_json and self.err.is_terminal
 
     def document(self, value: Any) -> None:
-        """Print one JSON document on a line of its own."""
-        sys.stdout.write(f"{msgspec.json.encode(value, enc_hook=str).decode()}\n")
+        """Print one JSON document on a line of its own. Personal data stand as ``(personal)``."""
+        self.encoded(msgspec.json.encode(value, enc_hook=str))
+
+    def encoded(self, document: bytes) -> None:
+        """Print one JSON document that is encoded already, also to people; tokens that are left in it are hidden."""
+        sys.stdout.write(f"{hide(document).decode()}\n")
         sys.stdout.flush()
 
     def line(self, text: object = "", *, style: str | None = None) -> None:

@@ -49,7 +49,12 @@ class LegalHold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
-    """How many records of a kind hold somebody's data."""
+    """How many records of a kind hold somebody's data.
+
+    Attributes:
+        kind: ``case``, ``decision``, ``quarantine`` or ``event``.
+        records: How many.
+    """
 
     kind: str
     records: int
@@ -119,7 +124,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of somebody, without what is kept.
 
     Attributes:
-        keys: Their keys; a new one is made when data come after an erasure.
+        keys: Their keys in force; a new one is made when data come after an erasure.
+        erased: Their keys that are erased.
         records: How many records of each kind hold their data.
         running: Their cases that have not ended, the first hundred.
         holds: The legal holds, lifted ones too.

@@ -107,5 +107,10 @@ def hide(data: bytes) -> bytes:
     return TOKEN_BYTES.sub(HIDDEN.encode(), data) if MARKER_BYTES in data else data
 
 
+def hide_in(text: str) -> str:
+    """The same of a text."""
+    return TOKEN.sub(HIDDEN, text) if MARKER in text else text
+
+
 def _text(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -54,7 +54,7 @@ class Vault:
 
     def __init__(self, database: Database, master: MasterKeys) -> None:
         self._database = database
-        self._master = master
+        self.master = master
         self._secrets: dict[UUID, Secret] = {}
         self._known: dict[UUID, tuple[float, SubjectKey]] = {}
         self._living: dict[tuple[UUID, bytes], tuple[float, SubjectKey]] = {}
@@ -225,7 +225,7 @@ class Vault:
         return now - known[0] < LATELY_S
 
     async def _tenant_keys(self, tenant: UUID) -> list[tuple[bytes, TenantKey]]:
-        return [(one.id, one.for_tenant(tenant)) for one in await self._master.all()]
+        return [(one.id, one.for_tenant(tenant)) for one in await self.master.all()]
 
 
 def is_subject(value: object) -> bool:
