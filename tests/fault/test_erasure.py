@@ -194,6 +194,7 @@ def _drill(world: World, payroll: Payroll, api: httpx.Client, officer: httpx.Cli
     assert [value for value in CLEAR if value.lower() in rows.lower()] == []
     assert world.found(*CLEAR) == []
     assert "approve-raise" in rows
+    assert "ledger.gap" not in rows  # the ledger and the tables agree on what is there
     assert (
         len(world.found("approve-raise")) > 1
     )  # the search finds what is there: in the heap, in the log, in the results

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import Any
@@ -25,7 +26,9 @@ from interlock.errors import ContractViolated, KeyReused
 from interlock.node import open_node
 from interlock.oversight.queue import Answer, resolve
 from interlock.oversight.review import Resolution
+from interlock.privacy.subject import Subjects
 from interlock.privacy.token import MARKER
+from interlock.privacy.vault import LATELY_S
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 
@@ -149,3 +152,22 @@ async def test_a_sealed_case_is_mended_and_goes_on(
             assert (await on.until(taken.case_id)).conclusion == "raised"
     assert payroll.told[0]["salary"] == ADA["salary"]
     assert found_in(everything(admin)) == []
+
+
+async def test_what_is_erased_before_it_is_sent_is_not_sent(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with master_key(monkeypatch), Payroll() as payroll:
+        settings = settings_of(database_url, payroll.url)
+        async with open_node(settings, registry=Registry([flow()])) as node, Stage(node) as on:
+            taken = await begin(on, {**ADA, "salary": "6217.43"})
+            await on.work()
+            (review,) = await on.wait_for_reviews()
+            subjects = Subjects(node.database, node.writer, node.vault, node.tenant)
+            await subjects.erase(ADA["email"], who="dpo", why="asked", force=True)
+            await asyncio.sleep(LATELY_S)
+            said = Answer(resolution=Resolution.APPROVE, reason_code="as_proposed")
+            await on.resolve(review, said)
+            await on.until(taken.case_id)
+            (action,) = (await on.record(taken.case_id)).actions
+    assert payroll.told == []
+    assert action.state is ActionState.FAILED
+    assert "erased" in (action.error or "")
