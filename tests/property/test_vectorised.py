@@ -191,12 +191,12 @@ def test_every_part_of_a_contract_is_known_here() -> None:
     assert set(Field.__struct_fields__) == {
         "name", "shape", "required", "description", "classification", "min_length", "max_length", "pattern",
         "text_format", "low", "high", "multiple_of", "digits", "decimals", "choices", "missing", "min_items",
-        "max_items", "unique_items", "fields", "item",
+        "max_items", "unique_items", "fields", "item", "mark",
     }  # fmt: skip
     per_record = {"record", "rules"}
     beside = {
         "id", "name", "version", "status", "owner", "team", "consumers", "description", "service_levels", "ends",
-        "not_enforced", "digest", "source", "measures", "levels",
+        "not_enforced", "digest", "source", "measures", "levels", "searchable", "personal",
     }  # fmt: skip
     assert {field.name for field in dataclasses.fields(Contract)} == per_record | beside
     assert len(RuleKind) == 6

@@ -55,8 +55,10 @@ def look(run: Run, code: int | None) -> dict[str, dict[str, str]]:
 
 def test_what_is_fit_to_run_passes_with_its_warnings(run: Run, bank: socket.socket) -> None:
     checks = look(run, 0)
+    checks.pop("ledger")  # nothing runs that would seal it
     assert {name for name, check in checks.items() if check["level"] == "warn"} == {
         "login",  # the tests connect as a superuser
+        "ledger key",
         "workers",
         "dossier of desk",
         "mode",
@@ -207,13 +209,16 @@ def test_a_role_that_effects_may_not_run_as_is_seen(
 
 
 def test_in_production_what_is_not_published_is_told(
-    run: Run, bank: socket.socket, monkeypatch: pytest.MonkeyPatch
+    run: Run, bank: socket.socket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("INTERLOCK_MODE", "production")
     checks = look(run, 1)
     assert "mode" not in checks
     assert "nothing is published" in checks["published"]["what"]
     run("publish", "--all", "--why", "first")
+    assert "nobody signs it" in look(run, 1)["ledger key"]["what"]
+    run("ledger", "keygen", str(tmp_path / "signer"), "--origin", "ledger.example.com/test")
+    monkeypatch.setenv("INTERLOCK_LEDGER_KEY", f"file:{tmp_path / 'signer'}")
     checks = look(run, 0)
     assert checks["published"]["what"] == "3 of 3 references are published, and loaded"
 

@@ -34,7 +34,7 @@ def _shown(value: object) -> str:
         return ", ".join(map(str, value)) or "none"  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - any setting
     if isinstance(value, timedelta):
         return format_duration(value)
-    return str(without_password(value)) or "none"
+    return "none" if value is None else str(without_password(value)) or "none"
 
 
 def check_workflows(settings: Settings) -> Iterator[Check]:
