@@ -75,6 +75,13 @@ update subject_key k set held_until = (
 from json_to_recordset(%(rows)s::json) as r (id uuid)
 where k.id = r.id
 
+-- name: sealed_alone
+-- What is sealed and names nobody in the field that would say whose it is: it may hold anybody's data.
+select s.key as key, q.data from subject_key k
+join subject_record s on s.tenant = k.tenant and s.key = k.id and s.kind = 'quarantine'
+join quarantine q on q.id = s.record
+where k.alone and k.wrapped is not null and k.id > %(after)s order by k.id limit 500
+
 -- name: count_records
 select kind::text as kind, count(*) as records from subject_record where key = any(%(keys)s) group by 1 order by 1
 

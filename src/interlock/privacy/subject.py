@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,8 +18,9 @@ from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import NotFound, Refused, StateConflict
 from interlock.ledger.ledger import first_entry, further_entry
-from interlock.privacy.store import KEYS_OF_SUBJECT, StoredKey
+from interlock.privacy.store import FIND_KEYS, KEYS_OF_SUBJECT, StoredKey
 from interlock.privacy.vault import Vault
+from interlock.privacy.veil import SHORTEST
 
 LONGEST_WHY = 2000
 LONGEST_SUBJECT = 1000
@@ -102,6 +104,13 @@ class ForgottenKey(msgspec.Struct, frozen=True, kw_only=True):
     key: UUID
 
 
+class SealedAlone(msgspec.Struct, frozen=True, kw_only=True):
+    """A sealed record under a key of its own."""
+
+    key: UUID
+    data: bytes
+
+
 class KeptId(msgspec.Struct, frozen=True):
     """An id."""
 
@@ -116,6 +125,7 @@ HOLDS_OF_SUBJECT = _SQL.rows("holds_of_subject", LegalHold)
 ADD_HOLDS = _SQL.bulk("add_holds", NewHold, distinct=("id",))
 LIFT_HOLDS = _SQL.bulk("lift_holds", LiftedHold, distinct=("id",))
 RENEW_HOLDS = _SQL.bulk("renew_holds", HeldKey, distinct=("id",))
+SEALED_ALONE = _SQL.rows("sealed_alone", SealedAlone)
 COUNT_RECORDS = _SQL.rows("count_records", Counted)
 RUNNING_CASES = _SQL.rows("running_cases", KeptId)
 
@@ -180,9 +190,30 @@ class Subjects:
         digests = await self.digests(value)
         async with self.database.tenant(self.tenant) as connection:
             found = [key for one in digests for key in await KEYS_OF_SUBJECT.all(connection, {"subject": one})]
+        if alone := await self._alone(value):
+            async with self.database.tenant(self.tenant) as connection:
+                found += await FIND_KEYS.all(connection, {"ids": sorted(alone)})
         if not found:
             raise NotFound("nothing is kept of this subject", todo="give the value exactly as its records have it")
         return found
+
+    async def _alone(self, value: str) -> set[UUID]:
+        """The keys of sealed records that name nobody, and hold somebody's value all the same, as a word of its own."""
+        if len(value) < SHORTEST:
+            return set()
+        looked_for = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)", re.IGNORECASE)
+        found: set[UUID] = set()
+        after = UUID(int=0)
+        while True:
+            async with self.database.tenant(self.tenant) as connection:
+                page = await SEALED_ALONE.all(connection, {"after": after})
+            for sealed in page:
+                data = await self.vault.unseal(self.tenant, sealed.data)
+                if looked_for.search(data.decode("utf-8", "replace")):
+                    found.add(sealed.key)
+            if not page:
+                return found
+            after = page[-1].key
 
     async def digests(self, value: str) -> list[bytes]:
         """The digests under which somebody's keys are found.

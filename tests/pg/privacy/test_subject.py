@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -119,6 +120,20 @@ async def test_what_is_erased_is_read_by_nobody_and_proofs_keep_their_bytes(
     assert len((await subjects.show(EMAIL)).keys) == 1
     bob = await ask(node, BOB, "bob")
     assert await node.vault.open(node.tenant, msgspec.json.decode(bob.input), "payroll") == BOB
+
+
+async def test_what_names_nobody_is_found_by_its_words_and_goes_too(node: Node, subjects: Subjects) -> None:
+    registered = node.registry.named("raises")
+    mine, others = (json.dumps(one).encode()[:-5] for one in (ADA, {**BOB, "email": "xada.lovelace@example.org"}))
+    for number, torn in enumerate((mine, others)):
+        await submit(node.writer, node.tenant, registered, key=str(number), data=torn)
+    export = await export_subject(subjects, EMAIL, who="dpo", why="asked")
+    assert [one.kind for one in export.records] == ["case", "quarantine"]
+    assert EMAIL in export.records[1].data["data"]
+    done = await subjects.erase(EMAIL, who="dpo", why="asked", force=True)
+    assert (len(done.keys), {one.kind: one.records for one in done.records}) == (1, {"case": 1, "quarantine": 1})
+    with pytest.raises(NotFound):  # nobody can say any more whose it was
+        await export_subject(subjects, EMAIL, who="dpo", why="asked")
 
 
 async def test_a_case_that_has_not_ended_is_in_the_way_unless_it_is_forced(node: Node, subjects: Subjects) -> None:
