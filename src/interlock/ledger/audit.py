@@ -21,7 +21,9 @@ from interlock.ledger.store import (
     CHECKPOINTS_AFTER,
     ENTRIES_OUTSIDE,
     NODES_BETWEEN,
+    NODES_IN_RANGE,
     RECOMPUTED_LEAVES,
+    RECOMPUTED_RANGE,
     head_of,
 )
 from interlock.ledger.tree import EMPTY, node_hash
@@ -174,36 +176,46 @@ async def _pages(
     """Grow the tree page by page; the subtrees that each page completed, by level."""
     await checkpoints.reached(tree)
     while tree.size < size:
-        first = tree.size
+        first, before = tree.size, min(tree.size + PAGE, size)
         nodes: Nodes = {}
-        leaves = await RECOMPUTED_LEAVES.all(connection, {"first": first, "before": min(first + PAGE, size)})
-        for leaf in leaves:
-            if leaf.index != tree.size:
-                what = f"there is no leaf {tree.size}; the next one is {leaf.index}"
-                found.add(Fault(kind="gap", what=what, index=tree.size))
-                return
-            if leaf.recomputed is None:
-                what = f"entry {leaf.index}, {leaf.entry}, is gone"
-                found.add(Fault(kind="missing", what=what, index=leaf.index, entry=leaf.entry))
-            elif leaf.recomputed != leaf.hash:
-                what = f"entry {leaf.index}, {leaf.entry} ({leaf.kind}), is not what was sealed"
-                found.add(Fault(kind="leaf", what=what, index=leaf.index, entry=leaf.entry))
-            for level, node in enumerate(tree.add(leaf.recomputed or leaf.hash), 1):
+        for leaf in await _leaves(connection, first, before, found):
+            for level, node in enumerate(tree.add(leaf), 1):
                 nodes.setdefault(level, []).append(((tree.size >> level) - 1, node))
             if tree.size == checkpoints.next_size:
                 await checkpoints.reached(tree)
-        if not leaves:
+        yield nodes
+        if tree.size < before:
             what = f"there is no leaf {tree.size}, and the head says {size}"
             found.add(Fault(kind="gap", what=what, index=tree.size))
             return
-        yield nodes
+
+
+async def _leaves(connection: AsyncConnection[Any], first: int, before: int, found: Audited) -> list[bytes]:
+    """What the entries of a range hash to, as far as there is no gap; one by one only where anything differs."""
+    wanted = {"first": first, "before": before}
+    page = await RECOMPUTED_RANGE.one(connection, wanted)
+    if page is not None and page.leaves == before - first and page.hashes == page.recomputed:
+        return [page.hashes[at : at + 32] for at in range(0, len(page.hashes), 32)]
+    leaves: list[bytes] = []
+    for place, leaf in enumerate(await RECOMPUTED_LEAVES.all(connection, wanted), first):
+        if leaf.index != place:
+            break
+        if leaf.recomputed is None:
+            what = f"entry {leaf.index}, {leaf.entry}, is gone"
+            found.add(Fault(kind="missing", what=what, index=leaf.index, entry=leaf.entry))
+        elif leaf.recomputed != leaf.hash:
+            what = f"entry {leaf.index}, {leaf.entry} ({leaf.kind}), is not what was sealed"
+            found.add(Fault(kind="leaf", what=what, index=leaf.index, entry=leaf.entry))
+        leaves.append(leaf.recomputed or leaf.hash)
+    return leaves
 
 
 async def _compare_nodes(connection: AsyncConnection[Any], nodes: Nodes, found: Audited) -> None:
     for level, wanted in nodes.items():
-        low, high = wanted[0][0], wanted[-1][0] + 1
-        rows = await NODES_BETWEEN.all(connection, {"level": level, "first": low, "before": high})
-        stored = {one.index: one.hash for one in rows}
+        asked = {"level": level, "first": wanted[0][0], "before": wanted[-1][0] + 1}
+        if await NODES_IN_RANGE.one(connection, asked) == b"".join(node for _, node in wanted):
+            continue
+        stored = {one.index: one.hash for one in await NODES_BETWEEN.all(connection, asked)}
         for index, node in wanted:
             if stored.get(index) != node:
                 became = "is gone" if index not in stored else "is not what its leaves give"

@@ -48,8 +48,15 @@ order by l.index
 -- name: recomputed_leaves
 select index, entry, kind, hash, recomputed from recomputed_leaves(%(first)s, %(before)s)
 
+-- name: recomputed_range
+select leaves, coalesce(hashes, '') as hashes, coalesce(recomputed, '') as recomputed from recomputed_range(%(first)s, %(before)s)
+
 -- name: nodes_between
 select level, index, hash from ledger_node where level = %(level)s and index >= %(first)s and index < %(before)s order by index
+
+-- name: nodes_in_range
+select coalesce(string_agg(hash, ''::bytea order by index), '')
+from ledger_node where level = %(level)s and index >= %(first)s and index < %(before)s
 
 -- name: beyond_head
 -- Leaves and subtrees that the head does not reach, in one snapshot with it.

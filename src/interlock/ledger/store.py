@@ -117,6 +117,20 @@ class RecomputedLeaf(msgspec.Struct, frozen=True, kw_only=True):
     recomputed: bytes | None
 
 
+class RecomputedRange(msgspec.Struct, frozen=True, kw_only=True):
+    """The leaves of a range, all hashes one after the other, 32 bytes each.
+
+    Attributes:
+        leaves: How many the tree has there.
+        hashes: What stands in the tree.
+        recomputed: What their entries hash to now; shorter where one is gone.
+    """
+
+    leaves: int
+    hashes: bytes
+    recomputed: bytes
+
+
 class OutsideEntry(msgspec.Struct, frozen=True, kw_only=True):
     """An entry that claims to be older than what is sealed, and is not in the tree."""
 
@@ -165,6 +179,8 @@ TRY_TO_LEAD = _SQL.rows("try_to_lead", bool)
 FIND_NODES = _SQL.rows("find_nodes", StoredNode)
 LEAVES_OF_ENTRIES = _SQL.rows("leaves_of_entries", Leaf)
 RECOMPUTED_LEAVES = _SQL.rows("recomputed_leaves", RecomputedLeaf)
+RECOMPUTED_RANGE = _SQL.rows("recomputed_range", RecomputedRange)
+NODES_IN_RANGE = _SQL.rows("nodes_in_range", bytes)
 NODES_BETWEEN = _SQL.rows("nodes_between", StoredNode)
 BEYOND_HEAD = _SQL.rows("beyond_head", StoredNode)
 ENTRIES_OUTSIDE = _SQL.rows("entries_outside", OutsideEntry)
