@@ -36,6 +36,7 @@ from interlock.errors import (
 from interlock.ledger.ledger import further_entry, hash_of
 from interlock.oversight.queue import find_review
 from interlock.oversight.store import ADD_REVIEWS
+from interlock.privacy.records import records_of
 
 
 class DecisionSteps(Recording):
@@ -136,6 +137,7 @@ class DecisionSteps(Recording):
             )  # fmt: skip
             return [
                 Write(ADD_QUARANTINES, row),
+                *records_of(case.tenant, "quarantine", row.id, row.data),
                 self.row(request, place, stamp, StepState.FAILED, result=failure_of(cause)),
                 told,
             ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from interlock.actions.action import ActionState
 from interlock.actions.store import ACTIONS_OF_CASE, CLEAR_ATTEMPTS, ClearedAttempts
@@ -199,6 +201,8 @@ async def _unit(database: Database, tenant: UUID, scene: Scene, word: Word, regi
     ends = way is Way.ABANDON
     answer = await _answer(database, tenant, scene, word, registry) if way is Way.ANSWER else None
     data = await read_correction(registry, tenant, scene.case, word.value) if way is Way.CORRECT else b""
+    if way in TAKES_VALUE:  # what is kept of what they said holds tokens, too
+        word = replace(word, value=answer.value if answer else msgspec.Raw(data))
 
     def build(stamp: Stamp) -> Sequence[Write]:
         return [

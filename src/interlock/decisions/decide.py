@@ -39,7 +39,7 @@ from interlock.decisions.features.reader import FeatureReader
 from interlock.decisions.point import QueueTerms
 from interlock.decisions.purse import Purse
 from interlock.decisions.store import FIND_DECISION, FIND_KEY, NewDecision, canonical
-from interlock.decisions.veiling import admit, conceal, violated
+from interlock.decisions.veiling import admit, conceal, masked_features, violated
 from interlock.errors import (
     ContractViolated,
     DatabaseUnavailable,
@@ -131,10 +131,10 @@ class Decider:
     async def _decide_checked(self, asked: Asked, data: bytes) -> Decision | Deferred:
         try:
             draft = await self.draft(asked, data)
-        except FeatureUnusable:
+        except FeatureUnusable as cause:
             if stored := await self.stored(asked, data):
                 return stored
-            raise
+            raise (masked_features(cause, asked.veil) if asked.veil else cause) from None
         deferred = await self.hold_off(draft)
         if deferred:
             await self.settle(draft)

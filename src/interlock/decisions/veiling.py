@@ -27,7 +27,7 @@ from interlock.decisions.features.read import FeaturesRead
 from interlock.decisions.findable import finding_digests
 from interlock.decisions.policy import Ruling
 from interlock.decisions.store import canonical
-from interlock.errors import ConfigInvalid, ContractViolated, PurposeRefused, Violation
+from interlock.errors import ConfigInvalid, ContractViolated, FeatureUnusable, PurposeRefused, Violation
 from interlock.privacy.purpose import needs_purpose
 from interlock.privacy.records import records_of
 from interlock.privacy.unsaid import STRAY, check_key, stray_token, without_values
@@ -220,3 +220,9 @@ def violated(asked: Asked, violations: tuple[Violation, ...]) -> ContractViolate
     """The error that says that an input breaks its contract."""
     what = f"the input of {asked.name} breaks {asked.point.input or 'what personal data may be'}"
     return ContractViolated(what, violations, todo="mend what is named and send it again")
+
+
+def masked_features(cause: FeatureUnusable, veil: Veil) -> FeatureUnusable:
+    """The error that says which features cannot be used, without personal values that it repeats."""
+    told = tuple(structs.replace(one, what=veil.mask_text(one.what)) for one in cause.violations)
+    return FeatureUnusable(veil.mask_text(cause.what), told, where=cause.where, todo=cause.todo)

@@ -20,8 +20,10 @@ from interlock.cases.mend import read_set
 from interlock.cases.registry import Registry
 from interlock.cases.release import Release
 from interlock.cases.repair import Cause, patching, repair
+from interlock.cases.resolve import resolve_exception
 from interlock.cases.store import CaseState
 from interlock.cases.submit import submit
+from interlock.cases.ways import Way
 from interlock.errors import ContractViolated, KeyReused
 from interlock.node import open_node
 from interlock.oversight.queue import Answer, resolve
@@ -171,3 +173,25 @@ async def test_what_is_erased_before_it_is_sent_is_not_sent(database_url: str, m
     assert payroll.told == []
     assert action.state is ActionState.FAILED
     assert "erased" in (action.error or "")
+
+
+async def test_a_correction_is_kept_as_tokens(database_url: str, admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    with master_key(monkeypatch), Payroll(422) as payroll:
+        settings = settings_of(database_url, payroll.url)
+        async with open_node(settings, registry=Registry([flow()])) as node, Stage(node) as on:
+            await on.work()
+            taken = await begin(on, {**ADA, "salary": "1100.00"})
+            assert (await on.until(taken.case_id)).state is CaseState.EXCEPTION
+            (found,) = (await on.record(taken.case_id)).exceptions
+            terms: dict[str, Any] = {"way": Way.CORRECT, "who": "ann", "why": "misread", "registry": node.registry}
+            ask = (node.database, node.writer, node.tenant, found.id)
+            with pytest.raises(ContractViolated) as caught:
+                await resolve_exception(*ask, value={**ADA, "born": ADA["name"]}, **terms)
+            assert found_in(str(caught.value)) == []
+            await resolve_exception(*ask, value=ADA, **terms)
+            give_up = asyncio.get_running_loop().time() + 10
+            while len(payroll.told) < 2:
+                assert asyncio.get_running_loop().time() < give_up
+                await asyncio.sleep(0.02)
+    assert payroll.told[1]["salary"] == ADA["salary"]
+    assert found_in(everything(admin)) == []
