@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.cases.fits import Fit, check_fits
+from interlock.cases.purpose_check import check_marks
 from interlock.cases.registry import Registry
 from interlock.db.database import Database
 from interlock.db.writer import Writer
@@ -97,12 +98,14 @@ async def publish_contract(
         why: The reason.
 
     Raises:
-        ContractInvalid: everything that is wrong with it, or every promise that it breaks, and for whom.
+        ContractInvalid: everything that is wrong with it, or every promise that it breaks, and for whom; or that a
+            point of this process may not read the personal data that it marks.
         Refused: no reason, or a version that does not come after every published one of its line.
         StateConflict: the version is published with other content, or somebody else was faster.
     """
     check_reason(why)
     draft, contract = await asyncio.to_thread(draft_contract, data, file)
+    check_marks(registry, contract)
     files = await asyncio.to_thread(registry.contract_files, contract.name)
     done = await publish(database, writer, tenant, draft, who=who, why=why, parsed=contract, files=files)
     return Outcome(published=done)

@@ -1,14 +1,18 @@
-"""Whether a decision point may read the personal data that its contracts mark: asked when a workflow is loaded."""
+"""Whether decision points may read the personal data that contracts mark: asked at load, and at publication."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from interlock.contracts import Contract
+from interlock.contracts import Contract, ContractRef
 from interlock.decisions.library import Library
 from interlock.decisions.point import DecisionPoint
-from interlock.errors import DeclarationInvalid, InterlockError, PurposeRefused, Violation
+from interlock.errors import ContractInvalid, DeclarationInvalid, InterlockError, PurposeRefused, Violation
 from interlock.privacy.purpose import needs_purpose
+
+if TYPE_CHECKING:  # the registry asks at load
+    from interlock.cases.registry import Registry
 
 
 def check_purpose(point: DecisionPoint, library: Library) -> None:
@@ -51,3 +55,23 @@ def _contract(library: Library, reference: str) -> Contract | None:
         return library.contract(reference) if reference else None
     except InterlockError:  # it is refused where it is named
         return None
+
+
+def check_marks(registry: Registry, contract: Contract) -> None:
+    """See that every point that a new version would serve states a purpose that its marks allow.
+
+    Raises:
+        ContractInvalid: some point does not; each is named.
+    """
+    wrong: list[Violation] = []
+    for entry in registry.all:
+        for point in entry.declaration.decisions.values():
+            served = any(ContractRef.parse(one).fits(contract) for one in (point.input, point.output) if one)
+            refused = contract.personal.refuses(point.purpose) if contract.personal and served else ()
+            if refused:
+                where = f"{entry.workflow.name}.{point.name}"
+                what = f"it may not read {', '.join(refused)} for {point.purpose or 'no purpose'}"
+                todo = "state another purpose in the workflow's file first, or let the contract allow this one"
+                wrong.append(Violation(where=where, what=what, rule="purpose", todo=todo))
+    if wrong:
+        raise ContractInvalid(f"{contract.reference} marks personal data that points may not read", tuple(wrong))

@@ -137,6 +137,8 @@ class Vault:
             for row in rows:
                 if row.wrapped is not None:
                     found[row.id] = self._keep(row, row.wrapped, tenant_keys, now)
+                else:
+                    self._known.pop(row.id, None)
         return found
 
     # --------------------------------------------------------------------------- keys

@@ -8,10 +8,11 @@ import pytest
 from tests.pg.privacy.raises.raises import raises
 
 from interlock.cases.case import Case
-from interlock.cases.registry import Registered, register
+from interlock.cases.purpose_check import check_marks
+from interlock.cases.registry import Registered, Registry, register
 from interlock.cases.workflow import workflow
-from interlock.contracts import check, load_contract
-from interlock.errors import DeclarationInvalid, PurposeRefused, Refused
+from interlock.contracts import check, load_contract, parse_contract
+from interlock.errors import ContractInvalid, DeclarationInvalid, PurposeRefused, Refused
 from interlock.privacy.purpose import needs_purpose
 from interlock.privacy.unsaid import check_key, without_values
 from interlock.privacy.veil import Veil
@@ -70,6 +71,19 @@ def test_a_feature_that_is_looked_up_by_a_person_is_refused(tmp_path: Path) -> N
     )
     with pytest.raises(DeclarationInvalid, match="is looked up by email, which is personal"):
         loaded(tmp_path, ("decisions:\n", feature), ("    checks:", "    features: [past@1]\n    checks:"))
+
+
+def test_a_version_that_a_point_may_not_read_is_not_published() -> None:
+    registry = Registry([register(raises)])
+    text = (FOLDER / "contracts" / "raise-answer@1.odcs.yaml").read_text("utf-8")
+    check_marks(registry, parse_contract(text.encode(), "raise-answer@1.odcs.yaml"))
+    other = text.replace("[payroll, audit]", "[audit]")
+    with pytest.raises(ContractInvalid) as caught:
+        check_marks(registry, parse_contract(other.encode(), "raise-answer@1.odcs.yaml"))
+    (wrong,) = caught.value.violations
+    assert (wrong.where, wrong.what) == ("raises.approve", "it may not read /email for payroll")
+    elsewhere = other.replace("raise-answer", "raise-letter")
+    check_marks(registry, parse_contract(elsewhere.encode(), "raise-letter@1.odcs.yaml"))
 
 
 def test_a_contract_says_which_field_a_purpose_may_not_read() -> None:
