@@ -86,17 +86,17 @@ def begin(url: str, known: dict[str, list[str]]) -> Begin:
     "every",
     [pytest.param(6, id="short"), pytest.param(1, id="long", marks=pytest.mark.long)],
 )
-async def test_every_boundary_of_the_document(caller: httpx.AsyncClient, begin: Begin, every: int) -> None:
-    """The short form tries one boundary in six, at every operation."""
-    found = await begin(caller, "coverage", every=every)
+async def test_every_boundary_of_the_document(make_caller: MakeCaller, begin: Begin, every: int) -> None:
+    """The short form tries one boundary in six, at every operation; the key may state a purpose."""
+    found = await begin(await make_caller("admin", "personal", name="all"), "coverage", every=every)
     assert found.wrong == []
     assert found.answered.total() > 1000 / every
     for operation in OPERATIONS:
         assert found.statuses(operation) & {200, 201, 202}, f"{operation} was never carried out"
 
 
-async def test_random_requests_of_the_document(caller: httpx.AsyncClient, begin: Begin) -> None:
-    found = await begin(caller, "fuzzing", 3)
+async def test_random_requests_of_the_document(make_caller: MakeCaller, begin: Begin) -> None:
+    found = await begin(await make_caller("admin", "personal", name="all"), "fuzzing", 3)
     assert found.wrong == []
 
 
