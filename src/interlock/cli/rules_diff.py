@@ -17,12 +17,14 @@ from interlock.cli.publications import read_file
 from interlock.cli.screen import Screen
 from interlock.cli.session import with_node
 from interlock.components.rules import Rules, load_rules
+from interlock.decisions.diff_unsaid import unsaid
 from interlock.decisions.library import Library
 from interlock.decisions.point import DecisionPoint
 from interlock.decisions.recorded import recorded_decisions
-from interlock.decisions.rules_diff import Comparison, Diff, Outcome
+from interlock.decisions.rules_diff import Comparison, Diff, Outcome, Recorded
+from interlock.decisions.store import canonical
 from interlock.durations import parse_duration
-from interlock.errors import NotFound
+from interlock.errors import NotFound, PersonalErased
 from interlock.node import Node
 from interlock.publications.publication import Kind, split_reference
 from interlock.publications.publish import find_published
@@ -69,8 +71,11 @@ def diff(
             )
             async for page in pages:
                 for recorded in page:
-                    comparison.add(recorded)
-            done.append((one, comparison.result()))
+                    clear = await _opened(node, one.point, recorded) if one.point.purpose else recorded
+                    if clear is not None:
+                        comparison.add(clear)
+            result = comparison.result()
+            done.append((one, unsaid(result) if one.point.purpose else result))
         return before, after, done
 
     before, after, done = with_node(context, compare, workflows=True, publishes=True)
@@ -79,6 +84,21 @@ def diff(
         screen.document({"old": str(before.ref), "new": str(after.ref), "since": since, "points": points})
     for one, result in done:
         _tell(screen, one, result, before, after)
+
+
+async def _opened(node: Node, point: DecisionPoint, recorded: Recorded) -> Recorded | None:
+    """A recorded decision as its components saw it, for the purpose of its point; None: its person is erased."""
+    kept = [msgspec.json.decode(one or b"null") for one in (recorded.input, recorded.output, recorded.evidence)]
+    try:
+        given, answered, evidence = await node.vault.open(node.tenant, kept, point.purpose)
+    except PersonalErased:
+        return None
+    return msgspec.structs.replace(
+        recorded,
+        input=canonical.encode(given),
+        output=canonical.encode(answered) if recorded.output is not None else None,
+        evidence=canonical.encode(evidence),
+    )
 
 
 async def _load(node: Node, given: Rules | str) -> Rules:
