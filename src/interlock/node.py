@@ -165,7 +165,6 @@ class Node:
         ):
             yield sealer
 
-
     def lineage(self) -> LineageUpkeep:
         """Count what sources influenced and tell others, as the settings say, while this is open.
 

@@ -86,9 +86,7 @@ class Finder:
 
         def build(stamp: Stamp) -> Sequence[Write]:
             return [
-                first_entry(
-                    stamp, tenant, "search.made", subject=stamp.entry, who=who, fields=fields, digests=digests
-                )
+                first_entry(stamp, tenant, "search.made", subject=stamp.entry, who=who, fields=fields, digests=digests)
             ]
 
         refusal = await self._writer.write(Unit(tenant, build))

@@ -40,7 +40,9 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
             "lineage",
             "Trace an action to its sources, a source to all that it influenced; export both as OpenLineage events.",
         ),
-        "explain": Entry("explain", "Explain a case or a decision: what happened, why, and what would have changed it."),
+        "explain": Entry(
+            "explain", "Explain a case or a decision: what happened, why, and what would have changed it."
+        ),
         "find": Entry("find", "Find decisions by field, version, person, amount and time; all conditions must hold."),
         "replay": Entry(
             "replay", "Make recorded decisions again with the versions that made them, and compare each stage."
@@ -71,9 +73,7 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         "connectors": Entry("connectors", "List the connectors: circuit, failures, what is under way and what waits."),
         "circuit": Entry("connectors", "The circuit breaker of a connector: open and close it by hand."),
         "features": Entry("features", "Features: load their values, and see one as it was known at a moment."),
-        "subject": Entry(
-            "subject", "One person's data as a whole: show, export, erase and hold them; renew the keys."
-        ),
+        "subject": Entry("subject", "One person's data as a whole: show, export, erase and hold them; renew the keys."),
         "keys": Entry("keys", "API keys: add, list and revoke them."),
         "tenants": Entry("tenants", "Tenants: add and list them."),
         "workflow": Entry("check", "Workflow files: check one before it is used."),

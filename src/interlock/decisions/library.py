@@ -158,9 +158,7 @@ class PublishedLibrary(Library):
         tenant: Which tenant.
     """
 
-    def __init__(
-        self, files: Library, snapshot: Snapshot, *, only_published: bool, tenant: UUID | None = None
-    ) -> None:
+    def __init__(self, files: Library, snapshot: Snapshot, *, only_published: bool, tenant: UUID | None = None) -> None:
         super().__init__(files.roots, only_published=only_published)
         self._files = files
         self.snapshot = snapshot
