@@ -50,6 +50,7 @@ from interlock.guards.stop_gate import StopGate
 from interlock.guards.stop_watch import StopWatch
 from interlock.guards.stops import installation_stop_gate, stop_state_gate
 from interlock.ledger.reconcile import Reconciler
+from interlock.ledger.scheduled import ScheduledAudit
 from interlock.ledger.seal import Sealer
 from interlock.ledger.terms import ledger_terms
 from interlock.levels.watch import DataLevels
@@ -159,11 +160,15 @@ class Node:
         """
         async with self.database.installation() as connection:
             terms = await ledger_terms(self.settings, connection)
+        audit = ScheduledAudit(self.url, self.writer, terms)
         async with (
             Reconciler(self.database, self.writer) as reconciler,
-            Sealer(self.url, self.database.clock, terms, (reconciler.duty,)) as sealer,
+            Sealer(self.url, self.database.clock, terms, (reconciler.duty, audit.duty)) as sealer,
         ):
-            yield sealer
+            try:
+                yield sealer
+            finally:
+                await audit.close()
 
     def lineage(self) -> LineageUpkeep:
         """Count what sources influenced and tell others, as the settings say, while this is open.

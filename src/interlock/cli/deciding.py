@@ -100,7 +100,8 @@ def decide(
                 rejects=refused, rejects_form=forms[1], caller=caller, patience=most, told=told,
                 hiring=_hiring(context, processes),
             )  # fmt: skip
-            return await decide_table(job, node.tools.decider)
+            async with node.sealing():  # it may take hours
+                return await decide_table(job, node.tools.decider)
 
     tally = with_node(context, work, workflows=True)
     document = {

@@ -6,6 +6,7 @@ the head, a checkpoint, an entry that was slipped in behind what is sealed.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 from uuid import UUID
@@ -127,6 +128,7 @@ async def audit_tree(
     *,
     published: Sequence[str] = (),
     progress: Callable[[int, int], None] = lambda _done, _size: None,
+    pause_s: float = 0,
 ) -> Audited:
     """Compute the tree again and compare all that is known of it. Memory holds one page, and the published notes.
 
@@ -135,6 +137,7 @@ async def audit_tree(
         keys: Those that may have signed; with none, signatures are not checked.
         published: Notes from outside the database, in any order.
         progress: Told how many of how many leaves are done.
+        pause_s: How long to leave the machine to others after each page.
     """
     found = Audited()
     head = await head_of(connection)
@@ -144,6 +147,7 @@ async def audit_tree(
     async for nodes in _pages(connection, tree, head.size, found, checkpoints):
         await _compare_nodes(connection, nodes, found)
         progress(tree.size, head.size)
+        await asyncio.sleep(pause_s)
     found.size, found.root = tree.size, tree.root.hex()
     if tree.size == head.size and tree.root != head.root:
         found.add(Fault(kind="head", what=f"the head's root is {head.root.hex()}, and the entries give {found.root}"))
@@ -158,7 +162,7 @@ async def audit_tree(
                 level=beyond.level,
             )
         )
-    await checkpoints.beyond(head.size)
+    await checkpoints.beyond()
     found.checkpoints = checkpoints.compared
     for one in await ENTRIES_OUTSIDE.all(connection, {"most": MOST_TOLD}):
         told = f"{one.entry} ({one.kind}, {one.at:%Y-%m-%d %H:%M:%S} UTC)"
@@ -255,11 +259,14 @@ class _Checkpoints:
                     self._compare(ones.pop(0), tree.root, where)
             await self._read_on()
 
-    async def beyond(self, size: int) -> None:
-        """Tell those that are of a larger tree than there is."""
+    async def beyond(self) -> None:
+        """Tell those that are of a larger tree than there is: meanwhile it may have grown, and been signed."""
         await self._read_on()
+        size = (await head_of(self._connection)).size
         for ones, where in ((self._kept, "kept"), (self._outside, "published")):
             for one in ones:
+                if one.size <= size:
+                    continue
                 what = f"a {where} checkpoint has {one.size} entries, and the ledger {size}: it was rolled back"
                 self._found.add(Fault(kind="checkpoint", what=what, index=size))
 

@@ -7,7 +7,6 @@ root in base64, in a signed note.
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import NamedTuple
 
 from interlock.errors import Refused
@@ -56,7 +55,7 @@ def read_checkpoint(text: str) -> Checkpoint:
         raise Refused(f"{size[:40]!r} is no size of a tree")
     try:
         root = base64.b64decode(encoded, validate=True)
-    except binascii.Error as cause:
+    except ValueError as cause:
         raise Refused("the root is no base64") from cause
     if len(root) != _ROOT_BYTES or base64.b64encode(root).decode() != encoded:
         raise Refused("the root is not 32 bytes")

@@ -9,7 +9,6 @@ key)``, a signer's ``PRIVATE+KEY+NAME+KEYID+BASE64(0x01 || seed)``.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -182,7 +181,7 @@ def _read_key(text: str) -> tuple[str, str, bytes]:
     key_id, _, encoded = rest.partition("+")
     try:
         data = base64.b64decode(encoded, validate=True)
-    except binascii.Error as cause:
+    except ValueError as cause:  # no base64, or no ASCII
         raise Refused("it is no key", todo="write NAME+ID+BASE64, as it was printed") from cause
     if len(data) != _KEY_BYTES or data[:1] != ED25519:
         raise Refused("it is no Ed25519 key", todo="write NAME+ID+BASE64, as it was printed")
@@ -193,7 +192,7 @@ def _signature(line: str) -> Signature:
     name, _, encoded = line.removeprefix(DASH).partition(" ")
     try:
         data = base64.b64decode(encoded, validate=True)
-    except binascii.Error as cause:
+    except ValueError as cause:
         raise Refused("a line under the note is no signature") from cause
     if not line.startswith(DASH) or not name or len(data) <= 4:  # noqa: PLR2004 - the key's id
         raise Refused("a line under the note is no signature")

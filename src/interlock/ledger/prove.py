@@ -84,8 +84,12 @@ async def entries_about(connection: AsyncConnection[Any], about: UUID) -> list[U
 
     Raises:
         NotFound: there are none.
+        Refused: there are more than can be proved at once.
     """
-    found = await ENTRIES_ABOUT.all(connection, {"id": about, "most": MOST_ABOUT_ONE})
+    found = await ENTRIES_ABOUT.all(connection, {"id": about, "most": MOST_ABOUT_ONE + 1})
+    if len(found) > MOST_ABOUT_ONE:
+        what = f"more than {MOST_ABOUT_ONE} entries tell of {about}"
+        raise Refused(what, todo="prove one of its decisions or actions, or a time: `interlock ledger bundle --since`")
     if not found:
         raise NotFound(
             f"no entry of the ledger tells of {about}", todo="take the id of a decision, case, action or review"

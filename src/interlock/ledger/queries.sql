@@ -29,7 +29,7 @@ select size, root, note, keys, signed_at from ledger_checkpoint where size > %(s
 select distinct on (keys) size, root, note, keys, signed_at from ledger_checkpoint where cardinality(keys) > 1 order by keys, size
 
 -- name: try_to_lead
-select pg_try_advisory_lock(1229999951)
+select pg_try_advisory_lock(%(lock)s::bigint)
 
 -- name: find_nodes
 select 0::smallint as level, index, hash from ledger_leaf where index = any(%(leaves)s::bigint[])

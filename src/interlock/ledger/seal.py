@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,7 +22,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from interlock.clock import Clock
-from interlock.db.database import connect_service
+from interlock.db.database import READ_CLOCK, connect_service
 from interlock.errors import InterlockError, LedgerBroken
 from interlock.ledger.checkpoint import Checkpoint
 from interlock.ledger.note import SignerKey, VerifierKey, sign_note
@@ -29,6 +30,7 @@ from interlock.ledger.publish import NEWEST, Outside, read_published
 from interlock.ledger.store import (
     KEEP_CHECKPOINT,
     TRY_TO_LEAD,
+    UNSEALED,
     Head,
     head_of,
     root_at,
@@ -40,6 +42,11 @@ SEAL_EVERY_S = 0.2
 SIGN_EVERY_S = 0.8
 """While there is news; with the pause between two turns it is less than a second."""
 STAND_BY_S = 0.5
+PUBLISH_S = 10.0
+STANDS_STILL = timedelta(seconds=5)
+"""An entry that waits for so long says that the leader stands still."""
+LEADER, LEADER_WITHOUT_KEY = 1229999951, 1229999952
+"""The locks of who leads. A process without a key seals beside the one that signs, and keeps nobody from signing."""
 END_S = 5.0
 """How long a leader that ends has for its last turn."""
 TROUBLED_S = 5.0
@@ -125,17 +132,29 @@ class Sealer:
             try:
                 connection = await connect_service(self._url)
                 try:
-                    if await TRY_TO_LEAD.one(connection):
+                    lock = LEADER if self._terms.signers else LEADER_WITHOUT_KEY
+                    if await TRY_TO_LEAD.one(connection, {"lock": lock}):
                         self.leads = True
                         await self._lead(connection)
                         return
+                    await self._stand_in(connection)
                 finally:
                     self.leads = False
                     await connection.close()
-            except (InterlockError, psycopg.Error, OSError) as cause:
+            except Exception as cause:  # noqa: BLE001 - whatever it is: that nobody seals must be told, and tried again
                 self._tell(cause)
                 pause = TROUBLED_S if isinstance(cause, LedgerBroken) else STAND_BY_S
             await self._pause(pause)
+
+    async def _stand_in(self, connection: AsyncConnection[Any]) -> None:
+        """Take one turn for a leader that stands still: it holds its lock, and seals nothing."""
+        waiting = await UNSEALED.one(connection)
+        now = await READ_CLOCK.one(connection)
+        if waiting is None or now is None or waiting.since is None or now - waiting.since < STANDS_STILL:
+            return
+        log.warning("nobody has sealed since %s: standing in for a leader that stands still", waiting.since)
+        self._signed = await compare_outside(connection, self._terms)
+        await self._turn(connection, last=True)
 
     async def _pause(self, seconds: float) -> None:
         # not wait_for, which in Python 3.11 can swallow a cancellation
@@ -183,15 +202,14 @@ class Sealer:
             },
         )
         self._signed_at = time.monotonic()
-        await asyncio.to_thread(self._outside.publish, checkpoint, note, self._clock.now())
+        publishing = asyncio.to_thread(self._outside.publish, checkpoint, note, self._clock.now())
+        await asyncio.wait_for(publishing, PUBLISH_S)  # a folder that hangs must not stop the sealing
         self._signed = checkpoint
         self._webhook.send(note)
 
     def _tell(self, cause: Exception) -> None:
         known = cause if isinstance(cause, InterlockError) else LedgerUnpublished(f"{type(cause).__name__}: {cause}")
-        if isinstance(
-            cause, psycopg.Error
-        ):  # a failed statement, a cut connection, two sequencers: the next turn goes on
+        if isinstance(cause, psycopg.OperationalError):  # a cut connection, a restart: the next turn goes on
             log.warning("the ledger could not be sealed, trying again: %s", cause)
             return
         if self.trouble is None or str(self.trouble) != str(known):

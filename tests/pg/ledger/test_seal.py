@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,14 +16,19 @@ import pytest
 
 from interlock.clock import Clock
 from interlock.db.database import Database, connect_service
+from interlock.db.signals import Notifier
+from interlock.db.writer import Writer
 from interlock.errors import ConfigInvalid, LedgerBroken
+from interlock.ledger import seal
 from interlock.ledger.audit import audit_tree
 from interlock.ledger.checkpoint import read_checkpoint
 from interlock.ledger.keys import check_together, make_key
 from interlock.ledger.note import read_note
 from interlock.ledger.publish import Outside
+from interlock.ledger.scheduled import ScheduledAudit
 from interlock.ledger.seal import LedgerTerms, Sealer, compare_outside
 from interlock.ledger.store import seal_once
+from interlock.node import gates
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 Add = Callable[..., list[UUID]]
@@ -184,6 +190,24 @@ async def test_after_a_dump_and_restore_what_has_no_leaf_is_new(database_url: st
     check_whole(admin)
 
 
+async def test_entries_of_another_cluster_whose_transactions_are_still_to_come_are_sealed_once(
+    database_url: str, admin: Admin, add: Add
+) -> None:
+    add(6)
+    await sealed_all(database_url)
+    add(2)
+    admin.execute(
+        "update ledger_entry set xid = (pg_current_xact_id()::text::bigint + 3 + n.n)::text::xid8 "
+        "from (select entry, index as n from ledger_leaf) n where n.entry = id"
+    )
+    admin.execute("update ledger_head set cluster = 'elsewhere/1'")
+    assert await sealed_all(database_url) == 2
+    for _ in range(40):
+        add(1)
+        assert await sealed_all(database_url) == 1
+    check_whole(admin)
+
+
 async def test_nobody_but_the_function_writes_the_tree(database: Database) -> None:
     for statement in (
         b"insert into ledger_leaf values (0, gen_random_uuid(), sha256(''))",
@@ -242,6 +266,69 @@ async def test_news_is_signed_and_published_within_a_second_and_at_the_end(
     assert all(read_note(note).signers(terms.keys) for note in outside.all())
     row = admin.execute("select count(*), max(size) from ledger_checkpoint").fetchone()
     assert row == (len(outside.all()), published())
+
+
+async def test_one_without_a_key_keeps_nobody_from_signing(
+    sealing: Callable[..., Sealer], tmp_path: Path, add: Add
+) -> None:
+    terms = LedgerTerms((make_key("x.example/log"),), tmp_path / "out")
+    async with sealing(LedgerTerms((), tmp_path / "out")) as keyless:
+        await until(lambda: keyless.leads)
+        async with sealing(terms):
+            add(1)
+            await until(lambda: Outside(terms.folder).newest() is not None)
+
+
+async def test_a_leader_that_stands_still_is_stood_in_for(
+    sealing: Callable[..., Sealer], tmp_path: Path, add: Add, admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seal, "STANDS_STILL", timedelta(seconds=0.3))
+    terms = LedgerTerms((make_key("x.example/log"),), tmp_path / "out")
+    admin.execute("select pg_advisory_lock(%s)", (seal.LEADER,))
+    async with sealing(terms) as standing_by:
+        add(1)
+        await until(lambda: Outside(terms.folder).newest() is not None)
+        assert not standing_by.leads
+    admin.execute("select pg_advisory_unlock(%s)", (seal.LEADER,))
+
+
+async def test_what_spoils_a_turn_is_told_and_the_next_turn_goes_on(
+    sealing: Callable[..., Sealer], tmp_path: Path, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seal, "TROUBLED_S", 0.1)
+    terms = LedgerTerms((make_key("x.example/log"),), tmp_path / "out")
+    async with sealing(terms) as first:
+        add(1)
+        await until(lambda: first.leads and Outside(terms.folder).newest() is not None)
+        async with sealing(terms) as second:
+            newest = terms.folder / "checkpoint"
+            good = newest.read_bytes()
+            newest.write_text("\u00e9\n\n\u2014 x \u00e9\n", "utf-8")
+            history = next((terms.folder / "history").iterdir())
+            history.rename(tmp_path / "aside")
+            await first.__aexit__(None, None, None)
+            await until(lambda: second.trouble is not None)
+            assert "damaged" in str(second.trouble)
+            newest.write_bytes(good)
+            (tmp_path / "aside").rename(history)
+            await until(lambda: second.leads and second.trouble is None)
+
+
+AUDITED = "select count(*) from ledger_entry where kind = 'ledger.audited' and position(%s::bytea in body) > 0"
+
+
+async def test_the_audit_of_the_schedule_stands_in_the_ledger(
+    database_url: str, database: Database, notifier: Notifier, tmp_path: Path, admin: Admin
+) -> None:
+    terms = LedgerTerms((make_key("x.example/log"),), tmp_path / "out")
+    await sealed_all(database_url)
+    async with Writer(database_url, database.clock, gates(), notifier) as writer:
+        for told in (b'"faults":0,', b'"faults":1,'):
+            audit = ScheduledAudit(database_url, writer, terms, first=timedelta(0))
+            await audit.duty()
+            await until(lambda told=told: admin.execute(AUDITED, (told,)).fetchone() == (1,))
+            await audit.close()
+            admin.execute("update ledger_leaf set hash = sha256('x') where index = 0")
 
 
 async def test_a_tree_that_is_not_the_published_one_is_refused_at_the_start(

@@ -53,6 +53,7 @@ begin
   end loop;
 end $$;
 grant update on ledger_head to interlock_finder;
+grant update (xid) on ledger_entry to interlock_finder;
 grant select on ledger_entry to interlock_finder;
 
 -- Where a snapshot's transaction ids mean something: this database of this cluster.
@@ -144,7 +145,9 @@ begin
       select * from ledger_entry where xid >= since and xid < pg_snapshot_xmax(now_seen)
     ) e;
   else
-    -- the database was dumped and restored: its transaction ids are another cluster's, so what has no leaf is new
+    -- The database was dumped and restored: its transaction ids are another cluster's, so what has no leaf is new. Those that this
+    -- cluster has yet to give out would be taken for new when it does: they are made old, once. No leaf holds them.
+    update ledger_entry set xid = '3'::xid8 where xid >= pg_snapshot_xmin(now_seen);
     insert into ledger_leaf (index, entry, hash)
     select head.size - 1 + row_number() over (order by e.id), e.id, sha256('\x00'::bytea || ledger_leaf_data(e.id, e.tenant, e.kind, e.subject, e.case_id, e.at, e.body))
     from ledger_entry e
