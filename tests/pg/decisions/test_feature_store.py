@@ -148,7 +148,9 @@ async def test_a_load_is_seen_when_it_returns_and_recorded_once(
     assert before < found[0].recorded_at <= now
     await load(database, writer, tenant, *values)  # once more, as after a cut
     assert admin.execute("select count(*) from feature_value").fetchall() == [(3,)]
-    kinds = admin.execute("select kind, count(*) from ledger_entry group by 1").fetchall()
+    kinds = admin.execute(
+        "select kind, count(*) from ledger_entry where tenant <> installation_tenant() group by 1"
+    ).fetchall()
     assert kinds == [("feature.loaded", 2)]
 
 
