@@ -1,9 +1,11 @@
 """What is checked of a bundle, in order; every failure is named, and the first one stays the first."""
 
+from array import array
 from base64 import b64encode
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import BinaryIO
 
 from interlock_verify.bundle import Entry, Header, Place, read_bundle, read_entry
@@ -92,6 +94,23 @@ class Indexes:
         return not before & bit
 
 
+class Ids:
+    """The ids that were met, ten bytes of a hash each (80 bits: no two of honest billions are alike), in rows."""
+
+    def __init__(self) -> None:
+        self._rows: dict[bytes, array[int]] = {}
+
+    def take(self, entry: str) -> bool:
+        """Take an id; gives whether it is new."""
+        digest = sha256(entry.encode()).digest()
+        row = self._rows.setdefault(digest[:2], array("Q"))
+        known = int.from_bytes(digest[2:10], "big")
+        if known in row:
+            return False
+        row.append(known)
+        return True
+
+
 def check_bundle(
     stream: BinaryIO, trust: Trust, *, held: str | None = None, published: Mapping[int, bytes] | None = None
 ) -> Findings:
@@ -101,7 +120,8 @@ def check_bundle(
         stream: The bundle; what is none is ``Unreadable``.
         trust: Keys and origin that the auditor obtained independently; changes of the key are added to it.
         held: An earlier checkpoint of the auditor's own, as a signed note.
-        published: Roots by size that the log has published elsewhere.
+        published: Roots by size that the log has published elsewhere: the bundle must be of one of these sizes, or
+            prove that it follows the newest of them.
     """
     header, places = read_bundle(stream)
     findings = Findings()
@@ -111,6 +131,7 @@ def check_bundle(
     now = _check_checkpoint(header, trust, findings, published or {})
     if now is not None:  # without a root there is nothing to hold entries against
         _check_past(header, now, trust, findings, held)
+        _check_published(now, findings, published or {})
         _check_entries(places, now, findings)
     return findings
 
@@ -173,8 +194,23 @@ def _check_follows(earlier: Checkpoint, now: Checkpoint, proof: tuple[bytes, ...
     check_consistency(earlier.size, now.size, earlier.root, now.root, proof)
 
 
+def _check_published(now: Checkpoint, findings: Findings, published: Mapping[int, bytes]) -> None:
+    """Check that the bundle is of the published log: by its own size, or as one that grew from the newest."""
+    if not published or now.size in published:  # the same size is compared with the signature
+        return
+    newest = max(published)
+    with findings.noting("published"):
+        for one in findings.follows:
+            check_fork(one, published.get(one.size))
+        if newest and all(one.size != newest for one in findings.follows):
+            what = f"the published checkpoints reach to {newest} entries, and none is of the bundle's {now.size}"
+            ask = "get the published folder anew" if now.size > newest else "ask for a bundle of today"
+            proof = ", or ask for a bundle that follows the newest one" if now.size > newest else ""
+            raise Unproved(f"{what}: nothing proves that both are one log. {ask.capitalize()}{proof}", "consistency")
+
+
 def _check_entries(places: Iterable[Place], now: Checkpoint, findings: Findings) -> None:
-    seen = Indexes()
+    seen, known = Indexes(), Ids()
     for where, value in places:
         findings.entries += 1
         entry: Entry | None = None
@@ -182,7 +218,7 @@ def _check_entries(places: Iterable[Place], now: Checkpoint, findings: Findings)
         try:
             entry = read_entry(value)
             leaf = read_leaf(entry.leaf)
-            _check_entry(entry, leaf, now, seen)
+            _check_entry(entry, leaf, now, seen, known)
         except (Unproved, Unreadable) as refused:
             findings.fail(where, refused, entry.index if entry else None, leaf.id if leaf else None)
         else:
@@ -192,9 +228,11 @@ def _check_entries(places: Iterable[Place], now: Checkpoint, findings: Findings)
             findings.first = entry.index if findings.first is None else min(findings.first, entry.index)
 
 
-def _check_entry(entry: Entry, leaf: Leaf, now: Checkpoint, seen: Indexes) -> None:
+def _check_entry(entry: Entry, leaf: Leaf, now: Checkpoint, seen: Indexes, known: Ids) -> None:
     check_inclusion(leaf_hash(entry.leaf.encode()), entry.index, now.size, now.root, entry.proof)
     if not seen.take(entry.index):
         raise Unproved("it stands in the bundle twice", "twice")
+    if not known.take(leaf.id):
+        raise Unproved("another place of the log holds an entry of the same id: what it tells counts once", "twice")
     if entry.record is not None:
         check_record(leaf, entry.record)

@@ -8,7 +8,7 @@ those who trust the old one only such a checkpoint names the new one in an exten
     ROOT
     next-key VERIFIER-KEY
 
-From that size on the old key counts no longer.
+From that size on the old key counts no longer, and whoever finds it can name no other successor.
 """
 
 import re
@@ -66,11 +66,12 @@ def read_checkpoint(text: str) -> Checkpoint:
 
 @dataclass
 class Trust:
-    """The log that is meant, its keys by name and id, and from which size on a key counts no longer."""
+    """The log that is meant, its keys by name and id, from which size on a key counts no longer, and what follows it."""
 
     origin: str
     keys: dict[tuple[str, bytes], Key]
     replaced: dict[Key, int] = field(default_factory=dict[Key, int])
+    successors: dict[Key, Key] = field(default_factory=dict[Key, Key])
 
     @classmethod
     def of(cls, keys: Iterable[Key], origin: str = "") -> "Trust":
@@ -127,7 +128,12 @@ class Trust:
             note.signers({(key.name, key.id): key})
         except Unproved as refused:
             raise Unproved(f"the next key has not signed its own change: {refused}", "rotation") from None
+        others = [one for one in signers if one != key]
+        gone = [one for one in others if self.successors.get(one, key) != key]
+        if gone and len(gone) == len(signers):  # a key that is given up is not guarded any more
+            what = f"{gone[0]} names {key} as its next key, and was replaced by {self.successors[gone[0]]} before"
+            raise Unproved(what, "rotation")
         self.keys[key.name, key.id] = key
-        for old in signers:
-            if old != key:
-                self.replaced[old] = min(self.replaced.get(old, MOST_LEAVES), checkpoint.size)
+        for old in others:
+            self.successors.setdefault(old, key)
+            self.replaced[old] = min(self.replaced.get(old, MOST_LEAVES), checkpoint.size)

@@ -57,7 +57,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NOTE",
         help="a signed checkpoint that you kept: the log must have grown from it",
     )
-    add("--history", type=Path, metavar="FOLDER", help="a folder of published checkpoints: check all of them")
+    add(
+        "--history",
+        type=Path,
+        metavar="FOLDER",
+        help="a folder of published checkpoints: check all of them, and a bundle against them",
+    )
     add("--json", action="store_true", help="print one JSON document instead of words")
     return parser
 
@@ -115,7 +120,11 @@ def _document(trust: Trust, findings: Findings | None, history: History | None, 
             "whole": findings.whole,
         }
     if history is not None:
-        document["history"] = {"checkpoints": history.checkpoints, "newest": _shown(history.newest)}
+        document["history"] = {
+            "checkpoints": history.checkpoints,
+            "unfinished": history.unfinished,
+            "newest": _shown(history.newest),
+        }
     return json.dumps(document)
 
 
@@ -128,6 +137,8 @@ def _words(trust: Trust, findings: Findings | None, history: History | None, par
     if history is not None:
         newest = f", the newest of {history.newest.size} entries" if history.newest else ""
         lines.append(f"published   {history.checkpoints} checkpoints{newest}")
+        if history.unfinished:
+            lines.append(f"            {history.unfinished} unfinished last lines of a file were passed over")
     if findings is not None:
         lines += _words_of_bundle(findings)
     wrong = sum(one.wrong for one in parts)

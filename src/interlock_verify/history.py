@@ -19,10 +19,14 @@ MOST_ROOTS = 200_000
 
 @dataclass
 class History:
-    """What a folder says: what is wrong with it, how many checkpoints it has, the newest, and the latest roots."""
+    """What a folder says: what is wrong with it, how many checkpoints it has, the newest, and the latest roots.
+
+    ``unfinished`` counts last lines without their end, which a killed process began: they were never published.
+    """
 
     findings: Findings = field(default_factory=Findings)
     checkpoints: int = 0
+    unfinished: int = 0
     newest: Checkpoint | None = None
     roots: dict[int, bytes] = field(default_factory=dict[int, bytes])
 
@@ -39,6 +43,9 @@ def check_history(folder: Path, trust: Trust) -> History:
         raise Unreadable(f"{plain(str(folder))} holds no *.jsonl file")
     history = History()
     for where, line in _lines(files):
+        if len(line) < MOST_LINE and not line.endswith(b"\n"):
+            history.unfinished += 1
+            continue
         history.checkpoints += 1
         with history.findings.noting(where):
             _check_line(line, trust, history)

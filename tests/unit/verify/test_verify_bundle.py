@@ -345,3 +345,23 @@ def test_a_thousand_failures_are_named_and_all_are_counted(monkeypatch: pytest.M
     bundle["entries"] = [1] * 9
     findings = check(bundle)
     assert (findings.wrong, len(findings.failures)) == (9, 3)
+
+
+def test_a_bundle_is_held_against_what_was_published_whatever_its_size() -> None:
+    real, forged = Log().grow(8), Log().grow(6)
+    forged.leaves[4] = forged.leaves[5]
+    roots = {size: mth(real.data(size)) for size in (3, 5, 8)}
+    assert only(forged.bundle(1), published=roots)[:2] == ("published", "consistency")  # between 5 and 8
+    grown = Log().grow(9)
+    assert check(grown.bundle(1, earlier=8), published=roots).wrong == 0
+    assert "follows the newest one" in only(grown.bundle(1), published=roots)[2]
+    assert only(grown.bundle(1, earlier=5), published=roots)[:2] == ("published", "consistency")
+    assert only(grown.bundle(1, earlier=8), published={8: bytes(32)})[:2] == ("published", "fork")
+    assert check(real.bundle(1), published=roots).wrong == 0
+    assert check(real.bundle(1), published={0: mth([])}).wrong == 0
+
+
+def test_an_entry_counts_once_wherever_it_stands() -> None:
+    log = Log().grow(3)
+    log.leaves.append(log.leaves[1])
+    assert only(log.bundle())[:2] == ("entries[3]", "twice")

@@ -148,3 +148,16 @@ def test_a_change_is_signed_by_two() -> None:
         trust(OLD).follow(Log().grow(2).note(2, f"next-key {NEW}", f"next-key {THIRD}", signers=[OLD, NEW]))
     with pytest.raises(Unreadable, match="no verifier key"):
         trust(OLD).follow(Log().grow(2).note(2, "next-key x", signers=[OLD, NEW]))
+
+
+def test_a_key_that_was_replaced_names_no_other_successor() -> None:
+    log = Log().grow(6)
+    trusted = trust(OLD, NEW)
+    assert trusted.follow(log.note(4, f"next-key {NEW}", signers=[NEW, OLD]))
+    with pytest.raises(Unproved, match="was replaced by") as refused:
+        trusted.follow(log.note(2, f"next-key {THIRD}", signers=[THIRD, OLD]))  # by a thief of the old key
+    assert refused.value.rule == "rotation"
+    with pytest.raises(Unproved, match="no key that you trust"):
+        trusted.open(log.note(6, signers=[THIRD]))
+    assert trusted.follow(log.note(5, f"next-key {NEW}", signers=[NEW, OLD]))  # the same change, once more
+    assert trusted.follow(log.note(6, f"next-key {THIRD}", signers=[THIRD, NEW]))

@@ -94,6 +94,18 @@ def test_a_line_that_is_wrong_is_told_and_the_others_are_checked(tmp_path: Path,
     assert history.newest.size == 2
 
 
+def test_a_last_line_that_a_killed_process_began_was_never_published(tmp_path: Path) -> None:
+    log = Log().grow(2)
+    torn = line(log.note(1)) + line(log.note(2))[:-1]
+    history = published(tmp_path, {"1": torn, "2": line(log.note(2))})
+    assert told(history) == []
+    assert (history.checkpoints, history.unfinished) == (2, 1)
+    (tmp_path / "2.jsonl").unlink()
+    alone = check_history(tmp_path, trust())
+    assert alone.newest is not None
+    assert alone.newest.size == 1  # it counts for nothing
+
+
 def test_bytes_that_are_no_text_are_told(tmp_path: Path) -> None:
     (tmp_path / "1.jsonl").write_bytes(b"\xff\n")
     assert told(check_history(tmp_path, trust())) == [("1.jsonl:1", "form")]
