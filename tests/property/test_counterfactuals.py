@@ -150,7 +150,7 @@ def point_of(components: str, more: list[str]) -> DecisionPoint:
     return read_declaration(text.encode(), "file").decisions["approve"]
 
 
-def policy_table() -> KeptTable:
+def policy_table(most: str = "500") -> KeptTable:
     document = json.loads(refund_rules("1", name="refund-policy"))
     header = document["interlock"]
     header["inputs"] = {
@@ -169,7 +169,7 @@ def policy_table() -> KeptTable:
     ]  # fmt: skip
     table["outputs"] = [{"id": "r", "name": "Route", "field": "route"}]
     table["rules"] = [
-        {"e": "> 500", "c": "", "d": "", "r": "'reject'"},
+        {"e": f"> {most}", "c": "", "d": "", "r": "'reject'"},
         {"e": "[50..60)", "c": "< 0.95", "d": "", "r": "'review'"},
         {"e": "", "c": "", "d": "> 200", "r": "'review'"},
         {"e": "", "c": "", "d": "", "r": "'automatic'"},

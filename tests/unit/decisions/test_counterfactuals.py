@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.property.test_counterfactuals import (
     MODEL,
     MODEL_TERMS,
+    POLICY,
     TABLES,
     TERMS,
     Model,
@@ -19,6 +21,7 @@ from tests.property.test_counterfactuals import (
     decided,
     kept_of,
     point_of,
+    policy_table,
 )
 
 from interlock.components.finding import Finding, Severity
@@ -93,6 +96,32 @@ def test_three_things_are_told_without_the_one_that_does_not_matter() -> None:
     assert [[(one.part, one.name) for one in only.changes] for only in found] == [
         [(Part.FINDING, "odd"), (Part.FINDING, "torn"), (Part.CONFIDENCE, "")]
     ]
+
+
+@pytest.mark.parametrize(
+    ("term", "name", "instead", "bound"),
+    [
+        ("input.days_since_purchase > 10.5", "days_since_purchase", 11, "10.5"),
+        ("input.days_since_purchase < 2.5", "days_since_purchase", 2, "2.5"),
+        ("input.amount > 20.005", "amount", "20.01", "20.005"),
+        ("input.amount < 19.995", "amount", "19.99", "19.995"),
+    ],
+)
+def test_a_bound_between_two_values_that_a_field_can_have(term: str, name: str, instead: object, bound: str) -> None:
+    value = {**REQUEST, "amount": "20.00", "days_since_purchase": 3}
+    found = changes(world([f'review: ["{term}"]'], value=value))
+    assert next(one for one, route in found if route is Route.REVIEW) == (("input", name, instead, bound),)
+
+
+def test_a_bound_between_two_amounts_that_can_be_paid() -> None:
+    tables = {**TABLES, str(POLICY.rules.ref): policy_table(most="500.005")}
+    found = changes(world([TERMS[3]], "20.00", value={**REQUEST, "days_since_purchase": 3}, tables=tables))
+    assert ((("exposure", "", "500.01 EUR", "500.005 EUR"),), Route.REJECT) in found
+
+
+def test_a_value_that_was_not_given_is_tried_on_both_sides_of_a_bound() -> None:
+    found = changes(world([], value={"customer": "Ana", "amount": "20.00"}))
+    assert [one[0][2] for one, _ in found if one[0][1] == "days_since_purchase"] == [29, 31]
 
 
 def test_an_input_that_its_contract_refuses_is_not_claimed() -> None:

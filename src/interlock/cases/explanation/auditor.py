@@ -106,7 +106,10 @@ def _otherwise(told: Told) -> Iterator[str]:
     if result.found:
         yield "Each of these was evaluated with what judged the decision; nothing else is claimed."
     elif not result.not_computed:
-        yield "No change of one or two values at the bounds of its file and tables leads elsewhere."
+        yield (
+            "None of the changes that were tried leads elsewhere: of each value those at, just below and just above "
+            "what its file and tables compare it with. A bound that follows from several values is not searched for."
+        )
 
 
 def _looked(material: Material) -> Iterator[str]:

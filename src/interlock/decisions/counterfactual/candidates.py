@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import zip_longest
 from typing import Any
 
 from interlock.components.checking import FieldType, is_date
 from interlock.components.finding import Severity
 from interlock.components.rules_header import InputField
+from interlock.contracts.contract import Field as ContractField
 from interlock.decisions.counterfactual.bounds import (
     Bounds,
     Field,
@@ -80,15 +81,21 @@ def _bounds(retrial: Retrial) -> Bounds:
 
 def _choices(retrial: Retrial, reading: Reading) -> None:
     """The only values that a contract lets a field have, of fields that something asks about."""
-    roots = {Part.INPUT: retrial.decision.input_contract, Part.OUTPUT: retrial.decision.output_contract}
     for part, path in list(reading.bounds):
-        contract = retrial.kept.contracts.get(roots.get(part) or "")
-        field = contract.record if contract is not None else None
-        for key in path.split("."):
-            field = field.child(key) if field is not None else None
+        field = _in_contract(retrial, part, path)
         for choice in field.choices if field is not None else ():
             if isinstance(choice, str):
                 reading.add((part, path), choice)
+
+
+def _in_contract(retrial: Retrial, part: Part, path: str) -> ContractField | None:
+    """What the contract says of a field of the input or of the answer."""
+    roots = {Part.INPUT: retrial.decision.input_contract, Part.OUTPUT: retrial.decision.output_contract}
+    contract = retrial.kept.contracts.get(roots.get(part) or "")
+    field = contract.record if contract is not None else None
+    for key in path.split("."):
+        field = field.child(key) if field is not None else None
+    return field
 
 
 def _counted_days(retrial: Retrial, table: KeptTable | None, reading: Reading) -> None:
@@ -126,11 +133,15 @@ def _of_field(
         declared = inputs.get(name) if part is Part.INPUT else None
         if declared is not None and declared.days_since:
             return
-        for instead, bound in _values(was, [_plain(one) for one in literals], declared):
+        agreed = _in_contract(retrial, part, name)
+        decimals = agreed.decimals if agreed is not None else None
+        for instead, bound in _values(was, [_plain(one) for one in literals], declared, decimals):
             yield Change(part=part, name=name, was=was, instead=instead, bound=bound)
 
 
-def _values(was: Any, literals: list[Decimal | str | bool], declared: InputField | None) -> Iterator[tuple[Any, str]]:
+def _values(
+    was: Any, literals: list[Decimal | str | bool], declared: InputField | None, decimals: int | None
+) -> Iterator[tuple[Any, str]]:
     if isinstance(was, bool):
         yield not was, ""
         return
@@ -138,9 +149,13 @@ def _values(was: Any, literals: list[Decimal | str | bool], declared: InputField
     texts = [one for one in literals if isinstance(one, str)]
     held = _number(was, declared) if numbers else None
     if held is not None:
-        yield from _numbers(held, numbers, whole=isinstance(was, int), as_text=not isinstance(was, (int, float)))
+        if isinstance(was, int):
+            yield from ((int(one), f"{bound:f}") for one, bound in _numbers(held, numbers, 0))
+            return
+        for one, bound in _numbers(held, numbers, decimals):
+            yield (float(one) if isinstance(was, float) else f"{one:f}"), f"{bound:f}"
     elif was is None and declared is not None:
-        yield from _missing(declared, numbers, texts)
+        yield from _missing(declared, numbers, texts, decimals)
     elif isinstance(was, str):
         for text in texts:
             if text != was:
@@ -163,18 +178,31 @@ def _number(was: Any, declared: InputField | None) -> Decimal | None:
     return number if plain else None
 
 
-def _numbers(was: Decimal, bounds: list[Decimal], *, whole: bool, as_text: bool) -> Iterator[tuple[Any, str]]:
-    """Each bound, one step below and one above it; nearest first. A step is the last decimal of what is written."""
+def _numbers(was: Decimal | None, bounds: list[Decimal], decimals: int | None) -> Iterator[tuple[Decimal, Decimal]]:
+    """The numbers at each bound and one step to either side, with it; nearest first.
+
+    A step is the last decimal of what is written, and no finer than the ``decimals`` that the number may have.
+    """
+    start = was or Decimal(0)
     found: list[tuple[Decimal, Decimal]] = []
     for bound in bounds:
-        step = Decimal(1) if whole else Decimal(1).scaleb(min(_exponent(was), _exponent(bound)))
-        found += [(one, bound) for one in (bound, bound - step, bound + step) if one != was]
-    for number, bound in sorted(found, key=lambda one: abs(one[0] - was)):
-        if whole:
-            if number == number.to_integral_value():
-                yield int(number), f"{bound:f}"
-            continue
-        yield (f"{number:f}" if as_text else float(number)), f"{bound:f}"
+        written = min(_exponent(start), _exponent(bound))
+        step = written if decimals is None else max(written, -decimals)
+        found += [(one, bound) for one in _beside(bound, step) if one != was]
+    yield from sorted(found, key=lambda one: abs(one[0] - start))
+
+
+def _beside(bound: Decimal, step: int) -> tuple[Decimal, ...]:
+    """The bound and one step to either side; a bound between two steps lies between the two numbers given.
+
+    Args:
+        bound: The bound.
+        step: The exponent of a step: -2 is 0.01.
+    """
+    unit = Decimal(1).scaleb(step)
+    if _exponent(bound) < step:
+        return bound.quantize(unit, ROUND_FLOOR), bound.quantize(unit, ROUND_CEILING)
+    return bound, bound - unit, bound + unit
 
 
 def _days(was: date, bounds: list[date]) -> Iterator[tuple[str, str]]:
@@ -185,14 +213,16 @@ def _days(was: date, bounds: list[date]) -> Iterator[tuple[str, str]]:
             yield day.isoformat(), bound.isoformat()
 
 
-def _missing(declared: InputField, numbers: list[Decimal], texts: list[str]) -> Iterator[tuple[Any, str]]:
+def _missing(
+    declared: InputField, numbers: list[Decimal], texts: list[str], decimals: int | None
+) -> Iterator[tuple[Any, str]]:
     match declared.type:
         case FieldType.BOOLEAN:
             yield from ((True, ""), (False, ""))
         case FieldType.DECIMAL:
-            yield from ((f"{one:f}", f"{one:f}") for one in numbers)
+            yield from ((f"{one:f}", f"{bound:f}") for one, bound in _numbers(None, numbers, decimals))
         case FieldType.INTEGER:
-            yield from ((int(one), f"{one:f}") for one in numbers if one == one.to_integral_value())
+            yield from ((int(one), f"{bound:f}") for one, bound in _numbers(None, numbers, 0))
         case _:
             yield from ((text, "") for text in texts)
 
@@ -205,13 +235,12 @@ def _amounts(was: Money | None, literals: Iterable[Literal]) -> Iterator[Change]
         plain = _plain(literal)
         if not currency or not isinstance(plain, Decimal) or (was is not None and was.currency != currency):
             continue
-        unit = Decimal(1).scaleb(-exponent(currency))
-        if _exponent(plain) < -exponent(currency) or abs(plain) > _LARGEST_AMOUNT:
+        if abs(plain) > _LARGEST_AMOUNT:
             continue
         distance = was.amount if was is not None else Decimal(0)
         found += [
-            (abs(amount - distance), Money(amount, currency), str(Money(plain, currency)))
-            for amount in (plain, plain - unit, plain + unit)
+            (abs(amount - distance), Money(amount, currency), _bound_of(plain, currency))
+            for amount in _beside(plain, -exponent(currency))
             if amount >= 0
         ]
     for _, amount, bound in sorted(found, key=lambda one: one[0]):
@@ -219,6 +248,11 @@ def _amounts(was: Money | None, literals: Iterable[Literal]) -> Iterator[Change]
             yield Change(
                 part=Part.EXPOSURE, was=None if was is None else str(was), instead=str(amount), bound=bound
             )  # fmt: skip
+
+
+def _bound_of(amount: Decimal, currency: str) -> str:
+    finer = _exponent(amount) < -exponent(currency)
+    return f"{amount:f} {currency}" if finer else str(Money(amount, currency))
 
 
 def _confidences(retrial: Retrial, literals: Iterable[Literal]) -> Iterator[Change]:
