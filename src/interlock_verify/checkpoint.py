@@ -66,7 +66,7 @@ def read_checkpoint(text: str) -> Checkpoint:
 
 @dataclass
 class Trust:
-    """The log that is meant, its keys by name and id, from which size on a key counts no longer, and what follows it."""
+    """The log that is meant, its keys by name and id, from which size on one counts no longer, and what follows it."""
 
     origin: str
     keys: dict[tuple[str, bytes], Key]
