@@ -3,27 +3,36 @@
 INVARIANT: the cursor moves only after a batch is durable at the other side. What a crash leaves in between is sent
 again under the same run ids: at least once, without a gap, in the ledger's order. Nothing in the path of a decision
 knows of it.
+
+INVARIANT: the cursor moves only from where the batch began. Of two processes that export to one target the slower one
+may send what the other has sent, and never moves the cursor over what neither has.
+
+A record that cannot be read is left out, and the log names it: one must not keep all others from being told.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from psycopg import AsyncConnection
 
 from interlock.clock import first_id
 from interlock.db.database import Database
 from interlock.decisions.decision import Decision
 from interlock.decisions.store import FIND_DECISIONS
+from interlock.errors import DatabaseUnavailable
 from interlock.lineage.openlineage import TOLD, Event, Fields, Teller, unknown_fields
 from interlock.lineage.sink import Sink
 from interlock.lineage.store import (
     ACTIONS_TOLD,
+    BEGIN_CURSOR,
     CASES_TOLD,
     FEED,
     LEDGER_SIZE,
@@ -33,9 +42,11 @@ from interlock.lineage.store import (
     TENANT_FEED,
     Fed,
     FedEntry,
+    SpanEntry,
 )
 from interlock.lineage.trace import read_brought
 
+log = logging.getLogger("interlock.lineage")
 BATCH = 500
 """Leaves of one batch."""
 FEW = 50
@@ -68,15 +79,16 @@ class Export:
             start = await READ_CURSOR.one(connection, {"reader": self.reader})
             if start is None:  # from now on: what was before is exported by the command
                 start = await LEDGER_SIZE.one(connection) or 0
-                await MOVE_CURSOR.run(connection, {"reader": self.reader, "next": start})
+                await BEGIN_CURSOR.run(connection, {"reader": self.reader, "next": start})
             leaves = await FEED.all(connection, {"next": start, "most": BATCH})
         if not leaves:
             return 0
         events = [event async for event in self._events(leaves)]
         if events:
-            await self._sink.send(start, events)
+            await self._sink.send(f"{start:020d}-{leaves[-1].index:020d}", events)
         async with self._database.installation() as connection:
-            await MOVE_CURSOR.run(connection, {"reader": self.reader, "next": leaves[-1].index + 1})
+            moved = {"reader": self.reader, "start": start, "next": leaves[-1].index + 1}
+            await MOVE_CURSOR.run(connection, moved)
         return len(leaves)
 
     async def _events(self, leaves: Sequence[Fed]) -> AsyncGenerator[Event]:
@@ -87,8 +99,24 @@ class Export:
                 of_tenant[leaf.tenant, leaf.tenant_name].append(entry)
         for (tenant, name), mine in of_tenant.items():
             async with self._database.tenant(tenant) as connection:
-                for event in await tell(connection, Teller(tenant, name, self._fields), mine):
+                for event in await tell_readable(connection, Teller(tenant, name, self._fields), mine):
                     yield event
+
+
+async def tell_readable(connection: AsyncConnection[Any], teller: Teller, entries: Sequence[FedEntry]) -> list[Event]:
+    """The events of one tenant's entries, in their order; what cannot be read is left out, and the log says so."""
+    try:
+        return await tell(connection, teller, entries)
+    except (psycopg.Error, DatabaseUnavailable):
+        raise
+    except Exception as cause:  # noqa: BLE001 - a record that somebody changed may break anything that reads it
+        if len(entries) == 1:
+            told = f"{entries[0].kind} of {entries[0].subject}"
+            log.error("lineage leaves out %s, which cannot be read: %s: %s", told, type(cause).__name__, cause)  # noqa: TRY400 - said
+            return []
+    middle = len(entries) // 2
+    halves = [await tell_readable(connection, teller, half) for half in (entries[:middle], entries[middle:])]
+    return [*halves[0], *halves[1]]
 
 
 async def tell(connection: AsyncConnection[Any], teller: Teller, entries: Sequence[FedEntry]) -> list[Event]:
@@ -149,16 +177,16 @@ async def export_span(
     Raises:
         SinkUnreachable: the other side stopped taking it.
     """
-    teller, sent, number = Teller(tenant, name, fields), 0, 0
+    teller, sent = Teller(tenant, name, fields), 0
     after, end = first_id(since), first_id(until)
     while True:
         wanted = {"after": after, "until": end, "kinds": list(TOLD), "most": BATCH}
         async with database.tenant(tenant) as connection:
-            entries = await TENANT_FEED.all(connection, wanted)
-            events = await tell(connection, teller, entries) if entries else []
+            entries: list[SpanEntry] = await TENANT_FEED.all(connection, wanted)
+            events = await tell_readable(connection, teller, entries) if entries else []
         if events:
-            await sink.send(number, events)
-        sent, number = sent + len(events), number + 1
+            await sink.send(f"{tenant}-{entries[0].id}-{entries[-1].id}", events)
+        sent += len(events)
         if len(entries) < BATCH:
             return sent
         after = entries[-1].id

@@ -61,9 +61,13 @@ select next from lineage_cursor where reader = %(reader)s
 -- name: ledger_size
 select coalesce(max(index) + 1, 0) from ledger_leaf
 
+-- name: begin_cursor
+-- Somebody else may begin it at the same time: the first one counts.
+insert into lineage_cursor (reader, next) values (%(reader)s, %(next)s) on conflict (reader) do nothing
+
 -- name: move_cursor
-insert into lineage_cursor (reader, next) values (%(reader)s, %(next)s)
-on conflict (reader) do update set next = excluded.next, moved_at = clock_timestamp()
+-- From where the batch began, and only from there: somebody else may have moved it since.
+update lineage_cursor set next = %(next)s, moved_at = clock_timestamp() where reader = %(reader)s and next = %(start)s
 
 -- name: feed
 select index, tenant, tenant_name, kind, subject, case_id, at from lineage_feed(%(next)s, %(most)s)

@@ -6,10 +6,11 @@ After a crash in between the same events are sent again, under the same run ids.
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
+import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +23,7 @@ from interlock.lineage.openlineage import Event
 log = logging.getLogger("interlock.lineage")
 TIMEOUT_S = 10.0
 _AGAIN = frozenset({408, 425, 429})
+_REDIRECTS = 300
 _ERRORS = 400
 _SERVER_ERRORS = 500
 _encoder = msgspec.json.Encoder(order="sorted")
@@ -34,11 +36,11 @@ class SinkUnreachable(Exception):
 class Sink(Protocol):
     """Where events go."""
 
-    async def send(self, number: int, events: Sequence[Event]) -> None:
+    async def send(self, batch: str, events: Sequence[Event]) -> None:
         """Send events, durably.
 
         Args:
-            number: Of the batch: the same at another attempt, and greater at each further batch.
+            batch: Its name, which a file can have: of one name are only the same events.
             events: In order.
 
         Raises:
@@ -54,23 +56,20 @@ class Sink(Protocol):
 class FileSink:
     """A file of JSON lines that grows. A line that a crash left in halves is cut off first.
 
+    Several processes may write one file: each locks it while it does.
+
     Args:
         path: The file.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._mended = False
 
-    async def send(self, number: int, events: Sequence[Event]) -> None:  # noqa: ARG002 - a file needs no numbers
+    async def send(self, batch: str, events: Sequence[Event]) -> None:  # noqa: ARG002 - lines need no names
         """Append the events, and wait for the disk."""
         try:
-            if not self._mended:
-                _cut_half_a_line(self._path)
-                self._mended = True
-            _write(self._path, events, os.O_APPEND)
+            _append(self._path, events)
         except OSError as cause:
-            self._mended = False
             raise SinkUnreachable(f"{self._path}: {cause.strerror or cause}") from cause
 
     async def close(self) -> None:
@@ -87,14 +86,19 @@ class FolderSink:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    async def send(self, number: int, events: Sequence[Event]) -> None:
+    async def send(self, batch: str, events: Sequence[Event]) -> None:
         """Write the batch's file; another attempt takes the place of the first."""
-        target = self._path / f"{number:020d}.ndjson"
-        new = target.with_suffix(".new")
+        target = self._path / f"{batch}.ndjson"
+        # of its own: two processes may write the same batch at once
+        new = target.with_suffix(f".{secrets.token_hex(8)}.new")
         try:
             self._path.mkdir(parents=True, exist_ok=True)
-            _write(new, events, os.O_TRUNC)
-            new.replace(target)
+            try:
+                _write(new, events)
+                new.replace(target)
+            except BaseException:
+                new.unlink(missing_ok=True)
+                raise
             handle = os.open(self._path, os.O_RDONLY)
             try:
                 os.fsync(handle)
@@ -120,7 +124,7 @@ class HttpSink:
         self._url = url
         self._client = httpx.AsyncClient(timeout=TIMEOUT_S, headers=headers, follow_redirects=False)
 
-    async def send(self, number: int, events: Sequence[Event]) -> None:  # noqa: ARG002 - runs have ids of their own
+    async def send(self, batch: str, events: Sequence[Event]) -> None:  # noqa: ARG002 - runs have ids of their own
         """Post each; one that the other side refuses for good is left out, and the log says so."""
         for event in events:
             try:
@@ -129,6 +133,9 @@ class HttpSink:
                 raise SinkUnreachable(f"{self._url}: {type(cause).__name__}: {cause}") from cause
             if answer.status_code >= _SERVER_ERRORS or answer.status_code in (401, 403, 404, *_AGAIN):
                 raise SinkUnreachable(f"{self._url}: it answers {answer.status_code}")
+            if _REDIRECTS <= answer.status_code < _ERRORS:  # it has nothing: perhaps somebody is to log in first
+                place = f"{answer.headers.get('Location', 'nowhere')[:300]!r}"
+                raise SinkUnreachable(f"{self._url}: it answers {answer.status_code} and points to {place}")
             if answer.status_code >= _ERRORS:
                 log.warning("the lineage of run %s was refused: %s", event["run"]["runId"], answer.status_code)
 
@@ -157,28 +164,42 @@ def make_sink(target: str, *, key: str = "") -> Sink:
     return FolderSink(path) if target.endswith("/") or path.is_dir() else FileSink(path)
 
 
-def _write(path: Path, events: Sequence[Event], how: int) -> None:
-    data = b"".join(_encoder.encode(event) + b"\n" for event in events)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600)
+def _write(path: Path, events: Sequence[Event]) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(handle, rest) :]
-        os.fsync(handle)
+        _write_lines(handle, events)
     finally:
         os.close(handle)
 
 
-def _cut_half_a_line(path: Path) -> None:
-    with suppress(FileNotFoundError), path.open("r+b") as stream:
-        end = stream.seek(0, os.SEEK_END)
-        kept = end
-        while kept > 0:
-            size = min(kept, 1 << 16)
-            stream.seek(kept - size)
-            place = stream.read(size).rfind(b"\n")
-            kept = kept - size + place + 1 if place >= 0 else kept - size
-            if place >= 0:
-                break
-        if kept < end:
-            stream.truncate(kept)
+def _append(path: Path, events: Sequence[Event]) -> None:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        # not waited for: nothing else may stand still for a process that does; the end of a process lets go of it
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _cut_half_a_line(handle)
+        _write_lines(handle, events)
+    finally:
+        os.close(handle)
+
+
+def _write_lines(handle: int, events: Sequence[Event]) -> None:
+    rest = memoryview(b"".join(_encoder.encode(event) + b"\n" for event in events))
+    while rest:
+        rest = rest[os.write(handle, rest) :]
+    os.fsync(handle)
+
+
+def _cut_half_a_line(handle: int) -> None:
+    """Cut what stands behind the last end of a line: one byte is read where nothing does."""
+    end = kept = os.fstat(handle).st_size
+    size = 1
+    while kept > 0:
+        size = min(kept, size)
+        place = os.pread(handle, size, kept - size).rfind(b"\n")
+        kept = kept - size + place + 1
+        if place >= 0:
+            break
+        size = 1 << 16
+    if kept < end:
+        os.ftruncate(handle, kept)

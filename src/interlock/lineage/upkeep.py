@@ -1,7 +1,8 @@
 """What a long-running process does for lineage beside its work: it counts, and where the settings say so it exports.
 
 Both poll, in batches with a pause as long as the batch took, so that neither ever takes more than half of a
-connection's time. Any number of processes may do it: one counts at a time, and what two of them export is the same.
+connection's time. Any number of processes may do it: one counts at a time, and what two of them export is the same,
+under the same run ids.
 """
 
 from __future__ import annotations
@@ -80,6 +81,10 @@ class LineageUpkeep:
             except (InterlockError, psycopg.Error, SinkUnreachable) as cause:
                 pause = min(max(2 * pause, POLL_S), LONGEST_PAUSE_S)
                 log.warning("lineage waits, trying again in %.0f s: %s", pause, cause)
+            except Exception:
+                # INVARIANT: a task never ends without a word while the process runs
+                pause = min(max(2 * pause, POLL_S), LONGEST_PAUSE_S)
+                log.exception("lineage failed, trying again in %.0f s", pause)
             # not wait_for, which in Python 3.11 can swallow a cancellation
             await asyncio.wait([waiting := asyncio.ensure_future(self._ended.wait())], timeout=pause)
             waiting.cancel()

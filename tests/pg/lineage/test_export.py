@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import sys
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -51,18 +53,18 @@ class Kept:
     """A sink in memory that can refuse."""
 
     def __init__(self) -> None:
-        self.batches: dict[int, Sequence[Event]] = {}
+        self.batches: dict[str, Sequence[Event]] = {}
         self.sent: list[Event] = []
         self.fails = 0
 
-    async def send(self, number: int, events: Sequence[Event]) -> None:
+    async def send(self, batch: str, events: Sequence[Event]) -> None:
         """Keep them; where it fails, half of them have come through."""
         if self.fails:
             self.fails -= 1
             self.sent += events[: len(events) // 2]
             raise SinkUnreachable("away")
         self.sent += events
-        self.batches[number] = events
+        self.batches[batch] = events
 
     async def close(self) -> None:
         """Nothing."""
@@ -138,8 +140,23 @@ async def test_every_event_has_the_form_and_none_is_left_out(
         )  # fmt: skip
         assert sent == len(events)
         assert sorted(map(json.dumps, span.sent)) == sorted(map(json.dumps, events))
-        if folder := specification():
-            assert min(check_by_specification(event, folder) for event in events) > 3
+
+
+async def test_every_event_has_the_form_of_the_specification(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider, shared_data: Path
+) -> None:
+    folder = specification(shared_data)
+    connector = payments(provider.url)
+    async with stage(database_url, [declared(refunds, tmp_path, name="refunds")], connectors=[connector]) as on:
+        await paid(on, 1)
+        span, now = Kept(), datetime.now(UTC)
+        begin, end = now - timedelta(hours=1), now + timedelta(minutes=1)
+        node = on.node
+        await export_span(
+            node.database, node.tenant, "default", span, since=begin, until=end, fields=node.contract_fields
+        )
+    assert len(span.sent) == 5
+    assert min(check_by_specification(event, folder) for event in span.sent) > 3
 
 
 def test_the_forms_refuse_what_the_specification_does() -> None:
@@ -150,17 +167,126 @@ def test_the_forms_refuse_what_the_specification_does() -> None:
 
 async def test_a_line_in_halves_is_cut_off_and_sent_again(tmp_path: Path) -> None:
     file = tmp_path / "lineage.ndjson"
-    await FileSink(file).send(0, [{"n": 1}, {"n": 2}])
+    await FileSink(file).send("0", [{"n": 1}, {"n": 2}])
     with file.open("ab") as stream:
         stream.write(b'{"n": 3, "half')  # killed while it wrote
-    await FileSink(file).send(2, [{"n": 3}])
+    await FileSink(file).send("2", [{"n": 3}])
     assert [json.loads(line)["n"] for line in file.read_text().splitlines()] == [1, 2, 3]
     folder = FolderSink(tmp_path / "folder")
     for _ in range(2):
-        await folder.send(5, [{"n": 1}])
-    assert [one.name for one in (tmp_path / "folder").iterdir()] == [f"{5:020d}.ndjson"]
+        await folder.send("5", [{"n": 1}])
+    assert [one.name for one in (tmp_path / "folder").iterdir()] == ["5.ndjson"]
     with pytest.raises(SinkUnreachable):
-        await FileSink(tmp_path / "nowhere" / "file").send(0, [{"n": 1}])
+        await FileSink(tmp_path / "nowhere" / "file").send("0", [{"n": 1}])
+
+
+async def test_a_file_is_written_by_one_process_at_a_time(tmp_path: Path) -> None:
+    file = tmp_path / "lineage.ndjson"
+    with file.open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        other.write(b'{"n": 1, "not yet wh')
+        other.flush()
+        with pytest.raises(SinkUnreachable):
+            await FileSink(file).send("0", [{"n": 2}])
+        other.write(b'ole": 1}\n')
+    await FileSink(file).send("0", [{"n": 2}])
+    assert [json.loads(line)["n"] for line in file.read_text().splitlines()] == [1, 2]
+
+
+class Slow:
+    """A folder's sink in a process that stands still for a moment, before it writes and after."""
+
+    def __init__(self, folder: Path) -> None:
+        self._sink = FolderSink(folder)
+        self.here, self.write, self.wrote, self.leave = (asyncio.Event() for _ in range(4))
+
+    async def send(self, batch: str, events: Sequence[Event]) -> None:
+        """Write when told to, and go when told to."""
+        self.here.set()
+        await self.write.wait()
+        await self._sink.send(batch, events)
+        self.wrote.set()
+        await self.leave.wait()
+
+    async def close(self) -> None:
+        """Nothing."""
+
+
+def runs_in(folder: Path) -> set[str]:
+    files = [one.read_text() for one in folder.iterdir()]
+    return {json.loads(line)["run"]["runId"] for text in files for line in text.splitlines()}
+
+
+async def test_two_processes_that_export_to_one_folder_lose_nothing(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider
+) -> None:
+    folder, connector = tmp_path / "out", payments(provider.url)
+    async with stage(database_url, [declared(refunds, tmp_path, name="refunds")], connectors=[connector]) as on:
+        database, one, other = on.node.database, Slow(folder), Slow(folder)
+        await Export(database, one, "same").turn()
+        (first,) = await paid(on, 1)
+        shorter = asyncio.create_task(Export(database, other, "same").turn())
+        await other.here.wait()
+        second = await on.submit(key="second", amount="20.00")
+        await on.until(second)
+        await seal(on.node.url)
+        longer = asyncio.create_task(Export(database, one, "same").turn())
+        await one.here.wait()
+        one.write.set()
+        await one.wrote.wait()
+        other.write.set()
+        other.leave.set()
+        await shorter  # it wrote last, and moved the cursor first
+        one.leave.set()
+        await longer
+        assert {str(first), str(second)} <= runs_in(folder)
+        before = {one.name for one in folder.iterdir()}
+        await drain(Export(database, FolderSink(folder), "same"))
+        assert {one.name for one in folder.iterdir()} > before  # the cursor stood behind the shorter batch
+        span, now = FolderSink(folder), datetime.now(UTC)
+        for begin, end in ((now - timedelta(hours=1), now), (now, now + timedelta(hours=1))):
+            await export_span(database, on.node.tenant, "default", span, since=begin, until=end)
+        assert before < {one.name for one in folder.iterdir()}  # nothing that was there is written over
+        assert {str(first), str(second)} <= runs_in(folder)
+
+
+async def test_what_cannot_be_read_is_left_out_and_named_and_all_else_is_told(
+    database_url: str,
+    tmp_path: Path,
+    provider: SimulatedProvider,
+    admin: psycopg.Connection[Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    connector, kept = payments(provider.url), Kept()
+    async with stage(database_url, [declared(refunds, tmp_path, name="refunds")], connectors=[connector]) as on:
+        export = Export(on.node.database, kept, "same")
+        await export.turn()
+        cases = await paid(on, 3)
+        bad = (await on.record(cases[1])).decisions[0].id
+        admin.execute("update decision set took_us = '[]' where id = %s", (bad,))
+        await drain(export)
+        assert "decision.taken" in caplog.text
+        assert str(bad) in caplog.text
+        runs = Counter(event["run"]["runId"] for event in kept.sent)
+        assert {runs[str(case_id)] for case_id in cases} == {3}
+        assert len(runs) == 5
+
+
+async def test_a_fault_of_ours_is_logged_and_does_not_end_the_export(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, database_url: str
+) -> None:
+    monkeypatch.setattr("interlock.lineage.upkeep.POLL_S", 0.01)
+    turns: list[int] = []
+
+    async def turn(_: Export) -> int:
+        turns.append(1)
+        raise AssertionError("not foreseen")
+
+    monkeypatch.setattr(Export, "turn", turn)
+    async with LineageUpkeep(database_url, ("somewhere",)), asyncio.timeout(10):
+        while len(turns) < 2:  # noqa: ASYNC110 - a turn
+            await asyncio.sleep(0.01)
+    assert "not foreseen" in caplog.text
 
 
 @pytest.mark.parametrize("target", ["ftp://x/y", "", "https://", "a\0b"])
@@ -170,13 +296,14 @@ def test_what_is_no_target_is_refused(target: str) -> None:
 
 
 async def test_a_server_is_told_with_its_key_and_asked_again_while_it_fails() -> None:
-    answers, came = [503, 200, 422, 201], list[tuple[str, Any]]()
+    answers, came = [503, 302, 308, 200, 422, 201], list[tuple[str, Any]]()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             came.append((self.headers["Authorization"], json.loads(body)["n"]))
             self.send_response(answers.pop(0))
+            self.send_header("Location", "https://sso.example/login")
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -189,16 +316,19 @@ async def test_a_server_is_told_with_its_key_and_asked_again_while_it_fails() ->
     sink = HttpSink(f"http://127.0.0.1:{server.server_port}/api/v1/lineage", "secret")
     try:
         with pytest.raises(SinkUnreachable, match="503"):
-            await sink.send(0, events)
-        await sink.send(0, events)  # the second is refused for good, and the third still goes
-        assert came == [("Bearer secret", n) for n in (1, 1, 2, 3)]
+            await sink.send("0", events)
+        for moved in (302, 308):  # it has nothing
+            with pytest.raises(SinkUnreachable, match=rf"{moved} and points to 'https://sso\.example/login'"):
+                await sink.send("0", events)
+        await sink.send("0", events)  # the second is refused for good, and the third still goes
+        assert came == [("Bearer secret", n) for n in (1, 1, 1, 1, 2, 3)]
     finally:
         await sink.close()
         await asyncio.to_thread(server.shutdown)
         server.server_close()
     other = HttpSink(f"http://127.0.0.1:{server.server_port}/")
     with pytest.raises(SinkUnreachable):
-        await other.send(0, events)
+        await other.send("0", events)
     await other.close()
 
 
