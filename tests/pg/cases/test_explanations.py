@@ -14,12 +14,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.cases.test_flow import provider, refunds
+from tests.pg.replay.scene import project
 from tests.pg.stage import Stage, payments, stage
 
 from interlock.cases.explanation.material import Reader
 from interlock.cases.explanation.reading import read_material
 from interlock.cases.explanation.tell import Explanation, tell
-from interlock.cases.registry import Registered
+from interlock.cases.registry import Registered, register
 from interlock.cases.store import CaseState
 from interlock.errors import NotFound
 from interlock.ledger.store import seal_once
@@ -124,6 +125,29 @@ async def test_a_record_that_was_changed_is_told_as_such_and_files_of_today_play
     says(changed, "BUT ITS RECORD NOW HAS")
     says(gone, f"The workflow's file with the SHA-256 {decision.declaration.hex()} is not at hand")
     assert "With input" not in gone.text
+
+
+async def test_the_person_is_told_nothing_of_another_and_no_free_words_of_a_reviewer(
+    database_url: str, tmp_path: Path
+) -> None:
+    listed, words = "880101145678", "his brother Bob Miller is known to us"
+    asks = f'    review: ["input.amount >= 100", "input.customer == \'{listed}\'"]\n'
+    flow = project(tmp_path / "project", point=asks)
+    file = tmp_path / "project/contracts/refund-decision@1.odcs.yaml"
+    file.write_text(file.read_text("utf-8").replace('pattern: "^[a-z_]+$", maxLength: 80', "maxLength: 200"), "utf-8")
+    async with stage(database_url, [register(flow.workflow, (tmp_path / "project",))]) as on:
+        case_id = await on.submit(key="free-1", amount="250.00")
+        await on.until(case_id, CaseState.WAITING)
+        (review,) = await on.reviews()
+        output = {"approved": False, "reason": words}
+        await on.resolve(review, Answer(resolution=Resolution.CHANGE, reason_code="other", note="n", output=output))
+        await on.until(case_id)
+        audited = await told(on, case_id, Reader.AUDITOR)
+        person = await told(on, case_id, Reader.PERSON)
+    says(audited, words)
+    says(person, "Whether it is refunded: no", "reason: in the words of the person who decided; you can ask for them")
+    for one in (listed, "Bob"):
+        assert one not in person.text
 
 
 async def test_what_is_not_there_and_what_is_anothers_is_not_found(

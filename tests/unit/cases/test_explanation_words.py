@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from interlock.cases.explanation.conditions import plain_condition
-from interlock.cases.explanation.saying import counterfactual_line, is_public, plain_line, plain_value, shown
+from interlock.cases.explanation.public import is_public, may_tell
+from interlock.cases.explanation.saying import counterfactual_line, plain_line, plain_value, shown
+from interlock.contracts import Field, Shape
 from interlock.decisions.counterfactual.change import Change, Part
 from interlock.decisions.counterfactual.search import Counterfactual
 from interlock.decisions.decision import Route
@@ -66,12 +68,44 @@ def test_the_person_is_told_of_no_threshold_and_of_nobody_else() -> None:
     )
     other = found(change(Part.INPUT, "Bob", "Ana", "customer"))
     assert not is_public(other, {})
-    assert is_public(other, {(Part.INPUT, "customer"): ("Ana", "Bob")})
-    assert all(is_public(found(change(Part.INPUT, one, "1", "x")), {}) for one in ("1.50", "2026-01-31", True, 3))
+    listed = Field(name="customer", shape=Shape.STRING, choices=("Ana", "Bob"))
+    assert is_public(other, {(Part.INPUT, "customer"): listed})
     note = found(change(Part.INPUT, 3, 4, "days"), output={"approved": False, "note": "as Bob said"})
     line = plain_line(note, {(Part.OUTPUT, "approved"): "Approved"}, {}, {"approved": True, "note": "n"}, Route.REVIEW)
     assert "“Approved” no" in line
     assert "Bob" not in line
+
+
+@pytest.mark.parametrize("value", ["880101145678", "1.50", "1988-01-01", "NaN", "5 Bob", "1e3", 880101145678, ["1"]])
+def test_what_the_contract_says_of_a_field_decides_and_not_what_a_text_looks_like(value: Any) -> None:
+    """Digits may be somebody's identity card, and a day their birthday."""
+    other, text = found(change(Part.INPUT, value, "1", "x")), Field(name="x", shape=Shape.STRING)
+    assert not is_public(other, {})
+    assert not is_public(other, {(Part.INPUT, "x"): text})
+    assert not is_public(other, {(Part.INPUT, "x"): Field(name="x", shape=Shape.ARRAY, item=text)})
+    answered = found(change(Part.STOP, None, "stopped"), output={"y": value})
+    said = plain_line(answered, {}, {(Part.OUTPUT, "y"): text}, {}, Route.AUTOMATIC)
+    assert said.endswith("the system's answer would have been another one.")
+
+
+@pytest.mark.parametrize(
+    ("value", "shape"),
+    [("1.50", Shape.DECIMAL), (3, Shape.INTEGER), ("2026-01-31", Shape.DATE), (True, Shape.BOOLEAN)],
+)
+def test_numbers_and_days_by_their_contract_are_told(value: Any, shape: Shape) -> None:
+    given = found(change(Part.INPUT, value, None, "a.x"))
+    assert is_public(given, {(Part.INPUT, "a.x"): Field(name="x", shape=shape)})
+
+
+def test_a_code_is_told_where_the_contract_demands_a_pattern() -> None:
+    coded, free = Field(name="r", shape=Shape.STRING, pattern="^[a-z_]+$"), Field(name="r", shape=Shape.STRING)
+    assert may_tell("too_late", coded, codes=True)
+    assert not may_tell("too_late", coded)
+    assert not may_tell("too_late", free, codes=True)
+    assert not may_tell("Bob is a fraudster", coded, codes=True)
+    both = Field(name="o", shape=Shape.OBJECT, fields=(coded, Field(name="n", shape=Shape.INTEGER)))
+    assert may_tell({"r": "late", "n": 1}, both, codes=True)
+    assert not may_tell({"r": "late", "n": 1, "who": "Bob"}, both, codes=True)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from interlock.actions.action import ActionState
 from interlock.cases.explain import Passage
 from interlock.cases.explanation.conditions import plain_condition
 from interlock.cases.explanation.material import Material, Told
-from interlock.cases.explanation.saying import Choices, Labels, human, is_public, plain_line, plain_value
+from interlock.cases.explanation.public import Fields, fields_of, is_public, may_tell
+from interlock.cases.explanation.saying import Labels, human, plain_line, plain_value
 from interlock.components.finding import Finding
 from interlock.contracts import Contract
 from interlock.decisions.counterfactual.change import Part
@@ -78,17 +79,11 @@ def labels_of(told: Told) -> Labels:
     return labels
 
 
-def choices_of(told: Told) -> Choices:
-    """The only values that fields may have, as the contracts list them."""
+def _fields(told: Told) -> Fields:
+    """What the contracts say of the fields of the input and of the answer."""
     decision, contracts = told.decision, told.kept.contracts
-    named = ((Part.INPUT, decision.input_contract), (Part.OUTPUT, decision.output_contract))
-    return {
-        (part, field.name): field.choices
-        for part, name in named
-        for contract in [contracts.get(name or "")]
-        if contract is not None
-        for field in contract.record.fields
-    }
+    given = fields_of(Part.INPUT, contracts.get(decision.input_contract or ""))
+    return {**dict(given), **dict(fields_of(Part.OUTPUT, contracts.get(decision.output_contract or "")))}
 
 
 def _described(part: Part, contract: Contract | None) -> Iterator[tuple[tuple[Part, str], str]]:
@@ -114,8 +109,13 @@ def _decided(told: Told, labels: Labels) -> Iterator[str]:
     else:
         yield f"It was decided automatically on {_day(decision.decided_at)}, without a person."
         output = decision.answer
+    proposed, fields = decision.answer or {}, _fields(told)
     for name, value in (output or {}).items():
-        yield f"{labels.get((Part.OUTPUT, name)) or _capital(human(name))}: {_value(value)}"
+        own = value == proposed.get(name) or may_tell(value, fields.get((Part.OUTPUT, name)), codes=True)
+        said = (
+            _value(value) if own or _is_kept(value) else "in the words of the person who decided; you can ask for them"
+        )
+        yield f"{labels.get((Part.OUTPUT, name)) or _capital(human(name))}: {said}"
     for action in told.actions:
         amount = f", {action.exposure}" if action.exposure is not None else ""
         yield f"What followed: {human(action.name)}{amount}, {_FOLLOWED.get(action.state, 'not finished yet')}."
@@ -152,9 +152,9 @@ def _reason(reason: Reason) -> str:
 
 
 def _otherwise(told: Told, labels: Labels) -> Iterator[str]:
-    choices, answer, route = choices_of(told), told.decision.answer, told.decision.route
-    found = [one for one in told.counterfactuals.found if is_public(one, choices)]
-    lines = [plain_line(one, labels, choices, answer, route) for one in found[:MOST_LINES]]
+    fields, answer, route = _fields(told), told.decision.answer, told.decision.route
+    found = [one for one in told.counterfactuals.found if is_public(one, fields)]
+    lines = [plain_line(one, labels, fields, answer, route) for one in found[:MOST_LINES]]
     yield from dict.fromkeys(lines)
     if not found:
         yield "No single difference can be named that would have led to another result."
@@ -182,8 +182,12 @@ def _rights(material: Material) -> Iterator[str]:
     yield "You can also ask for a copy of your data, for wrong data to be corrected, and for their erasure."
 
 
+def _is_kept(value: Any) -> bool:
+    return isinstance(value, str) and MARKER in value
+
+
 def _value(value: Any) -> str:
-    if isinstance(value, str) and MARKER in value:
+    if _is_kept(value):
         return "kept in encrypted form; you can ask for a copy"
     return plain_value(value)
 

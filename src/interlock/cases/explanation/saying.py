@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
-from interlock.components.checking import is_date
+from interlock.cases.explanation.public import Fields, may_tell
 from interlock.decisions.counterfactual.change import Change, Part
 from interlock.decisions.counterfactual.search import Counterfactual
 from interlock.decisions.decision import Route
@@ -19,8 +19,6 @@ from interlock.privacy.token import HIDDEN, TOKEN
 LONGEST_VALUE = 200
 Labels = Mapping[tuple[Part, str], str]
 """What fields are called for people, by part and name."""
-Choices = Mapping[tuple[Part, str], tuple[str | int | bool, ...]]
-"""The only values that a contract lets fields have, by part and name."""
 _CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+\Z")
 ROUTES: Mapping[Route, str] = {
     Route.AUTOMATIC: "it would have gone by itself",
@@ -120,33 +118,15 @@ def changed_fields(new: Mapping[str, Any] | None, old: Mapping[str, Any] | None)
     return ", ".join(f"{name} {shown(value)}" for name, value in new.items() if old is None or old.get(name) != value)
 
 
-def is_public(found: Counterfactual, choices: Choices) -> bool:
-    """Whether the person concerned may be told of a change: it names no text but what a contract lists.
-
-    INVARIANT: a text that only a table or a condition compares with may be about somebody else, such as a name.
-    """
-    for change in found.changes:
-        if change.part in (Part.INPUT, Part.OUTPUT) and not _says_nothing(change, choices):
-            return False
-    return True
-
-
-def _says_nothing(change: Change, choices: Choices) -> bool:
-    given = change.instead
-    if not isinstance(given, str) or given in choices.get((change.part, change.name), ()):
-        return True
-    return _number(given) is not None or is_date(given)
-
-
 def plain_line(
-    found: Counterfactual, labels: Labels, choices: Choices, output: Mapping[str, Any] | None, route: Route
+    found: Counterfactual, labels: Labels, fields: Fields, output: Mapping[str, Any] | None, route: Route
 ) -> str:
     """The same for the person concerned: no bound of a model, no name of a component, no internal code.
 
     Args:
         found: What was found.
         labels: What fields are called, by part and name.
-        choices: The only values of fields, as contracts list them; no other text of a hypothetical answer is told.
+        fields: What contracts say of fields; of a hypothetical answer only what they let be told is.
         output: The recorded answer.
         route: The recorded route.
     """
@@ -155,7 +135,7 @@ def plain_line(
         f"“{labels.get((Part.OUTPUT, name)) or human(name)}” {plain_value(value)}"
         for name, value in (found.output or {}).items()
         if (output or {}).get(name) != value
-        if not isinstance(value, str) or _number(value) is not None or value in choices.get((Part.OUTPUT, name), ())
+        if may_tell(value, fields.get((Part.OUTPUT, name)))
     )
     if found.route is route and not changed:
         return f"If {conditions}, the system's answer would have been another one."
