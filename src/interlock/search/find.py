@@ -17,7 +17,7 @@ from psycopg import AsyncConnection
 
 from interlock.db.database import Database
 from interlock.errors import Refused
-from interlock.search.source import FIRST, Range, Source, lead
+from interlock.search.source import FIRST, Range, Source, holders_of, lead
 from interlock.search.store import BY_ORDER_OF_INDEXES, FOUND_DECISIONS, FoundDecision
 from interlock.search.wanted import LAST_ID, Wanted
 
@@ -83,11 +83,12 @@ async def find_decisions(
     found: list[FoundDecision] = []
     async with database.tenant(tenant) as connection:
         await BY_ORDER_OF_INDEXES.all(connection)
-        source = await lead(connection, tenant, wanted, before)
+        holders = await holders_of(connection, tenant, wanted)
+        source = await lead(connection, wanted, holders, before)
         ids, size = source.first, max(_SMALLEST, limit)
         while ids:
             held, ids = ids[:size], ids[size:]
-            found += await _holding(connection, held, wanted)
+            found += await _holding(connection, held, wanted, holders)
             before = held[-1]
             if len(found) > limit:
                 break
@@ -105,7 +106,9 @@ async def _further(source: Source | Range, connection: AsyncConnection[Any], bef
     return await source.read(connection, before, max(size, FIRST))
 
 
-async def _holding(connection: AsyncConnection[Any], ids: Sequence[UUID], wanted: Wanted) -> list[FoundDecision]:
+async def _holding(
+    connection: AsyncConnection[Any], ids: Sequence[UUID], wanted: Wanted, holders: list[UUID] | None
+) -> list[FoundDecision]:
     """Those of some decisions for which everything holds."""
     spans = [(place, span) for place, field in enumerate(wanted.fields) for span in field.spans]
     sure, surest = wanted.confidence or (None, None)
@@ -120,6 +123,7 @@ async def _holding(connection: AsyncConnection[Any], ids: Sequence[UUID], wanted
         "contract": wanted.contract,
         "caller": wanted.caller,
         "case_id": wanted.case,
+        "holders": holders,
         "route": wanted.route,
         "sure": sure,
         "surest": surest,

@@ -165,6 +165,7 @@ where d.id = any(%(ids)s) and d.id >= %(least)s and d.id <= %(greatest)s
   and (%(component)s::text is null or d.component = %(component)s)
   and (%(contract)s::text is null or d.input_contract = %(contract)s)
   and (%(case_id)s::uuid is null or d.case_id = %(case_id)s)
+  and (%(holders)s::uuid[] is null or d.id = any(%(holders)s::uuid[]) or d.case_id = any(%(holders)s::uuid[]))
   and (%(route)s::text is null or d.route::text = %(route)s)
   and (%(surest)s::float8 is null or (d.confidence >= %(sure)s::float8 and d.confidence <= %(surest)s::float8))
   and (%(currency)s::text is null

@@ -108,19 +108,30 @@ class Range:
         return False, len(self.first)
 
 
-async def lead(connection: AsyncConnection[Any], tenant: UUID, wanted: Wanted, before: UUID) -> Source | Range:
-    """The source to read from."""
-    able = [source async for source in _sources(connection, tenant, wanted) if await source.look(connection, before)]
+async def lead(
+    connection: AsyncConnection[Any], wanted: Wanted, holders: list[UUID] | None, before: UUID
+) -> Source | Range:
+    """The source to read from.
+
+    Args:
+        connection: Of the tenant.
+        wanted: What must hold.
+        holders: Whom the wanted key belongs to; None where none is wanted.
+        before: Only what is before this id.
+    """
+    able = [source async for source in _sources(connection, wanted, holders) if await source.look(connection, before)]
     if not able:
         able = [await _points(connection, wanted)]
         await able[0].look(connection, before)
     return min(able, key=lambda source: source.rank)
 
 
-async def _sources(connection: AsyncConnection[Any], tenant: UUID, wanted: Wanted) -> AsyncIterator[Source | Range]:
+async def _sources(
+    connection: AsyncConnection[Any], wanted: Wanted, holders: list[UUID] | None
+) -> AsyncIterator[Source | Range]:
     """Those of all conditions that have an index of their own."""
-    if wanted.key is not None:
-        yield Source(IDS_OF_CASES, {"cases": await _holders(connection, tenant, wanted)}, wanted)
+    if holders is not None:
+        yield Source(IDS_OF_CASES, {"cases": holders}, wanted)
     if wanted.case is not None:
         yield Source(IDS_OF_CASES, {"cases": [wanted.case]}, wanted)
     for field in wanted.fields:
@@ -154,9 +165,15 @@ async def _points_of(connection: AsyncConnection[Any], wanted: Wanted) -> list[P
     return [one for one in found if wanted.workflow in (None, one.workflow)]
 
 
-async def _holders(connection: AsyncConnection[Any], tenant: UUID, wanted: Wanted) -> list[UUID]:
-    """Whom a key belongs to, at every point and in every workflow where it can have come."""
-    key = wanted.key or ""
+async def holders_of(connection: AsyncConnection[Any], tenant: UUID, wanted: Wanted) -> list[UUID] | None:
+    """Whom the wanted key belongs to, decisions and cases, wherever it can have come.
+
+    Returns:
+        None where no key is wanted.
+    """
+    key = wanted.key
+    if key is None:
+        return None
     points = await _points_of(connection, wanted)
     purposes = {f"decision:{one.workflow}.{one.point}" for one in points} | {f"case:{one.workflow}" for one in points}
     held = await FIND_KEYS.all(connection, {"digests": [key_digest(tenant, one, key) for one in purposes]})

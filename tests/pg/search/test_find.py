@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import re
 import shutil
@@ -168,6 +169,25 @@ async def test_by_every_kind_of_condition_and_all_of_them_together(desk: Shop, a
         "shop", "approve", "automatic", "refund-request@1.0.0",
     )  # fmt: skip
     assert first.exposure == Money("20.00", "EUR")
+
+
+async def test_of_any_two_conditions_both_hold_whichever_leads(desk: Shop) -> None:
+    await desk.ask("c", "Zoe", "20.00", point="plain")  # two decisions have this key, and what is rarer leads
+    await desk.ask("f", "Zoe", "20.00", caller="web")
+    alone = ["key=c", "key=f", "key=zz", "customer=zoe", "customer^=acme", "amount<=99.99", "output.approved=true",
+             "component=rules:approve-refund@1", "contract=refund-request@1.0.0", "caller=web", 'exposure>="21 EUR"',
+             "route=review", "route=automatic", "confidence>=1", "by=nobody", "since=1h"]  # fmt: skip
+
+    async def found(where: str) -> set[UUID]:
+        page = await desk.page(where)
+        assert page.complete
+        return {one.id for one in page.decisions}
+
+    each = {where: await found(where) for where in alone}
+    assert sum(map(bool, each.values())) == len(alone) - 2
+    for one, other in itertools.combinations(alone, 2):
+        if one[:3] != other[:3] or one[:3] not in ("key", "rou"):  # which a decision has one of
+            assert await found(f"{one} {other}") == each[one] & each[other], (one, other)
 
 
 async def test_a_point_that_declares_nothing_writes_no_row(desk: Shop, admin: Admin) -> None:
