@@ -15,6 +15,9 @@ select log, size, root, sealed_at from ledger_head
 -- name: unsealed
 select entries, since from unsealed_since()
 
+-- name: leaf_at
+select entry from ledger_leaf where index = %(index)s
+
 -- name: keep_checkpoint
 select keep_checkpoint(%(size)s, %(root)s, %(note)s, %(keys)s::text[])
 
@@ -95,6 +98,9 @@ select reconcile_until(%(first)s, %(beyond)s, %(most)s)
 -- name: find_gaps
 select g.tenant, g.relation, g.subject, g.kind, g.gap, is_known_gap(g.tenant, g.relation, g.subject, g.kind, g.gap) as known
 from ledger_gaps(%(first)s, %(beyond)s, %(most)s) g
+
+-- name: find_new_gaps
+select tenant, relation, subject, kind, gap, false as known from ledger_gaps(%(first)s, %(beyond)s, %(most)s, true)
 
 -- name: ledger_counts
 select relation, rows, entries from ledger_counts(%(first)s, %(beyond)s)

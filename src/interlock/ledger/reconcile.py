@@ -31,6 +31,7 @@ from psycopg import AsyncConnection
 
 from interlock.clock import first_id
 from interlock.db.database import READ_CLOCK, Database
+from interlock.db.queries import Rows
 from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import InterlockError, NotFound, Refused, WorkFailed
@@ -41,6 +42,7 @@ from interlock.ledger.reconcile_store import (
     COUNT_OPEN_GAPS,
     COUNTS,
     FIND_GAPS,
+    FIND_NEW_GAPS,
     LOOKS,
     MOVE_LOOKS,
     OPEN_GAPS,
@@ -64,12 +66,12 @@ PATROL_S = 0.25
 PART = 5_000
 """About how many entries are compared at once."""
 MOST_GAPS = 1_000
-"""How many gaps are told of in one part; the next look finds the others."""
+"""How many gaps are told of at once; the part is asked again for the others."""
 MOST_LOGGED = 20
 LAG = timedelta(seconds=2)
 """How old the newest is that is looked at: most around it is committed by then, and the rest is for later looks."""
-AHEAD = timedelta(minutes=1)
-"""How far into the future a comparison of everything goes: clocks differ a little, and so do ids."""
+AHEAD = timedelta(hours=1)
+"""How far into the future a comparison of everything goes, since clocks are set back; no look has come further."""
 SLOWEST = timedelta(seconds=60)
 """After how long without a look something is wrong with whoever looks."""
 MOST_COUNTED = 1_000
@@ -106,7 +108,7 @@ class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         counts: Rows and first entries of each table in the span.
-        gaps: Every gap in it that nobody has accepted, up to a thousand in each part.
+        gaps: Every gap in it that nobody has accepted.
         accepted: How many gaps in it a person has accepted.
         closed: How many earlier gaps are no more.
     """
@@ -184,6 +186,8 @@ class Reconciler:
     async def _look_at_new(self, looks: dict[str, Look], now: datetime) -> int:
         last = looks.get("new") or looks["beginning"]
         bound, found = first_id(now - LAG), 0
+        if last.upto > first_id(now + AHEAD):  # the database's clock was set back, or somebody else moved the look
+            last = msgspec.structs.replace(last, upto=first_id(now - AHEAD))
         give_up = time.monotonic() + NEW_S
         async for part in parts(self._database, last.upto, bound):
             found += await tell(self._writer, part.found)
@@ -194,7 +198,8 @@ class Reconciler:
         return found
 
     async def _patrol(self, patrol: Patrol, last: Look | None, now: datetime, give_up: float) -> int:
-        if last is None or (last.upto >= last.beyond and now - last.began_at >= patrol.every):
+        ended = last is not None and last.upto >= last.beyond
+        if last is None or last.began_at > now or (ended and now - last.began_at >= patrol.every):
             begins = first_id(now - patrol.span) if patrol.span else NIL
             ended = last.ended_at if last else None
             last = Look(
@@ -218,14 +223,16 @@ class Reconciler:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the ledger that was compared: up to which id, and what was found."""
+    """A part of the ledger that was compared: up to which id all of it was, and what was found."""
 
     upto: UUID
     found: tuple[FoundGap, ...]
 
 
 async def parts(database: Database, first: UUID, beyond: UUID) -> AsyncGenerator[Part]:
-    """Compare everything from one id to before another, part after part, in order.
+    """Find what is not known yet from one id to before another, part after part, in order.
+
+    A part with more gaps than are told at once comes again, until all of them are known: whoever asks tells them first.
 
     Args:
         database: Where.
@@ -233,17 +240,37 @@ async def parts(database: Database, first: UUID, beyond: UUID) -> AsyncGenerator
         beyond: Where to end.
     """
     while first < beyond:
-        async with database.installation() as connection:
-            upto = await RECONCILE_UNTIL.one(connection, {"first": first, "beyond": beyond, "most": PART}) or beyond
-            asked = {"first": first, "beyond": upto, "most": MOST_GAPS}
-            found = await FIND_GAPS.all(connection, asked)
-        yield Part(upto, tuple(found))
-        first = upto
+        upto = await _end_of_part(database, first, beyond)
+        found = await _gaps(database, FIND_NEW_GAPS, first, upto, MOST_GAPS)
+        if len(found) < MOST_GAPS:
+            first = upto
+        yield Part(first, tuple(found))
+
+
+async def _end_of_part(database: Database, first: UUID, beyond: UUID) -> UUID:
+    async with database.installation() as connection:
+        return await RECONCILE_UNTIL.one(connection, {"first": first, "beyond": beyond, "most": PART}) or beyond
+
+
+async def _gaps(database: Database, find: Rows[FoundGap], first: UUID, beyond: UUID, most: int) -> list[FoundGap]:
+    async with database.installation() as connection:
+        return await find.all(connection, {"first": first, "beyond": beyond, "most": most})
+
+
+async def _all_gaps(database: Database, writer: Writer, first: UUID, upto: UUID) -> list[FoundGap]:
+    """All gaps in a part, each of which is told by now."""
+    found = await _gaps(database, FIND_GAPS, first, upto, MOST_GAPS)
+    await tell(writer, found)
+    if len(found) < MOST_GAPS:
+        return found
+    async for part in parts(database, first, upto):
+        await tell(writer, part.found)
+    return await _gaps(database, FIND_GAPS, first, upto, MOST_LISTED)
 
 
 async def tell(writer: Writer, found: Iterable[FoundGap]) -> int:
     """Tell of every gap that is not known yet: in the log, and in the ledger; how many there were."""
-    new = [gap for gap in found if not gap.known]
+    new = list(dict.fromkeys(gap for gap in found if not gap.known))
     told = sum([await _tell(writer, gap, aloud=place < MOST_LOGGED) for place, gap in enumerate(new)])
     if told > MOST_LOGGED:
         log.error(
@@ -292,17 +319,20 @@ async def reconcile(
     async with database.installation() as connection:
         now = await _now(connection)
     first, beyond = first_id(since) if since else NIL, first_id(now + AHEAD)
-    found: list[FoundGap] = []
-    async for part in parts(database, first, beyond):
-        found += part.found
-        await tell(writer, part.found)
+    still: set[tuple[UUID, str, UUID, str, str]] = set()
+    at, whole = first, since is None
+    while at < beyond:
+        upto = await _end_of_part(database, at, beyond)
+        found = await _all_gaps(database, writer, at, upto)
+        still.update(map(_same, found))
+        whole = whole and len(found) < MOST_LISTED
+        at = upto
         if progress:
-            await progress(part.upto)
+            await progress(at)
     async with database.installation() as connection:
         counts = await COUNTS.all(connection, {"first": first, "beyond": beyond})
         open_now = await OPEN_GAPS.all(connection, {"most": MOST_LISTED})
-    still = {_same(gap) for gap in found}
-    gone = [gap for gap in open_now if _same(gap) not in still and gap.found_at <= now] if since is None else []
+    gone = [gap for gap in open_now if _same(gap) not in still and gap.found_at <= now] if whole else []
     for gap in gone:
         await close_gap(writer, gap, who=BY_ITSELF, why="the ledger and the table say the same again")
     gaps = tuple(gap for gap in open_now if _same(gap) in still)
@@ -320,16 +350,9 @@ async def close_gap(writer: Writer, gap: OpenGap, *, who: str, why: str) -> None
     def build(stamp: Stamp) -> Sequence[Write]:
         row = ClosedGap(id=gap.id, closed_at=stamp.now, closed_by=who, closed_why=why)
         entry = first_entry(
-            stamp,
-            gap.tenant,
-            kind,
-            subject=gap.subject,
-            relation=gap.relation,
-            missing=gap.kind,
-            gap=gap.gap,
-            who=who,
+            stamp, gap.tenant, kind, subject=gap.subject, relation=gap.relation, missing=gap.kind, gap=gap.gap, who=who,
             why=why,
-        )
+        )  # fmt: skip
         return [Write(CLOSE_GAPS, row), entry]
 
     await writer.write(Unit(gap.tenant, build))
@@ -361,7 +384,7 @@ async def standing_of(connection: AsyncConnection[Any]) -> Standing:
     now = await _now(connection)
     gaps = await COUNT_OPEN_GAPS.one(connection, {"most": MOST_COUNTED}) or 0
     last = max((one.looked_at for one in looks), default=now)
-    return Standing(looks=tuple(looks), gaps=gaps, late=now - last > SLOWEST)
+    return Standing(looks=tuple(looks), gaps=gaps, late=abs(now - last) > SLOWEST)
 
 
 async def _now(connection: AsyncConnection[Any]) -> datetime:

@@ -109,6 +109,7 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
 _SQL = load_queries(__file__)
 RECONCILE_UNTIL = _SQL.rows("reconcile_until", UUID)
 FIND_GAPS = _SQL.rows("find_gaps", FoundGap)
+FIND_NEW_GAPS = _SQL.rows("find_new_gaps", FoundGap)
 COUNTS = _SQL.rows("ledger_counts", Count)
 OPEN_GAPS = _SQL.rows("open_gaps", OpenGap)
 COUNT_OPEN_GAPS = _SQL.rows("count_open_gaps", int)

@@ -171,6 +171,7 @@ class Unsealed(msgspec.Struct, frozen=True, kw_only=True):
 _SQL = load_queries(__file__)
 SEAL = _SQL.rows("seal", Sealed)
 FIND_HEAD = _SQL.rows("find_head", Head)
+LEAF_AT = _SQL.rows("leaf_at", UUID)
 KEEP_CHECKPOINT = _SQL.rows("keep_checkpoint", bool)
 NEWEST_CHECKPOINT = _SQL.rows("newest_checkpoint", KeptCheckpoint)
 CHECKPOINTS_AFTER = _SQL.rows("checkpoints_after", KeptCheckpoint)

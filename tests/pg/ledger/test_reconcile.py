@@ -22,6 +22,7 @@ from tests.pg.stage import declared, payments, stage
 from interlock.api.health import look
 from interlock.cases.case import Case
 from interlock.cases.store import CaseState
+from interlock.clock import first_id
 from interlock.db.database import Database
 from interlock.db.migrate import migrations
 from interlock.db.signals import Notifier
@@ -412,6 +413,77 @@ async def test_the_looks_of_a_leader_find_what_is_new_and_what_is_past(
         admin.execute("update reconciliation set began_at = began_at - interval '61 minutes' where look = 'day'")
         assert await reconciler.round() == 1
         assert {gap.subject for gap in await open_in(own)} >= {past}
+
+
+async def test_more_gaps_than_are_told_at_once_are_all_told_and_none_is_closed_that_is_there(
+    database_url: str, database: Database, tenant: UUID, admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "MOST_GAPS", 3)
+    monkeypatch.setattr(room, "LAG", timedelta(0))
+    insert = CASE.format(state="'ready'", end="null").encode()
+
+    def stray() -> UUID:
+        made = database.clock.new_id()
+        admin.execute(insert, {"id": made, "tenant": tenant})
+        return made
+
+    past = [stray() for _ in range(4)]
+    async with writing(database_url) as (own, writer):
+        await asyncio.sleep(0.01)
+        newest = database.clock.now()
+        past.append(stray())
+        assert [gap.subject for gap in (await reconcile(own, writer, since=newest)).gaps] == past[4:]
+        told = await reconcile(own, writer)
+        assert ({gap.subject for gap in told.gaps}, told.closed) == (set(past), 0)
+        for gap in await open_in(own):  # what is accepted hides nothing
+            await accept_gap(own, writer, gap.id, who="ann", why="restored by hand")
+        past += [stray() for _ in range(7)]
+        await asyncio.sleep(0.01)
+        assert await Reconciler(own, writer).round() == 7
+        told = await reconcile(own, writer)
+        assert ({gap.subject for gap in told.gaps}, told.accepted, told.closed) == (set(past[5:]), 5, 0)
+
+
+@pytest.mark.parametrize(
+    "does",
+    ["upto = 'ffffffff-ffff-ffff-ffff-ffffffffffff' where look = 'beginning'", "look = 'x' where look = 'beginning'"],
+)
+async def test_no_process_moves_the_beginning(database: Database, does: str) -> None:
+    async with database.installation() as connection:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await connection.execute(f"update reconciliation set {does}".encode())
+
+
+async def test_a_look_that_was_moved_ahead_looks_again(
+    database_url: str, database: Database, tenant: UUID, admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "LAG", timedelta(0))
+    async with writing(database_url) as (own, writer):
+        reconciler = Reconciler(own, writer)
+        await reconciler.round()
+        async with own.installation() as connection:
+            await connection.execute(
+                "update reconciliation set upto = %s, beyond = %s, began_at = '9999-01-01', looked_at = '9999-01-01' "
+                "where look <> 'beginning'",
+                (LAST, LAST),
+            )
+            assert (await standing_of(connection)).late
+        admin.execute(
+            CASE.format(state="'ready'", end="null").encode(), {"id": database.clock.new_id(), "tenant": tenant}
+        )
+        await asyncio.sleep(0.01)
+        assert await reconciler.round() >= 1
+        looks = admin.execute("select look from reconciliation where upto < %s and look <> 'beginning'", (LAST,))
+        assert {name for (name,) in looks} == {"new", "day", "all"}
+
+
+async def test_a_clock_that_is_set_makes_no_gap(database: Database, admin: Admin) -> None:
+    """A process whose clock is behind the database's makes the row's id, a statement of the database its entry's."""
+    behind = database.clock.now() - timedelta(minutes=10)
+    admin.execute("select ensure_tenant('late', %s)", (UUID(int=first_id(behind).int + 1),))
+    around = {"first": first_id(behind), "beyond": first_id(behind + timedelta(minutes=1)), "most": 100}
+    async with database.installation() as connection:
+        assert await FIND_GAPS.all(connection, around) == []
 
 
 async def test_two_processes_that_look_at_once_tell_of_a_gap_once(

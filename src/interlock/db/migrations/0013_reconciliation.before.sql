@@ -67,18 +67,18 @@ create table reconciliation (
   ended_at   timestamptz,                 -- when the last whole turn ended
   looked_at  timestamptz not null
 ) with (fillfactor = 50);
-alter table reconciliation enable row level security;
-alter table reconciliation force row level security;
-create policy installation on reconciliation using (true);
-grant select, insert, update on reconciliation to interlock_service;
-alter table reconciliation owner to interlock_owner;
-grant select on reconciliation to interlock_finder;
-
 -- What was written before this migration was told of differently, and is not held to what is told now.
 insert into reconciliation (look, upto, beyond, began_at, looked_at)
 select 'beginning', case when exists (select from ledger_entry) then first_id(clock_timestamp())
                          else '00000000-0000-0000-0000-000000000000' end,
        '00000000-0000-0000-0000-000000000000', clock_timestamp(), clock_timestamp();
+alter table reconciliation enable row level security;
+alter table reconciliation force row level security;
+-- No process moves the beginning, or names it otherwise: whoever could would switch the comparison off.
+create policy installation on reconciliation using (true) with check (look <> 'beginning');
+grant select, insert, update (upto, beyond, began_at, ended_at, looked_at) on reconciliation to interlock_service;
+alter table reconciliation owner to interlock_owner;
+grant select on reconciliation to interlock_finder;
 
 -- What the ledger and a table say differently, found once. It is closed when it is no more, or when a person accepts it.
 create table ledger_gap (
@@ -114,8 +114,9 @@ $$;
 -- and looked at in one snapshot, so work under way is no gap.
 --
 -- Each row asks the index of subjects for itself (offset 0): how many entries there are beside its own then costs nothing. The
--- first entry of a row is made in the same flush: within a minute of it, so it is looked for in a partition or two.
-create function ledger_gaps(first uuid, beyond uuid, most int)
+-- first entry of a row is made in the same flush, but perhaps by another clock (a process's, or the database's after somebody
+-- set it): it is looked for an hour around it, in a partition or two. `only_new` leaves out what is known before `most` counts.
+create function ledger_gaps(first uuid, beyond uuid, most int, only_new boolean default false)
   returns table (tenant uuid, relation text, subject uuid, kind text, gap text)
   language plpgsql stable security definer
   set search_path = interlock, pg_catalog set plan_cache_mode = force_generic_plan as $$
@@ -123,8 +124,8 @@ declare
   least_id constant uuid := greatest($1, (select b.upto from reconciliation b where b.look = 'beginning'));
   since_at constant timestamptz := id_moment(least_id);
   until_at constant timestamptz := least(id_moment($2), '9999-01-01');
-  near constant uuid := first_id(greatest(since_at - interval '1 minute', 'epoch'));
-  far constant uuid := first_id(until_at + interval '1 minute');
+  near constant uuid := first_id(greatest(since_at - interval '1 hour', 'epoch'));
+  far constant uuid := first_id(until_at + interval '1 hour');
 begin
   return query
   select g.* from (
@@ -341,7 +342,9 @@ begin
     ) r
     where e.id >= least_id and e.id < $2 and e.subject >= (select b.upto from reconciliation b where b.look = 'beginning')
       and not (r.is_there and r.is_changed)
+    offset 0  -- so that only gaps are looked up among the known
   ) g
+  where not $4 or not is_known_gap(g.tenant, g.relation, g.subject, g.kind, g.gap)
   limit $3;
 end $$;
 
@@ -410,7 +413,7 @@ declare
   finder text;
 begin
   foreach finder in array array[
-    'record_migrations()', 'reconcile_until(uuid, uuid, int)', 'ledger_gaps(uuid, uuid, int)', 'ledger_counts(uuid, uuid)',
+    'record_migrations()', 'reconcile_until(uuid, uuid, int)', 'ledger_gaps(uuid, uuid, int, boolean)', 'ledger_counts(uuid, uuid)',
     'open_gaps(int)', 'is_known_gap(uuid, text, uuid, text, text)'
   ] loop
     execute format('alter function interlock.%s owner to interlock_finder', finder);
