@@ -228,12 +228,14 @@ class Health(Document, frozen=True, kw_only=True):
     """How this process and its database are.
 
     Attributes:
-        status: ok; degraded: nothing is lost, but no worker takes cases, this process cannot load what is published, or
-            the ledger and the tables differ; down: nothing can be stored.
+        status: ok; degraded: nothing is lost, but no worker takes cases, this process cannot load what is published,
+            the ledger and the tables differ, or the ledger is not sealed or published; down: nothing can be stored.
         database: ok or down.
         workers: How many workers of the installation are alive.
         unusable: How many published versions this process cannot load; what uses them goes to its fallback.
         gaps: In how many places the ledger and the tables differ, and nobody has looked into it; 1000 stands for more.
+        unsealed: How many entries wait to be sealed, if one has for over ten seconds; 10000 stands for more.
+        unpublished: How many sealed entries are in no published checkpoint, if that has been so for over ten seconds.
     """
 
     status: str
@@ -241,3 +243,5 @@ class Health(Document, frozen=True, kw_only=True):
     workers: int
     unusable: int = 0
     gaps: int = 0
+    unsealed: int = 0
+    unpublished: int = 0

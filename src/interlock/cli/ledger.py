@@ -20,6 +20,7 @@ from interlock.cli.session import with_node
 from interlock.decisions.proof import Bundle, entries_between, header_of, proofs, prove
 from interlock.durations import parse_duration
 from interlock.errors import Refused
+from interlock.ledger.lag import lag_of
 from interlock.ledger.prove import BundleHeader, newest_checkpoint
 from interlock.ledger.reconcile import standing_of
 from interlock.ledger.store import UNSEALED, Unsealed, head_of
@@ -62,6 +63,7 @@ def status(context: typer.Context, *, as_json: Json = False) -> None:
             except Refused:
                 kept = None
             compared = await standing_of(connection)
+            lag = await lag_of(connection, node.settings)
         return {
             "entries": head.size,
             "root": head.root.hex(),
@@ -72,6 +74,7 @@ def status(context: typer.Context, *, as_json: Json = False) -> None:
             "signed_at": kept.signed_at if kept else None,
             "keys": kept.keys if kept else [],
             "folder": str(node.settings.ledger_folder),
+            "late": lag.what,
             "gaps": compared.gaps,
             **{f"compared_{one.look}": one.looked_at for one in compared.looks},
         }

@@ -17,11 +17,16 @@ from interlock.api.endpoint import Endpoint, endpoint_of
 from interlock.api.keys import make_key
 from interlock.api.problems import problem_of
 from interlock.api.serve import serving
+from interlock.db.database import connect_service
 from interlock.errors import ConfigInvalid, DatabaseUnavailable, WorkFailed
+from interlock.ledger.store import seal_once
 from interlock.node import Node
 
 SMALL = {"who": "ana", "total": "12.30"}
 PROBLEM = "application/problem+json"
+HEALTHY = {
+    "status": "ok", "database": "ok", "workers": 1, "unusable": 0, "gaps": 0, "unsealed": 0, "unpublished": 0,
+}  # fmt: skip
 
 
 async def post(caller: httpx.AsyncClient, content: bytes, **headers: str) -> httpx.Response:
@@ -128,7 +133,7 @@ async def test_a_lost_database_is_said(caller: httpx.AsyncClient, node: Node, ur
 
     assert (failed.status_code, failed.json()["code"]) == (503, "database-unavailable")
     assert "retry-after" in failed.headers
-    down = {"status": "down", "database": "down", "workers": 0, "unusable": 0}
+    down = dict(HEALTHY, status="down", database="down", workers=0)
     assert (health.status_code, health.json()) == (503, down)
 
 
@@ -139,14 +144,15 @@ def test_what_is_said_of_a_lost_database_names_no_address() -> None:
     assert b"secret" not in msgspec.json.encode(problem)
 
 
-async def test_health_counts_the_workers(node: Node, url: str) -> None:
+async def test_health_counts_the_workers_and_what_is_unsealed(node: Node, url: str) -> None:
     async with httpx.AsyncClient(base_url=url) as nobody:
         without = await nobody.get("/health")
-        async with node.worker():
+        async with node.worker(), await connect_service(node.url) as connection:
+            await seal_once(connection)
             within = await nobody.get("/health")
 
     assert (without.status_code, without.json()["status"]) == (200, "degraded")
-    assert (within.status_code, within.json()) == (200, {"status": "ok", "database": "ok", "workers": 1, "unusable": 0})
+    assert (within.status_code, within.json()) == (200, HEALTHY)
 
 
 async def test_a_slow_sender_is_cut_off(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:

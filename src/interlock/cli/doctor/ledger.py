@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 
 from interlock.cli.doctor.check import Check, fail, failed, ok, warn
 from interlock.config import Settings
-from interlock.db.database import READ_CLOCK, connect_service
+from interlock.db.database import connect_service
 from interlock.errors import ConfigInvalid, LedgerBroken
+from interlock.ledger.lag import LATE, lag_of
 from interlock.ledger.seal import compare_outside
-from interlock.ledger.store import UNSEALED, Unsealed, head_of
+from interlock.ledger.store import head_of
 from interlock.ledger.terms import ledger_terms
 from interlock.setting_forms import Mode
 
-LATE = timedelta(seconds=10)
 NAME = "ledger"
 
 
@@ -37,13 +36,12 @@ async def check_ledger(settings: Settings, url: str) -> AsyncIterator[Check]:
             yield failed(NAME, cause)
             return
         head = await head_of(connection)
-        waiting = await UNSEALED.one(connection) or Unsealed(entries=0, since=None)
-        now = await READ_CLOCK.one(connection)
+        lag = await lag_of(connection, settings, late=LATE)
     finally:
         await connection.close()
-    if waiting.since and now and now - waiting.since > LATE:
-        what = f"{waiting.entries} entries wait to be sealed, since {waiting.since:%Y-%m-%d %H:%M:%S} UTC"
-        yield warn(NAME, what, "start `interlock up`; if it runs, see its log")
+    if lag.what:
+        todo = f"start `interlock up`; if it runs, see its log, and that it can write to {terms.folder}"
+        yield warn(NAME, lag.what, todo)
         return
     said = f"published up to {published.size} of them" if published else "none of it published yet"
     yield ok(NAME, f"{head.size} entries, {said}")
