@@ -14,7 +14,7 @@ from interlock.api.call import Call, answer
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
 from interlock.lineage.graph import Graph
-from interlock.lineage.influence import MOST_ON_A_PAGE, Influence, read_influence
+from interlock.lineage.influence import LAST_LEAF, MOST_ON_A_PAGE, Influence, read_influence
 from interlock.lineage.read import read_lineage
 from interlock.lineage.source import read_source
 
@@ -29,7 +29,7 @@ class InfluenceQuery(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     of: Annotated[str, Meta(min_length=1, max_length=10_100)]
-    before: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+    before: Annotated[int, Meta(ge=0, le=LAST_LEAF)] | None = None
     limit: Annotated[int, Meta(ge=1, le=MOST_ON_A_PAGE)] = 50
 
 

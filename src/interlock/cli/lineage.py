@@ -17,7 +17,7 @@ from interlock.errors import InterlockError, Refused
 from interlock.ledger.store import seal_once
 from interlock.lineage.export import export_span
 from interlock.lineage.graph import Graph, Node
-from interlock.lineage.influence import Influence, read_influence
+from interlock.lineage.influence import LAST_LEAF, Influence, read_influence
 from interlock.lineage.read import read_lineage
 from interlock.lineage.sink import SinkUnreachable, make_sink
 from interlock.lineage.source import read_source
@@ -37,7 +37,7 @@ def show_lineage(
     ] = None,
     *,
     of: Annotated[str | None, typer.Option("--of", help="A source, as in contract:receipt@1 or row:JOB/17.")] = None,
-    before: Annotated[int | None, typer.Option(min=0, help="Go on where a page said so.")] = None,
+    before: Annotated[int | None, typer.Option(min=0, max=LAST_LEAF, help="Go on where a page said so.")] = None,
     limit: Limit = 50,
     since: Annotated[str, typer.Option(help="export: from when: a time in UTC, or how far back, as in 7d.")] = "7d",
     until: Annotated[str, typer.Option(help="export: until when; by default now.")] = "",

@@ -6,6 +6,7 @@ a decision nor in that of an action; a reader has it catch up first, so that an 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import datetime
 from decimal import Decimal
@@ -38,6 +39,10 @@ BATCH = 2000
 """Leaves that are counted in one transaction."""
 CATCH_UP_S = 5.0
 """How long a reader lets the counting catch up before it answers with what there is."""
+LAST_LEAF = 2**53
+"""No ledger grows so long; and a number that every reader of JSON can hold."""
+_PAUSE_S = 0.05
+"""How long a reader waits before it asks again whether somebody else has done counting."""
 MOST_ON_A_PAGE = 1000
 
 
@@ -127,7 +132,9 @@ async def catch_up(database: Database, patience_s: float = CATCH_UP_S) -> int:
     behind = 0
     while True:
         done = await follow(database)
-        if done is not None:
+        if done is None:
+            await asyncio.sleep(_PAUSE_S)
+        else:
             behind = done.behind
             if behind == 0:
                 return 0
@@ -157,7 +164,7 @@ async def read_influence(
         wanted = {"source": source.digest(tenant)}
         totals = await INFLUENCE_TOTALS.all(connection, wanted)
         money = await INFLUENCE_MONEY.all(connection, wanted)
-        below = 2**62 if before is None else before
+        below = LAST_LEAF if before is None else min(before, LAST_LEAF)
         limit = most + 1 + PART
         indexes = await INFLUENCE_MEMBERS.all(connection, {**wanted, "below": below, "most": limit})
         if len(indexes) == limit:  # the last part may have more

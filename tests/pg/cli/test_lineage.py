@@ -30,6 +30,7 @@ def test_from_an_action_to_its_sources_and_back(run: Run, advance: Advance, clai
 
 def test_what_is_neither_is_refused(run: Run) -> None:
     assert "names no source" in run("lineage", "--of", "nonsense", code=2).err
+    assert "--before" in run("lineage", "--of", "caller:nightly", "--before", str(2**63), code=2).err
     assert "is no id" in run("lineage", "nonsense", code=2).err
     assert "name an id" in run("lineage", code=2).err
     assert "is no target" in run("lineage", "export", "--to", "ftp://x", code=2).err
