@@ -15,6 +15,13 @@ where id = any(%(ids)s) and id >= %(least)s and id <= %(greatest)s and kind = 'd
 -- name: received_body
 select subject, body from ledger_entry where subject = %(id)s and id >= %(id)s and kind = 'case.received' order by id limit 1
 
+-- name: order_of_case
+-- What a case decided and intended, in the order in which it did: that of leaves, then that of commits that are not sealed
+-- yet. The ids of two processes need not go with time.
+select e.subject from ledger_entry e left join ledger_leaf l on l.entry = e.id
+where e.case_id = %(case_id)s and e.kind in ('decision.taken', 'action.intended')
+order by l.index, e.xid, e.id
+
 -- name: publications_used
 -- Rules by the digest of their file, contracts by their whole name.
 select id, kind, name, version, digest, author, at from publication

@@ -13,7 +13,7 @@ from interlock.decisions.decide import find_decision
 from interlock.decisions.decision import Decision
 from interlock.errors import NotFound
 from interlock.lineage.graph import Graph
-from interlock.lineage.store import ENTRY_BODIES, PUBLICATIONS_USED, RECEIVED_BODY, WHOSE_ID
+from interlock.lineage.store import ENTRY_BODIES, ORDER_OF_CASE, PUBLICATIONS_USED, RECEIVED_BODY, WHOSE_ID
 from interlock.lineage.trace import Brought, Found, flows, grow, id_of, read_brought, used_of
 from interlock.oversight.queue import find_review
 from interlock.oversight.review import Review
@@ -42,6 +42,7 @@ async def read_lineage(database: Database, tenant: UUID, identifier: UUID) -> Gr
             brought=await _brought(connection, [one for one in decisions if record is None or _begins(one, record)]),
             publications=await PUBLICATIONS_USED.all(connection, used_of(decisions)),
             reviews=reviews,
+            order=await _order(connection, record),
         )
     of = id_of(whose.kind, identifier)
     nodes, edges = grow(found, identifier).graph(of)
@@ -68,6 +69,13 @@ async def _records(
 def _begins(decision: Decision, record: CaseRecord) -> bool:
     """Whether a decision of a case was asked in line, and began the case."""
     return decision.id.int == record.case.id.int + 1
+
+
+async def _order(connection: AsyncConnection[Any], record: CaseRecord | None) -> dict[UUID, int]:
+    if record is None or not record.actions:
+        return {}
+    subjects = await ORDER_OF_CASE.all(connection, {"case_id": record.case.id})
+    return {subject: place for place, subject in enumerate(subjects)}
 
 
 async def _received(connection: AsyncConnection[Any], record: CaseRecord | None) -> Brought | None:

@@ -60,6 +60,7 @@ class Found:
         brought: How each decision came that was asked in line.
         publications: The published versions that were used.
         reviews: Reviews of decisions without a case.
+        order: The place of each decision and action in what its case did; of one that is not in it, its id tells.
     """
 
     record: CaseRecord | None
@@ -68,6 +69,13 @@ class Found:
     brought: Mapping[UUID, Brought]
     publications: Sequence[PublicationUsed] = ()
     reviews: Sequence[Review] = field(default=())
+    order: Mapping[UUID, int] = field(default_factory=dict[UUID, int])
+
+    def before(self, decision: UUID, action: UUID) -> bool:
+        """Whether a decision was taken before an action was intended."""
+        if decision in self.order and action in self.order:
+            return self.order[decision] < self.order[action]
+        return decision < action
 
 
 def grow(found: Found, focus: UUID) -> Growing:
@@ -337,7 +345,7 @@ def _actions(graph: Growing, found: Found, reviews: Sequence[Review], case: str,
             graph.edge(f"action:{action.undo_of}", node, "was taken back by")
         for decision in found.decisions:
             rests = decision.id == action.decision_id
-            if not rests and (decision.id > action.id or not (few or action.id == focus)):
+            if not rests and not ((few or action.id == focus) and found.before(decision.id, action.id)):
                 continue
             graph.edge(f"decision:{decision.id}", node, "is what it rests on" if rests else "was decided before")
             if review := resolved.get(decision.id):

@@ -18,6 +18,7 @@ from tests.pg.stage import Stage, declared, payments, stage
 from interlock.cases.case import Case
 from interlock.cases.in_line import ask_in_line, find_point
 from interlock.cases.store import CaseState
+from interlock.clock import Clock
 from interlock.db.database import Database, connect_service
 from interlock.decisions.decision import Decision
 from interlock.decisions.origin import Origin
@@ -25,6 +26,7 @@ from interlock.ledger.store import seal_once
 from interlock.lineage.influence import Influence, catch_up, follow, read_influence
 from interlock.lineage.read import read_lineage
 from interlock.lineage.source import read_source
+from interlock.lineage.store import Followed
 from interlock.money import Money
 from interlock.oversight.queue import Answer
 from interlock.oversight.review import Resolution
@@ -45,6 +47,21 @@ async def refunds(case: Case) -> str:
     await case.decide("approve", {**case.input, "days_since_purchase": 4}, exposure=claim.exposure)
     if not claim.output["approved"]:
         return "refused"
+    await case.act("pay", {"to": case.input["customer"], "amount": claim.exposure}, because=claim)
+    return "paid"
+
+
+behind: list[Clock] = []
+"""The clocks that are put two seconds back between the next case's decisions and its action."""
+
+
+async def refunds_of_two(case: Case) -> str:
+    """Decide twice, and pay under an id that a process makes whose clock is behind."""
+    claim = await case.decide("approve", case.input, exposure=Money(case.input["amount"], "EUR"))
+    await case.decide("approve", {**case.input, "days_since_purchase": 4}, exposure=claim.exposure)
+    while behind:
+        of_another = vars(behind.pop())
+        of_another.update(_offset_ns=of_another["_offset_ns"] - 2_000_000_000, _last_tick=0, _last_ns=0)
     await case.act("pay", {"to": case.input["customer"], "amount": claim.exposure}, because=claim)
     return "paid"
 
@@ -166,11 +183,54 @@ async def test_an_event_a_row_and_a_caller_are_found_from_what_they_brought(data
         rest = await influence(on, "caller:night", most=1, before=first.next)
         assert (rest.next, rest.decisions) == (None, 2)
         assert rest.items[0].id == row.id
+        assert await influence(on, "caller:night", before=2**63) == await influence(on, "caller:night")
         graph = await read_lineage(on.node.database, on.node.tenant, event.id)
         told = {node.id: node for node in graph.nodes}
         assert told["event:/shop 17"].facts == {"source": "/shop", "id": "17"}
         assert told["stream:orders"].facts == {"at": "orders 0 4711"}
         assert "caller:shop" in told
+
+
+@pytest.mark.parametrize("sealed_between", [True, False])
+async def test_an_action_with_a_smaller_id_than_its_decisions_counts_for_their_sources(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider, *, sealed_between: bool
+) -> None:
+    of_two = declared(refunds_of_two, tmp_path, name="refunds")
+    async with stage(database_url, [of_two], connectors=[payments(provider.url)]) as on:
+        if sealed_between:  # the first seal of a database takes another way than all that follow
+            await seal(on.node.url)
+        behind.append(on.node.database.clock)
+        case_id = await on.submit(key="a", amount="20.00")
+        assert (await on.until(case_id)).conclusion == "paid"
+        record = await on.record(case_id)
+        action = record.actions[0].id
+        assert action < record.decisions[0].id
+        before = await read_lineage(on.node.database, on.node.tenant, action)
+        found = await influence(on, "component:rules:approve-refund@1")
+        assert [(one.decided, one.acted) for one in found.money] == [("40.00 EUR", "20.00 EUR")]
+        after = await read_lineage(on.node.database, on.node.tenant, action)
+        for graph in (before, after):  # by commits, and by leaves
+            assert {(edge.source, edge.kind) for edge in graph.edges if edge.target == graph.of} >= {
+                (f"decision:{record.decisions[0].id}", "is what it rests on"),
+                (f"decision:{record.decisions[1].id}", "was decided before"),
+            }
+
+
+async def test_a_reader_waits_while_another_counts(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+
+    async def counted(of: Database) -> Followed | None:
+        nonlocal asked
+        asked += 1
+        return await follow(of)
+
+    monkeypatch.setattr("interlock.lineage.influence.follow", counted)
+    async with database.installation() as other:
+        await other.execute("select pg_advisory_lock(1229999951)")
+        assert await catch_up(database, 0.2) == 1
+        await other.execute("select pg_advisory_unlock(1229999951)")
+    assert 1 < asked <= 5
+    assert await catch_up(database) == 0
 
 
 @pytest.mark.parametrize("most", [1, 3, 1000])

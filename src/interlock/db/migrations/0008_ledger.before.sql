@@ -53,6 +53,9 @@ begin
   end loop;
 end $$;
 grant update on ledger_head to interlock_finder;
+-- whose transaction an entry is of, by which it is found and sealed, nobody says but the database
+revoke insert on ledger_entry from interlock_service;
+grant insert (id, tenant, kind, subject, case_id, at, body) on ledger_entry to interlock_service;
 grant update (xid) on ledger_entry to interlock_finder;
 grant select on ledger_entry to interlock_finder;
 
@@ -136,24 +139,27 @@ begin
           || coalesce((select string_agg(x::text, ',' order by x) from pg_snapshot_xip(now_seen) x where x < cut), ''))::pg_snapshot;
       end if;
     end if;
+    -- in order of transactions: what rests on another commit comes after it, whatever the clocks that the ids were made by
     insert into ledger_leaf (index, entry, hash)
-    select head.size - 1 + row_number() over (order by e.id), e.id,
+    select head.size - 1 + row_number() over (order by e.xid, e.id), e.id,
            sha256('\x00'::bytea || ledger_leaf_data(e.id, e.tenant, e.kind, e.subject, e.case_id, e.at, e.body))
     from (
       select * from ledger_entry where xid = any (late)
       union all
       select * from ledger_entry where xid >= since and xid < pg_snapshot_xmax(now_seen)
     ) e;
+    get diagnostics added = row_count;
   else
     -- The database was dumped and restored: its transaction ids are another cluster's, so what has no leaf is new. Those that this
     -- cluster has yet to give out would be taken for new when it does: they are made old, once. No leaf holds them.
-    update ledger_entry set xid = '3'::xid8 where xid >= pg_snapshot_xmin(now_seen);
+    -- What this cluster has not given out yet was written before all that it has.
     insert into ledger_leaf (index, entry, hash)
-    select head.size - 1 + row_number() over (order by e.id), e.id, sha256('\x00'::bytea || ledger_leaf_data(e.id, e.tenant, e.kind, e.subject, e.case_id, e.at, e.body))
+    select head.size - 1 + row_number() over (order by e.xid < pg_snapshot_xmax(now_seen), e.xid, e.id), e.id, sha256('\x00'::bytea || ledger_leaf_data(e.id, e.tenant, e.kind, e.subject, e.case_id, e.at, e.body))
     from ledger_entry e
     where not exists (select from ledger_leaf l where l.entry = e.id);
+    get diagnostics added = row_count;
+    update ledger_entry set xid = '3'::xid8 where xid >= pg_snapshot_xmin(now_seen);
   end if;
-  get diagnostics added = row_count;
   grown := head.size + added;
   while (grown >> height) > 0 loop
     if height = 1 then
@@ -209,18 +215,20 @@ create function recomputed_leaves(first bigint, before bigint) returns table (in
   order by l.index
 $$;
 
--- The same of a whole range at once, all hashes one after the other: whether anything in it differs.
-create function recomputed_range(first bigint, before bigint) returns table (leaves bigint, hashes bytea, recomputed bytea)
+-- The same of a whole range at once, all hashes one after the other: whether anything in it differs; and the entries' ids.
+create function recomputed_range(first bigint, before bigint) returns table (leaves bigint, hashes bytea, recomputed bytea, entries bytea)
   language sql stable security definer set search_path = interlock, pg_catalog as $$
-  select count(*), string_agg(r.hash, ''::bytea order by r.index), string_agg(r.recomputed, ''::bytea order by r.index)
+  select count(*), string_agg(r.hash, ''::bytea order by r.index), string_agg(r.recomputed, ''::bytea order by r.index),
+    string_agg(uuid_send(r.entry), ''::bytea order by r.index)
   from recomputed_leaves(first, before) r
 $$;
 
--- Entries that claim to be older than what is sealed and have no leaf: nothing that Interlock writes ever is.
+-- Entries that claim to be older than what is sealed, or of a transaction that has not begun yet, and have no leaf: nothing that
+-- Interlock writes ever is. The latter would never be sealed.
 create function entries_outside(most int) returns table (entry uuid, kind text, at timestamptz)
   language sql stable security definer set search_path = interlock, pg_catalog as $$
   select e.id, e.kind, e.at from ledger_entry e, ledger_head h
-  where pg_visible_in_snapshot(e.xid, h.seen) and h.cluster = this_cluster()
+  where (pg_visible_in_snapshot(e.xid, h.seen) or e.xid >= pg_snapshot_xmax(pg_current_snapshot())) and h.cluster = this_cluster()
     and not exists (select from ledger_leaf l where l.entry = e.id)
   order by e.id limit most
 $$;

@@ -40,7 +40,7 @@ create table lineage_case (
   case_id  uuid not null constraint lineage_case_is_one primary key,
   tenant   uuid not null,
   sources  uuid[] not null,
-  since    uuid[] not null,             -- the decision that each came with; the case itself for those of its input
+  since    bigint[] not null,           -- the leaf of the decision that each came with; -1 for those of the case's input
   constraint lineage_case_says_since_when check (cardinality(sources) = cardinality(since))
 );
 call protect('lineage_case', 'select');
@@ -165,7 +165,7 @@ begin
     -- every case that is named here is known, with what brought it
     insert into lineage_case (case_id, tenant, sources, since)
     select c.id, c.tenant, coalesce(array_agg(s.source) filter (where s.source is not null), '{}'),
-      coalesce(array_agg(c.id) filter (where s.source is not null), '{}')
+      coalesce(array_agg(-1) filter (where s.source is not null), '{}')
     from unnest(touched) t (id) join cases c on c.id = t.id
     left join lateral (
       select distinct lineage_source(c.tenant, o.kind, o.name) as source from lineage_of_case(c.id) o) s on true
@@ -183,28 +183,29 @@ begin
         select distinct lineage_source(d.tenant, o.kind, o.name) as source from lineage_of_decision(d) o
         union
         select u.source from lineage_case k cross join lateral unnest(k.sources, k.since) u (source, since)
-        where k.case_id = d.case_id and u.since = k.case_id
+        where k.case_id = d.case_id and u.since = -1
       ) s
       where g.kind = 'decision.taken'
     ), fresh as materialized (
-      select t.case_id, t.source, min(t.id::text)::uuid as id
+      select t.case_id, t.source, min(t.index) as index
       from taken t join lineage_case k on k.case_id = t.case_id
       where t.source <> all (k.sources)
       group by 1, 2
     ), reached as (
       update lineage_case k set sources = k.sources || f.sources, since = k.since || f.since
-      from (select case_id, array_agg(source order by id, source) as sources, array_agg(id order by id, source) as since
+      from (select case_id, array_agg(source order by index, source) as sources,
+              array_agg(index order by index, source) as since
             from fresh group by 1) f
       where k.case_id = f.case_id
     ), counted as (
-      select t.source, t.index, t.tenant, t.currency, 1 as decisions, (f.id is not null)::int as cases,
+      select t.source, t.index, t.tenant, t.currency, 1 as decisions, (f.index is not null)::int as cases,
         coalesce(t.exposure_minor, 0) as exposure_minor
-      from taken t left join fresh f on f.case_id = t.case_id and f.source = t.source and f.id = t.id
+      from taken t left join fresh f on f.case_id = t.case_id and f.source = t.source and f.index = t.index
       union all
       select u.source, g.index, k.tenant, '', 0, 1, 0
       from grown g join lineage_case k on k.case_id = g.subject
       cross join lateral unnest(k.sources, k.since) u (source, since)
-      where g.kind = 'case.received' and u.since = k.case_id
+      where g.kind = 'case.received' and u.since = -1
     )
     insert into lineage_part as p (source, part, currency, tenant, decisions, cases, exposure_sum, members)
     select c.source, c.index / 1024, c.currency, c.tenant, sum(c.decisions), sum(c.cases), sum(c.exposure_minor),
@@ -214,21 +215,22 @@ begin
       set decisions = p.decisions + excluded.decisions, cases = p.cases + excluded.cases,
           exposure_sum = p.exposure_sum + excluded.exposure_sum, members = p.members || excluded.members;
 
-    -- an action counts from the leaf that intended it on, under the sources that had reached its case before it
+    -- an action counts from the leaf that intended it on, under the sources that had reached its case before it: by leaves,
+    -- since the ids of two processes need not go with time
     with moved as materialized (
-      select a.id, a.tenant, a.case_id, coalesce(a.currency, '') as currency, coalesce(a.exposure_minor, 0) as minor,
+      select a.id, l.index, a.tenant, a.case_id, coalesce(a.currency, '') as currency, coalesce(a.exposure_minor, 0) as minor,
         lineage_place(a.state) as now, k.counted as before, coalesce(k.reach, cardinality(c.sources)) as reach
-      from action a join lineage_case c on c.case_id = a.case_id left join lineage_action k on k.action = a.id
+      from action a join lineage_case c on c.case_id = a.case_id join ledger_leaf l on l.entry = a.id and l.index < upto
+      left join lineage_action k on k.action = a.id
       where a.case_id = any (touched) and a.undo_of is null and k.counted is distinct from lineage_place(a.state)
-        and exists (select from ledger_leaf l where l.entry = a.id and l.index < upto)
     ), placed as (
       insert into lineage_action as k (action, tenant, counted, reach)
       select id, tenant, now, reach from moved
       on conflict (action) do update set counted = excluded.counted
     ), step as (
-      select id, tenant, case_id, currency, minor, reach, now as place, 1 as sign from moved
+      select index, tenant, case_id, currency, minor, reach, now as place, 1 as sign from moved
       union all
-      select id, tenant, case_id, currency, minor, reach, before, -1 from moved where before is not null
+      select index, tenant, case_id, currency, minor, reach, before, -1 from moved where before is not null
     )
     insert into lineage_money as m (source, currency, tenant, pending, pending_sum, done, done_sum, undone, undone_sum, failed)
     select u.source, s.currency, s.tenant,
@@ -238,7 +240,7 @@ begin
       coalesce(sum(s.sign) filter (where s.place = 'failed'), 0)
     from step s join lineage_case c on c.case_id = s.case_id
     cross join lateral unnest(c.sources[:s.reach], c.since[:s.reach]) u (source, since)
-    where u.since < s.id
+    where u.since < s.index
     group by 1, 2, 3
     on conflict (source, currency) do update
       set pending = m.pending + excluded.pending, pending_sum = m.pending_sum + excluded.pending_sum,
