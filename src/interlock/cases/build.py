@@ -12,6 +12,7 @@ import importlib.metadata
 import platform
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -23,6 +24,7 @@ from interlock.cases.declaration import Declaration
 from interlock.cases.registry import Registered, Registry
 from interlock.components.component import ComponentRef, Kind
 from interlock.components.onnx import Onnx
+from interlock.components.registry import load_component
 from interlock.components.source import sources
 from interlock.db.database import Database
 from interlock.db.text import storable
@@ -70,14 +72,41 @@ class Collected:
 async def keep_builds(database: Database, registry: Registry) -> None:
     """Keep what the workflows of a process decide with; from then on their decisions name it.
 
+    INVARIANT: what decides is what is kept, though files may change between two readings: contracts are compared by
+    their digests, components loaded before the files are looked at and held against their folders after it.
+
     Raises:
-        ArchiveRefused: something cannot be kept. Nothing should be decided then.
+        ArchiveRefused: something cannot be kept, or changed meanwhile. Nothing should be decided then.
     """
     for entry in registry.all:
-        entry.library.references = frozenset(entry.references)
+        library = entry.library
+        library.references = frozenset(entry.references)
+        loaded = _loaded(entry)
         build, found = build_of(entry)
-        entry.library.kept = await keep_build(database, build, found.sources)
-        entry.library.build = entry.library.kept.digest
+        _see_unchanged(loaded, library)
+        library.keep(await keep_build(database, build, found.sources))
+
+
+def _loaded(entry: Registered) -> dict[ComponentRef, bytes]:
+    """The digests of the components that stand in files; of what cannot be loaded none, as its user will say."""
+    found: dict[ComponentRef, bytes] = {}
+    for reference in _components(entry.declaration):
+        if _in_files(reference, entry.library):
+            with suppress(InterlockError):
+                found[reference] = entry.library.component(reference).digest
+    return found
+
+
+def _see_unchanged(loaded: Mapping[ComponentRef, bytes], library: Library) -> None:
+    for reference, digest in loaded.items():
+        try:
+            same = load_component(reference, library.roots).digest == digest
+        except InterlockError:
+            same = False
+        if not same:
+            raise ArchiveRefused(
+                f"{reference} changed while it was being kept", todo="start again once its files are whole"
+            )
 
 
 def keeping_published(database: Database, registry: Registry) -> Callable[[Mapping[UUID, Snapshot]], Awaitable[None]]:
@@ -144,9 +173,14 @@ def _components(declaration: Declaration) -> Iterator[ComponentRef]:
         yield from (one for one in (point.policy, point.data.component) if one is not None)
 
 
+def _in_files(reference: ComponentRef, library: Library) -> bool:
+    """Whether it is made of files that count here."""
+    return reference.kind is not Kind.PERSON and not (reference.kind is Kind.RULES and library.only_published)
+
+
 def _files_of(reference: ComponentRef, library: Library) -> Iterator[tuple[str, Path]]:
     """The files of a component in the first folder that has it; of one that is nowhere none, as its user will say."""
-    if reference.kind is Kind.PERSON or (reference.kind is Kind.RULES and library.only_published):
+    if not _in_files(reference, library):
         return
     name = f"{reference.name}@{reference.version}{'.rules.json' if reference.kind is Kind.RULES else ''}"
     for place, root in enumerate(library.roots):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from interlock.cases.declaration import Declaration, load_declaration
@@ -22,7 +22,15 @@ from interlock.contracts import Contract, ContractRef
 from interlock.decisions.library import Library, SharedLibrary, contract_reference, rules_reference
 from interlock.decisions.point import DecisionPoint
 from interlock.decisions.policy import check_policy
-from interlock.errors import ConfigInvalid, DeclarationInvalid, InterlockError, NotFound, PublicationUnusable, Violation
+from interlock.errors import (
+    ArchiveRefused,
+    ConfigInvalid,
+    DeclarationInvalid,
+    InterlockError,
+    NotFound,
+    PublicationUnusable,
+    Violation,
+)
 from interlock.privacy.vault import Vault
 from interlock.publications.publication import Reference
 from interlock.publications.watch import Publications
@@ -177,6 +185,7 @@ class Registry:
 
         Raises:
             DeclarationInvalid: a file refers to what is neither published nor, in development, in a file.
+            ArchiveRefused: a file is not what was kept of it.
         """
         for entry in self._entries:
             problems = _missing(entry.declaration, entry.library.for_tenant(tenant), entry.workflow.file)
@@ -231,13 +240,8 @@ def register(
 def _missing(declaration: Declaration, library: Library, file: Path) -> list[Violation]:
     problems: list[Violation] = []
 
-    def attempt(key: str, load: object, reference: object) -> None:
-        try:
-            load(reference)  # type: ignore[operator]
-        except PublicationUnusable:
-            return  # its point goes to the fallback, and doctor tells; the other points go on
-        except InterlockError as cause:
-            problems.append(Violation(where=f"{file}: {key}", what=str(cause), rule="reference", todo=cause.todo))
+    def attempt(key: str, load: Callable[[Any], object], reference: object) -> None:
+        problems.extend(_problems(f"{file}: {key}", load, reference))
 
     attempt("contract", library.contract, declaration.contract)
     for name, point in declaration.decisions.items():
@@ -257,6 +261,22 @@ def _missing(declaration: Declaration, library: Library, file: Path) -> list[Vio
     for name, event in declaration.events.items():
         attempt(f"events.{name}", library.contract, event.contract)
     return problems
+
+
+def _problems(where: str, load: Callable[[Any], object], reference: object) -> Iterator[Violation]:
+    """What keeps a reference from being used.
+
+    Raises:
+        ArchiveRefused: its file changed while the process started: that is no fault of the workflow's file.
+    """
+    try:
+        load(reference)
+    except ArchiveRefused:
+        raise
+    except PublicationUnusable:
+        return  # its point goes to the fallback, and doctor tells; the other points go on
+    except InterlockError as cause:
+        yield Violation(where=where, what=str(cause), rule="reference", todo=cause.todo)
 
 
 def _check_fallback(library: Library, point: DecisionPoint) -> None:

@@ -23,7 +23,7 @@ from interlock.components.registry import load_component
 from interlock.components.rules import Rules
 from interlock.contracts import Catalog, Contract, ContractRef, check, load_catalog
 from interlock.contracts.catalog import IN_FORCE
-from interlock.errors import DeclarationInvalid, NotFound, PublicationUnusable, Violation
+from interlock.errors import ArchiveRefused, DeclarationInvalid, NotFound, PublicationUnusable, Violation
 from interlock.publications.publication import Kind as Published
 from interlock.publications.publication import Reference
 from interlock.publications.watch import InForce, Publications, Snapshot
@@ -61,6 +61,18 @@ class Library:
         self._names: dict[str, str] = {}
         self._components: dict[ComponentRef, Component] = {}
         self._checks: dict[str, Check] = {}
+
+    def keep(self, kept: Manifest) -> None:
+        """Say in which build these files are kept; from now on decisions name it.
+
+        INVARIANT: a contract that decides is one that is kept, whether it is loaded before this or after.
+
+        Raises:
+            ArchiveRefused: contracts that are loaded are not those that are kept.
+        """
+        self.kept, self.build = kept, kept.digest
+        if self._catalog is not None:
+            _see_kept(self._catalog, kept)
 
     def for_tenant(self, tenant: UUID) -> Library:  # noqa: ARG002 - files are every tenant's
         """What counts in a tenant at this moment; without publications, the files."""
@@ -138,7 +150,10 @@ class Library:
 
     def _files_of_contracts(self) -> Catalog:
         if self._catalog is None:
-            self._catalog = load_catalog(*(root / "contracts" for root in self.roots))
+            found = load_catalog(*(root / "contracts" for root in self.roots))
+            if self.kept is not None:
+                _see_kept(found, self.kept)
+            self._catalog = found
         return self._catalog
 
     def _find_component(self, reference: ComponentRef) -> Component:
@@ -222,6 +237,19 @@ class SharedLibrary(Library):
                 self._files, snapshot, only_published=self.only_published, tenant=tenant
             )
         return known
+
+
+def _see_kept(catalog: Catalog, kept: Manifest) -> None:
+    there = {file.sha256 for path, file in kept.build.files.items() if path.split("/")[1:2] == ["contracts"]}
+    loaded = {one.digest.hex(): one.reference for one in catalog}
+    if loaded.keys() != there:
+        named = (
+            ", ".join(sorted(loaded[one] for one in loaded.keys() - there))
+            or "one is not there any more, or came later"
+        )
+        raise ArchiveRefused(
+            f"contracts changed while they were being kept: {named}", todo="start again once the files are whole"
+        )
 
 
 def published_build(files: Manifest, tenant: UUID, snapshot: Snapshot, references: frozenset[Reference]) -> Manifest:
