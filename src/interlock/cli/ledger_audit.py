@@ -1,4 +1,4 @@
-"""`interlock ledger audit`: the whole tree computed again, and every decision's record held against its leaf."""
+"""`interlock ledger audit`: the whole tree computed again, and each record held against the entries that tell of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BROKEN = 9
 def audit(
     context: typer.Context,
     *,
-    records: Annotated[bool, typer.Option(help="Also hold every decision's record against its leaf.")] = True,
+    records: Annotated[bool, typer.Option(help="Also hold every record against the entries that tell of it.")] = True,
     as_json: Json = False,
 ) -> None:
     """Compute the whole tree again and compare all that is stored, signed and published of it.
@@ -57,6 +57,7 @@ def audit(
                 "root": found.root,
                 "checkpoints": found.checkpoints,
                 "records": found.records,
+                "facts": found.facts,
                 "faults": [msgspec.to_builtins(fault) for fault in found.faults],
                 "count": found.count,
                 "first": msgspec.to_builtins(found.first) if found.first else None,
@@ -64,6 +65,8 @@ def audit(
         )
     screen.line(f"{found.size} entries, root {found.root}")
     screen.line(f"{found.checkpoints} signed checkpoints compared, {found.records} decisions held against their leaves")
+    if found.facts:
+        screen.line(f"{found.facts} entries held against the rows that they tell of")
     if found.first is None:
         screen.line("Everything is what it was.", style="green")
         return

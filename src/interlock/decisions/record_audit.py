@@ -1,4 +1,4 @@
-"""Every decision's record, held against the leaf that has its hash."""
+"""Every decision's record, held against the leaf that has its hash; and what other entries tell, against its rows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from interlock.db.queries import load_queries
 from interlock.decisions.sealed_record import record_hash
 from interlock.decisions.store import FIND_DECISIONS
 from interlock.ledger.audit import Audited, Fault
+from interlock.ledger.facts import audit_facts
 
 PAGE = 500
 
@@ -32,7 +33,13 @@ LEAVES_OF_DECISIONS = load_queries(__file__).rows("leaves_of_decisions", LeafOfD
 
 
 async def audit_records(database: Database, tenant: UUID, found: Audited) -> None:
-    """Compare the records of a tenant's decisions, page by page; what differs is added to what was found.
+    """Compare what a tenant's entries tell with what is on record; what differs is added to what was found."""
+    await _audit_decisions(database, tenant, found)
+    await audit_facts(database, tenant, found)
+
+
+async def _audit_decisions(database: Database, tenant: UUID, found: Audited) -> None:
+    """Compare the records of a tenant's decisions, page by page.
 
     An entry from before records were hashed has no hash, and its decision is not compared.
     """

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -25,11 +26,13 @@ from interlock.ledger.store import (
     NODES_IN_RANGE,
     RECOMPUTED_LEAVES,
     RECOMPUTED_RANGE,
+    KeptCheckpoint,
     head_of,
 )
 from interlock.ledger.tree import EMPTY, node_hash
 
 PAGE = 1 << 14
+MUCH_OLDER_MS = 600_000
 MOST_TOLD = 100
 """Of so many faults each is told; all are counted."""
 
@@ -39,7 +42,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         what: In words.
-        kind: ``leaf``, ``missing``, ``gap``, ``node``, ``head``, ``checkpoint``, ``outside`` or ``record``.
+        kind: ``leaf``, ``missing``, ``gap``, ``node``, ``head``, ``checkpoint``, ``backdated``, ``outside`` or
+            ``record``.
         index: The first entry of the tree that it concerns; None: none of them.
         level: For a node its height above the entries: the lower, the nearer to what is wrong.
         entry: That entry's id, if it is known.
@@ -60,6 +64,7 @@ class Audited(msgspec.Struct, kw_only=True):
         root: The root that they give, in hex.
         checkpoints: How many signed checkpoints were compared.
         records: How many records were held against their leaves.
+        facts: How many entries were held against the rows that they tell of.
         faults: The first faults, in the order of the tree.
         count: How many there are in all.
     """
@@ -68,6 +73,7 @@ class Audited(msgspec.Struct, kw_only=True):
     root: str = ""
     checkpoints: int = 0
     records: int = 0
+    facts: int = 0
     faults: list[Fault] = []
     count: int = 0
 
@@ -182,7 +188,9 @@ async def _pages(
     while tree.size < size:
         first, before = tree.size, min(tree.size + PAGE, size)
         nodes: Nodes = {}
-        for leaf in await _leaves(connection, first, before, found):
+        leaves = await _leaves(connection, first, before, found)
+        for leaf, entry in zip(leaves.hashes, leaves.entries, strict=True):
+            checkpoints.age(entry, tree.size)
             for level, node in enumerate(tree.add(leaf), 1):
                 nodes.setdefault(level, []).append(((tree.size >> level) - 1, node))
             if tree.size == checkpoints.next_size:
@@ -194,13 +202,21 @@ async def _pages(
             return
 
 
-async def _leaves(connection: AsyncConnection[Any], first: int, before: int, found: Audited) -> list[bytes]:
+class _Leaves(NamedTuple):
+    """The leaves of a range: what their entries hash to, and the entries' ids."""
+
+    hashes: list[bytes]
+    entries: list[bytes]
+
+
+async def _leaves(connection: AsyncConnection[Any], first: int, before: int, found: Audited) -> _Leaves:
     """What the entries of a range hash to, as far as there is no gap; one by one only where anything differs."""
     wanted = {"first": first, "before": before}
     page = await RECOMPUTED_RANGE.one(connection, wanted)
     if page is not None and page.leaves == before - first and page.hashes == page.recomputed:
-        return [page.hashes[at : at + 32] for at in range(0, len(page.hashes), 32)]
-    leaves: list[bytes] = []
+        hashes = [page.hashes[at : at + 32] for at in range(0, len(page.hashes), 32)]
+        return _Leaves(hashes, [page.entries[at : at + 16] for at in range(0, len(page.entries), 16)])
+    leaves = _Leaves([], [])
     for place, leaf in enumerate(await RECOMPUTED_LEAVES.all(connection, wanted), first):
         if leaf.index != place:
             break
@@ -210,7 +226,8 @@ async def _leaves(connection: AsyncConnection[Any], first: int, before: int, fou
         elif leaf.recomputed != leaf.hash:
             what = f"entry {leaf.index}, {leaf.entry} ({leaf.kind}), is not what was sealed"
             found.add(Fault(kind="leaf", what=what, index=leaf.index, entry=leaf.entry))
-        leaves.append(leaf.recomputed or leaf.hash)
+        leaves.hashes.append(leaf.recomputed or leaf.hash)
+        leaves.entries.append(leaf.entry.bytes)
     return leaves
 
 
@@ -228,6 +245,26 @@ async def _compare_nodes(connection: AsyncConnection[Any], nodes: Nodes, found: 
                 found.add(Fault(kind="node", what=what, index=index << level, level=level))
 
 
+class _Kept(NamedTuple):
+    """A kept checkpoint, and when it was signed, as the first six bytes of a UUIDv7."""
+
+    checkpoint: Checkpoint
+    moment: bytes
+
+    @property
+    def size(self) -> int:
+        """Of how many entries."""
+        return self.checkpoint.size
+
+
+def _moment(at: datetime) -> bytes:
+    return max(int(at.timestamp() * 1000), 0).to_bytes(6, "big")
+
+
+def _moment_before(moment: bytes) -> bytes:
+    return max(int.from_bytes(moment, "big") - MUCH_OLDER_MS, 0).to_bytes(6, "big")
+
+
 class _Checkpoints:
     """Every signed checkpoint, compared when the growing tree has its size."""
 
@@ -240,8 +277,10 @@ class _Checkpoints:
     ) -> None:
         self._connection, self._keys, self._found = connection, keys, found
         self._outside = list(outside)
-        self._kept: list[Checkpoint] = []
+        self._kept: list[_Kept] = []
         self._after = -1
+        self._spoilt: set[int] = set()  # sizes of kept ones that were told of already
+        self._newest = self._oldest = bytes(6)  # moments as a UUIDv7 has them: the newest so far; what none goes below
         self._last_good = 0
         self.compared = 0
 
@@ -253,11 +292,33 @@ class _Checkpoints:
     async def reached(self, tree: Growing) -> None:
         """Compare what is of the tree's size, and read on."""
         await self._read_on()
+        is_kept = tree.size in self._spoilt
         while self.next_size == tree.size:
-            for ones, where in ((self._kept, "kept"), (self._outside, "published")):
-                if ones and ones[0].size == tree.size:
-                    self._compare(ones.pop(0), tree.root, where)
+            if self._kept and self._kept[0].size == tree.size:
+                one = self._kept.pop(0)
+                self._compare(one.checkpoint, tree.root, "kept")
+                self._oldest = max(self._oldest, _moment_before(min(self._newest, one.moment)))
+                is_kept = True
+            if self._outside and self._outside[0].size == tree.size:
+                self._compare(self._outside.pop(0), tree.root, "published")
+                if not is_kept:
+                    what = f"the published checkpoint of {tree.size} entries is not among the kept ones"
+                    self._found.add(Fault(kind="checkpoint", what=what))
             await self._read_on()
+
+    def age(self, entry: bytes, index: int) -> None:
+        """Hold an entry's moment, by its id, against the checkpoint before it.
+
+        It may be older by ten minutes: clocks differ. It is also held against the newest entry before that checkpoint,
+        so that nothing is said of entries that waited long to be sealed, in their turn.
+        """
+        moment = entry[:6]
+        if moment > self._newest:
+            self._newest = moment
+        elif moment < self._oldest:
+            known = UUID(bytes=entry)
+            what = f"entry {index}, {known}, is older by its id than the checkpoint before it, by more than 10 minutes"
+            self._found.add(Fault(kind="backdated", what=what, index=index, entry=known))
 
     async def beyond(self) -> None:
         """Tell those that are of a larger tree than there is: meanwhile it may have grown, and been signed."""
@@ -271,12 +332,29 @@ class _Checkpoints:
                 self._found.add(Fault(kind="checkpoint", what=what, index=size))
 
     async def _read_on(self) -> None:
-        if self._kept:
-            return
-        rows = await CHECKPOINTS_AFTER.all(self._connection, {"size": self._after, "most": PAGE})
-        if rows:
+        while not self._kept:
+            rows = await CHECKPOINTS_AFTER.all(self._connection, {"size": self._after, "most": PAGE})
+            if not rows:
+                return
             self._after = rows[-1].size
-            self._kept = _read_all([row.text for row in rows], self._keys, self._found, "the kept checkpoint")
+            self._kept = [one for row in rows if (one := self._read_kept(row)) is not None]
+
+    def _read_kept(self, row: KeptCheckpoint) -> _Kept | None:
+        """What a row holds, if its columns, which nobody signs, say the same as its note."""
+        what = "the kept checkpoint"
+        text = row.note.decode(errors="replace")  # what is no text is signed by nobody
+        known = _read_all([text], self._keys, self._found, what)
+        if not known:
+            self._spoilt.add(row.size)
+            return None
+        signed_by = {one.key.hex() for one in read_note(text).signatures}
+        checkpoint = known[0]
+        if (row.size, row.root, set(row.keys)) == (checkpoint.size, checkpoint.root, signed_by):
+            return _Kept(checkpoint, _moment(row.signed_at))
+        self._spoilt |= {row.size, checkpoint.size}
+        wrong = f"{what} of {checkpoint.size} entries stands in a row that says another size, root or key ({row.size})"
+        self._found.add(Fault(kind="checkpoint", what=wrong))
+        return None
 
     def _compare(self, one: Checkpoint, root: bytes, where: str) -> None:
         self.compared += 1

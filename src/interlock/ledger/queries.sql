@@ -52,7 +52,8 @@ order by l.index
 select index, entry, kind, hash, recomputed from recomputed_leaves(%(first)s, %(before)s)
 
 -- name: recomputed_range
-select leaves, coalesce(hashes, '') as hashes, coalesce(recomputed, '') as recomputed from recomputed_range(%(first)s, %(before)s)
+select leaves, coalesce(hashes, '') as hashes, coalesce(recomputed, '') as recomputed, coalesce(entries, '') as entries
+from recomputed_range(%(first)s, %(before)s)
 
 -- name: nodes_between
 select level, index, hash from ledger_node where level = %(level)s and index >= %(first)s and index < %(before)s order by index
@@ -135,3 +136,176 @@ where g.id = r.id and g.closed_at is null
 -- name: latest_about
 -- The last entry about each of these things.
 select distinct on (subject) subject, id, body from ledger_entry where subject = any(%(subjects)s) order by subject, id desc
+
+-- name: page_of_entries
+-- How many entries the next page has, and the last of them; the current tenant's.
+select count(*) as entries, (array_agg(id order by id desc))[1] as last
+from (select id from ledger_entry where id > %(after)s and id <= %(until)s order by id limit %(most)s) page
+
+-- name: facts_that_differ
+-- What entries of a page say and their rows do not, by the field of the entry; a null field: the row is gone. Each row is read
+-- by its key (offset 0): a plan that reads a whole table for each page would never end. Of what changes the last entry counts.
+with page as (
+  select * from ledger_entry where id > %(after)s and id <= %(until)s
+),
+told as materialized (
+  select id, tenant, kind, subject, at, convert_from(body, 'UTF8')::jsonb as body
+  from page
+  where kind in (
+    'case.received', 'case.released', 'case.continued', 'case.corrected', 'case.done', 'case.cancel_wanted', 'case.quarantined',
+    'decision.quarantined', 'step.done', 'step.failed', 'review.opened', 'review.resolved', 'exception.opened', 'exception.resolved',
+    'quarantine.released', 'quarantine.discarded', 'action.intended', 'action.done', 'action.failed', 'action.exception',
+    'event.received', 'guard.stopped', 'guard.resumed', 'guard.term_begun', 'guard.authorized',
+    'guard.term_ended', 'rules.published', 'contract.published', 'key.made')
+),
+held as (
+  select t.*, 'cases' as relation, x.id is not null as is_there,
+         jsonb_build_object('workflow', x.workflow, 'caller', x.caller, 'input_hash', case
+           when exists (select from ledger_entry e where e.subject = t.subject and e.id > t.id
+                        and e.kind in ('case.released', 'case.continued', 'case.corrected')) then t.body -> 'input_hash'
+           else to_jsonb(encode(sha256(x.input), 'base64')) end) as now
+  from told t left join lateral (select * from cases x where x.id = t.subject offset 0) x on true
+  where t.kind in ('case.received', 'case.released', 'case.continued', 'case.corrected')
+  union all
+  select t.*, 'cases', x.id is not null, jsonb_build_object('conclusion', x.conclusion)
+  from told t left join lateral (select * from cases x where x.id = t.subject offset 0) x on true
+  where t.kind = 'case.done'
+  union all
+  select t.*, 'cases', x.id is not null, jsonb_build_object('who', x.cancel_by, 'why', x.cancel_why)
+  from told t left join lateral (select * from cases x where x.id = t.subject offset 0) x on true
+  where t.kind = 'case.cancel_wanted'
+  union all
+  select t.*, 'quarantine', x.id is not null, jsonb_build_object(
+    'contract', x.contract, 'data_hash', encode(sha256(x.data), 'base64'), 'violations_hash', encode(sha256(x.violations), 'base64'))
+  from told t
+  left join lateral (select * from quarantine x where x.id = (t.body ->> 'quarantine')::uuid offset 0) x on true
+  where t.kind in ('case.quarantined', 'decision.quarantined') and t.body ? 'quarantine'
+  union all
+  select t.*, 'quarantine', x.id is not null, jsonb_build_object('who', x.resolved_by,
+    -- of a step's, what came of it and why stand with its case
+    'decision', coalesce(to_jsonb(x.decision_id), t.body -> 'decision'), 'why', coalesce(to_jsonb(x.why), t.body -> 'why'))
+  from told t left join lateral (select * from quarantine x where x.id = t.subject offset 0) x on true
+  where t.kind in ('quarantine.released', 'quarantine.discarded')
+  union all
+  -- an entry names a step's place and not its run: some run has that result there; what failed may have been tried again since
+  select t.*, 'journal', true, jsonb_build_object('result_hash', x.hash)
+  from told t
+  cross join lateral (
+    select (array_agg(encode(sha256(j.result), 'base64')
+            order by encode(sha256(j.result), 'base64') = t.body ->> 'result_hash' desc nulls last))[1] as hash,
+           coalesce(bool_and(j.state = 'failed'), true) as is_failed
+    from journal j
+    where j.case_id = t.subject
+      and case when j.scope = '' then '' else j.scope || ':' end || j.ordinal = t.body ->> 'step'
+    offset 0
+  ) x
+  where t.kind = 'step.done' or (t.kind = 'step.failed' and x.is_failed)
+  union all
+  select t.*, 'review', x.id is not null, jsonb_build_object(
+    'queue', x.queue, 'decision', x.decision_id, 'question_hash', encode(sha256(x.question), 'base64'))
+  from told t left join lateral (select * from review x where x.id = t.subject offset 0) x on true
+  where t.kind = 'review.opened'
+  union all
+  select t.*, 'review', x.id is not null, jsonb_build_object(
+    'who', x.resolved_by, 'resolution', x.resolution, 'reason_code', x.reason_code, 'decision', x.decision_id,
+    'output_hash', encode(sha256(x.output), 'base64'), 'note_hash', encode(sha256(convert_to(x.note, 'UTF8')), 'base64'))
+  from told t left join lateral (select * from review x where x.id = t.subject offset 0) x on true
+  where t.kind = 'review.resolved'
+  union all
+  select t.*, 'exception', x.id is not null, jsonb_build_object(
+    'exception_kind', x.kind, 'priority', x.priority, 'owner', x.owner, 'action', x.action,
+    'what_hash', encode(sha256(convert_to(x.what, 'UTF8')), 'base64'), 'detail_hash', encode(sha256(x.detail), 'base64'))
+  from told t left join lateral (select * from exception x where x.id = t.subject offset 0) x on true
+  where t.kind = 'exception.opened'
+  union all
+  select t.*, 'exception', x.id is not null, jsonb_build_object(
+    'who', x.resolved_by, 'state', x.state, 'answer_hash', encode(sha256(x.answer), 'base64'),
+    'way', split_part(x.resolution, ': ', 1), 'why', substr(x.resolution, strpos(x.resolution, ': ') + 2))
+  from told t left join lateral (select * from exception x where x.id = t.subject offset 0) x on true
+  where t.kind = 'exception.resolved'
+  union all
+  -- an amount has all the decimals of its currency, so without its point it is in minor units
+  select t.*, 'action', x.id is not null, jsonb_build_object(
+    'key', x.key, 'connector', x.connector, 'domain', x.domain, 'decision', x.decision_id, 'undo_of', x.undo_of,
+    'payload_hash', encode(sha256(x.payload), 'base64'),
+    'amount', case when replace(split_part(t.body ->> 'amount', ' ', 1), '.', '')::numeric = x.exposure_minor
+                    and split_part(t.body ->> 'amount', ' ', 2) = x.currency then t.body ->> 'amount'
+                   else x.exposure_minor || ' minor ' || x.currency end)
+  from told t left join lateral (select * from action x where x.id = t.subject offset 0) x on true
+  where t.kind = 'action.intended'
+  union all
+  -- how an action ended, unless another entry, a minute before or any time later, says that it did not stay so
+  select t.*, 'action', x.id is not null, jsonb_build_object(
+      'response_hash', coalesce(encode(sha256(x.response), 'base64'), ''), 'state', x.state,
+      'error_hash', case when t.kind = 'action.failed'
+        then encode(sha256(convert_to(regexp_replace(x.error, '^(the input was corrected; )+', ''), 'UTF8')), 'base64')
+        else t.body ->> 'error_hash' end)
+  from (
+    select t.id, t.tenant, t.kind, t.subject, t.at, case when t.kind = 'action.done' then '{}' else
+             jsonb_build_object('state', split_part(t.kind, '.', 2)) end || jsonb_strip_nulls(t.body) as body
+    from told t where t.kind in ('action.done', 'action.failed', 'action.exception')
+  ) t
+  left join lateral (select * from action x where x.id = t.subject offset 0) x on true
+  where not exists (
+    select from ledger_entry e
+    where e.subject = t.subject and e.id > first_id(id_moment(t.id) - interval '1 minute') and e.id <> t.id
+      and e.kind in ('action.done', 'action.failed', 'action.exception', 'action.decided', 'action.reopened', 'action.undone'))
+  union all
+  select t.*, 'case_event', x.id is not null, jsonb_build_object(
+    'name', x.name, 'sender', x.sender, 'payload_hash', encode(sha256(x.payload), 'base64'))
+  from told t left join lateral (select * from case_event x where x.id = t.subject offset 0) x on true
+  where t.kind = 'event.received'
+  union all
+  select t.*, 'stop', x.who is not null, jsonb_build_object('scope', x.scope, 'who', x.who, 'why', x.why, 'until', case
+    when (t.body ->> 'until')::timestamptz is not distinct from x.until then t.body -> 'until' else to_jsonb(x.until) end)
+  from told t
+  left join lateral (
+    select scope, who, why, until from stop x where x.id = t.subject
+    union all
+    select scope, who, why, until from installation_stop x where x.id = t.subject
+    offset 0
+  ) x on true
+  where t.kind = 'guard.stopped'
+  union all
+  select t.*, 'stop', x.is_there is not null, jsonb_build_object('who', x.lifted_by, 'why', x.lifted_why)
+  from told t
+  left join lateral (
+    select true as is_there, lifted_by, lifted_why from stop x where x.id = t.subject
+    union all
+    select true, lifted_by, lifted_why from installation_stop x where x.id = t.subject
+    offset 0
+  ) x on true
+  where t.kind = 'guard.resumed'
+  union all
+  select t.*, 'dead_man', x.id is not null, jsonb_build_object('scope', x.scope, 'every_seconds', x.every_seconds,
+    'authorized_until', case
+      when (t.body ->> 'authorized_until')::timestamptz = x.authorized_until
+        or exists (select from ledger_entry e where e.subject = t.subject and e.id > t.id and e.kind = 'guard.authorized')
+      then t.body -> 'authorized_until' else to_jsonb(x.authorized_until) end)
+  from told t left join lateral (select * from dead_man x where x.id = t.subject offset 0) x on true
+  where t.kind in ('guard.term_begun', 'guard.authorized')
+  union all
+  select t.*, 'dead_man', x.id is not null, jsonb_build_object('scope', x.scope, 'who', x.ended_by, 'why', x.ended_why)
+  from told t left join lateral (select * from dead_man x where x.id = t.subject offset 0) x on true
+  where t.kind = 'guard.term_ended'
+  union all
+  select t.*, 'publication', x.id is not null, jsonb_build_object(
+    'name', x.name, 'version', x.version, 'line', x.line, 'digest', encode(sha256(x.content), 'hex'), 'who', x.author, 'why', x.why)
+  from told t left join lateral (select * from publication x where x.id = t.subject offset 0) x on true
+  where t.kind in ('rules.published', 'contract.published')
+  union all
+  select t.*, 'api_key', x.id is not null, jsonb_build_object('name', x.name, 'scopes', x.scopes)
+  from told t left join lateral (select * from api_key x where x.id = t.subject offset 0) x on true
+  where t.kind = 'key.made'
+)
+select d.id as entry, d.relation, d.subject, d.field, (select l.index from ledger_leaf l where l.entry = d.id) as index
+from (
+  select h.id, h.relation, h.subject, null as field from held h where not h.is_there
+  union all
+  select h.id, h.relation, h.subject, f.key
+  from held h cross join lateral jsonb_each(h.now) f
+  where h.is_there and h.body ? f.key and h.body -> f.key is distinct from f.value
+  union all
+  select p.id, 'ledger_entry', p.subject, 'at' from page p where p.at < id_moment(p.id) - interval '10 minutes'
+) d
+order by d.id, d.field

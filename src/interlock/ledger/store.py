@@ -124,11 +124,13 @@ class RecomputedRange(msgspec.Struct, frozen=True, kw_only=True):
         leaves: How many the tree has there.
         hashes: What stands in the tree.
         recomputed: What their entries hash to now; shorter where one is gone.
+        entries: The entries' ids, 16 bytes each.
     """
 
     leaves: int
     hashes: bytes
     recomputed: bytes
+    entries: bytes
 
 
 class OutsideEntry(msgspec.Struct, frozen=True, kw_only=True):

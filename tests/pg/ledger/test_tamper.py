@@ -6,6 +6,7 @@ Each tampering is done by a superuser, who can do all that a thief of the databa
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,8 +21,9 @@ from tests.pg.stage import declared, stage
 
 from interlock.cases.case import Case
 from interlock.clock import Clock
+from interlock.db.database import connect_service
 from interlock.decisions.record_audit import audit_records
-from interlock.ledger.audit import Audited, audit_tree
+from interlock.ledger.audit import Audited, Fault, audit_tree
 from interlock.ledger.keys import make_key
 from interlock.ledger.note import sign_note
 from interlock.ledger.publish import Outside
@@ -113,6 +115,27 @@ TAMPERINGS = {
     "the head's root is changed": Tampering("update ledger_head set root = sha256('x')", "head", None),
     "the head is shorter": Tampering("update ledger_head set size = 39", "gap", 39),
     "the head is longer": Tampering("update ledger_head set size = 41", "gap", SIZE),
+    "an entry is slipped in that no turn ever seals": Tampering(
+        "insert into ledger_entry (id, tenant, xid, kind, subject, at, body) select uuidv7(), tenant, "
+        "'9000000000000000000', kind, subject, at, body from ledger_entry order by id limit 1", "outside", None,
+    ),
+    "a kept checkpoint's size is changed": Tampering(
+        "update ledger_checkpoint set size = 1000000 where size = 40", "checkpoint", None
+    ),
+    "a kept checkpoint's root is changed": Tampering(
+        "update ledger_checkpoint set root = sha256('x') where size = 20", "checkpoint", None
+    ),
+    "a kept checkpoint's keys are changed": Tampering(
+        "update ledger_checkpoint set keys = '{}' where size = 20", "checkpoint", None
+    ),
+    "a kept checkpoint is an older one": Tampering(
+        "update ledger_checkpoint set note = (select note from ledger_checkpoint where size = 10) where size = 20",
+        "checkpoint", None,
+    ),
+    "a kept checkpoint is no text": Tampering(
+        "update ledger_checkpoint set note = '\\xff' where size = 20", "checkpoint", None
+    ),
+    "a kept checkpoint is deleted": Tampering("delete from ledger_checkpoint where size = 20", "checkpoint", None),
     "a kept checkpoint is changed": Tampering("update ledger_checkpoint set note = 'x'", "checkpoint", None),
     "the whole tree is made anew over a changed entry": Tampering(
         f"update ledger_entry set body = '{{\"amount\": 1}}' where id = {OF}; select pg_temp.forge()", "checkpoint", 10
@@ -125,6 +148,11 @@ TAMPERINGS = {
         "delete from ledger_leaf where index >= 25; select pg_temp.forge(); "
         "delete from ledger_checkpoint where size > 25", "checkpoint", 25,
     ),
+}  # fmt: skip
+
+ONE_FAULT = {name for name in TAMPERINGS if name.startswith("a kept checkpoint's ")} | {
+    "a kept checkpoint is an older one", "a kept checkpoint is no text", "a kept checkpoint is deleted",
+    "an entry is slipped in that no turn ever seals",
 }  # fmt: skip
 
 
@@ -168,6 +196,8 @@ async def test_every_tampering_is_found_and_its_first_entry_named(
         first = found.first
         if first is None or (first.kind, first.index) != (one.kind, one.first):
             wrong.append(f"{name}: {first}")
+        if name in ONE_FAULT and found.count != 1:
+            wrong.append(f"{name}: {found.faults}")
     assert wrong == []
     assert (await audit_tree(auditor, terms.keys, published=published)).faults == []
 
@@ -185,6 +215,37 @@ async def test_a_checkpoint_that_another_key_signed_is_found(
     found = await audit_tree(auditor, terms.keys, published=Outside(terms.folder).all())
     assert [fault.kind for fault in found.faults] == ["checkpoint"]
     assert "signed by none of the keys" in found.faults[0].what
+
+
+async def test_an_entry_that_is_older_than_what_was_sealed_before_it_is_found(
+    database_url: str, admin: Admin, auditor: AsyncConnection[Any], tmp_path: Path
+) -> None:
+    terms = LedgerTerms((make_key("x.example/log"),), tmp_path / "out")
+    admin.execute("delete from ledger_entry")
+    service = await connect_service(database_url)
+    await service.execute("select set_config('app.tenant', %s, false)", (str(TENANT),))
+    added: list[UUID] = []
+
+    async def add(*minutes_ago: float) -> list[Fault]:
+        """Write entries with ids and times of then, seal each under a checkpoint of its own, and audit."""
+        for ago in minutes_ago:
+            milliseconds = int((time.time() - 60 * ago) * 1000)
+            added.append(UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62 | len(added)))
+            await service.execute(ADD, (TENANT, [added[-1]]))
+            async with Sealer(database_url, Clock(), terms):
+                pass
+        return (await audit_tree(auditor, terms.keys)).faults
+
+    assert await add(60, 55, 64) == []  # what waited long to be sealed is as old as what is beside it
+    assert await add(0, 9, -90, 0) == []  # clocks differ, and one may be ahead
+    faults = await add(11)
+    assert [(one.kind, one.index, one.entry) for one in faults] == [("backdated", 7, added[7])]
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):  # nor does it say by which transaction it is found
+        await service.execute(
+            "insert into ledger_entry (id, tenant, xid, kind, subject, at, body) "
+            "values (uuidv7(), %s, '9000000000000000000', 'test.made', uuidv7(), now(), '{}')", (TENANT,)
+        )  # fmt: skip
+    await service.close()
 
 
 async def approve(case: Case) -> None:
