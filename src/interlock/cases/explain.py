@@ -20,10 +20,10 @@ from interlock.cases.flags.flag import FlagGiven
 from interlock.cases.journal import Recorded, StepKind
 from interlock.cases.record import CaseRecord
 from interlock.cases.store import CaseState, Quarantined
-from interlock.components.component import FiredRule
 from interlock.decisions.costs import shown_usd
 from interlock.decisions.decision import Became, ComponentAsked, Decision
 from interlock.decisions.features.read import FeatureUsed, recorded_features
+from interlock.decisions.readable import DAMAGE, recorded_evidence, said, unreadable
 from interlock.ledger.ledger import ReadEntry
 from interlock.oversight.exception import CaseException
 from interlock.oversight.review import Review, ReviewState
@@ -63,14 +63,25 @@ def explain(record: CaseRecord) -> tuple[Passage, ...]:
         Passage(
             at=action.created_at,
             title=f"Action {action.workflow}.{action.name} ({action.id})",
-            lines=tuple(_action(action, record.attempts[action.id])),
+            lines=tuple(_lines(_action(action, record.attempts[action.id]))),
         )
         for action in record.actions
     ]
-    told += [_event(event) for event in record.events]
-    told += [_flag(step) for step in record.steps if step.kind is StepKind.FLAG and step.result is not None]
+    told += [
+        Passage(at=one.received_at, title=f"Event {one.name} ({one.id})", lines=tuple(_lines(_event(one))))
+        for one in record.events
+    ]
+    told += [
+        Passage(at=one.started_at, title=f"Flag {one.name} (step {one.place})", lines=tuple(_lines(_flag(one))))
+        for one in record.steps
+        if one.kind is StepKind.FLAG and one.result is not None
+    ]
     told += [_exception(exception) for exception in record.exceptions]
-    told += [_turn(entry) for entry in record.entries if entry.kind in _TURNS]
+    told += [
+        Passage(at=one.at, title=_TURNS[one.kind], lines=tuple(_lines(_turn(one))))
+        for one in record.entries
+        if one.kind in _TURNS
+    ]
     return (*sorted(told, key=lambda passage: passage.at), where_it_is(record))
 
 
@@ -105,11 +116,26 @@ def _quarantine(quarantined: Quarantined) -> Passage:
 
 def decision_passage(decision: Decision, *, superseded: bool = False) -> Passage:
     """How a decision was taken."""
+    why = unreadable(decision)
+    told = (unread(why),) if why else _lines(_decision(decision))
     return Passage(
         at=decision.decided_at,
         title=f"Decision {decision.workflow}.{decision.point} ({decision.id})",
-        lines=(*_decision(decision), *(_SUPERSEDED if superseded else ())),
+        lines=(*told, *(_SUPERSEDED if superseded else ())),
     )
+
+
+def unread(why: str) -> str:
+    """That a record cannot be read, as no record of ours is written."""
+    return f"The record cannot be read as it is now ({why})."
+
+
+def _lines(told: Iterator[str]) -> Iterator[str]:
+    """The sentences of one record, as far as it can be read: a damaged one keeps nothing else from being told."""
+    try:
+        yield from told
+    except DAMAGE as cause:
+        yield unread(said(cause))
 
 
 def _decision(decision: Decision) -> Iterator[str]:
@@ -121,7 +147,7 @@ def _decision(decision: Decision) -> Iterator[str]:
         yield _asked(asked)
     if decision.answer is not None:
         yield f"Answer of {decision.component}: {_short(decision.answer)} (contract {decision.output_contract})."
-    for fired in _fired(decision):
+    for fired in recorded_evidence(decision).fired:
         cells = "; ".join(f"{title}: {text}" for title, text in fired.cells.items() if text.strip())
         note = f" - {fired.note}" if fired.note else ""
         yield f"Rule that fired: table {fired.table}, row {fired.row}{note} [{cells}]."
@@ -161,27 +187,26 @@ def _cost(asked: ComponentAsked) -> str:
     return f" It cost {shown_usd(asked.cost)}{used}."
 
 
-def _fired(decision: Decision) -> list[FiredRule]:
-    evidence: dict[str, Any] = msgspec.json.decode(decision.evidence)
-    return msgspec.convert(evidence.get("fired", []), list[FiredRule])
-
-
 def review_passage(review: Review) -> Passage:
     """What a person was asked, and what they said."""
-    lines = [f"Queue {review.queue}, asked because: {'; '.join(review.asked.why)}."]
+    title = f"Review of {review.point} ({review.id})"
+    return Passage(at=review.created_at, title=title, lines=tuple(_lines(_review(review))))
+
+
+def _review(review: Review) -> Iterator[str]:
+    yield f"Queue {review.queue}, asked because: {'; '.join(review.asked.why)}."
     if review.resolution and review.resolved_at:
         note = f" - {review.note}" if review.note else ""
         how = f"{review.resolution} ({review.reason_code}{note})"
-        lines.append(f"{review.resolved_by} decided {how} at {when(review.resolved_at)}.")
+        yield f"{review.resolved_by} decided {how} at {when(review.resolved_at)}."
         if review.output is not None and review.output != review.proposal:
-            lines.append(f"What holds instead: {_short(msgspec.json.decode(review.output))}.")
+            yield f"What holds instead: {_short(msgspec.json.decode(review.output))}."
     elif review.state is ReviewState.WITHDRAWN:
-        lines.append("It was withdrawn: nobody needs the answer any more.")
+        yield "It was withdrawn: nobody needs the answer any more."
     elif review.claimed_by:
-        lines.append(f"{review.claimed_by} works on it.")
+        yield f"{review.claimed_by} works on it."
     else:
-        lines.append("It waits for a person.")
-    return Passage(at=review.created_at, title=f"Review of {review.point} ({review.id})", lines=tuple(lines))
+        yield "It waits for a person."
 
 
 def _action(action: Action, attempts: tuple[Attempt, ...]) -> Iterator[str]:
@@ -210,21 +235,19 @@ def _action(action: Action, attempts: tuple[Attempt, ...]) -> Iterator[str]:
     yield f"State: {action.state}{ended}."
 
 
-def _event(event: OutsideEvent) -> Passage:
-    lines = [f"{event.sender} sent {event.name}: {_short(msgspec.json.decode(event.payload))}."]
-    lines.append(f"The case took it at {when(event.taken_at)}." if event.taken_at else "The case has not taken it.")
-    return Passage(at=event.received_at, title=f"Event {event.name} ({event.id})", lines=tuple(lines))
+def _event(event: OutsideEvent) -> Iterator[str]:
+    yield f"{event.sender} sent {event.name}: {_short(msgspec.json.decode(event.payload))}."
+    yield f"The case took it at {when(event.taken_at)}." if event.taken_at else "The case has not taken it."
 
 
-def _flag(step: Recorded) -> Passage:
+def _flag(step: Recorded) -> Iterator[str]:
     given = msgspec.json.decode(step.result or b"{}", type=FlagGiven)
     variant = f", variant {given.variant}" if given.variant else ""
     asked = f" by the provider {given.provider}" if given.provider else ""
     if given.error:
-        line = f"The workflow's default {_short(given.value)} held{asked}: {given.error}: {given.what}."
+        yield f"The workflow's default {_short(given.value)} held{asked}: {given.error}: {given.what}."
     else:
-        line = f"It was {_short(given.value)}{variant}{asked}, because {given.reason}."
-    return Passage(at=step.started_at, title=f"Flag {step.name} (step {step.place})", lines=(line,))
+        yield f"It was {_short(given.value)}{variant}{asked}, because {given.reason}."
 
 
 def _feature(name: str, used: FeatureUsed) -> str:
@@ -245,19 +268,18 @@ def _exception(exception: CaseException) -> Passage:
     return Passage(at=exception.created_at, title=f"Exception ({exception.id})", lines=tuple(lines))
 
 
-def _turn(entry: ReadEntry) -> Passage:
+def _turn(entry: ReadEntry) -> Iterator[str]:
     """What somebody did with the case as a whole."""
-    told: dict[str, Any] = msgspec.json.decode(entry.body)
+    told = msgspec.json.decode(entry.body, type=dict[str, Any])
     match entry.kind:
         case "case.migrated":
             origin, target = told["origin"], told["target"]
             versions = f"from {origin['version']} (code {origin['code']}) to {target['version']}"
-            line = f"{told['who']} moved it {versions}: {told['why']}."
+            yield f"{told['who']} moved it {versions}: {told['why']}."
         case "case.corrected":
-            line = f"{told['who']} corrected its input; run {told['run']} began with it."
+            yield f"{told['who']} corrected its input; run {told['run']} began with it."
         case _:
-            line = f"{told['who']} cancelled it: {told['why']}."
-    return Passage(at=entry.at, title=_TURNS[entry.kind], lines=(line,))
+            yield f"{told['who']} cancelled it: {told['why']}."
 
 
 def where_it_is(record: CaseRecord) -> Passage:

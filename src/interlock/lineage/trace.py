@@ -15,6 +15,8 @@ from interlock.cases.record import CaseRecord
 from interlock.decisions.decision import Became, ComponentAsked, Decision
 from interlock.decisions.features.read import FeatureUsed, recorded_features
 from interlock.decisions.origin import Origin
+from interlock.decisions.readable import said, unreadable
+from interlock.errors import LedgerBroken
 from interlock.lineage.graph import Flow, Growing, Node
 from interlock.lineage.influence import amount
 from interlock.lineage.store import PublicationUsed
@@ -45,8 +47,17 @@ class Brought(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_brought(body: bytes) -> Brought:
-    """What an entry says; entries from before it was recorded say less."""
-    return msgspec.json.decode(body, type=Brought, strict=True)
+    """What an entry says; entries from before it was recorded say less.
+
+    Raises:
+        LedgerBroken: it says nothing that can be read.
+    """
+    try:
+        return msgspec.json.decode(body, type=Brought, strict=True)
+    except (msgspec.MsgspecError, RecursionError) as cause:
+        raise LedgerBroken(
+            f"an entry that says how something came cannot be read: {said(cause)}", todo="run `interlock ledger audit`"
+        ) from cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +102,14 @@ def grow(found: Found, focus: UUID) -> Growing:
     rules = {one.digest.hex(): one for one in found.publications if one.kind == "rules"}
     contracts = {f"{one.name}@{one.version}": one for one in found.publications if one.kind == "contract"}
     for decision in found.decisions:
-        node = _decision(graph, decision)
+        why = unreadable(decision)
+        node = _decision(graph, decision, why)
         if case:
             graph.edge(case, node, "asked")
         if brought := found.brought.get(decision.id):
             _bring(graph, node, brought)
-        _sources(graph, node, decision, rules, contracts)
+        if not why:  # what it came from cannot be told of a damaged row, and all else can
+            _sources(graph, node, decision, rules, contracts)
     reviews = [*found.reviews, *(found.record.reviews if found.record else ())]
     for review in reviews:
         _review(graph, review)
@@ -203,7 +216,7 @@ def _bring(graph: Growing, node: str, brought: Brought) -> None:
 # ------------------------------------------------------------------------------------------------ one decision
 
 
-def _decision(graph: Growing, decision: Decision) -> str:
+def _decision(graph: Growing, decision: Decision, why_not: str) -> str:
     node = graph.node(
         Node(
             id=f"decision:{decision.id}",
@@ -213,7 +226,7 @@ def _decision(graph: Growing, decision: Decision) -> str:
             at=decision.decided_at,
             money=_money(decision.exposure_minor, decision.currency),
             state=decision.route,
-            facts={"component": decision.component},
+            facts={"component": decision.component} | ({"unreadable": why_not} if why_not else {}),
         )
     )
     if decision.supersedes:
@@ -377,6 +390,7 @@ def id_of(kind: str, identifier: UUID) -> str:
 
 def used_of(decisions: Iterable[Decision]) -> dict[str, Any]:
     """What could have been published of what decisions used: digests of components, and whole names of contracts."""
-    digests = {bytes.fromhex(asked.digest) for one in decisions for asked in one.asked if asked.digest}
-    names = {name for one in decisions for name in (one.input_contract, one.output_contract) if name}
+    read = [one for one in decisions if not unreadable(one)]
+    digests = {bytes.fromhex(asked.digest) for one in read for asked in one.asked if asked.digest}
+    names = {name for one in read for name in (one.input_contract, one.output_contract) if name}
     return {"digests": sorted(digests), "contracts": sorted(names)}

@@ -7,30 +7,15 @@ from typing import Any
 
 import msgspec
 
-from interlock.components.component import FiredRule
 from interlock.components.finding import Finding
 from interlock.decisions.data_terms import CODE as DATA_BROKEN
 from interlock.decisions.decision import Became, ComponentAsked, Decision, Reason
 from interlock.decisions.features.read import FeatureUsed, recorded_features
 from interlock.decisions.point import DecisionPoint, choose
-from interlock.decisions.policy import Ruling
+from interlock.decisions.readable import Evidence, recorded_evidence
 
 STOPPED = "stopped"
 _BROKEN = "the data are not as promised: "
-
-
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands under ``evidence`` in a record.
-
-    Attributes:
-        evidence: What the answer rests on.
-        fired: The rows that answered.
-        policy: What the policy said.
-    """
-
-    evidence: dict[str, Any] = {}
-    fired: tuple[FiredRule, ...] = ()
-    policy: Ruling | None = None
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +86,7 @@ def read_record(decision: Decision) -> Record:
         attempts=attempts,
         reasons=tuple(decision.why),
         findings=msgspec.json.decode(decision.findings, type=tuple[Finding, ...]),
-        evidence=msgspec.json.decode(decision.evidence, type=Evidence),
+        evidence=recorded_evidence(decision),
         features=recorded_features(decision),
         best=_best(attempts),
     )

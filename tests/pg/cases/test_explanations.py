@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import msgspec
 import psycopg
 import pytest
+from psycopg import sql
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.cases.test_flow import provider, refunds
@@ -24,6 +25,7 @@ from interlock.cases.registry import Registered, register
 from interlock.cases.store import CaseState
 from interlock.errors import NotFound
 from interlock.ledger.store import seal_once
+from interlock.lineage.read import read_lineage
 from interlock.oversight.queue import Answer, claim
 from interlock.oversight.review import Resolution
 from interlock.sim import FaultPlan, SimulatedProvider
@@ -148,6 +150,28 @@ async def test_the_person_is_told_nothing_of_another_and_no_free_words_of_a_revi
     says(person, "Whether it is refunded: no", "reason: in the words of the person who decided; you can ask for them")
     for one in (listed, "Bob"):
         assert one not in person.text
+
+
+@pytest.mark.parametrize("column", ["reasons", "evidence", "attempts", "input"])
+async def test_a_record_that_no_longer_reads_is_told_by_its_evidence_alone(
+    database_url: str, refunds: Registered, column: str
+) -> None:
+    async with stage(database_url, [refunds]) as on:
+        case_id = await on.submit(key="late-1", days_since_purchase=31)
+        await on.until(case_id)
+        decision = (await on.record(case_id)).decisions[0]
+        with psycopg.connect(database_url, options="-c search_path=interlock", autocommit=True) as admin:
+            damaged = sql.SQL("update decision set {} = %s where id = %s").format(sql.Identifier(column))
+            admin.execute(damaged, (b'["x"]', decision.id))
+        given = {reader: await told(on, case_id, reader) for reader in Reader}
+        traced = await read_lineage(on.node.database, on.node.tenant, decision.id)
+    says(
+        given[Reader.AUDITOR], f"cannot be read as it is now ({column}: ", "BUT ITS RECORD NOW HAS", "The case is done"
+    )
+    says(given[Reader.OPERATOR], f"cannot be read as it is now ({column}: ", f"`interlock explain {decision.id}`")
+    says(given[Reader.PERSON], "Its record is damaged, so it cannot be explained here.", "Write to shop@example.com.")
+    (node,) = [one for one in traced.nodes if one.id == f"decision:{decision.id}"]
+    assert node.facts["unreadable"].startswith(f"{column}: ")
 
 
 async def test_what_is_not_there_and_what_is_anothers_is_not_found(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
@@ -12,14 +11,14 @@ from interlock.cases.explanation.material import Material, Sealed, Told
 from interlock.cases.explanation.saying import counterfactual_line, hidden
 from interlock.components.component import FiredRule
 from interlock.decisions.decision import Became, Decision, Verdict
-from interlock.decisions.policy import Ruling
+from interlock.decisions.readable import recorded_evidence
 
 
 def for_auditor(material: Material) -> tuple[Passage, ...]:
     """The explanation, full: of a case its whole story, with the evidence of its decisions."""
     told = list(explain(material.record)) if material.record is not None else list(_alone(material))
     at = told[-1].at
-    for one in material.in_focus:
+    for one in (one for one in material.in_focus if not one.unreadable):
         name = f"{one.decision.workflow}.{one.decision.point} ({one.decision.id})"
         told.append(Passage(at=at, title=f"What was compared in {name}", lines=tuple(_compared(one))))
         told.append(Passage(at=at, title=f"What would have changed {name}", lines=tuple(_otherwise(one))))
@@ -85,10 +84,9 @@ def _terms(told: Told) -> Iterator[str]:
 
 
 def _policy(decision: Decision) -> Iterator[str]:
-    evidence: dict[str, Any] = msgspec.json.decode(decision.evidence)
-    if evidence.get("policy") is None:
+    ruling = recorded_evidence(decision).policy
+    if ruling is None:
         return
-    ruling = msgspec.convert(evidence["policy"], Ruling)
     yield f"The policy {ruling.rules} (SHA-256 {ruling.digest}) said {ruling.route}{_rows(ruling.fired)}."
 
 
@@ -145,6 +143,8 @@ def _record(material: Material, told: Told) -> Iterator[str]:
     """Whether the decision is what its entry says: the hash of its record then and now."""
     entry = next((one for one in material.sealed if one.entry == told.decision.id), None)
     then, now = (entry.body.get("record") if entry is not None else None), material.records.get(told.decision.id)
+    if told.unreadable and then is None:
+        yield f"The record's SHA-256 is now {now}; no entry that is sealed holds what it was."
     if then is None or now is None:
         return
     said = "which its record has" if then == now else f"BUT ITS RECORD NOW HAS {now}: it was changed since"

@@ -8,10 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
-
-import msgspec
 
 from interlock.archive.store import FIND_ARTIFACT, read_build
 from interlock.cases.declaration import Declaration, read_declaration
@@ -20,6 +17,7 @@ from interlock.contracts import Contract, parse_contract
 from interlock.db.database import Database
 from interlock.decisions.counterfactual.kept import Kept, KeptTable, read_table
 from interlock.decisions.decision import Decision
+from interlock.decisions.readable import recorded_evidence, unreadable
 from interlock.errors import InterlockError
 from interlock.publications.publication import Kind as Published
 from interlock.publications.store import FIND_CONTENT, LIST_PUBLISHED
@@ -49,17 +47,17 @@ def digests_of_tables(decision: Decision) -> dict[str, bytes]:
         for asked in decision.asked
         if asked.component.startswith(f"{Kind.RULES}:") and asked.digest
     }
-    evidence: dict[str, Any] = msgspec.json.decode(decision.evidence)
-    policy: dict[str, Any] = evidence.get("policy") or {}
-    if policy.get("digest"):
-        found[policy["rules"]] = policy["digest"]
+    policy = recorded_evidence(decision).policy
+    if policy is not None and policy.digest:
+        found[policy.rules] = policy.digest
     return {name: bytes.fromhex(digest) for name, digest in found.items()}
 
 
 async def read_contents(database: Database, tenant: UUID, decision: Decision) -> Contents:
-    """Bring back what a decision names."""
+    """Bring back what a decision names; of one whose row cannot be read only the workflow's file and the contracts."""
     tables: dict[str, bytes] = {}
-    for name, digest in digests_of_tables(decision).items():
+    named = {} if unreadable(decision) else digests_of_tables(decision)
+    for name, digest in named.items():
         reference = ComponentRef.parse(name)
         content = await content_of(database, tenant, digest, Published.RULES, reference.name)
         if content is not None:

@@ -38,6 +38,7 @@ class Told:
         kept: What judged it, as far as it is at hand.
         declaration: The workflow's file that it names; None: it is not at hand.
         counterfactuals: What would have changed its outcome.
+        unreadable: Why its row cannot be read; then only its evidence is told. Empty where it can.
     """
 
     decision: Decision
@@ -46,6 +47,7 @@ class Told:
     kept: Kept
     declaration: Declaration | None
     counterfactuals: Counterfactuals
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

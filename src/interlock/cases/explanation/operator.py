@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from interlock.cases.explain import Passage, when, where_it_is
+from interlock.cases.explain import Passage, unread, when, where_it_is
 from interlock.cases.explanation.material import Material, Told
 from interlock.cases.explanation.saying import counterfactual_line, hidden
 from interlock.cases.store import CaseState
@@ -42,6 +42,9 @@ def for_operator(material: Material) -> tuple[Passage, ...]:
 
 def _decision(told: Told) -> Iterator[str]:
     decision = told.decision
+    if told.unreadable:
+        yield f"{unread(told.unreadable)} `interlock explain {decision.id}` compares it with the ledger."
+        return
     at_stake = f", with {decision.exposure} at stake" if decision.exposure is not None else ""
     yield f"{_WENT[decision.route]}{at_stake}: {'; '.join(reason.what for reason in decision.why)}."
     if told.review is not None:

@@ -64,8 +64,11 @@ def for_person(material: Material) -> tuple[Passage, ...]:
 
 def _told(told: Told) -> Iterator[Passage]:
     decision, labels = told.decision, labels_of(told)
-    at = decision.decided_at
-    yield Passage(at=at, title=f"What was decided: {human(decision.point)}", lines=tuple(_decided(told, labels)))
+    at, title = decision.decided_at, f"What was decided: {human(decision.point)}"
+    if told.unreadable:
+        yield Passage(at=at, title=title, lines=("Its record is damaged, so it cannot be explained here.",))
+        return
+    yield Passage(at=at, title=title, lines=tuple(_decided(told, labels)))
     yield Passage(at=at, title="Which data were used", lines=tuple(_data(decision, labels)))
     yield Passage(at=at, title="The main reasons", lines=tuple(_reasons(decision, labels)))
     yield Passage(at=at, title="What would have changed it", lines=tuple(_otherwise(told, labels)))
@@ -96,7 +99,11 @@ def _decided(told: Told, labels: Labels) -> Iterator[str]:
     decision, review = told.decision, told.review
     if review is not None and review.state is ReviewState.RESOLVED and review.resolution and review.resolved_at:
         yield f"A person decided it on {_day(review.resolved_at)}: they {_DECIDED[review.resolution]}."
-        output: dict[str, Any] | None = msgspec.json.decode(review.output) if review.output is not None else None
+        try:
+            output = msgspec.json.decode(review.output, type=dict[str, Any]) if review.output is not None else None
+        except (msgspec.MsgspecError, RecursionError):
+            yield "What they decided cannot be read any more."
+            return
     elif decision.route is Route.REVIEW:
         if review is not None and review.state is ReviewState.WITHDRAWN:
             yield "It was not decided: it was no longer needed."

@@ -15,12 +15,14 @@ from interlock.cases.explanation.material import Checkpoint, Material, Reader, S
 from interlock.cases.record import CaseRecord, read_record
 from interlock.cases.store import FIND_CASE, FIND_QUARANTINE
 from interlock.db.database import Database
-from interlock.decisions.counterfactual.search import what_would_change
+from interlock.decisions.counterfactual.kept import Kept
+from interlock.decisions.counterfactual.search import Counterfactuals, what_would_change
 from interlock.decisions.decision import Decision
 from interlock.decisions.proof import Bundle, prove
+from interlock.decisions.readable import DAMAGE, said, unreadable
 from interlock.decisions.sealed_record import record_hash
 from interlock.decisions.store import FIND_DECISION
-from interlock.errors import NotFound, StateConflict
+from interlock.errors import LedgerBroken, NotFound, StateConflict
 from interlock.ledger.ledger import ReadEntry
 from interlock.ledger.store import ENTRIES_ABOUT, LEAVES_OF_ENTRIES, NEWEST_CHECKPOINT
 from interlock.oversight.review import Review
@@ -151,6 +153,7 @@ def _tell(
     told: list[Told] = []
     for decision, content in zip(decisions, contents, strict=True):
         kept, declaration = kept_of(decision, content)
+        why = unreadable(decision)
         actions = record.actions if record is not None else ()
         told.append(
             Told(
@@ -159,10 +162,29 @@ def _tell(
                 actions=tuple(one for one in actions if one.decision_id == decision.id),
                 kept=kept,
                 declaration=declaration,
-                counterfactuals=what_would_change(decision, kept),
+                counterfactuals=_otherwise(decision, kept, why),
+                unreadable=why,
             )
         )
     return tuple(told)
+
+
+def _otherwise(decision: Decision, kept: Kept, why: str) -> Counterfactuals:
+    if why:
+        return Counterfactuals(not_computed=(f"Its record cannot be read: {why}.",))
+    try:
+        return what_would_change(decision, kept)
+    except DAMAGE as cause:  # a row that reads, and holds what no decision can
+        return Counterfactuals(not_computed=(f"It cannot be judged again: {said(cause)}.",))
+
+
+def _body(row: ReadEntry) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(row.body, type=dict[str, Any])
+    except (msgspec.MsgspecError, RecursionError) as cause:
+        raise LedgerBroken(
+            f"the entry {row.id} ({row.kind}) cannot be read: {said(cause)}", todo="run `interlock ledger audit`"
+        ) from cause
 
 
 async def read_sealed(
@@ -187,13 +209,13 @@ async def read_sealed(
     sealed: list[Sealed] = []
     for entry in ids:
         leaf, row = leaves.get(entry), known.get(entry)
-        said: dict[str, Any] = msgspec.json.decode(leaf.data) if leaf is not None else {}
+        leaf_says: dict[str, Any] = msgspec.json.decode(leaf.data) if leaf is not None else {}
         sealed.append(
             Sealed(
                 entry=entry,
-                kind=row.kind if row is not None else said.get("kind", ""),
+                kind=row.kind if row is not None else leaf_says.get("kind", ""),
                 at=row.at if row is not None else None,
-                body=msgspec.json.decode(row.body) if row is not None else said.get("body", {}),
+                body=_body(row) if row is not None else leaf_says.get("body", {}),
                 index=leaf.index if leaf is not None else None,
                 leaf=leaf.hash.hex() if leaf is not None else "",
             )

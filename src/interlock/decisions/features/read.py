@@ -129,9 +129,13 @@ async def read_features(
     return merged(features, value, used)
 
 
+class _Recorded(msgspec.Struct, frozen=True):
+    features: dict[str, FeatureUsed] = {}
+
+
 def recorded_input(decision: Decision) -> dict[str, Any]:
     """What the components of a recorded decision saw: its input with its features. It needs no store. Pure."""
-    value: dict[str, Any] = msgspec.json.decode(decision.input)
+    value = msgspec.json.decode(decision.input, type=dict[str, Any])
     return {**value, **{name: one.value for name, one in recorded_features(decision).items() if one.value is not None}}
 
 
@@ -139,8 +143,7 @@ def recorded_features(decision: Decision) -> dict[str, FeatureUsed]:
     """The features of a recorded decision, by their names in the input. Pure."""
     if b'"features"' not in decision.evidence:
         return {}
-    evidence: dict[str, Any] = msgspec.json.decode(decision.evidence)
-    return msgspec.convert(evidence.get("features", {}), dict[str, FeatureUsed])
+    return msgspec.json.decode(decision.evidence, type=_Recorded).features
 
 
 async def _compute(feature: Feature, value: Mapping[str, Any], now: datetime, until: float) -> FeatureUsed:
