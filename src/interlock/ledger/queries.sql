@@ -161,8 +161,13 @@ told as materialized (
 held as (
   select t.*, 'cases' as relation, x.id is not null as is_there,
          jsonb_build_object('workflow', x.workflow, 'caller', x.caller, 'input_hash', case
-           when exists (select from ledger_entry e where e.subject = t.subject and e.id > t.id
-                        and e.kind in ('case.released', 'case.continued', 'case.corrected')) then t.body -> 'input_hash'
+           when exists (select from ledger_entry e where e.subject = t.subject
+                        and e.kind in ('case.released', 'case.continued', 'case.corrected') and case
+                          when t.kind = 'case.received' then true
+                          when e.kind = 'case.released' then false
+                          when t.kind = 'case.released' then true  -- before its first run
+                          else (convert_from(e.body, 'UTF8')::jsonb ->> 'run')::int > (t.body ->> 'run')::int end)
+             then t.body -> 'input_hash'
            else to_jsonb(encode(sha256(x.input), 'base64')) end) as now
   from told t left join lateral (select * from cases x where x.id = t.subject offset 0) x on true
   where t.kind in ('case.received', 'case.released', 'case.continued', 'case.corrected')
@@ -208,7 +213,7 @@ held as (
   union all
   select t.*, 'review', x.id is not null, jsonb_build_object(
     'who', x.resolved_by, 'resolution', x.resolution, 'reason_code', x.reason_code, 'decision', x.decision_id,
-    'output_hash', encode(sha256(x.output), 'base64'), 'note_hash', encode(sha256(convert_to(x.note, 'UTF8')), 'base64'))
+    'output_hash', encode(sha256(x.output), 'base64'))
   from told t left join lateral (select * from review x where x.id = t.subject offset 0) x on true
   where t.kind = 'review.resolved'
   union all
@@ -280,7 +285,8 @@ held as (
   select t.*, 'dead_man', x.id is not null, jsonb_build_object('scope', x.scope, 'every_seconds', x.every_seconds,
     'authorized_until', case
       when (t.body ->> 'authorized_until')::timestamptz = x.authorized_until
-        or exists (select from ledger_entry e where e.subject = t.subject and e.id > t.id and e.kind = 'guard.authorized')
+        or exists (select from ledger_entry e where e.subject = t.subject and e.kind = 'guard.authorized'
+                   and (e.id > t.id or t.kind = 'guard.term_begun'))
       then t.body -> 'authorized_until' else to_jsonb(x.authorized_until) end)
   from told t left join lateral (select * from dead_man x where x.id = t.subject offset 0) x on true
   where t.kind in ('guard.term_begun', 'guard.authorized')
