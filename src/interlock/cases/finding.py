@@ -1,4 +1,4 @@
-"""Finding decisions by what is written: the fields are those that the contracts in force declare searchable.
+"""Finding decisions by what is written: by the fields that the contracts in force declare searchable, or those of then.
 
 A search for a personal value is a reading of marked data: it is on record, with who searched and the keyed digest of
 what for, before it is answered.
@@ -20,8 +20,9 @@ from interlock.ledger.ledger import first_entry
 from interlock.privacy.vault import Vault
 from interlock.search.entry import SearchField, fields_of
 from interlock.search.find import LONGEST_S, Page, find_decisions, read_cursor
+from interlock.search.indexed import with_indexed
 from interlock.search.term import Kind
-from interlock.search.wanted import Wanted, wanted_of
+from interlock.search.wanted import Wanted, names_of, wanted_of
 from interlock.search.where import Condition
 
 
@@ -74,6 +75,10 @@ class Finder:
 
     async def _wanted(self, tenant: UUID, search: Search) -> Wanted:
         catalog = searchable_points(self._registry, tenant)
+        names = names_of(search.conditions)
+        if names or search.place not in (None, *catalog):
+            async with self._database.tenant(tenant) as connection:
+                catalog = await with_indexed(connection, catalog, search.place, names)
         keyed = None
         if self._vault is not None and any(f.kind is Kind.PERSONAL for fields in catalog.values() for f in fields):
             keyed = (await self._vault.secret(tenant)).value

@@ -29,6 +29,23 @@ on conflict (tenant, id) do update set
 -- compiling a plan would take longer than running it.
 select set_config('enable_sort', 'off', true) || set_config('jit', 'off', true)
 
+-- name: by_index_alone
+-- For looking whether there is anything at all: where there is nothing, whoever reads a table reads all of it.
+select set_config('enable_seqscan', 'off', true) || set_config('enable_bitmapscan', 'off', true) || set_config('jit', 'off', true)
+
+-- name: keys_in_use
+-- Which of these spans, counted from one, hold any term.
+select k.n from unnest(%(lows)s::bytea[], %(highs)s::bytea[]) with ordinality as k (low, high, n)
+where exists (select from searchable where s1 >= k.low and s1 < k.high) or
+  exists (select from searchable where s2 >= k.low and s2 < k.high) or
+  exists (select from searchable where s3 >= k.low and s3 < k.high) or
+  exists (select from searchable where s4 >= k.low and s4 < k.high) or
+  exists (select from searchable where s5 >= k.low and s5 < k.high) or
+  exists (select from searchable where s6 >= k.low and s6 < k.high) or
+  exists (select from searchable where s7 >= k.low and s7 < k.high) or
+  exists (select from searchable where s8 >= k.low and s8 < k.high)
+order by k.n
+
 -- name: ids_of_terms
 -- The newest decisions with one of these terms. Which slot a field has may differ between versions of a contract, so
 -- each is looked into; the term says which field it is of.

@@ -122,6 +122,11 @@ def wanted_of(
     return wanted
 
 
+def names_of(conditions: Iterable[Condition]) -> set[str]:
+    """The fields that conditions name, beside what every decision has."""
+    return {one.name.removeprefix("input.") for one in conditions if one.name not in COMMON}
+
+
 def _place(name: str | None, catalog: Catalog) -> tuple[Wanted, Catalog]:
     if name is None:
         return Wanted(), catalog
@@ -163,7 +168,9 @@ def _field(wanted: Wanted, condition: Condition, catalog: Catalog, keyed: Keyed 
     if not fields:
         known = {field.name for of_point in catalog.values() for field in of_point}
         todo = f"{meant(name, known | set(COMMON))}; searchable fields: {', '.join(sorted(known)[:20]) or 'none'}"
-        raise Refused(f"no contract here declares {condition.name[:100]!r} searchable", todo=todo)
+        raise Refused(
+            f"no contract here declares {condition.name[:100]!r} searchable, and no decision is found by it", todo=todo
+        )
     kinds = sorted({field.kind for field in fields})
     if len(kinds) > 1:
         what = f"{name} is of different kinds at different points: {', '.join(kinds)}"

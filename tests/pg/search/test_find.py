@@ -33,6 +33,7 @@ from interlock.money import Money
 from interlock.search import source
 from interlock.search.find import Page
 from interlock.search.reindex import reindex
+from interlock.search.store import BY_INDEX_ALONE, KEYS_IN_USE
 from interlock.search.where import read_where
 
 Admin = psycopg.Connection[tuple[Any, ...]]
@@ -292,6 +293,29 @@ async def test_a_field_that_is_declared_later_is_made_findable_once(
         assert rest == []
 
 
+async def test_a_field_that_was_declared_then_finds_the_decisions_of_then(database_url: str, tmp_path: Path) -> None:
+    async with stage(database_url, [made(tmp_path)], workers=0) as on:
+        await Shop(on).ask("a", "ACME SDN", "20.00")
+        await Shop(on).ask("b", "ACME SDN", "30.00")
+        other = await on.node.database.ensure_tenant("other")
+    async with stage(database_url, [made(tmp_path, marked=("amount",))], workers=0) as on:
+        desk = Shop(on)
+        await desk.ask("c", "ACME SDN", "40.00")
+        assert await desk.keys('customer="acme sdn"') == ["b", "a"]
+        assert await desk.keys("input.customer^=acme amount>25", place="shop.approve") == ["b"]
+        assert await desk.keys("output.approved=true", place="shop") == ["b", "a"]
+        for refused in ("output.approved=perhaps", "days_since_purchase=3", "customer>1"):
+            with pytest.raises(Refused):
+                await desk.page(refused)
+        with pytest.raises(Refused, match="'customer' searchable, and no decision is found by it"):
+            await Shop(on, other).page("customer=acme")
+    async with stage(database_url, [], workers=0) as on:  # a process that has nothing of it installed
+        assert await Shop(on).keys("customer^=acme amount>=30") == ["b"]
+        assert await Shop(on).keys("amount=40", place="shop.approve") == ["c"]
+        with pytest.raises(Refused, match="no workflow or decision point"):
+            await Shop(on, other).page("", place="shop.approve")
+
+
 async def test_searches_while_decisions_are_taken(desk: Shop) -> None:
     async def asks() -> None:
         for n in range(15):
@@ -332,3 +356,12 @@ def test_each_look_up_goes_by_its_index_under_row_security(admin: Admin, databas
             assert f"Seq Scan on {month}" not in told
             if statement is source.IDS_OF_TERMS:  # of ten thousand it reads the ten that are asked for
                 assert re.search(rf"using {month}_tenant_s1_id_idx on {month} \w+ \(actual rows=10(\.00)? ", told), told
+        with (
+            service.transaction()
+        ):  # 600 fields, none of which is there: what a search for an unknown name asks at most
+            service.execute(BY_INDEX_ALONE.sql.encode())
+            given = {"lows": [n.to_bytes(8, "big") for n in range(5000, 5600)], "highs": [b"\xff"] * 600}
+            rows = service.execute(f"explain (analyze, buffers, costs off) {KEYS_IN_USE.sql}".encode(), given)
+            told = "\n".join(str(row[0]) for row in rows)
+            assert f"using {month}_tenant_s1_id_idx" in told, told
+            assert f"Seq Scan on {month}" not in told
