@@ -84,7 +84,7 @@ class ResolveReviewBody(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         resolution: approve: the proposal holds; change: ``output`` holds; reject: no.
-        reason_code: Why, for counting: a short slug.
+        reason_code: Why, for counting: a slug of small letters, digits, `_`, `.` and `-`.
         output: The whole output that holds instead; for ``change`` only.
         note: Why, in words.
     """

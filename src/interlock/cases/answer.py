@@ -201,8 +201,7 @@ class PersonsAnswer:
         resolved = further_entry(
             stamp, self.tenant, "review.resolved", subject=review.id, case_id=self.case.id, resolution="change",
             reason_code=REASON_CODE, who=self.who, decision=row.id,
-            output_hash=hash_of(review.output), note_hash=hash_of(review.note), looked_since=None, dwell_ms=None,
-            dwell_of="unknown",
+            output_hash=hash_of(review.output), looked_since=None, dwell_ms=None, dwell_of="unknown",
         )  # fmt: skip
         opened = further_entry(
             stamp, self.tenant, "review.opened", subject=review.id, case_id=self.case.id, decision=row.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,6 +33,7 @@ from interlock.oversight.store import (
 
 CLAIM_LEASE = timedelta(minutes=15)
 LONGEST_NOTE = 4000
+_REASON_CODE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
 _canonical = msgspec.json.Encoder(order="sorted", decimal_format="string")
 
 KeepOutput = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -45,9 +47,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         resolution: approve, change or reject.
-        reason_code: Why, for counting: a short slug.
+        reason_code: Why, for counting: a slug of small letters, digits, ``_``, ``.`` and ``-``, since it stands in the
+            ledger for ever, where no name may.
         output: The output that holds instead; for ``change`` only.
-        note: Why, in words.
+        note: Why, in words; the ledger holds nothing of it.
     """
 
     resolution: Resolution
@@ -184,7 +187,6 @@ async def resolve(
             who=who,
             decision=review.decision_id,
             output_hash=hash_of(output),
-            note_hash=hash_of(answer.note),
             **dwell_facts(review, who, read_at, stamp.now),
         )
         return [Write(RESOLVE_REVIEWS, resolved), entry, *([wake_case(review.case_id)] if review.case_id else [])]
@@ -202,6 +204,12 @@ def _mine_or_open(review: Review, who: str) -> tuple[Condition, ...]:
 def _output_of(review: Review, answer: Answer, check: CheckOutput) -> bytes | None:
     if not answer.reason_code.strip():
         raise Refused("a reason code is needed", where="/reason_code", todo="say why, such as as_proposed or misread")
+    if not _REASON_CODE.fullmatch(answer.reason_code):
+        raise Refused(
+            "a reason code is a slug of small letters, digits, _ . and -, of 100 characters at most",
+            where="/reason_code",
+            todo="say it as known_customer, and what needs words in the note, which the ledger does not hold",
+        )
     if len(answer.note) > LONGEST_NOTE:
         raise Refused(f"the note has {len(answer.note)} characters", where="/note", todo=f"keep it to {LONGEST_NOTE}")
     if answer.resolution is not Resolution.CHANGE and answer.output is not None:

@@ -105,6 +105,17 @@ async def test_of_many_people_at_once_one_decides(on: Stage) -> None:
 
 BAD: dict[str, tuple[Answer, type[InterlockError], str]] = {
     "no reason": (Answer(resolution=Resolution.APPROVE, reason_code=" "), Refused, "a reason code is needed"),
+    "a reason in words": (
+        Answer(resolution=Resolution.APPROVE, reason_code="Ana Silva, born 1980-02-03, called"),
+        Refused,
+        "a reason code is a slug",
+    ),
+    "a reason with a line's end": (
+        Answer(resolution=Resolution.APPROVE, reason_code="x\n"),
+        Refused,
+        "a reason code is a slug",
+    ),
+    "a long reason": (Answer(resolution=Resolution.APPROVE, reason_code="x" * 101), Refused, "a reason code is a slug"),
     "a novel": (
         Answer(resolution=Resolution.APPROVE, reason_code="x", note="n" * (LONGEST_NOTE + 1)),
         Refused,
