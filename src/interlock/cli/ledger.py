@@ -6,6 +6,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TextIO
+from uuid import UUID
 
 import msgspec
 import typer
@@ -21,6 +22,7 @@ from interlock.decisions.proof import Bundle, entries_between, header_of, proofs
 from interlock.durations import parse_duration
 from interlock.errors import Refused
 from interlock.ledger.lag import lag_of
+from interlock.ledger.ledger import INSTALLATION
 from interlock.ledger.prove import BundleHeader, newest_checkpoint
 from interlock.ledger.reconcile import standing_of
 from interlock.ledger.store import UNSEALED, Unsealed, head_of
@@ -39,6 +41,10 @@ Earlier = Annotated[
     typer.Option(
         "--since-checkpoint", metavar="FILE", help="An earlier checkpoint: prove that nothing before changed."
     ),
+]
+Everywhere = Annotated[
+    bool,
+    typer.Option("--installation", help="Of the installation itself: migrations, tenants, builds, stops everywhere."),
 ]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where; by default standard output.")]
 _encoder = msgspec.json.Encoder()
@@ -106,6 +112,7 @@ def prove_one(
     context: typer.Context,
     about: Annotated[str, typer.Argument(metavar="ID", help="Of a decision, case, action, review or entry.")],
     *,
+    installation: Everywhere = False,
     earlier: Earlier = None,
     out: Out = None,
     as_json: Json = False,
@@ -114,7 +121,7 @@ def prove_one(
     wanted, before = read_id(about, "anything"), _note(earlier)
 
     async def make(node: Node) -> Bundle:
-        return await prove(node.database, node.tenant, wanted, earlier=before)
+        return await prove(node.database, INSTALLATION if installation else node.tenant, wanted, earlier=before)
 
     bundle = with_node(context, make)
     data = msgspec.json.format(_encoder.encode(bundle), indent=1) + b"\n"
@@ -130,6 +137,7 @@ def bundle(
     context: typer.Context,
     *,
     since: Annotated[str, typer.Option("--since", metavar="TIME", help="How far back: 24h, 30d.")] = "24h",
+    installation: Everywhere = False,
     earlier: Earlier = None,
     out: Out = None,
 ) -> None:
@@ -137,23 +145,24 @@ def bundle(
     span, before = parse_duration(since), _note(earlier)
 
     async def make(node: Node) -> int:
-        header = await header_of(node.database, node.tenant, earlier=before)
+        tenant = INSTALLATION if installation else node.tenant
+        header = await header_of(node.database, tenant, earlier=before)
         now = node.database.clock.now()
         if out is None:
-            return await _write(node, sys.stdout, header, now - span, now)
+            return await _write(node, tenant, sys.stdout, header, now - span, now)
         with out.open("w", encoding="utf-8") as file:
-            return await _write(node, file, header, now - span, now)
+            return await _write(node, tenant, file, header, now - span, now)
 
     count = with_node(context, make)
     Screen(as_json=False).note(f"{count} entries{f' in {out}' if out else ''}")
 
 
-async def _write(node: Node, file: TextIO, header: BundleHeader, since: datetime, until: datetime) -> int:
+async def _write(node: Node, tenant: UUID, file: TextIO, header: BundleHeader, since: datetime, until: datetime) -> int:
     """A bundle as JSON lines: the header, then an entry a line; how many entries."""
     file.write(_encoder.encode(header).decode() + "\n")
     count = 0
-    async for page in entries_between(node.database, node.tenant, since, until):
-        async for one in proofs(node.database, node.tenant, page, header, only_sealed=True):
+    async for page in entries_between(node.database, tenant, since, until):
+        async for one in proofs(node.database, tenant, page, header, only_sealed=True):
             file.write(_encoder.encode(one).decode() + "\n")
             count += 1
     return count
