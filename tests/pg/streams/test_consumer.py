@@ -104,7 +104,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def count(admin: Admin, table: str) -> int:
-    """How many rows a table has."""
+    """How many rows a table has; a condition may follow its name."""
     row = admin.execute(f"select count(*) from {table}".encode()).fetchone()
     return int(row[0]) if row else -1
 
@@ -147,7 +147,7 @@ async def test_a_message_that_comes_again_is_the_same_decision(node: Node, serve
         await consumer.finish(server.deliver("m", claim(1), number=number))
     assert len(server.acknowledged) == 3
     assert count(admin, "decision") == 1
-    assert count(admin, "ledger_entry") == 1
+    assert count(admin, "ledger_entry where tenant <> installation_tenant()") == 1
 
 
 async def test_two_consumers_with_the_same_messages_at_once_decide_each_once(
