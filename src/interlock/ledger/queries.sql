@@ -254,7 +254,7 @@ held as (
   where not exists (
     select from ledger_entry e
     where e.subject = t.subject and e.id > first_id(id_moment(t.id) - interval '1 minute') and e.id <> t.id
-      and e.kind in ('action.done', 'action.failed', 'action.exception', 'action.decided', 'action.reopened', 'action.undone'))
+      and e.kind in ('action.done', 'action.failed', 'action.exception', 'action.decided', 'action.reopened', 'action.undone') offset 0)
   union all
   select t.*, 'case_event', x.id is not null, jsonb_build_object(
     'name', x.name, 'sender', x.sender, 'payload_hash', encode(sha256(x.payload), 'base64'))
