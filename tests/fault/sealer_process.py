@@ -65,15 +65,16 @@ def arm(come: Callable[[str], None]) -> None:
         come("after keeping")
         return kept
 
-    def cut_publish(self: Outside, checkpoint: Checkpoint, note: str, at: datetime) -> None:
+    def cut_publish(self: Outside, checkpoint: Checkpoint, note: str, at: datetime) -> Checkpoint:
         if POINT == "in the history":
             folder = self.folder / HISTORY
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / f"{at:%Y-%m-%d}.jsonl").open("ab") as file:
                 file.write(b'{"at":"2026-')
             come("in the history")
-        publish(self, checkpoint, note, at)
+        newest = publish(self, checkpoint, note, at)
         come("after publishing")
+        return newest
 
     def cut_replace(self: Path, target: Any) -> Path:
         come("before the newest")

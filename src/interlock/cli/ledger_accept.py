@@ -12,6 +12,7 @@ from interlock.cli.session import with_node
 from interlock.errors import LedgerBroken, Refused, StateConflict
 from interlock.ledger.accept import accept_as_it_is
 from interlock.ledger.seal import compare_outside
+from interlock.ledger.succession import NotContinued
 from interlock.ledger.terms import ledger_terms
 from interlock.node import Node
 
@@ -26,7 +27,7 @@ def accept(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Go on although the ledger is not the one that was published: after a restore from an older back-up.
+    """Go on although the ledger is not the one that was published: a restored back-up, a lost key, a copy.
 
     What was published is put aside, not deleted, and an entry of the ledger says who accepted that, why, and which
     checkpoint is no longer kept.
@@ -42,7 +43,7 @@ def accept(
             try:
                 await compare_outside(connection, terms)
             except LedgerBroken as cause:
-                if not loses:
+                if not loses and not isinstance(cause, NotContinued):
                     raise Refused(
                         cause.what, where="--entries-are-lost", todo="add that option once it is known what is lost"
                     ) from cause
@@ -50,11 +51,12 @@ def accept(
             else:
                 raise StateConflict("the ledger is the one that was published: there is nothing to accept")
         aside = await accept_as_it_is(
-            node.writer, terms, who=name, why=why, broken=broken, now=node.database.clock.now()
+            node.database, node.writer, terms, who=name, why=why, broken=broken, now=node.database.clock.now()
         )
-        return str(aside)
+        return str(aside) if aside else ""
 
     aside = with_node(context, work)
     if as_json:
         screen.document({"aside": aside, "who": name, "why": why})
-    screen.line(f"Accepted by {name}. What was published is in {aside}; the next start publishes the ledger as it is.")
+    was = f"What was published is in {aside}; the" if aside else "The"
+    screen.line(f"Accepted by {name}. {was} next start publishes the ledger as it is.")

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from interlock.db.database import Database
 from interlock.db.work import Unit
 from interlock.db.writer import Writer
+from interlock.errors import LedgerBroken
 from interlock.ledger.ledger import INSTALLATION, first_entry
 from interlock.ledger.publish import Outside
 from interlock.ledger.seal import LedgerTerms
+from interlock.ledger.store import ACCEPT_LEDGER
 
 
 async def accept_as_it_is(
-    writer: Writer, terms: LedgerTerms, *, who: str, why: str, broken: str, now: datetime
+    database: Database, writer: Writer, terms: LedgerTerms, *, who: str, why: str, broken: str, now: datetime
 ) -> Path | None:
     """Put what was published aside, after an entry that says who accepted it, why, and what is no longer kept.
 
+    Whoever is killed in the middle of it begins again.
+
     Returns:
-        Where the old checkpoints are now.
+        Where the old checkpoints are now; None where there were none.
     """
     outside = Outside(terms.folder)
-    note = await asyncio.to_thread(outside.newest)
+    note: str | None = None
+    with suppress(LedgerBroken):  # what is damaged is put aside as it stands
+        note = await asyncio.to_thread(outside.newest)
     await writer.write(
         Unit(
             INSTALLATION,
@@ -34,4 +42,7 @@ async def accept_as_it_is(
             ],
         )
     )  # fmt: skip
-    return await asyncio.to_thread(outside.abandon, now)
+    aside = await asyncio.to_thread(outside.abandon, now)
+    async with database.installation() as connection:
+        await ACCEPT_LEDGER.one(connection)
+    return aside

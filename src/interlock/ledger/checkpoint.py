@@ -14,6 +14,7 @@ from interlock.errors import Refused
 _ROOT_BYTES = 32
 _FEWEST_LINES = 3
 _LARGEST = 2**63
+_NEXT_KEY = "next-key "
 
 
 class Checkpoint(NamedTuple):
@@ -35,12 +36,12 @@ class Checkpoint(NamedTuple):
     @property
     def text(self) -> str:
         """The text that is signed."""
-        extension = f"next-key {self.next_key}\n" if self.next_key else ""
+        extension = f"{_NEXT_KEY}{self.next_key}\n" if self.next_key else ""
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n{extension}"
 
 
 def read_checkpoint(text: str) -> Checkpoint:
-    """The checkpoint that a note's text holds; further lines are extensions and are passed over.
+    """The checkpoint that a note's text holds; further lines are extensions, of which ``next-key`` is known.
 
     Raises:
         Refused: it is none; what is wrong is named.
@@ -59,4 +60,7 @@ def read_checkpoint(text: str) -> Checkpoint:
         raise Refused("the root is no base64") from cause
     if len(root) != _ROOT_BYTES or base64.b64encode(root).decode() != encoded:
         raise Refused("the root is not 32 bytes")
-    return Checkpoint(origin, int(size), root)
+    named = [line.removeprefix(_NEXT_KEY) for line in lines[_FEWEST_LINES:] if line.startswith(_NEXT_KEY)]
+    if len(named) > 1:
+        raise Refused("the checkpoint names two next keys")
+    return Checkpoint(origin, int(size), root, *named)

@@ -24,6 +24,14 @@ select keep_checkpoint(%(size)s, %(root)s, %(note)s, %(keys)s::text[])
 -- name: newest_checkpoint
 select size, root, note, keys, signed_at from ledger_checkpoint order by size desc limit 1
 
+-- name: binding_checkpoint
+-- The newest that was kept since somebody accepted the ledger as it is, and whether it was signed in this database.
+select c.size, c.note, c.cluster = this_cluster() as here
+from ledger_checkpoint c join ledger_head h on c.size > h.accepted order by c.size desc limit 1
+
+-- name: accept_ledger
+select accept_ledger()
+
 -- name: checkpoints_after
 select size, root, note, keys, signed_at from ledger_checkpoint where size > %(size)s order by size limit %(most)s
 

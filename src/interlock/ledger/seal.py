@@ -26,7 +26,7 @@ from interlock.db.database import READ_CLOCK, connect_service
 from interlock.errors import InterlockError, LedgerBroken
 from interlock.ledger.checkpoint import Checkpoint
 from interlock.ledger.note import SignerKey, VerifierKey, sign_note
-from interlock.ledger.publish import NEWEST, Outside, read_published
+from interlock.ledger.publish import Outside, read_published
 from interlock.ledger.store import (
     KEEP_CHECKPOINT,
     TRY_TO_LEAD,
@@ -36,6 +36,7 @@ from interlock.ledger.store import (
     root_at,
     seal_once,
 )
+from interlock.ledger.succession import check_continues, check_succession, replaced_keys
 from interlock.ledger.webhook import Webhook
 
 SEAL_EVERY_S = 0.2
@@ -101,6 +102,7 @@ class Sealer:
         self._webhook = Webhook(terms.webhook)
         self._signed: Checkpoint | None = None
         self._signed_at = 0.0
+        self._replaced: frozenset[str] | None = None
         self._task: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
         self.leads = False
@@ -163,6 +165,8 @@ class Sealer:
 
     async def _lead(self, connection: AsyncConnection[Any]) -> None:
         self._signed = await compare_outside(connection, self._terms)
+        if self._terms.signers:
+            await asyncio.wait_for(asyncio.to_thread(Outside(self._terms.folder).mend), PUBLISH_S)
         while True:
             last = self._ended.is_set()
             await self._turn(connection, last=last)
@@ -184,6 +188,9 @@ class Sealer:
     async def _sign(self, connection: AsyncConnection[Any]) -> None:
         if not self._terms.signers:
             return
+        if self._replaced is None:
+            self._replaced = await replaced_keys(connection)
+        check_succession(self._terms.keys, self._signed, self._replaced)
         head = await head_of(connection)
         if not head.size or (self._signed and head.size == self._signed.size and head.root == self._signed.root):
             return
@@ -203,9 +210,10 @@ class Sealer:
         )
         self._signed_at = time.monotonic()
         publishing = asyncio.to_thread(self._outside.publish, checkpoint, note, self._clock.now())
-        await asyncio.wait_for(publishing, PUBLISH_S)  # a folder that hangs must not stop the sealing
-        self._signed = checkpoint
-        self._webhook.send(note)
+        # a folder that hangs must not stop the sealing; what another leader has published is compared next time
+        self._signed = await asyncio.wait_for(publishing, PUBLISH_S)
+        if self._signed == checkpoint:
+            self._webhook.send(note)
 
     def _tell(self, cause: Exception) -> None:
         known = cause if isinstance(cause, InterlockError) else LedgerUnpublished(f"{type(cause).__name__}: {cause}")
@@ -225,17 +233,22 @@ async def compare_outside(connection: AsyncConnection[Any], terms: LedgerTerms) 
     """Hold the tree against the newest checkpoint outside the database; that checkpoint, if there is one.
 
     Raises:
-        LedgerBroken: the tree is shorter than what was published, or another one; or the keys cannot tell.
+        LedgerBroken: the tree is shorter than what was published, or another one; or the keys cannot tell. Without a
+            key no signature is asked for, and the trees are compared all the same.
+        NotContinued: nothing shows that these keys, and this database, go on with the log.
     """
-    if not terms.signers:
-        return None
     note = await asyncio.to_thread(Outside(terms.folder).newest)
     head = await head_of(connection)
-    if note is None:
-        return None
-    where = str(terms.folder / NEWEST)
+    published = await _compare(connection, terms, head, note) if note is not None else None
+    if terms.signers:
+        await check_continues(connection, terms.keys, published)
+    return published
+
+
+async def _compare(connection: AsyncConnection[Any], terms: LedgerTerms, head: Head, note: str) -> Checkpoint:
+    where = str(terms.folder)
     published = read_published(note, terms.keys, where)
-    if published.origin != terms.origin:
+    if terms.signers and published.origin != terms.origin:
         raise LedgerBroken(
             f"the published checkpoint is one of {published.origin}, and the key signs for {terms.origin}",
             where=where,

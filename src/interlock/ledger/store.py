@@ -75,6 +75,20 @@ class KeptCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
         return self.note.decode()
 
 
+class BindingCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """What whoever goes on signing must go on from.
+
+    Attributes:
+        size: Of how many leaves.
+        note: The signed note.
+        here: Whether it was signed in this database: a copy is another one.
+    """
+
+    size: int
+    note: bytes
+    here: bool
+
+
 class StoredNode(msgspec.Struct, frozen=True, kw_only=True):
     """A stored subtree; level 0 is a leaf."""
 
@@ -176,6 +190,8 @@ FIND_HEAD = _SQL.rows("find_head", Head)
 LEAF_AT = _SQL.rows("leaf_at", UUID)
 KEEP_CHECKPOINT = _SQL.rows("keep_checkpoint", bool)
 NEWEST_CHECKPOINT = _SQL.rows("newest_checkpoint", KeptCheckpoint)
+BINDING_CHECKPOINT = _SQL.rows("binding_checkpoint", BindingCheckpoint)
+ACCEPT_LEDGER = _SQL.rows("accept_ledger", int)
 CHECKPOINTS_AFTER = _SQL.rows("checkpoints_after", KeptCheckpoint)
 CHANGES_OF_KEYS = _SQL.rows("changes_of_keys", KeptCheckpoint)
 TRY_TO_LEAD = _SQL.rows("try_to_lead", bool)

@@ -28,14 +28,16 @@ create table ledger_head (
   root       bytea not null constraint ledger_root_is_sha256 check (octet_length(root) = 32),
   seen       pg_snapshot not null,
   cluster    text not null,            -- where `seen` means something: after a dump and restore it does not
-  sealed_at  timestamptz not null
+  sealed_at  timestamptz not null,
+  accepted   bigint not null default 0  -- kept checkpoints up to here bind nobody any more: somebody accepted that, on the ledger
 ) with (fillfactor = 50);
 create table ledger_checkpoint (
   size       bigint not null primary key,
   root       bytea not null,
   note       bytea not null,           -- the signed note, as it was published
   keys       text[] not null,          -- the ids of the keys that signed it; several while keys are being changed
-  signed_at  timestamptz not null
+  signed_at  timestamptz not null,
+  cluster    text not null             -- where it was signed: a copy of the database is another one, and may not sign the same log
 );
 create index ledger_checkpoint_of_a_change on ledger_checkpoint (keys, size) where cardinality(keys) > 1;
 
@@ -53,6 +55,7 @@ begin
   end loop;
 end $$;
 grant update on ledger_head to interlock_finder;
+grant update (note, keys, signed_at, cluster) on ledger_checkpoint to interlock_finder;
 -- whose transaction an entry is of, by which it is found and sealed, nobody says but the database
 revoke insert on ledger_entry from interlock_service;
 grant insert (id, tenant, kind, subject, case_id, at, body) on ledger_entry to interlock_service;
@@ -191,17 +194,27 @@ begin
   return next;
 end $$;
 
--- Keeps a signed checkpoint. Only of a tree that is here: whatever its signer says, the root is compared.
+-- Keeps a signed checkpoint. Only of a tree that is here: whatever its signer says, the root is compared. One with more signatures
+-- takes the place of the one before: by it, who trusts the old key is led to the new one.
 create function keep_checkpoint(of_size bigint, of_root bytea, signed bytea, by_keys text[]) returns boolean
   language plpgsql security definer set search_path = interlock, pg_catalog as $$
 begin
   if of_size > (select h.size from ledger_head h) or ledger_root(of_size) <> of_root then
     raise exception 'the checkpoint is not one of this ledger';
   end if;
-  insert into ledger_checkpoint (size, root, note, keys, signed_at) values (of_size, of_root, signed, by_keys, clock_timestamp())
-  on conflict (size) do nothing;
+  insert into ledger_checkpoint as c (size, root, note, keys, signed_at, cluster)
+  values (of_size, of_root, signed, by_keys, clock_timestamp(), this_cluster())
+  on conflict (size) do update
+    set note = excluded.note, keys = excluded.keys, signed_at = excluded.signed_at, cluster = excluded.cluster
+    where cardinality(excluded.keys) > cardinality(c.keys);
   return found;
 end $$;
+
+-- Lets the log go on with another key or in a copy of the database: what is kept until now binds nobody any more.
+create function accept_ledger() returns bigint
+  language sql security definer set search_path = interlock, pg_catalog as $$
+  update ledger_head h set accepted = greatest(h.size, (select max(c.size) from ledger_checkpoint c)) returning h.accepted
+$$;
 
 -- What the leaves of a range are by their entries now, beside what the tree holds; no content. An entry that is gone: null.
 -- Each entry by its index: a plan that reads all entries for each page would never end.
@@ -254,7 +267,7 @@ declare
   finder text;
 begin
   grant create on schema interlock to interlock_finder;
-  foreach finder in array array['seal_entries(int)', 'keep_checkpoint(bigint, bytea, bytea, text[])', 'recomputed_leaves(bigint, bigint)',
+  foreach finder in array array['seal_entries(int)', 'keep_checkpoint(bigint, bytea, bytea, text[])', 'accept_ledger()', 'recomputed_leaves(bigint, bigint)',
     'recomputed_range(bigint, bigint)',
     'entries_outside(int)', 'unsealed_since()', 'tenants_known()'] loop
     execute format('alter function interlock.%s owner to interlock_finder', finder);
