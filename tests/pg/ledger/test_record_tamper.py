@@ -10,6 +10,7 @@ import secrets
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
@@ -18,11 +19,11 @@ from tests.pg.stage import declared, payments, stage
 
 from interlock.cases.case import Case
 from interlock.clock import Clock
+from interlock.db.database import Database
 from interlock.decisions.record_audit import audit_records
 from interlock.ledger.audit import Audited
 from interlock.ledger.seal import LedgerTerms, Sealer
 from interlock.money import Money
-from interlock.node import Node
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 
@@ -62,9 +63,9 @@ async def _look() -> str:
     return "ana"
 
 
-async def audit(node: Node) -> Audited:
+async def audit(database: Database, tenant: UUID) -> Audited:
     found = Audited()
-    await audit_records(node.database, node.tenant, found)
+    await audit_records(database, tenant, found)
     return found
 
 
@@ -85,17 +86,19 @@ async def test_a_row_that_is_not_what_its_entries_tell_is_found(
         async with asyncio.timeout(20):
             while not (actions := admin.execute("select id from action").fetchall()):  # noqa: ASYNC110 - nobody tells of it
                 await asyncio.sleep(0.02)
-        ids = {"a": clock.new_id(), "b": clock.new_id(), "t": on.node.tenant, "d": secrets.token_bytes(32)}
+        tenant = on.node.tenant
+    async with Database(database_url) as database:  # no worker is at work any more
+        ids = {"a": clock.new_id(), "b": clock.new_id(), "t": tenant, "d": secrets.token_bytes(32)}
         for one in ROWS.strip().split(";\n"):
             admin.execute(one.encode(), ids)
         async with Sealer(database_url, clock, LedgerTerms((), tmp_path / "out")):
             pass
-        found = await audit(on.node)
+        found = await audit(database, tenant)
         assert (found.faults, found.facts > 5) == ([], True)
 
         for change in CHANGES:
             assert admin.execute(change.encode()).rowcount == 1, change
-        found = await audit(on.node)
+        found = await audit(database, tenant)
         assert told(found) == sorted(CHANGES.values())
         assert all(fault.index is not None and fault.entry is not None for fault in found.faults)
 
@@ -105,16 +108,16 @@ async def test_a_row_that_is_not_what_its_entries_tell_is_found(
             "insert into ledger_entry (id, tenant, kind, subject, at, body) values (%s, %s, %s, %s, now(), %s)",
             b"{}",
         )
-        admin.execute(end[0], (clock.new_id(), on.node.tenant, "action.failed", action, end[1]))
-        assert "action state" in told(await audit(on.node))
-        admin.execute(end[0], (clock.new_id(), on.node.tenant, "action.reopened", action, end[1]))
-        assert "action state" not in told(await audit(on.node))
+        admin.execute(end[0], (clock.new_id(), tenant, "action.failed", action, end[1]))
+        assert "action state" in told(await audit(database, tenant))
+        admin.execute(end[0], (clock.new_id(), tenant, "action.reopened", action, end[1]))
+        assert "action state" not in told(await audit(database, tenant))
 
         # what cannot be read hides nothing of what stands beside it
-        admin.execute(end[0], (clock.new_id(), on.node.tenant, "case.done", action, b"\xff"))
-        admin.execute(end[0], (clock.new_id(), on.node.tenant, "case.done", action, b'{"why":"\\u0000"}'))
+        admin.execute(end[0], (clock.new_id(), tenant, "case.done", action, b"\xff"))
+        admin.execute(end[0], (clock.new_id(), tenant, "case.done", action, b'{"why":"\\u0000"}'))
         admin.execute("delete from stop")
-        assert {*CHANGES.values()} - {*told(found := await audit(on.node))} == {"stop scope", "stop until"}
+        assert {*CHANGES.values()} - {*told(found := await audit(database, tenant))} == {"stop scope", "stop until"}
         assert [fault.what.split(":")[0] for fault in found.faults if "gone" in fault.what] == [
             f"the row of stop of {ids['a']} is gone"
         ]
