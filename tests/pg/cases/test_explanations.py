@@ -23,9 +23,10 @@ from interlock.cases.explanation.reading import read_material
 from interlock.cases.explanation.tell import Explanation, tell
 from interlock.cases.registry import Registered, register
 from interlock.cases.store import CaseState
-from interlock.errors import NotFound
+from interlock.errors import LedgerBroken, NotFound
 from interlock.ledger.store import seal_once
 from interlock.lineage.read import read_lineage
+from interlock.lineage.trace import read_brought
 from interlock.oversight.queue import Answer, claim
 from interlock.oversight.review import Resolution
 from interlock.sim import FaultPlan, SimulatedProvider
@@ -172,6 +173,29 @@ async def test_a_record_that_no_longer_reads_is_told_by_its_evidence_alone(
     says(given[Reader.PERSON], "Its record is damaged, so it cannot be explained here.", "Write to shop@example.com.")
     (node,) = [one for one in traced.nodes if one.id == f"decision:{decision.id}"]
     assert node.facts["unreadable"].startswith(f"{column}: ")
+
+
+async def test_a_record_that_reads_and_cannot_be_is_not_judged_again_and_a_broken_entry_is_named(
+    database_url: str, refunds: Registered
+) -> None:
+    async with stage(database_url, [refunds]) as on:
+        case_id = await on.submit(key="late-1", days_since_purchase=31)
+        await on.until(case_id)
+        decision = (await on.record(case_id)).decisions[0]
+        with psycopg.connect(database_url, options="-c search_path=interlock", autocommit=True) as admin:
+            damaged = decision.attempts.replace(b"rules:approve-refund@1", b"no such name at all")
+            admin.execute(
+                "update decision set attempts = %s, component = 'no such name at all' where id = %s",
+                (damaged, decision.id),
+            )
+            odd = await told(on, decision.id, Reader.AUDITOR)
+            admin.execute("set session_replication_role = replica")
+            admin.execute("update ledger_entry set body = '[]' where id = %s", (decision.id,))
+            with pytest.raises(LedgerBroken, match=f"the entry {decision.id} .decision.taken. cannot be read"):
+                await told(on, decision.id, Reader.AUDITOR)
+            with pytest.raises(LedgerBroken, match="how something came cannot be read"):
+                read_brought(b"[]")
+    says(odd, "It cannot be judged again: ", "BUT ITS RECORD NOW HAS")
 
 
 async def test_what_is_not_there_and_what_is_anothers_is_not_found(
