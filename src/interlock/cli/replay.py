@@ -19,11 +19,11 @@ from interlock.decisions.decide import find_decision
 from interlock.durations import parse_duration
 from interlock.errors import Refused
 from interlock.node import Node
-from interlock.replay.note import note_replay
+from interlock.replay.note import note_begun, note_ended, note_replay
 from interlock.replay.replay import Replayer
 from interlock.replay.restore import Restoring
 from interlock.replay.result import Rates, Replay, Stage, Status
-from interlock.replay.sample import EPOCH, Wanted, replay_sample
+from interlock.replay.sample import EPOCH, Wanted, check_wanted, replay_sample
 from interlock.setting_forms import Mode
 
 app = commands()
@@ -60,6 +60,7 @@ def replay(
     screen = Screen(as_json=as_json)
     if bool(identifier) == bool(since):
         raise Refused("one decision or many?", where="ID", todo="give the id of a decision, or --since 2h")
+    who = who_acts(acts)
     if not identifier:
         span = parse_duration(since)
 
@@ -67,14 +68,18 @@ def replay(
             now = node.database.clock.now()
             earliest = now - min(span, now - EPOCH)
             wanted = Wanted(earliest, now, None if every else sample, seed, workflow or None, point or None)
+            check_wanted(wanted)
+            run = await note_begun(node.writer, node.tenant, wanted, who=who)
             async with _replayer(node, installed=installed, ask_models=ask_models) as replayer:
-                return await replay_sample(node.database, replayer, node.tenant, wanted)
+                rates = await replay_sample(node.database, replayer, node.tenant, wanted)
+            await note_ended(node.writer, node.tenant, run, rates, who=who)
+            return rates
 
         rates = with_node(context, sampled)
         _tell_rates(screen, rates)
         raise typer.Exit(_code(rates.whole.different, rates.whole.not_run))
 
-    given, who = read_id(identifier, "a decision"), who_acts(acts)
+    given = read_id(identifier, "a decision")
 
     async def one(node: Node) -> Replay:
         decision = await find_decision(node.database, node.tenant, given)

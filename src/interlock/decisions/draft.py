@@ -170,7 +170,7 @@ def row_of(draft: Draft, stamp: Stamp, decision_id: UUID) -> NewDecision:
         output_contract=asked.library.contract_name(point.output),
         component=str(best.component) if best else "person",
         component_digest=best.digest if best else None,
-        propensity=_as_decimal(best.propensity) if best else Decimal(1),
+        propensity=as_decimal(best.propensity) if best else Decimal(1),
         attempts=canonical.encode(draft.asking.attempts),
         confidence=best.answer.confidence if best else None,
         confidence_needed=best.needed if best else None,
@@ -272,5 +272,6 @@ def _review(draft: Draft, row: NewDecision, stamp: Stamp, review_id: UUID) -> Ne
     )
 
 
-def _as_decimal(share: Fraction) -> Decimal:
+def as_decimal(share: Fraction) -> Decimal:
+    """A probability as it stands in a decision's row."""
     return Decimal(share.numerator) / Decimal(share.denominator)

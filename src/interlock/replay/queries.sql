@@ -31,3 +31,7 @@ select id from decision
 where id > %(after)s and id >= %(since)s and id < %(until)s and (%(workflow)s::text is null or workflow = %(workflow)s)
   and (%(point)s::text is null or point = %(point)s)
 order by id limit %(most)s
+
+-- name: taken_entries
+-- What the ledger says of a decision's taking; a person's own answer has an entry under another id than its decision.
+select body from ledger_entry where subject = %(id)s and kind = 'decision.taken'

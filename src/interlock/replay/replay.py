@@ -25,6 +25,7 @@ from interlock.privacy.vault import Vault
 from interlock.privacy.veil import Veil
 from interlock.replay.asking import AskingAgain
 from interlock.replay.features import features_stage
+from interlock.replay.other_code import other_code_of, told_by_other_code
 from interlock.replay.record import Record, read_record
 from interlock.replay.restore import ARCHIVE, Restored, Restoring
 from interlock.replay.result import Replay, Stage, Status, worst
@@ -57,7 +58,7 @@ class Replayer:
         except (msgspec.MsgspecError, InterlockError, ValueError, RecursionError) as cause:
             damaged = Stage(name="record", status=Status.DIFFERENT, what=f"the record cannot be read: {cause}")
             return result(ran="", status=Status.DIFFERENT, stages=(damaged,))
-        held = record_stage(record)
+        held = record_stage(record, tenant, await self._restoring.entries(tenant, decision.id))
         try:
             restored = await self._restoring.of(tenant, decision)
             stages = await self._stages(tenant, record, restored)
@@ -116,6 +117,7 @@ class Replayer:
             *component_stages(record, again, draft),
             *route_stages(record, draft, again, policy_gone=policy_gone),
         )
+        stages = told_by_other_code(stages, other_code_of(asked, again, restored.other_code))
         return stages if veil is None else tuple(_concealed(stage, veil) for stage in stages)
 
     async def _opened_features(

@@ -28,7 +28,7 @@ from interlock.publications.publication import Kind, Reference
 from interlock.publications.reading import load_published
 from interlock.publications.watch import InForce
 from interlock.replay.result import in_short
-from interlock.replay.store import IN_FORCE_AT, PUBLISHED_CONTENT
+from interlock.replay.store import IN_FORCE_AT, PUBLISHED_CONTENT, TAKEN_ENTRIES
 
 if TYPE_CHECKING:  # who asks no language model does not pay for an HTTP client
     from interlock.components.llm.provider import Providers
@@ -122,6 +122,11 @@ class Restoring:
             self._unpacked[tenant, decision.build] = known
         self._unpacked.move_to_end((tenant, decision.build))
         return known.restored
+
+    async def entries(self, tenant: UUID, decision: UUID) -> list[bytes]:
+        """The bodies of the ledger's entries that a decision was taken: one, if nobody took it away."""
+        async with self._database.tenant(tenant) as connection:
+            return await TAKEN_ENTRIES.all(connection, {"id": decision})
 
     def _forget(self) -> None:
         _, oldest = self._unpacked.popitem(last=False)

@@ -69,15 +69,7 @@ async def replay_sample(
     Raises:
         Refused: the sample is larger than can be chosen.
     """
-    if wanted.sample is not None and not 1 <= wanted.sample <= MOST_SAMPLED:
-        raise Refused(
-            f"a sample has 1 to {MOST_SAMPLED:,} decisions", where="--sample", todo="take a smaller one, or --all"
-        )
-    for name, text in (("--workflow", wanted.workflow), ("--point", wanted.point)):
-        if text is not None and storable(text) != text:
-            raise Refused(
-                f"{text[:60]!r} is no name", where=name, todo="use the name that stands in the workflow's file"
-            )
+    check_wanted(wanted)
     counting = Counting()
     async for identifier in _ids(database, tenant, wanted):
         async with database.tenant(tenant) as connection:
@@ -87,6 +79,23 @@ async def replay_sample(
             counting.add(replay)
             told(replay)
     return counting.result(since=wanted.since, until=wanted.until, sampling=wanted.sampling)
+
+
+def check_wanted(wanted: Wanted) -> None:
+    """See that it can be chosen.
+
+    Raises:
+        Refused: the sample is larger than can be chosen, or a name is none.
+    """
+    if wanted.sample is not None and not 1 <= wanted.sample <= MOST_SAMPLED:
+        raise Refused(
+            f"a sample has 1 to {MOST_SAMPLED:,} decisions", where="--sample", todo="take a smaller one, or --all"
+        )
+    for name, text in (("--workflow", wanted.workflow), ("--point", wanted.point)):
+        if text is not None and storable(text) != text:
+            raise Refused(
+                f"{text[:60]!r} is no name", where=name, todo="use the name that stands in the workflow's file"
+            )
 
 
 async def _ids(database: Database, tenant: UUID, wanted: Wanted) -> AsyncIterator[UUID]:

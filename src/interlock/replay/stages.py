@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from uuid import UUID
+
+import msgspec
 
 from interlock.components.component import OUTSIDE
 from interlock.components.taken import Taken
 from interlock.decisions.decision import Became
-from interlock.decisions.draft import Draft
+from interlock.decisions.draft import Draft, as_decimal
+from interlock.decisions.sealed_record import record_hash
 from interlock.decisions.store import canonical
 from interlock.money import Money
 from interlock.replay.asking import AskingAgain, Tried
@@ -17,8 +23,18 @@ from interlock.replay.record import Record
 from interlock.replay.result import Stage, Status
 
 
-def record_stage(record: Record) -> Stage:
-    """Whether the record itself holds together: its input and output are those of their hashes."""
+class _Taken(msgspec.Struct, frozen=True):
+    record: str | None = None
+
+
+def record_stage(record: Record, tenant: UUID, entries: Sequence[bytes]) -> Stage:
+    """Whether the record is the one that was taken: the ledger has its hash, and it holds together.
+
+    Args:
+        record: The record.
+        tenant: Whose.
+        entries: The bodies of the ledger's entries that it was taken.
+    """
     decision = record.decision
     wrong = [
         name
@@ -30,9 +46,24 @@ def record_stage(record: Record) -> Stage:
     ]
     told = [f"the {name} is not that of its hash" for name in wrong]
     told += [f"the {name} is not that of the attempts" for name in _unlike_attempts(record)]
+    stage, now = functools.partial(Stage, name="record"), record_hash(decision, tenant)
+    try:
+        sealed = {msgspec.json.decode(one, type=_Taken).record for one in entries}
+    except (msgspec.MsgspecError, ValueError):
+        sealed = set[str | None]()
+        told.append("the ledger's entry of it cannot be read")
+    if other := sorted(sealed - {None, now}, key=str):
+        told = ["it is not the record whose hash the ledger has", *told]
+        return stage(
+            status=Status.DIFFERENT, what="; ".join(told), recorded=f"SHA-256 {other[0]}", replayed=f"SHA-256 {now}"
+        )
     if told:
-        return Stage(name="record", status=Status.DIFFERENT, what="; ".join(told))
-    return Stage(name="record", status=Status.EQUAL, what="input and output are those of their hashes")
+        return stage(status=Status.DIFFERENT, what="; ".join(told))
+    if not entries:
+        return stage(status=Status.NOT_RUN, what="the ledger has no entry of it")
+    if None in sealed:  # of before records were hashed
+        return stage(status=Status.EQUAL, what="input and output are those of their hashes; the ledger has none of it")
+    return stage(status=Status.EQUAL, what="the ledger has its hash")
 
 
 def _unlike_attempts(record: Record) -> Iterator[str]:
@@ -46,6 +77,8 @@ def _unlike_attempts(record: Record) -> Iterator[str]:
         yield "confidence"
     if (decision.output is None) != (best is None):
         yield "output"
+    if decision.propensity != (as_decimal(Fraction(best.propensity)) if best else 1):
+        yield "propensity"
 
 
 def component_stages(record: Record, again: AskingAgain, draft: Draft) -> Iterator[Stage]:
@@ -98,6 +131,8 @@ def _answer(name: str, who: str, place: int, tried: Tried, record: Record, draft
             told.append(("output contract", str(record.decision.output_contract), str(contract)))
     if proposal.answer.confidence != recorded.confidence:
         told.append(("confidence", repr(recorded.confidence), repr(proposal.answer.confidence)))
+    if str(proposal.propensity) != recorded.propensity:
+        told.append(("propensity", recorded.propensity, str(proposal.propensity)))
     became = Became.ANSWERED if proposal.sure else Became.UNSURE
     if became is not recorded.became:
         told.append(("it is", str(recorded.became), str(became)))

@@ -51,6 +51,11 @@ def test_a_difference_or_a_gap_shows_in_the_exit_code(run: Run, decisions: dict[
     told = " ".join(run("replay", decisions["small"], code=1).out.split())
     assert "route different recorded reject, valid for 1 day, 0:00:00 replayed automatic, valid for" in told
     admin.execute("update decision set build = %s where id = %s", (bytes(32), decisions["tiny"]))
+    admin.execute(  # as one of before records were hashed
+        "update ledger_entry set body = convert_to((convert_from(body, 'UTF8')::jsonb - 'record')::text, 'UTF8') "
+        "where subject = %s and kind = 'decision.taken'",
+        (decisions["tiny"],),
+    )
     assert "the build is not in the archive" in run("replay", decisions["tiny"], code=3).out
     assert run("replay", decisions["tiny"], "--installed", "--json").document["ran"] == "installed"
     document = run(
@@ -59,7 +64,15 @@ def test_a_difference_or_a_gap_shows_in_the_exit_code(run: Run, decisions: dict[
     assert document["replayed"] == len(decisions)
     assert (document["whole"]["different"], document["whole"]["not_run"]) == (1, 1)
     assert [one["decision"] for one in document["listed"]] == [decisions["small"], decisions["tiny"]]
-    people = run("replay", "--since", "1h", "--sample", "50", "--seed", "3", code=1).out
+    people = run("replay", "--since", "1h", "--sample", "50", "--seed", "3", "--as", "ana", code=1).out
+    rows = admin.execute(
+        "select kind, subject, convert_from(body, 'UTF8')::jsonb from ledger_entry "
+        "where kind like 'replay.%' and convert_from(body, 'UTF8')::jsonb ->> 'who' = 'ana' order by id"
+    ).fetchall()
+    assert [row[0] for row in rows] == ["replay.begun", "replay.ended"]  # they read all that is in the records
+    assert rows[0][1] == rows[1][1]
+    assert (rows[0][2]["seed"], rows[0][2]["sample"], rows[0][2]["workflow"]) == (3, 50, None)
+    assert (rows[1][2]["replayed"], rows[1][2]["results"]["not_run"]) == (len(decisions), 1)
     assert "each with the same chance (seed 3)" in people
     assert decisions["small"] in people
     assert admin.execute("select count(*) from ledger_entry where kind = 'decision.replayed'").fetchone() == (3,)

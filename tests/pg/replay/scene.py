@@ -82,8 +82,22 @@ async def replayed(
         return await Replayer(restoring, vault=node.vault, **terms).replay(node.tenant, found)
 
 
-def change(admin: psycopg.Connection[Any], decision: Decision, **columns: object) -> None:
-    """Write into a decision's row, as only an administrator can."""
+def change(admin: psycopg.Connection[Any], decision: Decision, *, hashed: bool = False, **columns: object) -> None:
+    """Write into a decision's row, as only an administrator can.
+
+    Args:
+        admin: A connection that may.
+        decision: Which.
+        hashed: Whether the ledger keeps the hash of the record; else it is as one of before records were hashed, so
+            that each stage is seen by itself.
+        columns: What to write.
+    """
+    if not hashed:
+        admin.execute(
+            "update ledger_entry set body = convert_to((convert_from(body, 'UTF8')::jsonb - 'record')::text, 'UTF8') "
+            "where subject = %s and kind = 'decision.taken'",
+            (decision.id,),
+        )
     for name, value in columns.items():
         done = admin.execute(
             sql.SQL("update decision set {} = %s where id = %s").format(sql.Identifier(name)),

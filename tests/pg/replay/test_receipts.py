@@ -1,4 +1,10 @@
-"""The receipts pack's real receipts: read, decided, and every decision made again from the archive alone."""
+"""The receipts pack's real receipts: read, decided, and every decision made again from the archive alone.
+
+It covers the points ``read`` and ``approve``, asked in line on the first receipts of the corpus' test part (all of it
+behind ``long``): models, rules, checks and contracts, with no workflow, review or action around them. The whole of
+``interlock demo``, with its cases and reviews, is not run here; ``interlock replay --all`` after it was measured as 421
+of 421 equal.
+"""
 
 from __future__ import annotations
 

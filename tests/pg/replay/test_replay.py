@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import shutil
 import sys
 from datetime import timedelta
@@ -11,6 +12,7 @@ from typing import Any
 
 import msgspec
 import psycopg
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from scene import (
@@ -112,6 +114,61 @@ async def test_what_was_changed_on_record_is_found_at_its_own_stage(
         told = (await replayed(node, await decide(node, "k1"))).stage("component 1")
         assert told.recorded == 'output {"approved":false,"reason":"too_late"}'
         assert told.replayed == 'output {"approved":true,"reason":"within_policy"}'
+
+
+async def test_whatever_is_changed_on_record_is_not_the_record_that_the_ledger_has_the_hash_of(
+    database_url: str, tmp_path: Path, admin: Admin
+) -> None:
+    terms = '    review: ["exposure >= 100 EUR"]\n    exposure: input.amount EUR\n'
+    async with running(database_url, project(tmp_path / "p", point=terms)) as node:
+        decision = await decide(node)
+        columns: dict[str, object] = {"exposure_minor": 4200, "propensity": "0.25", "facts": b'[{"name":"x"}]'}
+        for name, value in columns.items():
+            decision = await decide(node, name)
+            found = await replayed(node, decision)
+            assert (found.status, found.stage("record").what) == (Status.EQUAL, "the ledger has its hash")
+            change(admin, decision, hashed=True, **{name: value})
+            found = await replayed(node, decision)
+            assert (found.status, found.stages[0].status) == (Status.DIFFERENT, Status.DIFFERENT), name
+            assert "not the record whose hash the ledger has" in found.stages[0].what
+        change(admin, decision, propensity="0.125")
+        assert "the propensity is not that of the attempts" in (await replayed(node, decision)).stages[0].what
+        attempts = decision.attempts.replace(b'"propensity":"1"', b'"propensity":"1/8"')
+        change(admin, decision, attempts=attempts)
+        assert (await replayed(node, decision)).stage("component 1").recorded == "propensity 1/8"
+        admin.execute("update ledger_entry set body = '{' where subject = %s", (decision.id,))
+        assert "cannot be read" in (await replayed(node, decision)).stages[0].what
+        whole = await decide(node, "whole")
+        admin.execute("delete from ledger_entry where subject = %s", (whole.id,))
+        found = await replayed(node, whole)
+        assert (found.status, found.stages[0].what) == (Status.NOT_RUN, "the ledger has no entry of it")
+
+
+THEN = """from interlock.components.finding import Finding, Severity
+
+def odd(value, answer, now):
+    return (Finding(code="odd", severity=Severity.INFO, what="odd", where="/amount"),) if {} else ()
+"""
+
+
+async def test_what_other_code_finds_is_not_blamed_on_the_record(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = tmp_path / "checks_of_then.py"
+    code.write_text(THEN.format("True"))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    flow = project(tmp_path / "p", point="    checks: [checks_of_then:odd]\n")
+    async with running(database_url, flow) as node:
+        decision = await decide(node)
+        for condition, status in (("1 == 1", Status.EQUAL), ("False", Status.NOT_RUN)):
+            code.write_text(THEN.format(condition))
+            sys.modules.pop("checks_of_then")
+            importlib.invalidate_caches()
+            found = await replayed(node, decision)
+            stage = found.stage("findings")
+            assert (found.status, stage.status) == (status, status), found
+            assert "code differs: module checks_of_then" in stage.what
+            assert bool(stage.recorded) == (status is Status.NOT_RUN)
 
 
 async def test_what_is_not_in_the_archive_is_not_run_and_named_and_the_rest_goes_on(
