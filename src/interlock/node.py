@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 from collections.abc import AsyncGenerator, Sequence
@@ -43,6 +44,7 @@ from interlock.db.signals import Notifier
 from interlock.db.writer import Writer
 from interlock.decisions.decide import Decider
 from interlock.decisions.features.reader import FeatureReader
+from interlock.decisions.record_audit import audit_every_record
 from interlock.errors import InterlockError
 from interlock.guards.dead_man import term_state_gate
 from interlock.guards.gate import GuardGate
@@ -160,7 +162,8 @@ class Node:
         """
         async with self.database.installation() as connection:
             terms = await ledger_terms(self.settings, connection)
-        audit = ScheduledAudit(self.url, self.writer, terms)
+        records = functools.partial(audit_every_record, self.database, pause_s=1)
+        audit = ScheduledAudit(self.url, self.writer, terms, records)
         async with (
             Reconciler(self.database, self.writer) as reconciler,
             Sealer(self.url, self.database.clock, terms, (reconciler.duty, audit.duty)) as sealer,

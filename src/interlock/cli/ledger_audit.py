@@ -11,10 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from interlock.cli.options import Json
 from interlock.cli.screen import Screen
 from interlock.cli.session import with_node
-from interlock.decisions.record_audit import audit_records
+from interlock.decisions.record_audit import audit_every_record
 from interlock.ledger.audit import Audited, audit_tree
 from interlock.ledger.publish import Outside
-from interlock.ledger.store import TENANTS_KNOWN
 from interlock.ledger.terms import ledger_terms
 from interlock.node import Node
 
@@ -44,9 +43,8 @@ def audit(
 
                 published = Outside(terms.folder).all()
                 found = await audit_tree(connection, terms.keys, published=published, progress=told)
-            tenants = await TENANTS_KNOWN.all(connection) if records else []
-        for tenant in tenants:
-            await audit_records(node.database, tenant.tenant, found)
+        if records:
+            await audit_every_record(node.database, found)
         return found
 
     found = with_node(context, work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import UUID
 
 import msgspec
@@ -12,6 +13,7 @@ from interlock.decisions.sealed_record import record_hash
 from interlock.decisions.store import FIND_DECISIONS
 from interlock.ledger.audit import Audited, Fault
 from interlock.ledger.facts import audit_facts
+from interlock.ledger.store import TENANTS_KNOWN
 
 PAGE = 500
 
@@ -36,6 +38,21 @@ async def audit_records(database: Database, tenant: UUID, found: Audited) -> Non
     """Compare what a tenant's entries tell with what is on record; what differs is added to what was found."""
     await _audit_decisions(database, tenant, found)
     await audit_facts(database, tenant, found)
+
+
+async def audit_every_record(database: Database, found: Audited, *, pause_s: float = 0) -> None:
+    """The same for every tenant, one after the other.
+
+    Args:
+        database: It.
+        found: Takes what differs.
+        pause_s: How long to leave the machine to others between two tenants.
+    """
+    async with database.installation() as connection:
+        tenants = await TENANTS_KNOWN.all(connection)
+    for tenant in tenants:
+        await audit_records(database, tenant.tenant, found)
+        await asyncio.sleep(pause_s)
 
 
 async def _audit_decisions(database: Database, tenant: UUID, found: Audited) -> None:

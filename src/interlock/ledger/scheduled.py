@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import psycopg
@@ -33,13 +34,22 @@ class ScheduledAudit:
         url: The database.
         writer: For the entry that says what was found.
         terms: The keys and the folder.
+        records: Holds the records against their entries, too; None: the tree alone.
         every: How long after an audit the next one begins.
         first: How long after the first call of the duty the first one begins.
     """
 
     def __init__(
-        self, url: str, writer: Writer, terms: LedgerTerms, *, every: timedelta = EVERY, first: timedelta = FIRST
+        self,
+        url: str,
+        writer: Writer,
+        terms: LedgerTerms,
+        records: Callable[[Audited], Awaitable[None]] | None = None,
+        *,
+        every: timedelta = EVERY,
+        first: timedelta = FIRST,
     ) -> None:
+        self._records = records
         self._url, self._writer, self._terms = url, writer, terms
         self._every = every.total_seconds()
         self._due = time.monotonic() + first.total_seconds()
@@ -66,6 +76,8 @@ class ScheduledAudit:
                 found = await audit_tree(connection, self._terms.keys, published=published, pause_s=PAUSE_S)
             finally:
                 await connection.close()
+            if self._records is not None:
+                await self._records(found)
             await self._note(found)
         except (InterlockError, psycopg.Error, OSError) as cause:
             log.warning("the ledger could not be audited, trying again in %.0f h: %s", self._every / 3600, cause)
