@@ -11,12 +11,14 @@ from litestar import Response, get, post
 from msgspec import Meta
 
 from interlock.api.bodies import Limit, Name
-from interlock.api.call import Call, answer
+from interlock.api.call import Call, allowed, answer
 from interlock.api.documents import Document
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
+from interlock.api.personal import Purpose
 from interlock.api.stored import as_text
 from interlock.cases.finding import Finder, Search
+from interlock.errors import Forbidden, PurposeRefused
 from interlock.search.find import Page
 from interlock.search.store import FoundDecision
 from interlock.search.where import LONGEST, read_where
@@ -30,12 +32,15 @@ class FindQuery(msgspec.Struct, frozen=True, kw_only=True):
         point: Only of this workflow, or of this decision point, as ``workflow.point``.
         cursor: The ``next`` of an earlier page.
         limit: How many at most.
+        purpose: For what personal values are looked for, as their contract names it; the key needs the scope personal,
+            and the search is on the ledger. Without it, conditions on personal fields are refused.
     """
 
     where: Annotated[str, Meta(max_length=LONGEST)] = ""
     point: Name | None = None
     cursor: Annotated[str, Meta(max_length=100)] | None = None
     limit: Limit = 50
+    purpose: Purpose | None = None
 
 
 class FindBody(FindQuery, frozen=True, kw_only=True):
@@ -109,8 +114,13 @@ async def search_decisions(request: Call) -> Response[bytes]:
 async def _find(request: Call, asked: FindQuery) -> Response[bytes]:
     node = request.node
     finder = Finder(node.database, node.writer, node.registry, node.vault)
-    search = Search(read_where(asked.where), asked.point, asked.cursor, asked.limit)
-    return answer(_document(await finder.find(request.tenant, search, who=request.caller.name)))
+    if asked.purpose is not None:
+        allowed(request.caller, (Scope.PERSONAL,))
+    search = Search(read_where(asked.where), asked.point, asked.cursor, asked.limit, asked.purpose)
+    try:
+        return answer(_document(await finder.find(request.tenant, search, who=request.caller.name)))
+    except PurposeRefused as cause:
+        raise Forbidden(cause.what, where="/purpose", todo=cause.todo) from cause
 
 
 def _document(page: Page) -> FoundPage:

@@ -105,10 +105,16 @@ async def discard(request: Call, quarantine_id: FromPath[UUID]) -> Response[byte
     opt=says(Endpoint(needs=(Scope.REVIEW,), takes=RepairBody, gives={200: RepairDocument}, refuses=(404,))),
 )
 async def repair_quarantine(request: Call) -> Response[bytes]:
-    """Mend many data of one cause alike; without ``carry_out`` nothing is changed, and what would be is told."""
+    """Mend many data of one cause alike; without ``carry_out`` nothing is changed, and what would be is told.
+
+    Sealed data need the scope personal, too; that they are opened is on the ledger. Without it each is told as failed.
+    """
     body = await request.read(RepairBody)
     cause = Cause(workflow=body.workflow, point=body.point, rule=body.rule, since=body.since)
-    done = await repair(_release(request), cause, patching(body.patch), most=body.limit, carry_out=body.carry_out)
+    done = await repair(
+        _release(request), cause, patching(body.patch), most=body.limit,
+        carry_out=body.carry_out, may_open=request.caller.may((Scope.PERSONAL,)),
+    )  # fmt: skip
     return answer(
         RepairDocument(
             looked_at=done.looked_at,

@@ -63,7 +63,7 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         row: The row's number, from 1.
-        key: Its idempotency key, or its place where it has none.
+        key: Its idempotency key, or its place where it has none; hidden where the row is personal.
         code: Why, for programs.
         what: Why, in a sentence.
         violations: Every one of them.
@@ -131,7 +131,7 @@ def rejected_row(row: Row, cause: InterlockError, quarantine: UUID | None, *, pe
     came = HIDDEN if personal else row.value if row.came is None else row.came
     return Rejected(
         row=row.number,
-        key=row.key,
+        key=HIDDEN if personal else row.key,
         code=cause.code,
         what=cause.what,
         violations=violations_of(cause),

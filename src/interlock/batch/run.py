@@ -328,14 +328,14 @@ class _Run:
         named = self._job.named
         came = row.came if row.wrong is not None and isinstance(row.came, bytes) else encode(row.value)
         broken = violations_of(cause)
-        kept = await sealed_data(named.registered, self._job.tenant, named.point.input, came, broken)
+        kept = await sealed_data(named.registered, self._job.tenant, named.point.input, came, broken, row.key)
         return await quarantine_question(
             self._writer,
             self._job.tenant,
             workflow=named.registered.workflow.name,
             point=named.point.name,
             contract=named.point.input,
-            key=row.key,
+            key=kept.key,
             data=kept.data,
             violations=kept.violations,
             exposure=row.exposure,

@@ -148,7 +148,7 @@ async def send_event(
         case = await FIND_CASE.one(connection, {"id": case_id})
     if case is None:
         raise NotFound(f"there is no case {case_id}", todo="`interlock cases` lists them")
-    data = await _checked(registry, tenant, case, name, payload)
+    data = await _checked(registry, tenant, case, name, payload, key)
     digest, content = key_digest(tenant, f"event:{case_id}", key), short_digest(name.encode(), data)
 
     def build(stamp: Stamp) -> Sequence[Write]:
@@ -176,7 +176,7 @@ async def send_event(
     return await _known(database, tenant, case, key, digest, content, refusal)
 
 
-async def _checked(registry: Registry, tenant: UUID, case: CaseRow, name: str, payload: Any) -> bytes:
+async def _checked(registry: Registry, tenant: UUID, case: CaseRow, name: str, payload: Any, key: str) -> bytes:
     registered = registry.named(case.workflow)
     terms = registered.declaration.events.get(name)
     if terms is None:
@@ -191,7 +191,7 @@ async def _checked(registry: Registry, tenant: UUID, case: CaseRow, name: str, p
         raise ContractViolated(
             f"the event {name} breaks {terms.contract}", violations, todo="mend what is named and send it again"
         )
-    data = encode(await kept_value(registered, tenant, terms.contract, payload))
+    data = encode(await kept_value(registered, tenant, terms.contract, payload, key=key))
     if len(data) > LARGEST_PAYLOAD:
         raise Refused(f"the payload has {len(data)} bytes", where="/payload", todo=f"send at most {LARGEST_PAYLOAD}")
     return data

@@ -31,7 +31,7 @@ from interlock.decisions.point import DecisionPoint
 from interlock.decisions.route import exposure_value
 from interlock.errors import ContractViolated, MoneyInvalid, NotFound, Violation
 from interlock.money import Money
-from interlock.privacy.unsaid import stray_token
+from interlock.privacy.unsaid import key_refused, stray_token
 from interlock.privacy.veil import tokens_of
 from interlock.spelling import meant
 
@@ -160,6 +160,7 @@ async def ask_in_line(
         ContractViolated: the input breaks its contract; every violation is named, and where it waits.
         MoneyInvalid: the point's file says where the money at stake stands, and the caller says another amount.
         KeyReused: the key came before, with another input or exposure.
+        Refused: the key repeats a personal value.
     """
     registered, point = named.registered, named.point
     asked: Asked | None = None
@@ -174,7 +175,9 @@ async def ask_in_line(
         )  # fmt: skip
         return await decider.decide(asked)
     except ContractViolated as cause:
-        kept = await sealed_data(registered, tenant, point.input, encode(value), cause.violations)
+        kept = await sealed_data(registered, tenant, point.input, encode(value), cause.violations, key)
+        if kept.key != key:
+            raise key_refused() from None
         held = await quarantine_question(
             writer,
             tenant,

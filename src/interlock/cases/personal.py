@@ -10,8 +10,9 @@ from interlock.cases.journal import encode
 from interlock.cases.registry import Registered
 from interlock.contracts import Contract, read_json
 from interlock.errors import ConfigInvalid, ContractViolated, InterlockError, MalformedJson, Violation
+from interlock.privacy.naming import names_doubtful
 from interlock.privacy.token import MARKER_BYTES
-from interlock.privacy.unsaid import check_key, stray_token, without_values
+from interlock.privacy.unsaid import check_key, key_refused, no_subject, stray_token, without_values
 from interlock.privacy.vault import Vault
 
 
@@ -25,6 +26,20 @@ class Kept(NamedTuple):
 
     data: bytes
     violations: tuple[Violation, ...]
+
+
+class Sealed(NamedTuple):
+    """What is to wait in quarantine, as it may be stored.
+
+    Attributes:
+        data: The bytes to keep.
+        violations: What is wrong with it, without its values.
+        key: The idempotency key that it came under; empty where that repeats a personal value, and is not kept.
+    """
+
+    data: bytes
+    violations: tuple[Violation, ...]
+    key: str
 
 
 def vault_of(registered: Registered) -> Vault:
@@ -75,13 +90,16 @@ async def kept_input(
         check_key(key, protected.veil)
     if protected is not None and not violations:
         return Kept(encode(protected.value), ())
-    sealed, _ = await vault.seal(tenant, contract, came, value)
+    if names_doubtful(key, contract, value, came):
+        raise key_refused()
+    violations = violations or (no_subject(contract),)
+    sealed, _ = await vault.seal(tenant, contract, came, value, violations)
     return Kept(sealed, without_values(contract, violations))
 
 
 async def sealed_data(
-    registered: Registered, tenant: UUID, reference: str, data: bytes, violations: Sequence[Violation]
-) -> Kept:
+    registered: Registered, tenant: UUID, reference: str, data: bytes, violations: Sequence[Violation], key: str = ""
+) -> Sealed:
     """What is to wait in quarantine: as it came, or sealed where its contract marks personal data.
 
     Args:
@@ -90,23 +108,26 @@ async def sealed_data(
         reference: The contract that it was to keep; empty: there is none.
         data: What came.
         violations: What is wrong with it.
+        key: The idempotency key that it came under.
     """
     contract = _contract(registered, tenant, reference)
     if contract is None or contract.personal is None:
-        return Kept(data, tuple(violations))
+        return Sealed(data, tuple(violations), key)
     try:
         value = read_json(data, max_bytes=max(len(data), 1))
     except MalformedJson:
         value = None
-    sealed, _ = await vault_of(registered).seal(tenant, contract, data, value)
-    return Kept(sealed, without_values(contract, violations))
+    sealed, _ = await vault_of(registered).seal(tenant, contract, data, value, violations)
+    kept = "" if names_doubtful(key, contract, value, data) else key
+    return Sealed(sealed, without_values(contract, violations), kept)
 
 
-async def kept_value(registered: Registered, tenant: UUID, reference: str, value: Any) -> Any:
+async def kept_value(registered: Registered, tenant: UUID, reference: str, value: Any, *, key: str = "") -> Any:
     """A value that keeps its contract, with tokens in the place of what that marks.
 
     Raises:
         ContractViolated: it holds a token already.
+        Refused: the key that it came under repeats a personal value.
         ConfigInvalid: it is personal, and there is no master key.
     """
     if MARKER_BYTES in encode(value):
@@ -116,7 +137,8 @@ async def kept_value(registered: Registered, tenant: UUID, reference: str, value
         return value
     protected = await vault_of(registered).protect(tenant, contract.personal, value)
     if protected is None:
-        raise ContractViolated(f"it breaks {reference}", (_nobody(contract),))
+        raise ContractViolated(f"it breaks {reference}", (no_subject(contract),))
+    check_key(key, protected.veil)
     return protected.value
 
 
@@ -131,8 +153,3 @@ def _contract(registered: Registered, tenant: UUID, reference: str) -> Contract 
         return registered.library.for_tenant(tenant).contract(reference) if reference else None
     except InterlockError:  # what needs it is refused where it is checked
         return None
-
-
-def _nobody(contract: Contract) -> Violation:
-    subject = "/".join(map(str, contract.personal.subject)) if contract.personal else ""
-    return Violation(where=f"/{subject}", what="it names no subject", rule="subject", todo="say whose data they are")

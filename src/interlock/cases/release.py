@@ -20,7 +20,7 @@ from interlock.cases.personal import vault_of
 from interlock.cases.registry import Registry
 from interlock.cases.store import END_QUARANTINES, FIND_QUARANTINE, EndedQuarantine, Quarantined
 from interlock.cases.submit import release_quarantined, submit
-from interlock.contracts import canonical, check
+from interlock.contracts import Contract, canonical, check
 from interlock.db.gates import IsInState
 from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
@@ -30,8 +30,10 @@ from interlock.decisions.decision import Decision
 from interlock.errors import ContractViolated, NotFound, RecordRefused, Refused, StateConflict, Violation
 from interlock.ledger.ledger import first_entry, further_entry
 from interlock.money import Money
+from interlock.privacy.reading import note_read
+from interlock.privacy.token import keys_in
 from interlock.privacy.unsaid import without_values
-from interlock.privacy.vault import sealed_token
+from interlock.privacy.vault import REPAIR, sealed_token
 
 LONGEST_WHY = 2000
 
@@ -119,16 +121,28 @@ class Release:
         contract = library.contract(held.contract)
         return without_values(contract, check(contract, value))
 
+    def contract_of(self, held: Quarantined) -> Contract:
+        """What was broken.
+
+        Raises:
+            NotFound: it is not known here.
+        """
+        return self.registry.named(held.workflow).library.for_tenant(self.tenant).contract(held.contract)
+
     async def unsealed(self, held: Quarantined) -> Quarantined:
-        """What is held with its data as they came.
+        """What is held with its data as they came; that they are read is on record before.
 
         Raises:
             PersonalErased: they are sealed, and the key is erased.
+            WorkFailed: it could not be put on record.
         """
         if sealed_token(held.data) is None:
             return held
         vault = vault_of(self.registry.named(held.workflow))
-        return msgspec.structs.replace(held, data=await vault.unseal(self.tenant, held.data))
+        data = await vault.unseal(self.tenant, held.data)
+        keys = sorted(keys_in(held.data))
+        await note_read(self.writer, self.tenant, keys, purpose=REPAIR, who=self.who, record=held.id)
+        return msgspec.structs.replace(held, data=data)
 
     async def discard(self, held: Quarantined, why: str) -> None:
         """Give up on what is held: it stays, marked, with who and why.

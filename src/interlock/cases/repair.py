@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.cases.mend import Change, apply_patch, changes
+from interlock.cases.patch_check import refuse_reaching
 from interlock.cases.release import Release
 from interlock.cases.store import LIST_QUARANTINED, Quarantined
 from interlock.contracts import read_json
@@ -81,9 +82,23 @@ class Repair(msgspec.Struct, frozen=True, kw_only=True):
 _MOST_FAILED = 100
 
 
+class Patching(msgspec.Struct, frozen=True):
+    """What mends by a JSON Patch.
+
+    Attributes:
+        patch: Its operations.
+    """
+
+    patch: tuple[Any, ...]
+
+    def __call__(self, value: Any) -> Any:
+        """The value, mended."""
+        return apply_patch(value, list(self.patch))
+
+
 def patching(patch: Sequence[Any]) -> Mend:
     """What mends by a JSON Patch."""
-    return lambda value: apply_patch(value, list(patch))
+    return Patching(tuple(patch))
 
 
 def calling(reference: str) -> Mend:
@@ -117,7 +132,14 @@ async def list_held(release: Release, cause: Cause, *, most: int, after: UUID | 
 
 
 async def repair(
-    release: Release, cause: Cause, mend: Mend, *, most: int, carry_out: bool, shown: int = SHOWN
+    release: Release,
+    cause: Cause,
+    mend: Mend,
+    *,
+    most: int,
+    carry_out: bool,
+    shown: int = SHOWN,
+    may_open: bool = True,
 ) -> Repair:
     """Mend what is held of one cause alike, and release what then keeps its contract.
 
@@ -131,6 +153,7 @@ async def repair(
         most: At most so many are looked at.
         carry_out: Whether to release; else nothing is changed.
         shown: How many of the first ones are told in full.
+        may_open: Whether who mends may open personal data; else what is sealed is left as it is.
     """
     looked_at = fit = released = 0
     left: Counter[str] = Counter()
@@ -140,7 +163,7 @@ async def repair(
     while looked_at < most:
         page = await list_held(release, cause, most=min(_PAGE, most - looked_at), after=after)
         for held in page:
-            value, looked = await _opened_and_looked(release, held, mend)
+            value, looked = await _opened_and_looked(release, held, mend, may_open=may_open)
             if not looked.left and not looked.error:
                 fit += 1
                 if carry_out:
@@ -165,11 +188,15 @@ async def repair(
     )
 
 
-async def _opened_and_looked(release: Release, held: Quarantined, mend: Mend) -> tuple[Any, Looked]:
+async def _opened_and_looked(release: Release, held: Quarantined, mend: Mend, *, may_open: bool) -> tuple[Any, Looked]:
     """The same of data that may be sealed; of these, where something changes is told, and not what."""
     if sealed_token(held.data) is None:
         return _look(release, held, mend)
+    if not may_open:
+        return None, Looked(id=held.id, error="the data are personal: to mend them, the key needs the scope personal")
     try:
+        if isinstance(mend, Patching):
+            refuse_reaching(mend.patch, release.contract_of(held))
         value, looked = _look(release, await release.unsealed(held), mend)
     except InterlockError as cause:
         return None, Looked(id=held.id, error=storable(str(cause)))

@@ -34,6 +34,7 @@ def find(
     cursor: Annotated[str | None, typer.Option(help="Go on after an earlier page: its `next`.")] = None,
     again: Annotated[bool, typer.Option("--reindex", help="Make older decisions of the point findable.")] = False,
     limit: Limit = 50,
+    purpose: Annotated[str, typer.Option(help="For what personal values are looked for; it is on the ledger.")] = "",
     who: As = "",
     as_json: Json = False,
 ) -> None:
@@ -46,7 +47,7 @@ def find(
     if again:
         _reindex(context, screen, place, conditions, cursor)
         return
-    search = Search(conditions, place, cursor, limit)
+    search = Search(conditions, place, cursor, limit, purpose or None)
     name = who_acts(who)
 
     async def look(node: Node) -> Page:

@@ -30,7 +30,7 @@ from interlock.decisions.store import canonical
 from interlock.errors import ConfigInvalid, ContractViolated, FeatureUnusable, PurposeRefused, Violation
 from interlock.privacy.purpose import needs_purpose
 from interlock.privacy.records import records_of
-from interlock.privacy.unsaid import STRAY, check_key, stray_token, without_values
+from interlock.privacy.unsaid import STRAY, check_key, no_subject, stray_token, without_values
 from interlock.privacy.vault import Vault
 from interlock.privacy.veil import Veil, tokens_of, veiled
 
@@ -80,7 +80,7 @@ async def admit(vault: Vault | None, asked: Asked) -> Admitted:
         personal = contract.personal
         protected = await vault.protect(asked.tenant, personal, clear) if personal else None
         if personal and protected is None:
-            return Admitted(asked, b"", violations)
+            return Admitted(asked, b"", violations or (no_subject(contract),))
         kept, veil = (protected.value, protected.veil) if protected else (value, veil)
     if asked.case_id is None:
         check_key(asked.key, veil)

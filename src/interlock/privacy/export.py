@@ -11,7 +11,7 @@ import msgspec
 
 from interlock.db.queries import load_queries
 from interlock.db.work import Stamp, Unit, Write
-from interlock.errors import StateConflict, WorkFailed
+from interlock.errors import NotFound, StateConflict, WorkFailed
 from interlock.ledger.ledger import first_entry, further_entry
 from interlock.privacy.reading import revealed
 from interlock.privacy.subject import Subjects, check_why
@@ -63,7 +63,7 @@ KEPT_OF_SUBJECT = _SQL.rows("kept_of_subject", KeptRow)
 async def export_subject(subjects: Subjects, value: str, *, who: str, why: str) -> Export:
     """Gather what is kept of somebody. That it was taken is on the ledger before it is given.
 
-    What a record holds of others stays hidden.
+    What a record holds of others stays hidden, and so does what is sealed and names nobody: it may be anybody's.
 
     Raises:
         NotFound: nothing is or was kept of them.
@@ -71,7 +71,10 @@ async def export_subject(subjects: Subjects, value: str, *, who: str, why: str) 
         Refused: no reason.
     """
     check_why(why)
-    keys = [key.id for key in await subjects.keys(value) if key.wrapped is not None]
+    found = [key for key in await subjects.keys(value) if not key.alone]
+    keys = [key.id for key in found if key.wrapped is not None]
+    if not found:
+        raise NotFound("only sealed records that name nobody hold this value", todo="interlock quarantine shows them")
     if not keys:
         raise StateConflict("the subject is erased: nobody can read their data again")
     async with subjects.database.tenant(subjects.tenant) as connection:

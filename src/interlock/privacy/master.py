@@ -65,7 +65,14 @@ class MasterKeys:
                 where="privacy_key",
                 todo="set privacy_key to env:NAME or file:PATH",
             )
-        return tuple(MasterKey.parse(one.resolve(self._environ)) for one in (current, previous) if one)
+        written_down = [current.resolve(self._environ)]
+        if previous is not None and self._is_there(previous):
+            written_down.append(previous.resolve(self._environ))
+        return tuple(map(MasterKey.parse, written_down))
+
+    def _is_there(self, reference: SecretRef) -> bool:
+        """Whether there is such a file or variable: that of the key before goes once nothing is wrapped under it."""
+        return reference.name in self._environ if reference.source == "env" else Path(reference.name).exists()
 
 
 def made_beside(data_dir: Path) -> SecretRef:

@@ -14,9 +14,11 @@ select id, tenant, subject, alone, wrapped, master, created_at, held_until, eras
 from subject_key where subject = %(subject)s and wrapped is not null
 
 -- name: add_key
--- Of two processes that meet a person at once, one wins; both then read its key.
+-- Of two processes that meet a person at once, one wins; both then read its key. Nothing is added under a master key that
+-- is replaced: whoever replaces it waits for what is being added.
 insert into subject_key (id, tenant, subject, alone, wrapped, master)
-values (%(id)s, %(tenant)s, %(subject)s, %(alone)s, %(wrapped)s, %(master)s)
+select %(id)s, %(tenant)s, %(subject)s, %(alone)s, %(wrapped)s, %(master)s
+from personal_secret where master = %(master)s for share
 on conflict (tenant, subject) where wrapped is not null do nothing
 
 -- name: keys_of_subject
@@ -61,6 +63,9 @@ insert into legal_hold (id, tenant, subject, who, why, until, created_at)
 select id, tenant, decode(subject, 'base64'), who, why, until, created_at
 from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, subject text, who text, why text, until timestamptz,
                                              created_at timestamptz)
+
+-- name: held_subjects
+select distinct subject from legal_hold where lifted_at is null and (until is null or until > clock_timestamp())
 
 -- name: lift_holds
 update legal_hold h set lifted_at = r.at, lifted_by = r.who, lifted_why = r.why

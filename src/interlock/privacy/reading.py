@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -97,11 +97,19 @@ async def read_personal(
         return body
     shown, used = revealed(body, await vault.keys(tenant, keys_in(body)), purpose)
     if used:
-        await _note(writer, tenant, sorted(used), purpose=purpose, who=who, record=record)
+        await note_read(writer, tenant, sorted(used), purpose=purpose, who=who, record=record)
     return shown
 
 
-async def _note(writer: Writer, tenant: UUID, keys: list[UUID], *, purpose: str, who: str, record: UUID) -> None:
+async def note_read(
+    writer: Writer, tenant: UUID, keys: Sequence[UUID], *, purpose: str, who: str, record: UUID
+) -> None:
+    """Put on record that personal data are read.
+
+    Raises:
+        WorkFailed: it could not be: nothing may be shown.
+    """
+
     def build(stamp: Stamp) -> list[Write]:
         told: dict[str, Any] = {"who": who, "purpose": purpose, "record": record}
         first = first_entry(stamp, tenant, "personal.read", subject=keys[0], **told)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,9 +17,10 @@ from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import NotFound, Refused, StateConflict
 from interlock.ledger.ledger import first_entry, further_entry
+from interlock.privacy.alone import Alone
+from interlock.privacy.naming import forms_of
 from interlock.privacy.store import FIND_KEYS, KEYS_OF_SUBJECT, StoredKey
 from interlock.privacy.vault import Vault
-from interlock.privacy.veil import SHORTEST
 
 LONGEST_WHY = 2000
 LONGEST_SUBJECT = 1000
@@ -104,13 +104,6 @@ class ForgottenKey(msgspec.Struct, frozen=True, kw_only=True):
     key: UUID
 
 
-class SealedAlone(msgspec.Struct, frozen=True, kw_only=True):
-    """A sealed record under a key of its own."""
-
-    key: UUID
-    data: bytes
-
-
 class KeptId(msgspec.Struct, frozen=True):
     """An id."""
 
@@ -125,7 +118,6 @@ HOLDS_OF_SUBJECT = _SQL.rows("holds_of_subject", LegalHold)
 ADD_HOLDS = _SQL.bulk("add_holds", NewHold, distinct=("id",))
 LIFT_HOLDS = _SQL.bulk("lift_holds", LiftedHold, distinct=("id",))
 RENEW_HOLDS = _SQL.bulk("renew_holds", HeldKey, distinct=("id",))
-SEALED_ALONE = _SQL.rows("sealed_alone", SealedAlone)
 COUNT_RECORDS = _SQL.rows("count_records", Counted)
 RUNNING_CASES = _SQL.rows("running_cases", KeptId)
 
@@ -156,12 +148,14 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
         records: How many records of each kind can no longer be read.
         running: The cases among them that have not ended.
         done: Whether it was done.
+        spared: How many sealed records stay that hold their value, since they hold that of somebody under a hold.
     """
 
     keys: tuple[UUID, ...]
     records: tuple[Counted, ...]
     running: tuple[UUID, ...]
     done: bool
+    spared: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +174,11 @@ class Subjects:
     vault: Vault
     tenant: UUID
 
+    @property
+    def alone(self) -> Alone:
+        """What is sealed and names nobody."""
+        return Alone(self.database, self.vault, self.tenant)
+
     async def keys(self, value: str) -> list[StoredKey]:
         """All keys of somebody, erased ones too; of a value that is a whole number, also where it came as a number.
 
@@ -190,30 +189,12 @@ class Subjects:
         digests = await self.digests(value)
         async with self.database.tenant(self.tenant) as connection:
             found = [key for one in digests for key in await KEYS_OF_SUBJECT.all(connection, {"subject": one})]
-        if alone := await self._alone(value):
+        if alone := await self.alone.holding(value):
             async with self.database.tenant(self.tenant) as connection:
                 found += await FIND_KEYS.all(connection, {"ids": sorted(alone)})
         if not found:
             raise NotFound("nothing is kept of this subject", todo="give the value exactly as its records have it")
         return found
-
-    async def _alone(self, value: str) -> set[UUID]:
-        """The keys of sealed records that name nobody, and hold somebody's value all the same, as a word of its own."""
-        if len(value) < SHORTEST:
-            return set()
-        looked_for = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)", re.IGNORECASE)
-        found: set[UUID] = set()
-        after = UUID(int=0)
-        while True:
-            async with self.database.tenant(self.tenant) as connection:
-                page = await SEALED_ALONE.all(connection, {"after": after})
-            for sealed in page:
-                data = await self.vault.unseal(self.tenant, sealed.data)
-                if looked_for.search(data.decode("utf-8", "replace")):
-                    found.add(sealed.key)
-            if not page:
-                return found
-            after = page[-1].key
 
     async def digests(self, value: str) -> list[bytes]:
         """The digests under which somebody's keys are found.
@@ -223,7 +204,7 @@ class Subjects:
         """
         if not value or len(value) > LONGEST_SUBJECT or "\0" in value or not _encodes(value):
             raise Refused("no usable subject is given", where="subject", todo="give the value of the subject's field")
-        return [await self.vault.digest_of(self.tenant, form) for form in _forms(value)]
+        return [await self.vault.digest_of(self.tenant, form) for form in forms_of(value)]
 
     async def show(self, value: str) -> Shown:
         """What is known of somebody, without what is kept.
@@ -231,7 +212,9 @@ class Subjects:
         Raises:
             NotFound: nothing is or was kept of them.
         """
-        keys = await self.keys(value)
+        return await self._shown(await self.keys(value))
+
+    async def _shown(self, keys: Sequence[StoredKey]) -> Shown:
         ids = [key.id for key in keys]
         async with self.database.tenant(self.tenant) as connection:
             records = await COUNT_RECORDS.all(connection, {"keys": ids})
@@ -261,7 +244,11 @@ class Subjects:
             StateConflict: it is erased already, a legal hold forbids it, or cases have not ended.
         """
         check_why(why)
-        shown = await self.show(value)
+        keys = await self.keys(value)
+        spared = await self.alone.held({key.id for key in keys if key.alone})
+        shown = await self._shown([key for key in keys if key.id not in spared])
+        if spared and not shown.keys:
+            raise StateConflict("a legal hold on others forbids it: their data stand in the same sealed records")
         if not shown.keys:
             raise StateConflict("the subject is erased already")
         self._refuse_held(shown)
@@ -271,7 +258,9 @@ class Subjects:
             raise StateConflict(f"{count} of the subject not ended: {shown.running[0]}", todo=todo)
         if not dry_run:
             await self._erase(shown, who, why)
-        return Erased(keys=shown.keys, records=shown.records, running=shown.running, done=not dry_run)
+        return Erased(
+            keys=shown.keys, records=shown.records, running=shown.running, done=not dry_run, spared=len(spared)
+        )
 
     def _refuse_held(self, shown: Shown) -> None:
         now = self.database.clock.now()
@@ -295,6 +284,7 @@ class Subjects:
         refusal = await self.writer.write(Unit(self.tenant, build, conditions))
         if refusal:
             raise StateConflict(refusal.what, todo="look at it again: somebody was faster")
+        self.vault.forget(shown.keys)
 
     async def hold(self, value: str, *, who: str, why: str, until: datetime | None = None) -> UUID:
         """Forbid the erasure of somebody's data, also of data that are still to come; the hold's id.
@@ -306,7 +296,7 @@ class Subjects:
         if until is not None and until <= self.database.clock.now():
             raise Refused(f"{until:%Y-%m-%d %H:%M} UTC has passed", where="until", todo="give a time to come")
         await self.digests(value)
-        keys = [await self.vault.key_of(self.tenant, form) for form in _forms(value)]
+        keys = [await self.vault.key_of(self.tenant, form) for form in forms_of(value)]
         found = {key.id: key.subject for key in await self.keys(value) if key.id in {one.id for one in keys}}
 
         def build(stamp: Stamp) -> Sequence[Write]:
@@ -371,13 +361,6 @@ def check_why(why: str) -> None:
     """
     if not why.strip() or len(why) > LONGEST_WHY or not why.isprintable():
         raise Refused("no usable reason is given", where="why", todo=f"say it in 1 to {LONGEST_WHY} characters")
-
-
-def _forms(value: str) -> tuple[str | int, ...]:
-    """How records may have the value that somebody types: as a text, and, of a whole number, as a number."""
-    digits = value.removeprefix("-")
-    is_whole = digits.isascii() and digits.isdecimal() and str(int(value)) == value
-    return (value, int(value)) if is_whole else (value,)
 
 
 def _encodes(text: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from interlock.contracts import Contract, Field, Shape
 from interlock.errors import Refused, Violation
+from interlock.privacy.naming import names_person
 from interlock.privacy.veil import Veil
 
 STRAY = "personal-data"
@@ -23,9 +24,20 @@ def check_key(key: str, veil: Veil) -> None:
     Raises:
         Refused: it repeats a personal value of what it came with.
     """
-    if veil.repeats(key):
-        todo = "name it by what says nothing of a person, such as a number"
-        raise Refused("the key repeats a personal value, and keys are kept as they are", where="/key", todo=todo)
+    if names_person(key, veil):
+        raise key_refused()
+
+
+def key_refused() -> Refused:
+    """The error that says that an idempotency key tells something of a person."""
+    todo = "name it by what says nothing of a person, such as a number"
+    return Refused("the key repeats a personal value, and keys are kept as they are", where="/key", todo=todo)
+
+
+def no_subject(contract: Contract) -> Violation:
+    """A record does not say whose data it is."""
+    subject = "".join(f"/{step}" for step in contract.personal.subject) if contract.personal else ""
+    return Violation(where=subject, what="it names no subject", rule="subject", todo="say whose data they are")
 
 
 def without_values(contract: Contract, violations: Sequence[Violation]) -> tuple[Violation, ...]:

@@ -6,15 +6,16 @@ import base64
 import re
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
 from interlock.contracts import Contract, canonical
 from interlock.contracts.mark import Personal
+from interlock.contracts.shown import pointer
 from interlock.db.database import Database
-from interlock.errors import ConfigInvalid, PersonalErased
+from interlock.errors import ConfigInvalid, PersonalErased, Violation
 from interlock.privacy.keys import ABOUT_SECRET, KEY_BYTES, NONCE_BYTES, KeyUnusable, Secret, TenantKey, about_key
 from interlock.privacy.master import MasterKeys
 from interlock.privacy.purpose import refused_purpose
@@ -76,18 +77,23 @@ class Vault:
         veil = Veil()
         return Protected(veiled(personal, cast("dict[str, Any]", value), key.token, veil), veil, key.id)
 
-    async def seal(self, tenant: UUID, contract: Contract, data: bytes, value: object) -> tuple[bytes, UUID]:
+    async def seal(
+        self, tenant: UUID, contract: Contract, data: bytes, value: object, violations: Sequence[Violation] = ()
+    ) -> tuple[bytes, UUID]:
         """Bytes that break a contract, whole, as the JSON of one token; and the key.
 
-        The key is that of its subject where the record names one, else one of its own.
+        The key is that of its subject where the record names one rightly, else one of its own.
 
         Args:
             tenant: Whose.
             contract: What they were held against.
             data: What came.
             value: The same, read; None where it cannot be.
+            violations: What they break.
         """
         subject = value_at(value, contract.personal.subject) if contract.personal else None
+        if contract.personal and any(one.where == pointer(contract.personal.subject) for one in violations):
+            subject = None  # who is not named rightly is found by what else names them
         key = await (self.key_of(tenant, subject) if is_subject(subject) else self._own_key(tenant, data))
         return canonical(key.token("", (REPAIR,), base64.b64encode(data).decode())), key.id
 
@@ -189,7 +195,12 @@ class Vault:
         async with self._database.tenant(tenant) as connection:
             row = await FIND_LIVE_KEY.one(connection, {"subject": digest})
             if row is None:
-                await ADD_KEY.run(connection, {**self._new_key(tenant, digest, tenant_keys[0]), "alone": alone})
+                # INVARIANT: under the master key that the tenant's secret is under, so none is left behind by `rewrap`.
+                secret = await FIND_SECRET.one(connection)
+                newest = next((one for one in tenant_keys if secret is not None and one[0] == secret.master), None)
+                if newest is None:
+                    raise _another_master()
+                await ADD_KEY.run(connection, {**self._new_key(tenant, digest, newest), "alone": alone})
                 row = await FIND_LIVE_KEY.one(connection, {"subject": digest})
         if row is None or row.wrapped is None:
             raise PersonalErased("the subject is being erased just now", todo="send it again")
@@ -198,6 +209,13 @@ class Vault:
             self._living.clear()
         self._living[tenant, digest] = now, key
         return key
+
+    def forget(self, ids: Iterable[UUID]) -> None:
+        """Use keys no more that were read before: they are erased."""
+        gone = set(ids)
+        for one in gone:
+            self._known.pop(one, None)
+        self._living = {name: known for name, known in self._living.items() if known[1].id not in gone}
 
     def _new_key(self, tenant: UUID, digest: bytes, tenant_key: tuple[bytes, TenantKey]) -> dict[str, object]:
         key_id, (master, wrapping) = self._database.clock.new_id(), tenant_key
@@ -233,6 +251,14 @@ class Vault:
 def is_subject(value: object) -> bool:
     """Whether a value can say whose data a record is."""
     return (isinstance(value, str) and value != "") or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def _another_master() -> ConfigInvalid:
+    return ConfigInvalid(
+        "the tenant's keys are wrapped under another master key than the one that is set here",
+        where="privacy_key",
+        todo="set privacy_key here to the new key, as everywhere; then send it again",
+    )
 
 
 def unwrap(wrapped: bytes, about: bytes, tenant_keys: list[tuple[bytes, TenantKey]]) -> bytes:

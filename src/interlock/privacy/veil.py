@@ -85,6 +85,11 @@ class Veil:
         return any(_is_telling(one.lower()) and one.lower() in lower for one in self._texts)
 
     @property
+    def texts(self) -> Iterable[str]:
+        """The texts that are hidden."""
+        return self._texts
+
+    @property
     def _searched(self) -> list[tuple[str, str]]:
         return sorted(((text.lower(), token) for text, token in self._texts.items()), key=lambda one: -len(one[0]))
 

@@ -330,7 +330,8 @@ class Consumer:
         event, the whole message."""  # noqa: D205, D209 - one thought
         target = self._target
         data = encode(event.data) if event else delivery.body
-        hidden = await sealed_data(target.registered, self._tenant, target.contract, data, violations)
+        key = event.key if event else f"{self.name} {delivery.identity}"
+        hidden = await sealed_data(target.registered, self._tenant, target.contract, data, violations, key)
         if hidden.data != data:
             data, violations = hidden.data, hidden.violations
             why = f"it breaks {target.contract}, which marks personal data"
@@ -344,7 +345,7 @@ class Consumer:
             workflow=target.workflow,
             point=target.point,
             contract=target.contract,
-            key=event.key if event else f"{self.name} {delivery.identity}",
+            key=hidden.key,
             data=data,
             violations=violations,
             exposure=_stated(event),

@@ -19,7 +19,7 @@ from interlock.cases.registry import Registry, register
 from interlock.cases.workflow import workflow
 from interlock.clock import Clock
 from interlock.db.database import Database
-from interlock.errors import Refused
+from interlock.errors import PurposeRefused, Refused
 from interlock.node import open_node
 from interlock.privacy.keys import written
 from interlock.privacy.master import MasterKeys
@@ -109,12 +109,17 @@ async def test_a_personal_value_is_found_whole_and_is_nowhere(database_url: str,
         finder = Finder(node.database, node.writer, registry, vault)
         where = read_where(f'email="{value["email"].upper()}"')
         for name, tenant in tenants.items():
-            page = await finder.find(tenant, Search(where), who="rosa")
+            page = await finder.find(tenant, Search(where, purpose="refund"), who="rosa")
             assert [one.id for one in page.decisions] == [ids[name]]
-        none = await finder.find(node.tenant, Search(read_where("email=ana")), who="rosa")
+        for other in (None, "marketing"):
+            with pytest.raises(PurposeRefused, match="refund"):
+                await finder.find(node.tenant, Search(where, purpose=other), who="rosa")
+        none = await finder.find(node.tenant, Search(read_where("email=ana"), purpose="refund"), who="rosa")
         assert none.decisions == ()
         with pytest.raises(Refused, match="no key"):
-            await Finder(node.database, node.writer, registry).find(node.tenant, Search(where), who="rosa")
+            await Finder(node.database, node.writer, registry).find(
+                node.tenant, Search(where, purpose="refund"), who="rosa"
+            )
     terms = [row[0] for row in admin.execute("select s1 from searchable").fetchall()]
     assert len(set(terms)) == 2  # the same value of two tenants: nothing shows that it is the same
     bodies = [row[0] for row in admin.execute("select body from ledger_entry where kind = 'search.made'").fetchall()]
@@ -137,7 +142,7 @@ async def test_a_decision_on_a_person_is_found_until_the_person_is_erased(
         finder = Finder(node.database, node.writer, node.registry, node.vault)
 
         async def keys(where: str) -> list[str]:
-            page = await finder.find(node.tenant, Search(read_where(where)), who="rosa")
+            page = await finder.find(node.tenant, Search(read_where(where), purpose="refund"), who="rosa")
             return [one.key for one in page.decisions]
 
         assert await keys("email=ana@example.com route=review") == ["one"]
