@@ -114,6 +114,8 @@ def erase(
         screen.document(done)
     said = "would become" if dry_run else "are"
     screen.line(f"{_counts(done.records) or 'no records'} {said} unreadable; proofs of them stay valid.")
+    if done.spared:
+        screen.line(f"{done.spared} sealed records stay: they hold data of others under a legal hold.", style="yellow")
     if done.running:
         screen.line(f"{len(done.running)} cases have not ended: what they need of the person is gone.", style="yellow")
 
