@@ -32,7 +32,7 @@ from interlock.actions.connector import (
 from interlock.errors import InterlockError, PersonalErased, PurposeRefused
 from interlock.privacy.token import MARKER_BYTES
 from interlock.privacy.vault import Vault
-from interlock.privacy.veil import Veil
+from interlock.privacy.veil import Veil, without_strange_tokens
 
 T = TypeVar("T", bound=msgspec.Struct)
 NO_PURPOSE = "purpose-refused"
@@ -144,13 +144,16 @@ class _OpeningTogether(_Opening):
 
 
 def _words(cause: Exception, veil: Veil) -> str:
-    return veil.mask_text(f"the connector failed: {type(cause).__name__}: {cause}")
+    told = f"the connector failed: {type(cause).__name__}: {cause}"
+    return veil.mask_text(without_strange_tokens(told, veil.keys()))
 
 
 def _hidden(answer: T, veil: Veil) -> T:
-    """An answer without what was opened for it."""
+    """An answer without what was opened for it, and without anybody else's tokens."""
     if isinstance(answer, Done | Found):
-        return msgspec.structs.replace(answer, response=veil.mask(answer.response))
+        told = without_strange_tokens(answer.response, veil.keys())
+        return msgspec.structs.replace(answer, response=veil.mask_answer(told))
     if isinstance(answer, Transient | Permanent | InDoubt | Unknown):
-        return msgspec.structs.replace(answer, what=veil.mask_text(answer.what))
+        told = without_strange_tokens(answer.what, veil.keys())
+        return msgspec.structs.replace(answer, what=veil.mask_text(told))
     return answer

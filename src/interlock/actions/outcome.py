@@ -21,6 +21,8 @@ from interlock.db.text import storable
 from interlock.db.work import Condition, Stamp, Write
 from interlock.guards.gate import GivesBack, release, settle
 from interlock.ledger.ledger import hash_of
+from interlock.privacy.token import keys_in
+from interlock.privacy.veil import without_strange_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,8 @@ def finish(
 ) -> Finished:
     """End an action: the values from which the commit with the case's step is built."""
     error = storable(error)
+    if response is not None:  # the other side gets no tokens: one that it answers and was not sent is somebody else's
+        response = without_strange_tokens(response, keys_in(action.payload))
     conditions: list[Condition] = [
         HoldsCase(action.case_id, holder.fence),
         IsInState("action", action.id, (action.state,)),

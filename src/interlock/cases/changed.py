@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 from uuid import UUID
 
-from interlock.cases.personal import kept_value
+from interlock.cases.personal import kept_value, vault_of
 from interlock.cases.registry import Registered
 from interlock.decisions.point import DecisionPoint, ExposureSource
 from interlock.decisions.route import exposure_value
-from interlock.errors import MoneyInvalid, Violation
+from interlock.errors import MoneyInvalid, PersonalErased, Violation
 from interlock.money import Money
 from interlock.oversight.queue import CheckOutput, KeepOutput
+from interlock.oversight.review import Review
 from interlock.privacy.unsaid import without_values
+from interlock.privacy.veil import Veil, tokens_of
 
 
 def changed_source(point: DecisionPoint | None) -> ExposureSource | None:
@@ -55,9 +58,17 @@ def check_change(registered: Registered, point: str) -> CheckOutput:
 
 
 def keep_change(registered: Registered, tenant: UUID) -> KeepOutput:
-    """How a person's output is kept: with tokens in the place of what its contract marks."""
+    """How a person's output is kept: with tokens for what its contract marks, and for what it repeats of the input."""
 
-    async def keep(contract: str, output: dict[str, Any]) -> dict[str, Any]:
-        return await kept_value(registered, tenant, contract, output)
+    async def keep(review: Review, output: dict[str, Any]) -> dict[str, Any]:
+        contract, asked = review.asked.output_contract, review.asked.input
+        kept: dict[str, Any] = await kept_value(registered, tenant, contract, output)
+        if not contract or not any(tokens_of((asked, kept))):
+            return kept
+        veil, vault = Veil(), vault_of(registered)
+        for value in (kept, asked):
+            with contextlib.suppress(PersonalErased):  # then nobody can know any more what it would repeat
+                await vault.open(tenant, value, None, veil)
+        return veil.mask_output(registered.library.for_tenant(tenant).contract(contract).record, kept)
 
     return keep

@@ -55,8 +55,8 @@ def resolve(
                 contract, value
             )
 
-        async def keep(contract: str, value: dict[str, Any]) -> dict[str, Any]:
-            return await keep_change(node.registry.named(review.workflow), node.tenant)(contract, value)
+        async def keep(asked: Review, value: dict[str, Any]) -> dict[str, Any]:
+            return await keep_change(node.registry.named(review.workflow), node.tenant)(asked, value)
 
         return await resolve_review(
             node.database, node.writer, node.tenant, review_id, answer, who=name, check=check, keep=keep

@@ -30,6 +30,9 @@ from interlock.decisions.route import exposure_value
 from interlock.errors import ComponentFailed, ComponentLate, ComponentTooDear, InterlockError, ScopeStopped
 from interlock.guards.stop_watch import StopWatch
 from interlock.money import Money
+from interlock.privacy.unsaid import without_values
+from interlock.privacy.vault import is_subject
+from interlock.privacy.veil import value_at
 
 _ASKED_A_PERSON = ComponentAsked(component="person", digest="", propensity="1", became=Became.ASKED)
 
@@ -284,7 +287,10 @@ def weigh(
         raise ComponentFailed(f"its output is personal by {point.output}, and the point states no purpose")
     violations = check(contract, taken.output)
     if violations:
-        raise ComponentFailed(f"its output breaks {point.output}: {'; '.join(map(str, violations[:5]))}")
+        told = without_values(contract, violations[:5])
+        raise ComponentFailed(f"its output breaks {point.output}: {'; '.join(map(str, told))}")
+    if contract.personal is not None and not is_subject(value_at(taken.output, contract.personal.subject)):
+        raise ComponentFailed(f"its output names no subject, whose data it is by {point.output}")
     at_stake = asked.exposure if asked.exposure is not None else _exposure(point.exposure, value, taken.output)
     needed = needed_confidence(point, at_stake, choice)
     findings: tuple[Finding, ...] = ()

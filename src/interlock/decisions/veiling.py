@@ -25,7 +25,6 @@ from interlock.decisions.decision import Decision, Reason, Verdict
 from interlock.decisions.draft import Draft
 from interlock.decisions.features.read import FeaturesRead
 from interlock.decisions.findable import finding_digests
-from interlock.decisions.policy import Ruling
 from interlock.decisions.store import canonical
 from interlock.errors import ConfigInvalid, ContractViolated, FeatureUnusable, PurposeRefused, Violation
 from interlock.privacy.purpose import needs_purpose
@@ -33,8 +32,6 @@ from interlock.privacy.records import records_of
 from interlock.privacy.unsaid import STRAY, check_key, no_subject, stray_token, without_values
 from interlock.privacy.vault import Vault
 from interlock.privacy.veil import Veil, tokens_of, veiled
-
-_fired = msgspec.json.Decoder(tuple[FiredRule, ...])
 
 
 class Admitted(NamedTuple):
@@ -136,7 +133,7 @@ async def conceal(vault: Vault, draft: Draft) -> Draft:
     _conceal_course(asking, veil)
     ruling = draft.ruling
     if ruling is not None:
-        ruling = structs.replace(ruling, fired=_fired_of(ruling, veil), verdicts=_verdicts(ruling.verdicts, veil))
+        ruling = structs.replace(ruling, fired=_fired(ruling.fired, veil), verdicts=_verdicts(ruling.verdicts, veil))
     hidden = structs.replace(
         asked,
         value={**veil.mask(_features_of(asked)), **msgspec.json.decode(draft.input)},
@@ -162,19 +159,19 @@ async def _concealed(vault: Vault, asked: Asked, best: Proposal, veil: Veil) -> 
             raise PurposeRefused(f"an output of {contract.reference} names no subject", todo="mend the component")
         output = protected.value
         veil.join(protected.veil)
-    output = veil.mask(output, numbers=False)
+    output = veil.mask_output(contract.record, output)
     evidence = veil.mask(best.answer.evidence)
-    fired_json = canonical.encode(veil.mask(msgspec.json.decode(best.answer.fired_json)))
+    fired = _fired(best.answer.fired, veil)
     answer = Taken(
         output=output,
         confidence=best.answer.confidence,
         evidence=evidence,
-        fired=_fired.decode(fired_json),
+        fired=fired,
         cost=best.answer.cost,
         usage=best.answer.usage,
         output_json=canonical.encode(output),
         evidence_json=canonical.encode(evidence),
-        fired_json=fired_json,
+        fired_json=canonical.encode(fired),
     )
     findings = tuple(_finding(finding, veil) for finding in best.findings)
     return replace(best, answer=answer, findings=findings)
@@ -186,7 +183,8 @@ def _conceal_course(asking: Asking, veil: Veil) -> None:
 
 
 def _finding(finding: Finding, veil: Veil) -> Finding:
-    return structs.replace(finding, what=veil.mask_text(finding.what), where=veil.mask_text(finding.where))
+    where = veil.mask_name(finding.where)
+    return structs.replace(finding, code=veil.mask_name(finding.code), what=veil.mask_text(finding.what), where=where)
 
 
 def _reasons(reasons: Sequence[Reason], veil: Veil) -> tuple[Reason, ...]:
@@ -197,8 +195,17 @@ def _verdicts(verdicts: Sequence[Verdict], veil: Veil) -> tuple[Verdict, ...]:
     return tuple(structs.replace(verdict, what=veil.mask_text(verdict.what)) for verdict in verdicts)
 
 
-def _fired_of(ruling: Ruling, veil: Veil) -> tuple[FiredRule, ...]:
-    return msgspec.convert(veil.mask(msgspec.to_builtins(ruling.fired)), tuple[FiredRule, ...])
+def _fired(rules: Sequence[FiredRule], veil: Veil) -> tuple[FiredRule, ...]:
+    """The rules that fired. Their table and the titles of its columns are names, and name what an auditor looks for."""
+    return tuple(
+        FiredRule(
+            table=veil.mask_name(one.table),
+            row=one.row,
+            cells={veil.mask_name(title): veil.mask_text(cell) for title, cell in one.cells.items()},
+            note=veil.mask_text(one.note),
+        )
+        for one in rules
+    )
 
 
 def _features_of(asked: Asked) -> dict[str, Any]:

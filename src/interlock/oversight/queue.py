@@ -30,14 +30,15 @@ from interlock.oversight.store import (
     ReleasedReview,
     ResolvedReview,
 )
+from interlock.privacy.records import records_of
 
 CLAIM_LEASE = timedelta(minutes=15)
 LONGEST_NOTE = 4000
 _REASON_CODE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
 _canonical = msgspec.json.Encoder(order="sorted", decimal_format="string")
 
-KeepOutput = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
-"""Gives an output as it is stored, by the contract that it kept."""
+KeepOutput = Callable[[Review, dict[str, Any]], Awaitable[dict[str, Any]]]
+"""Gives an output that a review was changed to, and that kept its contract, as it is stored."""
 CheckOutput = Callable[[str, dict[str, Any]], tuple[Violation, ...]]
 """Checks an output against a contract that is named by its reference."""
 
@@ -164,7 +165,7 @@ async def resolve(
     review = await find_review(database, tenant, review_id)
     output = _output_of(review, answer, check)
     if keep is not None and answer.resolution is Resolution.CHANGE and answer.output is not None:
-        output = _canonical.encode(await keep(review.asked.output_contract, answer.output))
+        output = _canonical.encode(await keep(review, answer.output))
 
     def build(stamp: Stamp) -> Sequence[Write]:
         resolved = ResolvedReview(
@@ -189,7 +190,11 @@ async def resolve(
             output_hash=hash_of(output),
             **dwell_facts(review, who, read_at, stamp.now),
         )
-        return [Write(RESOLVE_REVIEWS, resolved), entry, *([wake_case(review.case_id)] if review.case_id else [])]
+        kept = records_of(tenant, "case", review.case_id, output or b"") if review.case_id else []
+        if review.decision_id:
+            kept += records_of(tenant, "decision", review.decision_id, output or b"")
+        wakes = [wake_case(review.case_id)] if review.case_id else []
+        return [Write(RESOLVE_REVIEWS, resolved), entry, *kept, *wakes]
 
     unit = Unit(tenant, build, _mine_or_open(review, who), wakes=("reviews", "cases"))
     _refused(await writer.write(unit))

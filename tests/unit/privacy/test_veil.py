@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from interlock.contracts import Field, Shape
 from interlock.contracts.mark import Mark, Personal
-from interlock.privacy.token import MARKER
-from interlock.privacy.veil import Veil, replaced, tokens_of, veiled
+from interlock.privacy.token import HIDDEN, MARKER, SubjectKey
+from interlock.privacy.veil import SHORTEST, Veil, replaced, tokens_of, veiled, without_strange_tokens
 
 MARK = Mark(personal=True, purposes=("audit",))
 PERSONAL = Personal(
@@ -89,12 +92,66 @@ def test_values_are_hidden_at_any_depth_keys_and_numbers_too() -> None:
     assert "12" in masked  # too short to be told from any other 12
 
 
-def test_in_outputs_plain_numbers_are_left_to_mean_what_they_mean() -> None:
-    _, veil = veil_of(RECORD)
-    masked = veil.mask({"limit": "5200.00", "who": "ada@example.com", "count": 5200}, numbers=False)
-    assert masked["limit"] == "5200.00"
-    assert masked["count"] == 5200
+TEXT = Field(name="who", shape=Shape.STRING)
+OUTPUT = Field(
+    name="output",
+    shape=Shape.OBJECT,
+    fields=(
+        TEXT,
+        Field(name="limit", shape=Shape.STRING),
+        Field(name="count", shape=Shape.INTEGER),
+        Field(name="way", shape=Shape.STRING, choices=("Grant", "Deny")),
+        Field(name="code", shape=Shape.STRING, pattern="^[A-Z][a-z]+$"),
+        Field(name="said", shape=Shape.ARRAY, item=TEXT),
+    ),
+)
+
+
+def test_an_output_keeps_its_names_choices_and_numbers_and_loses_what_repeats_a_value_in_a_free_text() -> None:
+    _, veil = veil_of({**RECORD, "people": [{"name": "Grant"}, {"name": "who"}]})
+    left = {"limit": "5200.00", "count": 5200, "way": "Grant", "code": "Grant"}
+    masked = veil.mask_output(OUTPUT, {**left, "who": "ada@example.com", "said": ["we grant it", "to Grant"]})
+    assert {name: masked[name] for name in left} == left
     assert masked["who"].startswith(MARKER)
+    assert masked["said"][0] == "we grant it"
+    assert masked["said"][1].startswith("to " + MARKER)
+
+
+def test_a_short_value_is_found_as_a_word_of_its_own() -> None:
+    _, veil = veil_of({"email": "Tab"})
+    assert veil.mask({"tab": ["table", "stab", 3]}) == {"tab": ["table", "stab", 3]}
+    assert "tab" not in veil.mask_text('by TAB, tab; "tab"').replace(MARKER, "").lower()
+    _, veil = veil_of({"salary": "217"})
+    assert veil.mask_text("1217, 2170") == "1217, 2170"
+    assert veil.mask_text("217USD").startswith(MARKER)
+
+
+def test_a_value_is_found_as_it_stands_in_json() -> None:
+    _, veil = veil_of({"people": [{"name": 'Zoë "Z" Strömqvist'}]})
+    for ascii_only in (True, False):
+        assert "mqvist" not in veil.mask_text(json.dumps({"name": 'Zoë "Z" Strömqvist'}, ensure_ascii=ascii_only))
+
+
+@pytest.mark.parametrize("length", range(SHORTEST, 15))
+def test_the_beginning_of_a_value_at_the_end_of_a_long_text_is_hidden(length: int) -> None:
+    _, veil = veil_of(RECORD)
+    masked = veil.mask_text("x" * 280 + "ada@example.com"[:length])
+    assert masked[:280] == "x" * 280
+    assert masked[280:].startswith(MARKER)
+    assert veil.mask_text(masked) == masked
+
+
+def test_a_number_in_an_answer_is_no_salary_unless_it_is_long_and_spelled_the_same() -> None:
+    _, veil = veil_of({**RECORD, "home": 491701234567})
+    assert veil.mask_answer({"code": 5200, "big": 10**400}) == {"code": 5200, "big": 10**400}
+    assert veil.mask_answer([491701234567])[0].startswith(MARKER)
+
+
+def test_tokens_of_others_are_taken_out_of_what_came_from_outside() -> None:
+    ours, theirs = (SubjectKey(UUID(int=one), UUID(int=9), b"k" * 32) for one in (1, 2))
+    mine, other = (key.token("/name", ("audit",), "x") for key in (ours, theirs))
+    given = {other: [f"a {other} b", mine, 3]}
+    assert without_strange_tokens(given, frozenset({ours.id})) == {HIDDEN: [f"a {HIDDEN} b", mine, 3]}
 
 
 def test_a_key_that_repeats_a_telling_value_is_known() -> None:
