@@ -29,7 +29,7 @@ from interlock.components.source import sources
 from interlock.db.database import Database
 from interlock.db.text import storable
 from interlock.decisions.library import Library, published_build
-from interlock.errors import ArchiveRefused, InterlockError
+from interlock.errors import ArchiveRefused, InterlockError, NotFound
 from interlock.publications.watch import Snapshot
 
 _ENGINE = ("components", "contracts", "decisions", "publications", "money.py", "plain_yaml.py")
@@ -101,6 +101,8 @@ def _see_unchanged(loaded: Mapping[ComponentRef, bytes], library: Library) -> No
     for reference, digest in loaded.items():
         try:
             same = load_component(reference, library.roots).digest == digest
+        except NotFound:  # nothing of it was kept, so nothing is kept that did not decide
+            same = True
         except InterlockError:
             same = False
         if not same:
