@@ -5,7 +5,7 @@ are sealed by the function that ships. Proofs are asked at random places of the 
 each. For the time to a checkpoint a process writes 3,000 decisions' entries a second in commits of 30 while the sealer
 signs and publishes. The share of the decision path is measured in processor time: of real decisions in line, then of
 the ledger's part of the same decisions alone: hashing the record, making the entries, inserting them, sealing them.
-LONG=1 has ten million leaves. The last line is JSON.
+LONG=1 has ten million leaves, ENTRIES=N so many. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -293,7 +293,7 @@ def floor() -> float:
 
 def main() -> None:
     """Measure and report."""
-    size = LONG if os.environ.get("LONG") else SHORT
+    size = int(os.environ.get("ENTRIES", LONG if os.environ.get("LONG") else SHORT))
     make_lending()
     with tempfile.TemporaryDirectory(prefix="interlock-bench-") as folder:
         data = Path(folder) / "server"

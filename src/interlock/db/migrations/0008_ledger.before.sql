@@ -109,7 +109,9 @@ end $$;
 -- later. Neither a high-water mark of ids nor one of transactions finds one that began early and committed late. The snapshot
 -- that is kept is the current one, cut off at a transaction id where there is too much: what is beyond the cut is not seen.
 create function seal_entries(most int) returns table (sealed bigint, size bigint, root bytea, more boolean)
-  language plpgsql security definer set search_path = interlock, pg_catalog as $$
+  language plpgsql security definer set search_path = interlock, pg_catalog
+  -- a batch is found by indexes, however large the tree has become: other plans read all of it for each batch
+  set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 declare
   head ledger_head;
   now_seen pg_snapshot;
