@@ -13,8 +13,7 @@ from interlock.api.documents import Document
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
 from interlock.decisions.proof import Bundle, prove
-from interlock.ledger.checkpoint import read_checkpoint
-from interlock.ledger.note import read_note
+from interlock.ledger.checkpoint import checkpoint_of
 from interlock.ledger.prove import newest_checkpoint
 
 
@@ -44,7 +43,7 @@ async def show_checkpoint(request: Call) -> Response[bytes]:
     """The newest signed checkpoint."""
     async with request.node.database.installation() as connection:
         kept = await newest_checkpoint(connection)
-    checkpoint = read_checkpoint(read_note(kept.text).text)
+    checkpoint = checkpoint_of(kept.text)
     return answer(
         CheckpointDocument(
             origin=checkpoint.origin,

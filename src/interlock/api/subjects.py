@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -14,8 +13,8 @@ from interlock.api.bodies import Utc, Why
 from interlock.api.call import Call, answer
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
-from interlock.privacy.export import export_subject
-from interlock.privacy.subject import Counted, Erased, LegalHold, Subjects
+from interlock.privacy.export import Export, export_subject
+from interlock.privacy.subject import Erased, Shown, Subjects
 
 Subject = Annotated[str, Meta(min_length=1, max_length=1000)]
 
@@ -72,54 +71,6 @@ class HoldBody(msgspec.Struct, frozen=True, kw_only=True):
     until: Utc | None = None
 
 
-class SubjectDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of somebody, without what is kept.
-
-    Attributes:
-        keys: Their keys in force.
-        erased: Their keys that are erased.
-        records: How many records of each kind hold their data.
-        running: Their cases that have not ended, the first hundred.
-        holds: The legal holds, lifted ones too.
-    """
-
-    keys: tuple[UUID, ...]
-    erased: tuple[UUID, ...]
-    records: tuple[Counted, ...]
-    running: tuple[UUID, ...]
-    holds: tuple[LegalHold, ...]
-
-
-class ExportedRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One record of an export.
-
-    Attributes:
-        kind: case, step, decision, review, action, event, exception or quarantine.
-        id: Its id; of a step, that of its case.
-        at: Since when.
-        data: What is kept.
-    """
-
-    kind: str
-    id: UUID
-    at: datetime
-    data: dict[str, Any]
-
-
-class ExportDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is kept of one person.
-
-    Attributes:
-        subject: Who.
-        at: When it was taken.
-        records: What is kept, the oldest first.
-    """
-
-    subject: str
-    at: datetime
-    records: tuple[ExportedRecord, ...]
-
-
 class HoldDocument(msgspec.Struct, frozen=True, kw_only=True):
     """A legal hold that was placed.
 
@@ -145,25 +96,22 @@ _NEEDS = (Scope.PERSONAL,)
 
 @post(
     "/v1/subjects/show",
-    opt=says(Endpoint(needs=_NEEDS, takes=SubjectBody, gives={200: SubjectDocument}, refuses=(404,))),
+    opt=says(Endpoint(needs=_NEEDS, takes=SubjectBody, gives={200: Shown}, refuses=(404,))),
 )
 async def show_subject(request: Call) -> Response[bytes]:
     """What is known of somebody, without what is kept: keys, counts, running cases and legal holds."""
     body = await request.read(SubjectBody)
-    shown = await _subjects(request).show(body.subject)
-    return answer(SubjectDocument(**{name: getattr(shown, name) for name in shown.__struct_fields__}))
+    return answer(await _subjects(request).show(body.subject))
 
 
 @post(
     "/v1/subjects/export",
-    opt=says(Endpoint(needs=_NEEDS, takes=SubjectWhyBody, gives={200: ExportDocument}, refuses=(404, 409))),
+    opt=says(Endpoint(needs=_NEEDS, takes=SubjectWhyBody, gives={200: Export}, refuses=(404, 409))),
 )
 async def export(request: Call) -> Response[bytes]:
     """Everything that is kept of somebody, in clear, for them; that it was taken is on the ledger."""
     body = await request.read(SubjectWhyBody)
-    found = await export_subject(_subjects(request), body.subject, who=request.caller.name, why=body.why)
-    records = tuple(ExportedRecord(kind=one.kind, id=one.id, at=one.at, data=one.data) for one in found.records)
-    return answer(ExportDocument(subject=found.subject, at=found.at, records=records))
+    return answer(await export_subject(_subjects(request), body.subject, who=request.caller.name, why=body.why))
 
 
 @post(

@@ -12,8 +12,7 @@ from interlock.clock import first_id
 from interlock.db.database import Database
 from interlock.decisions.sealed_record import record_text
 from interlock.decisions.store import FIND_DECISIONS
-from interlock.ledger.checkpoint import read_checkpoint
-from interlock.ledger.note import read_note
+from interlock.ledger.checkpoint import checkpoint_of
 from interlock.ledger.prove import (
     PAGE,
     BundleHeader,
@@ -65,7 +64,7 @@ async def proofs(
     Raises:
         StateConflict: one of them is not in the checkpoint yet, and ``only_sealed`` is not said.
     """
-    size = read_checkpoint(read_note(header.checkpoint).text).size
+    size = checkpoint_of(header.checkpoint).size
     for start in range(0, len(entries), PAGE):
         page = entries[start : start + PAGE]
         async with database.tenant(tenant) as connection:

@@ -10,6 +10,7 @@ import base64
 from typing import NamedTuple
 
 from interlock.errors import Refused
+from interlock.ledger.note import read_note
 
 _ROOT_BYTES = 32
 _FEWEST_LINES = 3
@@ -64,3 +65,12 @@ def read_checkpoint(text: str) -> Checkpoint:
     if len(named) > 1:
         raise Refused("the checkpoint names two next keys")
     return Checkpoint(origin, int(size), root, *named)
+
+
+def checkpoint_of(note: str) -> Checkpoint:
+    """The checkpoint that a signed note holds; no signature is verified.
+
+    Raises:
+        Refused: it is no signed note, or holds no checkpoint.
+    """
+    return read_checkpoint(read_note(note).text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,6 +10,7 @@ from uuid import UUID
 
 from interlock.errors import ConfigInvalid
 from interlock.ledger.note import SignerKey, check_origin, read_signer
+from interlock.own_file import write_once
 
 _SEED_BYTES = 32
 
@@ -47,16 +47,7 @@ def write_key(path: Path, key: SignerKey) -> None:
         FileExistsError: something is there already: no key is ever written over.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(f"{key.written()}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(fresh, path)  # unlike a rename it refuses where something is
-    finally:
-        fresh.unlink()
+    write_once(path, f"{key.written()}\n")
 
 
 def check_together(signers: Sequence[SignerKey]) -> None:

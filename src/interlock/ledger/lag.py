@@ -15,8 +15,7 @@ from psycopg import AsyncConnection
 from interlock.config import Settings
 from interlock.db.database import READ_CLOCK
 from interlock.errors import InterlockError
-from interlock.ledger.checkpoint import read_checkpoint
-from interlock.ledger.note import read_note
+from interlock.ledger.checkpoint import checkpoint_of
 from interlock.ledger.publish import Outside
 from interlock.ledger.store import (
     CHECKPOINTS_AFTER,
@@ -100,7 +99,7 @@ async def published_size(folder: Path) -> int:
     try:
         async with asyncio.timeout(FOLDER_S):
             note = await loop.run_in_executor(_folder_reader, Outside(folder).newest)
-        return read_checkpoint(read_note(note).text).size if note else 0
+        return checkpoint_of(note).size if note else 0
     except (TimeoutError, InterlockError):
         return 0
 

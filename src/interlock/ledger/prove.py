@@ -14,8 +14,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from interlock.errors import LedgerBroken, NotFound, Refused, StateConflict
-from interlock.ledger.checkpoint import Checkpoint, read_checkpoint
-from interlock.ledger.note import read_note
+from interlock.ledger.checkpoint import Checkpoint, checkpoint_of
 from interlock.ledger.store import (
     CHANGES_OF_KEYS,
     ENTRIES_ABOUT,
@@ -110,7 +109,7 @@ async def bundle_header(connection: AsyncConnection[Any], *, earlier: str | None
         LedgerBroken: the earlier tree is not the beginning of this one.
     """
     kept = await newest_checkpoint(connection)
-    checkpoint = read_checkpoint(read_note(kept.text).text)
+    checkpoint = checkpoint_of(kept.text)
     changes = await CHANGES_OF_KEYS.all(connection)
     return BundleHeader(
         format=FORMAT,
@@ -143,7 +142,7 @@ async def follow(connection: AsyncConnection[Any], checkpoint: Checkpoint, earli
         Refused: the note is damaged, or of another log.
         LedgerBroken: the earlier tree is larger than this one, or another one.
     """
-    before = read_checkpoint(read_note(earlier).text)
+    before = checkpoint_of(earlier)
     if before.origin != checkpoint.origin:
         raise Refused(f"the earlier checkpoint is one of {before.origin}", todo=f"take one of {checkpoint.origin}")
     if before.size > checkpoint.size:

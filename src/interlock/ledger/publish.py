@@ -22,7 +22,7 @@ from typing import BinaryIO
 import msgspec
 
 from interlock.errors import LedgerBroken, Refused
-from interlock.ledger.checkpoint import Checkpoint, read_checkpoint
+from interlock.ledger.checkpoint import Checkpoint, checkpoint_of
 from interlock.ledger.note import VerifierKey, read_note
 
 NEWEST = "checkpoint"
@@ -230,7 +230,7 @@ def _note_of(line: bytes) -> str:
 
 def _read(note: str, where: str) -> Checkpoint:
     try:
-        return read_checkpoint(read_note(note).text)
+        return checkpoint_of(note)
     except Refused as cause:
         raise LedgerBroken(f"the published checkpoint is damaged: {cause.what}", where=where) from cause
 

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from interlock.errors import LedgerBroken, Refused
-from interlock.ledger.checkpoint import Checkpoint, read_checkpoint
+from interlock.ledger.checkpoint import Checkpoint, checkpoint_of
 from interlock.ledger.note import VerifierKey, read_note, read_verifier
 from interlock.ledger.publish import read_published
 from interlock.ledger.store import BINDING_CHECKPOINT, CHANGES_OF_KEYS
@@ -58,7 +58,7 @@ async def replaced_keys(connection: AsyncConnection[Any]) -> frozenset[str]:
     gone: set[str] = set()
     for change in await CHANGES_OF_KEYS.all(connection):
         with suppress(Refused, UnicodeDecodeError):  # what is damaged is for the audit to tell
-            next_key = read_checkpoint(read_note(change.text).text).next_key
+            next_key = checkpoint_of(change.text).next_key
             if next_key:
                 gone.update(set(change.keys) - {read_verifier(next_key).id.hex()})
     return frozenset(gone)

@@ -34,7 +34,14 @@ class KeptRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """One record, in clear as far as it is the person's own."""
+    """One record, in clear as far as it is the person's own.
+
+    Attributes:
+        kind: case, step, decision, review, action, event, exception or quarantine.
+        id: Its id; of a step, that of its case.
+        at: Since when.
+        data: What is kept.
+    """
 
     kind: str
     id: UUID

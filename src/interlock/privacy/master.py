@@ -7,9 +7,11 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from interlock.errors import ConfigInvalid
+from interlock.own_file import write_once
 from interlock.privacy.keys import KEY_BYTES, MasterKey, written
 from interlock.setting_forms import SecretRef
 
@@ -85,31 +87,10 @@ def made_beside(data_dir: Path) -> SecretRef:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            _make(path)
+            with suppress(FileExistsError):  # another process was faster
+                write_once(path, written(secrets.token_bytes(KEY_BYTES)))
         if path.stat().st_mode & 0o077:
             raise ConfigInvalid("others may read this key", where=str(path), todo=f"chmod 600 {path}")
     except OSError as cause:
         raise ConfigInvalid(f"cannot be made: {cause}", where=str(path), todo="see to the folder's rights") from cause
     return SecretRef("file", str(path))
-
-
-def _make(path: Path) -> None:
-    """Write a new key, whole or not at all; of two processes that do it at once, the first wins."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(written(secrets.token_bytes(KEY_BYTES)))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    finally:
-        draft.unlink()
