@@ -26,7 +26,8 @@ class QueueRoom:
     """Counts the reviews that wait: anew four times a second, and every time once a queue is nearly full.
 
     In between, what this process itself has sent there is added, and always what is on its way there: of many that ask
-    at once in one process, no more get a place than there are. Processes do not see each other's until they commit.
+    at once in one process, no more get a place than there are. One that is on its way and committed meanwhile counts
+    twice for a moment: then fewer get in, who asks again does. Processes do not see each other's until they commit.
     """
 
     def __init__(self, database: Database) -> None:
