@@ -33,6 +33,9 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         "doctor": Entry("doctor", "Check settings, database, workers, workflows and connectors."),
         "submit": Entry("submit", "Submit many cases from a file of JSON or JSON lines."),
         "decide": Entry("deciding", "Decide every row of a table through one decision point."),
+        "reconcile": Entry(
+            "reconcile", "Reconciliation: take statements in, match them, explain what is open, close to the cent."
+        ),
         "cases": Entry("cases", "List cases, the newest first."),
         "case": Entry("cases", "Show one case with everything that is recorded of it."),
         "summary": Entry("cases", "Count cases by workflow, state and conclusion, with the money in them."),
