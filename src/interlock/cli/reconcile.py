@@ -5,7 +5,9 @@ from __future__ import annotations
 from interlock.cli.options import commands
 
 app = commands()
-group = commands("reconcile", "Reconciliation: take statements in, match them, explain what is open, close to the cent.")
+group = commands(
+    "reconcile", "Reconciliation: take statements in, match them, explain what is open, close to the cent."
+)
 app.add_typer(group)
 
 
