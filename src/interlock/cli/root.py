@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
@@ -78,6 +77,8 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the flag's value
     if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - a tenth of a start's time, for one option
+
         sys.stdout.write(f"interlock {version('interlock')}\n")
         raise typer.Exit
 

@@ -9,11 +9,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from interlock.components.component import Answer, ComponentRef, Kind, Question
 from interlock.components.onnx_model import Model
@@ -26,7 +24,11 @@ from interlock.plain_yaml import Mapping as YamlMapping
 from interlock.plain_yaml import Node, Scalar, describe, parse_yaml
 from interlock.spelling import meant
 
-Run = Callable[[str, NDArray[np.float32]], NDArray[np.float32]]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Run = Callable[[str, "NDArray[np.float32]"], "NDArray[np.float32]"]
 """A model's name and a float32 matrix ``[n, features]`` to the probability of each row, float32 ``[n]``."""
 Read = Callable[[Mapping[str, Any], Run], Answer]
 """What a component's own code does: an input, and a way to run its models, to an answer."""

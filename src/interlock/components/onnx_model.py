@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, cast
-
-import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from interlock.errors import ComponentFailed
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 INPUT = "x"
 OUTPUT = "probabilities"
@@ -59,6 +59,8 @@ class Model:
     """
 
     def __init__(self, data: bytes) -> None:
+        import onnxruntime  # noqa: PLC0415 - with numpy a fifth of a second: only who runs a model waits for it
+
         library = cast("Any", onnxruntime)
         options = library.SessionOptions()
         options.intra_op_num_threads = 1
@@ -92,6 +94,8 @@ class Model:
         Raises:
             ComponentFailed: the matrix is not of that form, or the model gives no probabilities.
         """
+        import numpy as np  # noqa: PLC0415 - whoever has a matrix has it
+
         if matrix.dtype != np.float32 or matrix.ndim != 2:  # noqa: PLR2004 - rows and columns
             raise ComponentFailed(f"a matrix is {matrix.dtype} {list(matrix.shape)}, not float32 [n, features]")
         # one sum in doubles, which cannot overflow, says it; the other look costs four times as much

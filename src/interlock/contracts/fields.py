@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import msgspec
-from open_data_contract_standard.model import SchemaObject, SchemaProperty
 
 from interlock.contracts.contract import ITEMS, Field, Shape
 from interlock.contracts.exact import MOST_DIGITS
@@ -16,6 +16,9 @@ from interlock.contracts.options import read_options
 from interlock.contracts.quality import read_choices, read_rules
 from interlock.contracts.reading import Reading, Spot
 from interlock.contracts.shown import shown
+
+if TYPE_CHECKING:
+    from open_data_contract_standard.model import SchemaObject, SchemaProperty
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
 _DECIMAL = re.compile(r"(?:decimal|numeric)(?:\s*\(\s*([0-9]{1,3})\s*(?:,\s*([0-9]{1,3})\s*)?\))?", re.IGNORECASE)
@@ -121,6 +124,8 @@ def _decimal(field: Field, found: re.Match[str], spot: Spot, reading: Reading) -
 
 def _leave_metadata(model: SchemaObject | SchemaProperty, spot: Spot, reading: Reading) -> None:
     """Name what reads like a demand, and is one over many records or for another tool."""
+    from open_data_contract_standard.model import SchemaProperty  # noqa: PLC0415 - as in odcs: read with the first contract
+
     if model.physicalName and model.physicalName != model.name:
         reading.leave(spot.data, f"physicalName {model.physicalName}: data use the name")
     if model.relationships:

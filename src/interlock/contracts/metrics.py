@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
-from open_data_contract_standard.model import DataQuality, SchemaProperty
 
 from interlock.contracts.contract import ITEMS, Field, Shape
 from interlock.contracts.measure import Limit, Measure, Metric, Operator
@@ -18,6 +17,9 @@ from interlock.contracts.pattern import pattern_fault
 from interlock.contracts.reading import Reading, Spot
 from interlock.contracts.rules import field_at
 from interlock.contracts.shown import shown
+
+if TYPE_CHECKING:
+    from open_data_contract_standard.model import DataQuality, SchemaProperty
 
 _PLAIN = frozenset(set(Shape) - {Shape.OBJECT, Shape.ARRAY})
 _NONE = Limit(Operator.BE, (Decimal(0),))

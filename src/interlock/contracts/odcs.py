@@ -12,11 +12,9 @@ import json
 from datetime import date
 from importlib import resources
 from pathlib import Path as FilePath
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import jsonschema_rs
-from open_data_contract_standard.model import OpenDataContractStandard, Team
-from pydantic import ValidationError
 
 from interlock.contracts.canonical import digest
 from interlock.contracts.contract import NAME, Contract, Field, ServiceLevel, Shape, Status, Version
@@ -30,6 +28,9 @@ from interlock.contracts.metrics import primary_keys
 from interlock.contracts.searchable import searchable_of
 from interlock.contracts.shown import Path, shown
 from interlock.errors import ContractInvalid, Refused
+
+if TYPE_CHECKING:
+    from open_data_contract_standard.model import OpenDataContractStandard
 
 API_VERSIONS = ("v3.1.0", "v3.2.0")
 """The versions of the standard that are read."""
@@ -123,6 +124,10 @@ def _lacks_type(node: object) -> bool:
 def _model(document: Document) -> OpenDataContractStandard | None:
     if document.wrong:
         return None
+    # These take longer to import than all of ours, and every process has this module: who reads a contract waits.
+    from open_data_contract_standard.model import OpenDataContractStandard  # noqa: PLC0415 - as said above
+    from pydantic import ValidationError  # noqa: PLC0415 - as said above
+
     try:
         return OpenDataContractStandard.model_validate(document.value)
     except ValidationError as cause:
@@ -194,12 +199,12 @@ def _status(document: Document, model: OpenDataContractStandard) -> Status | Non
 def _owner(document: Document, model: OpenDataContractStandard) -> tuple[str, str]:
     """Who answers for the contract: the team's member whose role is owner."""
     team = model.team
-    members = (team.members or []) if isinstance(team, Team) else (team or [])
+    members = team if isinstance(team, list) else (team.members or []) if team else []
     owners = [member.username or "" for member in members if member.role == "owner" and not member.dateOut]
     if len(owners) != 1:
         what = f"{len(owners) or 'no'} members of the team are its owner"
         document.refuse(("team",), what, "owner", "give exactly one member the role owner")
-    return (owners or [""])[0], (team.name or "") if isinstance(team, Team) else ""
+    return (owners or [""])[0], "" if team is None or isinstance(team, list) else (team.name or "")
 
 
 def _service_levels(document: Document) -> list[ServiceLevel]:

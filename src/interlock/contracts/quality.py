@@ -7,10 +7,9 @@ engines of others are named in ``Contract.not_enforced``, with the reason.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
-from open_data_contract_standard.model import DataQuality, SchemaProperty
 
 from interlock.contracts.contract import ITEMS, Field, Rule, RuleKind, Shape
 from interlock.contracts.exact import EXACT, read_exact
@@ -19,6 +18,9 @@ from interlock.contracts.reading import Reading, Spot
 from interlock.contracts.rules import field_at, operand_field
 from interlock.contracts.shown import shown
 from interlock.spelling import meant
+
+if TYPE_CHECKING:
+    from open_data_contract_standard.model import DataQuality, SchemaProperty
 
 ENGINE = "interlock"
 _ELSEWHERE = {

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-import httpx
 import msgspec
 
 from interlock.errors import Refused
@@ -120,12 +119,16 @@ class HttpSink:
     """
 
     def __init__(self, url: str, key: str = "") -> None:
+        import httpx  # noqa: PLC0415 - who sends nothing by HTTP pays for no client
+
         headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
         self._url = url
         self._client = httpx.AsyncClient(timeout=TIMEOUT_S, headers=headers, follow_redirects=False)
 
     async def send(self, batch: str, events: Sequence[Event]) -> None:  # noqa: ARG002 - runs have ids of their own
         """Post each; one that the other side refuses for good is left out, and the log says so."""
+        import httpx  # noqa: PLC0415 - who sends nothing by HTTP pays for no client
+
         for event in events:
             try:
                 answer = await self._client.post(self._url, content=_encoder.encode(event))
@@ -151,6 +154,8 @@ def make_sink(target: str, *, key: str = "") -> Sink:
         Refused: it is no target.
     """
     if target.startswith(("http://", "https://")):
+        import httpx  # noqa: PLC0415 - who sends nothing by HTTP pays for no client
+
         try:
             host = httpx.URL(target).host
         except httpx.InvalidURL:

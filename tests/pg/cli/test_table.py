@@ -21,6 +21,8 @@ from .conftest import Run
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
 HEAVY = ("psycopg", "litestar", "onnxruntime", "numpy", "httpx", "interlock.db", "interlock.cases", "interlock.node")
+SOMETIMES = ("litestar", "onnxruntime", "numpy", "polars", "httpx", "pydantic", "sklearn", "scipy", "lxml", "nats")
+"""What only some workers need: each of them takes about as long as all of ours."""
 
 
 def paths() -> Iterator[tuple[str, list[str]]]:
@@ -68,6 +70,15 @@ def test_help_imports_nothing_heavy() -> None:
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert ran.stderr.strip() == "[]"
     assert all(name in ran.stdout for name in TABLE)
+
+
+def test_a_worker_imports_only_what_every_worker_needs() -> None:
+    script = (
+        "import sys, interlock.cli.worker_process, interlock.cli.cases\n"
+        f"print([name for name in {SOMETIMES!r} if name in sys.modules])\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout.strip() == "[]"
 
 
 def test_the_version_is_that_of_the_package(run: Run) -> None:
