@@ -68,7 +68,9 @@ async def list_groups(request: Call) -> Response[bytes]:
 
 @post(
     "/v1/exceptions/groups/{fingerprint:uuid}",
-    opt=says(Endpoint(needs=(Scope.REVIEW,), takes=ResolveExceptionBody, gives={200: GroupResolved}, refuses=(404,))),
+    opt=says(
+        Endpoint(needs=(Scope.REVIEW,), takes=ResolveExceptionBody, gives={200: GroupResolved}, refuses=(404, 422))
+    ),
 )
 async def resolve_all(request: Call, fingerprint: FromPath[UUID]) -> Response[bytes]:
     """Resolve every open exception of one cause in the same way, each by itself; what became of each."""

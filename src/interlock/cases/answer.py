@@ -31,6 +31,7 @@ from interlock.oversight.exception import CaseException
 from interlock.oversight.review import Question
 from interlock.oversight.store import ADD_ANSWERED_REVIEWS, AnsweredReview
 from interlock.privacy.records import records_of
+from interlock.privacy.unsaid import without_values
 
 REASON_CODE = "answered"
 
@@ -43,7 +44,7 @@ class PersonsAnswer:
         tenant: Whose.
         case: The case that could not go on.
         exception: What it is resolved by.
-        step: The step that failed.
+        step: The step that failed, or that asks.
         value: The answer.
         who: Whose it is.
         why: Why, in words.
@@ -65,6 +66,8 @@ class PersonsAnswer:
         """What makes it the result of its step, with the decision and the review that record whose it is."""
         if self.step.kind is StepKind.STEP:
             return [self._step(stamp, self.value, None)]
+        if self.step.kind is StepKind.ASK:
+            return [self._step(stamp, {"value": self.value, "by": self.who, "why": self.why}, None)]
         return self._decision(stamp)
 
     def _step(self, stamp: Stamp, result: Any, ref: UUID | None) -> Write:
@@ -218,13 +221,16 @@ class PersonsAnswer:
 
 def check_answer(step: Recorded, value: Any, registered: Registered | None) -> None:
     """Hold an answer to what its step demands: for a decision the point's output contract, and where it says what is
-    at stake.
+    at stake; for what the workflow's code asks, the contract that its file names.
 
     Raises:
-        Refused: it is no JSON object where a decision needs one.
+        Refused: it is no JSON object where one is needed.
         ContractViolated: it breaks the contract; every violation is named.
         NotFound: the workflow, or its decision point, is not carried here.
     """  # noqa: D205 - one thought
+    if step.kind is StepKind.ASK:
+        _check_asked(step, value, registered)
+        return
     if step.kind is not StepKind.DECIDE:
         encode(value)
         return
@@ -240,8 +246,25 @@ def check_answer(step: Recorded, value: Any, registered: Registered | None) -> N
         raise ContractViolated(f"the answer breaks {contract}", violations, todo="mend what is named and send it again")
 
 
+def _check_asked(step: Recorded, value: Any, registered: Registered | None) -> None:
+    reference = registered.declaration.answers.get(step.name) if registered else None
+    if registered is None or reference is None:
+        raise NotFound(
+            f"no contract of the answer to {step.name} is carried here",
+            todo="ask where the workflow's code is installed",
+        )
+    if not isinstance(value, Mapping):
+        raise Refused("the answer is a JSON object", where="/value", todo='write {"field": value}')
+    violations = registered.library.violations(reference, msgspec.convert(value, dict[str, Any]))
+    if violations:
+        shown = without_values(registered.library.contract(reference), violations)
+        raise ContractViolated(f"the answer breaks {reference}", shown, todo="mend what is named and send it again")
+
+
 async def kept_answer(registered: Registered | None, tenant: UUID, step: Recorded, value: Any) -> Any:
     """An answer that was checked, with tokens in the place of what its contract marks."""
+    if registered is not None and step.kind is StepKind.ASK:
+        return await kept_value(registered, tenant, registered.declaration.answers[step.name], value)
     if registered is None or step.kind is not StepKind.DECIDE:
         return value
     return await kept_value(registered, tenant, registered.declaration.decisions[step.name].output, value)

@@ -13,6 +13,7 @@ from interlock.cases.flags.flag import check_flag
 from interlock.cases.journal import StepKind
 from interlock.cases.requests import (
     Act,
+    Ask,
     AskFlag,
     AwaitEvent,
     ContinueAs,
@@ -24,6 +25,7 @@ from interlock.cases.requests import (
     ReadFact,
     Request,
     Review,
+    Said,
     Step,
     StepRequest,
     Wait,
@@ -144,6 +146,20 @@ class Case:
         """
         arguments = (value, proposal, exposure, queue, why)
         return Review(StepKind.REVIEW, question, arguments, value, proposal, exposure, queue, why)
+
+    def ask(self, kind: str, what: str, *, group: str = "", exposure: Money | None = None) -> Request[Said]:
+        """Stop here until a person says how to go on: the case becomes an exception, which nothing else resolves.
+
+        For what is no decision about this one case alone: whoever answers for the kind sees those of one group as one,
+        with the money in all of them, and may answer them with one word. A single question is a ``review``.
+
+        Args:
+            kind: The kind of exception; the workflow's file names its owner and the contract of the answer.
+            what: What has to be settled, in a sentence.
+            group: What those that belong together have in common; by default the sentence without its numbers.
+            exposure: The money at stake.
+        """
+        return Ask(StepKind.ASK, kind, (what, group, exposure), what, group, exposure)
 
     def wait(self, name: str, *, span: timedelta | None = None, until: datetime | None = None) -> Request[None]:
         """Wait for a span or until a moment (UTC), holding no process.

@@ -105,6 +105,8 @@ def _references(declaration: Declaration) -> Iterator[tuple[str, str]]:
     yield declaration.contract, f"{declaration.workflow} cases"
     for event in declaration.events.values():
         yield event.contract, f"{declaration.workflow} events"
+    for kind, answer in declaration.answers.items():
+        yield answer, f"{declaration.workflow} answers to {kind}"
     for name, point in declaration.decisions.items():
         if point.input:
             yield point.input, f"{declaration.workflow}.{name} input"

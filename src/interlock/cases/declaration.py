@@ -131,6 +131,11 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
         return next((route.owner for route in self.exceptions if route.kind == kind), self.dossier.owner)
 
     @property
+    def answers(self) -> Mapping[str, str]:
+        """The contracts of the answers that the workflow's code asks people for, by the kind of exception."""
+        return {route.kind: route.answer for route in self.exceptions if route.answer}
+
+    @property
     def queues(self) -> Mapping[str, QueueTerms]:
         """The queues that the decision points name, by name; points that share one agree on its terms."""
         return {point.queue.name: point.queue for point in self.decisions.values()}

@@ -6,11 +6,11 @@ from enum import StrEnum
 
 import msgspec
 
-from interlock.cases.forms import TEXT
+from interlock.cases.forms import CONTRACT, TEXT
 from interlock.cases.sections import Form, Place, Section, list_of
 from interlock.errors import Refused
 
-ROUTE_KEYS = ("kind", "owner")
+ROUTE_KEYS = ("kind", "owner", "answer")
 
 
 class OnFailure(StrEnum):
@@ -28,12 +28,14 @@ class ExceptionRoute(msgspec.Struct, frozen=True, kw_only=True):
     """Who answers for one kind of exception.
 
     Attributes:
-        kind: The error's code, as in ``undo-failed``.
+        kind: The error's code, as in ``undo-failed``, or what the workflow's code asks for by ``case.ask``.
         owner: Who.
+        answer: The contract of the answer with which the case goes on; None: no code asks for one.
     """
 
     kind: str
     owner: str
+    answer: str | None = None
 
 
 def read_on_failure(section: Section) -> OnFailure:
@@ -67,4 +69,5 @@ def _route(place: Place) -> ExceptionRoute:
     return ExceptionRoute(
         kind=section.need("kind", TEXT, "name the kind, as in action-in-doubt; `interlock exceptions` shows them"),
         owner=section.need("owner", TEXT, "name who answers for it"),
+        answer=section.may("answer", CONTRACT, "") or None,
     )

@@ -37,6 +37,8 @@ class CaseStuck(InterlockError):
         action: The action that it is about, if it is about one.
         priority: 0 is the highest.
         place: The step at which the case stopped, if it was at one.
+        asks: The contract of the answer, where the workflow's code asks for one; "" where something went wrong.
+        group: What those of one cause have in common, where the workflow's code says it.
     """
 
     def __init__(
@@ -49,6 +51,8 @@ class CaseStuck(InterlockError):
         action: Action | None = None,
         priority: int = 1,
         place: Place | None = None,
+        asks: str = "",
+        group: str = "",
     ) -> None:
         super().__init__(what)
         self.kind = kind
@@ -57,6 +61,8 @@ class CaseStuck(InterlockError):
         self.action = action
         self.priority = priority
         self.place = place
+        self.asks = asks
+        self.group = group
 
 
 @dataclass(slots=True)

@@ -34,6 +34,7 @@ class StepKind(StrEnum):
     FACT = "fact"
     EVENT = "event"
     FLAG = "flag"
+    ASK = "ask"
 
 
 class StepState(StrEnum):

@@ -287,7 +287,8 @@ where a.case_id = r.case_id and a.state = 'failed'
 -- name: answer_steps
 update journal j set state = 'done', result = decode(r.result, 'base64'), ref = coalesce(r.ref, j.ref), finished_at = r.at
 from json_to_recordset(%(rows)s::json) as r (case_id uuid, run int, scope text, ordinal int, result text, ref uuid, at timestamptz)
-where j.case_id = r.case_id and j.run = r.run and j.scope = r.scope and j.ordinal = r.ordinal and j.state = 'failed'
+where j.case_id = r.case_id and j.run = r.run and j.scope = r.scope and j.ordinal = r.ordinal
+  and (j.state = 'failed' or (j.kind = 'ask' and j.state = 'pending'))
 
 -- name: movable_cases
 -- Those of a workflow that have not ended, by the version or the code that they began on.

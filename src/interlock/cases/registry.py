@@ -70,6 +70,7 @@ class Registered:
         """What the file names that can be published."""
         declaration = self.declaration
         contracts = [declaration.contract, *(event.contract for event in declaration.events.values())]
+        contracts += declaration.answers.values()
         components: list[ComponentRef] = []
         for point in declaration.decisions.values():
             contracts += [point.input, point.output, *(feature.contract for feature in point.features)]
@@ -260,6 +261,8 @@ def _missing(declaration: Declaration, library: Library, file: Path) -> list[Vio
             attempt(f"decisions.{name}.checks", library.check, check)
     for name, event in declaration.events.items():
         attempt(f"events.{name}", library.contract, event.contract)
+    for kind, answer in declaration.answers.items():
+        attempt(f"exceptions: {kind}: answer", library.contract, answer)
     return problems
 
 

@@ -116,6 +116,15 @@ class First(StepRequest["UUID"]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Ask(StepRequest["Said"]):
+    """Stop until a person says how to go on; ``name`` is the kind of the exception."""
+
+    what: str = ""
+    group: str = ""
+    exposure: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Gather(Request[list[Any]]):
     """Run branches side by side, each in a scope of its own."""
 
@@ -146,6 +155,21 @@ class Fact:
     value: Any
     read_at: datetime
     place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person said where only a person can go on.
+
+    Attributes:
+        value: Their answer; it keeps the contract that the workflow's file names for this kind.
+        by: Who said it.
+        why: Why, in their words.
+    """
+
+    value: dict[str, Any]
+    by: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

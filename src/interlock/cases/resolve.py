@@ -37,7 +37,7 @@ from interlock.db.database import Database
 from interlock.db.gates import HoldsCase, IsInState
 from interlock.db.work import Condition, Stamp, Unit, Write
 from interlock.db.writer import Writer
-from interlock.errors import InterlockError, NotFound, Refused, StateConflict
+from interlock.errors import ContractViolated, InterlockError, NotFound, Refused, StateConflict
 from interlock.guards.gate import GivesBack, release, settle
 from interlock.ledger.ledger import facts_of, first_entry, further_entry, hash_of
 from interlock.oversight.exception import CaseException, ExceptionState
@@ -150,6 +150,7 @@ async def resolve_group(
     Raises:
         NotFound: this tenant has no open exception of that cause.
         Refused: no reason, or a way that is each case's own: no two cases have the same corrected input.
+        ContractViolated: the answer breaks the contract of every one of them.
     """
     check_why(why)
     if way is Way.CORRECT:
@@ -170,11 +171,15 @@ async def resolve_group(
                 await resolve_exception(
                     database, writer, tenant, one.id, way, who=who, why=why, value=value, registry=registry
                 )
-            except (Refused, StateConflict) as cause:
+            except Refused as cause:  # of a way that does not fit, by a faster one, by a contract
                 return Member(one.id, one.case_id, cause)
             return Member(one.id, one.case_id, None)
 
-    return tuple(await asyncio.gather(*(resolve(one) for one in found)))
+    members = tuple(await asyncio.gather(*(resolve(one) for one in found)))
+    broken = [member.refused for member in members if isinstance(member.refused, ContractViolated)]
+    if len(broken) == len(members):
+        raise broken[0]
+    return members
 
 
 async def _read(database: Database, tenant: UUID, exception_id: UUID) -> Scene:
@@ -242,7 +247,7 @@ def _fails(way: Way, scene: Scene) -> Sequence[UUID]:
 async def _answer(
     database: Database, tenant: UUID, scene: Scene, word: Word, registry: Registry | None
 ) -> PersonsAnswer:
-    step = scene.failed_step
+    step = scene.answerable
     if step is None:
         raise AssertionError("an answer has a step: see check_way")
     registered = registry.named(scene.case.workflow).for_tenant(tenant) if registry else None

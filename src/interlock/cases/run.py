@@ -278,7 +278,8 @@ class CaseRun:
             )  # fmt: skip
             return [*first, Write(ADD_EXCEPTIONS, row), Write(FINISH_CASES, finished), opened]
 
-        log.warning("case %s is an exception: %s: %s", case.id, kind, what)
+        asked = bool(stuck and stuck.asks)  # nothing is wrong then: the workflow's own code wants a person
+        log.log(logging.INFO if asked else logging.WARNING, "case %s is an exception: %s: %s", case.id, kind, what)
         try:
             await self._write(held, build, conditions=stuck.conditions if stuck else (), wakes=("reviews",))
         except WorkFailed as cause:

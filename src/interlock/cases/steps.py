@@ -19,6 +19,7 @@ from interlock.cases.answered import (
     error_of,
     failure_of,
 )
+from interlock.cases.ask_step import asking
 from interlock.cases.cut import is_being_cut, said_by
 from interlock.cases.decision_step import DecisionSteps
 from interlock.cases.driver import Outcome, Park, Thrown, Value, decode
@@ -29,7 +30,20 @@ from interlock.cases.flags.flag import FlagGiven, as_default
 from interlock.cases.held import FirstWrites, Held, Tools
 from interlock.cases.journal import Place, Recorded, StepKind, StepState, encode
 from interlock.cases.recording import Recording
-from interlock.cases.requests import Act, AskFlag, AwaitEvent, Decide, First, ReadFact, Review, Step, StepRequest, Wait
+from interlock.cases.requests import (
+    Act,
+    Ask,
+    AskFlag,
+    AwaitEvent,
+    Decide,
+    First,
+    ReadFact,
+    Review,
+    Said,
+    Step,
+    StepRequest,
+    Wait,
+)
 from interlock.cases.store import CASE_OF_UNIT
 from interlock.db.gates import TakesKey, key_digest
 from interlock.db.text import storable
@@ -64,6 +78,8 @@ class CaseSteps(Recording):
             case AwaitEvent():
                 row = partial(self.row, request, place)
                 return await await_event(self.held, self.tools, request, place, recorded, row)
+            case Ask():
+                raise asking(self, request, place)
             case Review():
                 return await self._decisions.review(request, place, recorded)
             case Wait():
@@ -87,6 +103,8 @@ class CaseSteps(Recording):
                 decided = msgspec.convert(value, Answered).decided()
                 self.note_exposure(decided.exposure)
                 return Value(decided)
+            case Ask():
+                return Value(msgspec.convert(value, Said))
             case ReadFact():
                 read = msgspec.convert(value, FactRead)
                 return Value(as_fact(request.name, request.parameters, read, str(recorded.place)))

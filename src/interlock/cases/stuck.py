@@ -46,6 +46,8 @@ def exception_of(
     case, declaration = held.case, held.declaration
     action = stuck.action if stuck else None
     detail: dict[str, Any] = {"version": case.version, "run": case.run, "trace": storable(trace)[-_LONGEST_TRACE:]}
+    if stuck and stuck.asks:
+        detail |= {"asks": stuck.asks, "group": storable(stuck.group)}
     if action:
         detail |= {"action": _told(action), "safe_at": _safe_at(action, tools)}
     return NewException(
@@ -54,7 +56,7 @@ def exception_of(
         case_id=case.id,
         workflow=case.workflow,
         kind=kind,
-        fingerprint=short_digest(case.workflow.encode(), kind.encode(), _shape(what).encode()),
+        fingerprint=short_digest(case.workflow.encode(), kind.encode(), _cause(what, stuck)),
         priority=stuck.priority if stuck else 1,
         what=what[:_LONGEST_WHAT],
         detail=encode(detail),
@@ -89,6 +91,12 @@ def _told(action: Action) -> dict[str, Any]:
         "sent_at": action.sent_at,
         "undo_of": action.undo_of,
     }
+
+
+def _cause(what: str, stuck: CaseStuck | None) -> bytes:
+    """What exceptions of one cause have in common: as the workflow's code says it, else the shape of what happened."""
+    group = stuck.group if stuck else ""
+    return b"group:" + encode(group) if group else _shape(what).encode()
 
 
 def _shape(what: str) -> str:

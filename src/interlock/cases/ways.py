@@ -19,9 +19,9 @@ class Way(StrEnum):
     """How an exception is resolved.
 
     ``retry``: what failed is tried again. ``correct``: a corrected input replaces the case's, which begins a new run.
-    ``answer``: a person's answer is the result of the step that failed. ``took_effect`` and ``no_effect``: a person's
-    word on an action in doubt, after looking into the other side's own book. ``by_hand``: a person has taken back
-    outside what could not be. ``abandon``: the case is cancelled, and what it did is taken back.
+    ``answer``: a person's answer is the result of the step that failed, or that asks for one. ``took_effect`` and
+    ``no_effect``: a person's word on an action in doubt, after looking into the other side's own book. ``by_hand``: a
+    person has taken back outside what could not be. ``abandon``: the case is cancelled, and what it did is taken back.
     """
 
     RETRY = "retry"
@@ -102,6 +102,23 @@ class Scene:
         )
 
     @property
+    def asked_step(self) -> Recorded | None:
+        """The step at which the workflow's code asks a person, if the case stopped at one."""
+        return next(
+            (
+                step
+                for step in self.journal
+                if step.place == self.place and step.kind is StepKind.ASK and step.state is StepState.PENDING
+            ),
+            None,
+        )
+
+    @property
+    def answerable(self) -> Recorded | None:
+        """The step whose result a person's answer becomes: one that failed, or one that asks for it."""
+        return self.failed_step or self.asked_step
+
+    @property
     def reopened(self) -> Recorded | None:
         """The step that a retry tries again: the one that failed, or, where none is known, the last, if that failed."""
         if self.place:
@@ -132,8 +149,9 @@ def check_way(way: Way, scene: Scene, now: datetime) -> None:
             _check_correct(scene)
         case Way.ANSWER:
             _check_answer(scene)
-            _check_after(way, scene, scene.failed_step)
+            _check_after(way, scene, scene.answerable)
         case Way.RETRY if scene.case.cancel_at is None:
+            _check_retry(scene)
             _check_after(way, scene, scene.reopened)
         case _:
             pass
@@ -200,16 +218,24 @@ def _has_effect(action: Action) -> bool:
 
 
 def _check_answer(scene: Scene) -> None:
-    step = scene.failed_step
+    step = scene.answerable
     if step is None:
         raise _unfit(
             "answer does not fit: the case did not stop at a step that failed",
             "say retry once its cause is mended, or abandon",
         )
-    if step.kind not in (StepKind.DECIDE, StepKind.STEP):
+    if step.kind not in (StepKind.DECIDE, StepKind.STEP, StepKind.ASK):
         raise _unfit(
             f"answer does not fit: the {step.kind} {step.name} has no answer that a person could give",
             "say retry or abandon",
+        )
+
+
+def _check_retry(scene: Scene) -> None:
+    if scene.asked_step:
+        raise _unfit(
+            "retry does not fit: nothing failed, the workflow asks a person how to go on",
+            "say answer with a value, or abandon",
         )
 
 
