@@ -30,13 +30,14 @@ create table recon_match (
   actual_minor    bigint not null,
   probability     double precision not null,
   margin          double precision not null,
-  decision        uuid,
-  case_id         uuid,
+  decision        uuid not null,        -- the row is made in the commit of its decision
+  case_id         uuid,                 -- the case that books it; null: the decision was a rejection
   state           text not null constraint recon_match_is_somewhere
-    check (state in ('proposed', 'asked', 'booked', 'refused', 'withdrawing', 'withdrawn')),
-  alive           boolean not null generated always as (state in ('proposed', 'asked', 'booked', 'withdrawing')) stored,
-  by_person       text not null,        -- who confirmed or refused it; '' while no person did
-  why             text not null,
+    check (state in ('asked', 'booked', 'refused', 'withdrawing', 'withdrawn')),
+  alive           boolean not null generated always as (state in ('asked', 'booked', 'withdrawing')) stored,
+  word            text not null constraint recon_match_word_is_one check (word in ('', 'yes', 'no')),
+  by_person       text not null constraint recon_match_word_is_somebodys check ((word = '') = (by_person = '')),
+  why             text not null,        -- why it was taken back, or what the person said
   proposed_at     timestamptz not null,
   changed_at      timestamptz not null
 );

@@ -29,7 +29,7 @@ def read(input: Mapping[str, Any], run: Run) -> Answer:  # noqa: A002 - the name
         run: Runs the model ``match``.
 
     Returns:
-        Output ``{"same": true}``: the entries are held to be the same money, with the confidence that the model gives.
+        Output ``{"verdict": "same"}``: the entries are held to be the same money, with the confidence that the model gives.
         Where that is too little for the terms of the point, a person says it.
 
     Raises:
@@ -53,4 +53,4 @@ def read_many(inputs: Sequence[Mapping[str, Any]], run: Run) -> list[Answer]:
 
 def _answer(asked: Mapping[str, Any], sure: float) -> Answer:
     evidence = {"reasons": asked["reasons"], "difference": asked["difference"], "explained": asked["explained"]}
-    return Answer(output={"same": True}, confidence=sure, evidence=evidence)
+    return Answer(output={"verdict": "same"}, confidence=sure, evidence=evidence)
