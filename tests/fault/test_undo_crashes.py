@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.pg.undoing import cancel, open_exceptions, refunding, story, undoable
 
 from interlock.actions import action as action_rules
 from interlock.actions.action import ActionState
+from interlock.cases.cancel import recall_case
 from interlock.cases.case import Case
 from interlock.cases.record import CaseRecord
 from interlock.cases.registry import Registered, Registry
@@ -74,9 +76,16 @@ class CutOff(Writer):
         raise AssertionError
 
 
-async def ended(on: Stage, key: str) -> CaseRecord:
+async def pays_and_ends(case: Case) -> str:
+    """Pay twice."""
+    for name in ("a", "b"):
+        await case.act("pay", {"to": "Ana", "amount": Money("10.00", "EUR")}, key=f"{case.key}-{name}")
+    return "paid"
+
+
+async def ended(on: Stage, key: str, state: CaseState = CaseState.WAITING) -> CaseRecord:
     case_id = await on.submit(key=key)
-    await on.until(case_id, CaseState.WAITING)
+    await on.until(case_id, state)
     return await on.record(case_id)
 
 
@@ -147,5 +156,40 @@ async def test_a_worker_cut_off_at_any_commit_of_an_end_takes_everything_back_on
         assert counted == [4, 2, 1]
         if not cut:
             assert units >= (2 if fault == "refused" else 5)  # the commits of an end that nothing interrupts
+            return
+    raise AssertionError("it was cut off to the end")
+
+
+@pytest.mark.parametrize("lose", [False, True], ids=["written", "not written"])
+async def test_a_case_that_was_done_is_taken_back_once_wherever_its_worker_is_cut_off(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider, *, lose: bool
+) -> None:
+    """Also where the word itself is cut off: said again, it is the same word."""
+    flow, connector = undoable(pays_and_ends, tmp_path), refunding(provider.url)
+    for units in range(1, 40, 2):
+        key = f"done-{lose}-{units}"
+        async with stage(database_url, [flow], connectors=[connector]) as on:
+            record = await ended(on, key, CaseState.DONE)
+            await on.workers[0].__aexit__()
+            writer = on.node.writer
+            writer.__class__ = CutOff
+            assert isinstance(writer, CutOff)
+            writer.left, writer.lose = 0, lose
+            word = partial(recall_case, on.node.database, writer, on.node.tenant, record.case.id, who="rosa")
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(word(why="wrong"), 0.1)
+            writer.left = 100
+            assert (await word(why="wrong, again")).new is lose
+        cut = await cut_off_after(units, database_url, flow, {connector.name: connector}, record, lose=lose)
+        async with stage(database_url, [flow], connectors=[connector]) as on:
+            await on.until(record.case.id, CaseState.CANCELLED)
+            record = await on.record(record.case.id)
+        assert story(provider, f"{key}-") == [
+            f"payment {key}-a", f"payment {key}-b", f"refund {key}-b", f"refund {key}-a"
+        ]  # fmt: skip
+        kinds = [entry.kind for entry in record.entries]
+        told = ("case.done", "case.cancel_wanted", "action.intended", "action.undone", "case.cancelled")
+        assert [kinds.count(kind) for kind in told] == [1, 1, 4, 2, 1]
+        if not cut:
             return
     raise AssertionError("it was cut off to the end")

@@ -141,7 +141,8 @@ class QuietWorker(Worker):
     async def _begin_heart(self) -> None:
         self.lock = await connect_service(self._url)
         async with self.lock.transaction():
-            begun = {"name": "quiet", "code": list(self._registry.codes), "lease": 600.0}
+            carried = {"code": list(self._registry.codes), "workflows": list(self._registry.names)}
+            begun = {"name": "quiet", "lease": 600.0, **carried}
             self.number = await BEGIN_WORKER.one(self.lock, begun) or 0
             await HOLD_WORKER_LOCK.all(self.lock, {"number": self.number})
 

@@ -12,7 +12,7 @@ from litestar.types import ControllerRouterHandler
 
 from interlock.api.batch import submit_batch
 from interlock.api.call import Call, check_caller, limit_time
-from interlock.api.cancelling import cancel_case
+from interlock.api.cancelling import cancel_case, take_case_back
 from interlock.api.cases import explain_case, list_cases, read_case, submit_case, summarise_cases
 from interlock.api.cloudevents import take_cloudevents
 from interlock.api.connectors import list_connectors
@@ -54,6 +54,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     read_case,
     explain_case,
     cancel_case,
+    take_case_back,
     send_event,
     send_event_by_key,
     decide,

@@ -1,4 +1,4 @@
-"""Ending a case before it is done."""
+"""Ending a case before it is done, and taking one back that is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from interlock.api.call import Call, answer
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
 from interlock.api.trouble_documents import CancellingDocument
+from interlock.cases.cancel import Cancelling
 from interlock.cases.cancel import cancel_case as cancel
+from interlock.cases.cancel import recall_case as recall
 
 
 @post(
@@ -27,13 +29,33 @@ async def cancel_case(request: Call, case_id: FromPath[UUID]) -> Response[bytes]
     body = await request.read(CancelBody)
     node = request.node
     said = await cancel(node.database, node.writer, request.tenant, case_id, who=request.caller.name, why=body.why)
+    return _answer(said)
+
+
+@post(
+    "/v1/cases/{case_id:uuid}/take-back",
+    opt=says(Endpoint(needs=(Scope.REVIEW,), takes=CancelBody, gives={200: CancellingDocument}, refuses=(404,))),
+)
+async def take_case_back(request: Call, case_id: FromPath[UUID]) -> Response[bytes]:
+    """Take a case back, even one that is done: what it did is undone in reverse order, then it is cancelled.
+
+    Said twice it is the same, and the first word holds.
+    """
+    body = await request.read(CancelBody)
+    node = request.node
+    return _answer(
+        await recall(node.database, node.writer, request.tenant, case_id, who=request.caller.name, why=body.why)
+    )
+
+
+def _answer(said: Cancelling) -> Response[bytes]:
     return answer(
         CancellingDocument(
-            case=case_id,
+            case=said.case_id,
             cancel_at=said.at,
             cancel_by=said.who,
             cancel_why=said.why,
             new=said.new,
-            follow=f"/v1/cases/{case_id}",
+            follow=f"/v1/cases/{said.case_id}",
         )
     )

@@ -1,7 +1,11 @@
-"""Cancelling a case: its end is wanted from the commit on; a worker takes back what it did, then ends it.
+"""Cancelling a case, or recalling it: its end is wanted from the commit on; a worker takes back what it did.
 
 Safe at any time. What has begun is recorded and settled as always; nothing new begins: every commit that would begin
 something in the case refuses (``HoldsCase.even_cancelled``), whoever held the case when the word was given.
+
+Recalling goes further than cancelling in one thing: a case that is done is taken back, too. Nothing of its journal and
+its decisions changes; it is ready again only to end, and no code of its workflow runs. So any worker that carries its
+workflow ends it, whatever version it was done by.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from interlock.cases.ending_store import (
     CancelledCase,
 )
 from interlock.cases.events import OPEN_STATES
-from interlock.cases.store import FIND_CASE
+from interlock.cases.store import FIND_CASE, CaseState
 from interlock.db.database import Database
 from interlock.db.gates import HoldsCase
 from interlock.db.text import storable
@@ -30,6 +34,8 @@ from interlock.ledger.ledger import facts_of, first_entry, further_entry
 from interlock.oversight.store import WITHDRAW_REVIEWS, WithdrawnReviews
 
 LONGEST_WHY = 2000
+RECALLABLE = tuple(state for state in CaseState if state is not CaseState.CANCELLED)
+"""The states from which a case can be recalled: all in which something of it may stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +65,49 @@ async def cancel_case(
     Raises:
         Refused: no reason is given.
         NotFound: this tenant has no such case.
-        StateConflict: the case has ended.
+        StateConflict: the case has ended; one that is done can be recalled.
     """
-    why = check_why(why)
+    held = HoldsCase(case_id, None, OPEN_STATES, even_cancelled=False, cancels=True)
+    return await _end(database, writer, tenant, held, who=who, why=check_why(why))
+
+
+async def recall_case(
+    database: Database, writer: Writer, tenant: UUID, case_id: UUID, *, who: str, why: str, recall: UUID | None = None
+) -> Cancelling:
+    """Take a case back, done or not: what it did is undone by a worker, then it is cancelled.
+
+    A second word, and a word on a case that is cancelled already, changes nothing.
+
+    Args:
+        database: To read what was said before.
+        writer: For the commit.
+        tenant: Whose.
+        case_id: The case.
+        who: By whose word.
+        why: Why.
+        recall: The recall on record that it belongs to, for the ledger.
+
+    Raises:
+        Refused: no reason is given.
+        NotFound: this tenant has no such case.
+    """
+    return await _end(database, writer, tenant, held_for_recall(case_id), who=who, why=check_why(why), recall=recall)
+
+
+def held_for_recall(case_id: UUID) -> HoldsCase:
+    """What must hold in a commit that recalls a case by ``cancel_writes``: it is not to be cancelled already."""
+    return HoldsCase(case_id, None, RECALLABLE, even_cancelled=False, cancels=True)
+
+
+async def _end(
+    database: Database, writer: Writer, tenant: UUID, held: HoldsCase, *, who: str, why: str, recall: UUID | None = None
+) -> Cancelling:
+    case_id = held.case_id
 
     def build(stamp: Stamp) -> Sequence[Write]:
-        return cancel_writes(stamp, tenant, case_id, who=who, why=why)
+        return cancel_writes(stamp, tenant, case_id, who=who, why=why, recall=recall)
 
-    unit = Unit(
-        tenant,
-        build,
-        (HoldsCase(case_id, None, OPEN_STATES, even_cancelled=False, cancels=True),),
-        wakes=("cases", "reviews"),
-    )
+    unit = Unit(tenant, build, (held,), wakes=("cases", "reviews"))
     refusal = await writer.write(unit)
     if refusal is None and unit.stamp:
         return Cancelling(case_id, unit.stamp.now, who, why, new=True)
@@ -84,7 +120,8 @@ async def cancel_case(
         return Cancelling(case_id, earlier.cancel_at, earlier.cancel_by or "", earlier.cancel_why or "", new=False)
     ended = f"{case.state}{f': {case.conclusion}' if case.conclusion else ''}" if case else "gone"
     raise StateConflict(
-        f"case {case_id} has ended: it is {ended}", todo="what it did is taken back by a case of its own, if at all"
+        f"case {case_id} has ended: it is {ended}",
+        todo=f'what it did is taken back by `interlock cases take-back {case_id} --why "..."`',
     )
 
 
@@ -102,7 +139,9 @@ def check_why(why: str) -> str:
     return why
 
 
-def cancel_writes(stamp: Stamp, tenant: UUID, case_id: UUID, *, who: str, why: str, first: bool = True) -> list[Write]:
+def cancel_writes(
+    stamp: Stamp, tenant: UUID, case_id: UUID, *, who: str, why: str, first: bool = True, recall: UUID | None = None
+) -> list[Write]:
     """What records that a case shall end, and withdraws what it asked of people.
 
     Args:
@@ -112,14 +151,16 @@ def cancel_writes(stamp: Stamp, tenant: UUID, case_id: UUID, *, who: str, why: s
         who: By whose word.
         why: Why.
         first: Whether its ledger entry is the one by which the unit is found.
+        recall: The recall on record that it belongs to.
     """
     body = facts_of(who=who, why=f"the case was cancelled: {why}")
     row = CancelledCase(case_id=case_id, at=stamp.now, who=who, why=why, body=body)
     entry = first_entry if first else further_entry
+    told = {"who": who, "why": why} | ({"recall": recall} if recall else {})
     return [
         Write(CANCEL_CASES, row),
         Write(WITHDRAW_REVIEWS, WithdrawnReviews(case_id=case_id, at=stamp.now, body=body)),
         Write(ABANDON_EXCEPTIONS, row),
         Write(DISCARD_QUARANTINES, row),
-        entry(stamp, tenant, "case.cancel_wanted", subject=case_id, case_id=case_id, who=who, why=why),
+        entry(stamp, tenant, "case.cancel_wanted", subject=case_id, case_id=case_id, **told),
     ]

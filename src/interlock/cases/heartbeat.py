@@ -43,6 +43,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--url-from", required=True, help="the environment variable that holds the database's URL")
     parser.add_argument("--name", required=True)
     parser.add_argument("--code", action="append", default=[], type=UUID)
+    parser.add_argument("--workflow", action="append", default=[])
     parser.add_argument("--lease", required=True, type=float)
     parser.add_argument("--progress", required=True, type=float)
     return parser.parse_args()
@@ -57,7 +58,9 @@ def _beat(options: argparse.Namespace) -> int:
     parent = os.getppid()
     connection = _connect(url)
     with connection.transaction():  # the lock is held before anyone can see the worker's row
-        begun = {"name": options.name, "code": options.code, "lease": options.lease}
+        begun = {
+            "name": options.name, "code": options.code, "workflows": options.workflow, "lease": options.lease
+        }  # fmt: skip
         row = connection.execute(BEGIN_WORKER.text, begun).fetchone()
         number = int(row[0]) if row else 0
         connection.execute(HOLD_WORKER_LOCK.text, {"number": number})

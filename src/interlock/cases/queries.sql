@@ -223,9 +223,10 @@ from action a
 where a.case_id = %(case_id)s and a.state not in ('done', 'failed', 'undone') order by a.id
 
 -- name: cancel_cases
--- A running one learns it at its next write. One whose action waits for a person's word stays until that is given.
+-- A running one learns it at its next write. One whose action waits for a person's word stays until that is given. One that is
+-- done is ready again, to end; its conclusion stands on the ledger.
 update cases c
-set cancel_at = r.at, cancel_by = r.who, cancel_why = r.why, signals = c.signals + 1, changed_at = r.at,
+set cancel_at = r.at, cancel_by = r.who, cancel_why = r.why, signals = c.signals + 1, changed_at = r.at, conclusion = null,
     state = case when r.stays then c.state else 'ready' end, wake_at = case when r.stays then c.wake_at else r.at end,
     waiting_for = case when r.stays then c.waiting_for end, held_by = null
 from (
@@ -307,7 +308,10 @@ from json_to_recordset(%(rows)s::json) as r (case_id uuid, version text, code uu
 where c.id = r.case_id
 
 -- name: code_is_carried
-select exists (select from worker w where w.ended_at is null and w.lease_until > clock_timestamp() and %(code)s = any (w.code))
+-- One that is to be cancelled needs a worker that carries its workflow, of whatever version.
+select exists (
+  select from worker w
+  where w.ended_at is null and w.lease_until > clock_timestamp() and (%(code)s = any (w.code) or %(ends)s::text = any (w.workflows)))
 
 -- name: case_of_unit
 select case_id from ledger_entry where id = %(id)s
@@ -315,7 +319,7 @@ select case_id from ledger_entry where id = %(id)s
 -- name: claim_cases
 select id, tenant, workflow, version, code, key, input, run, signals, fence, exposure_minor, currency, created_at, caller,
        cancel_at, cancel_by, cancel_why, rewinds
-from claim_cases(%(worker)s, %(carried)s, %(most)s, %(serves)s)
+from claim_cases(%(worker)s, %(carried)s, %(most)s, %(serves)s, %(ends)s)
 
 -- name: take_over_cases
 select worker, cases, suspects from take_over_cases()
@@ -324,8 +328,8 @@ select worker, cases, suspects from take_over_cases()
 select tenant, workflow, version, code, cases from stranded_cases()
 
 -- name: begin_worker
-insert into worker (name, code, lease_until)
-values (%(name)s, %(code)s, clock_timestamp() + make_interval(secs => %(lease)s)) returning number
+insert into worker (name, code, workflows, lease_until)
+values (%(name)s, %(code)s, %(workflows)s, clock_timestamp() + make_interval(secs => %(lease)s)) returning number
 
 -- name: hold_worker_lock
 -- Session-level: free within milliseconds of the death of its process. Taken before the worker's row is committed.

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
+
+from psycopg import AsyncConnection
 
 from interlock.actions.action import Action
 from interlock.actions.store import ACTIONS_OF_CASE, ATTEMPTS_OF_ACTION, Attempt
@@ -38,7 +41,7 @@ class CaseRecord:
         quarantines: In order.
         events: The outside events that came for it, in order.
         entries: Its ledger entries, in order.
-        carried: Whether a living worker carries its code; what has ended needs none.
+        carried: Whether a living worker can go on with it; what has ended needs none.
     """
 
     case: CaseRow
@@ -81,5 +84,10 @@ async def read_record(database: Database, tenant: UUID, case_id: UUID) -> CaseRe
             quarantines=tuple(await QUARANTINES_OF_CASE.all(connection, mine)),
             events=tuple(await EVENTS_OF_CASE.all(connection, mine)),
             entries=tuple(await ENTRIES_OF_CASE.all(connection, mine)),
-            carried=case.state in _ENDED or bool(await CODE_IS_CARRIED.one(connection, {"code": case.code})),
+            carried=case.state in _ENDED or await _is_carried(connection, case),
         )
+
+
+async def _is_carried(connection: AsyncConnection[Any], case: CaseRow) -> bool:
+    ends = case.workflow if case.cancel_at else None
+    return bool(await CODE_IS_CARRIED.one(connection, {"code": case.code, "ends": ends}))

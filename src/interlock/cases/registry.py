@@ -105,6 +105,11 @@ class Registry:
         """The versions that this process carries."""
         return tuple(self._by_code)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The workflows whose cases this process can end, by whatever code they began."""
+        return tuple(self._by_name)
+
     def following(self, workflow: str, point: str) -> Workflow | None:
         """The code of the cases that follow the decisions of a point, if it declares that anything does."""
         entry = self._following.get((workflow, point))
@@ -194,9 +199,9 @@ class Registry:
                 what = f"the file of {entry.workflow.name} refers to what cannot be used"
                 raise DeclarationInvalid(what, tuple(problems))
 
-    def carrying(self, code: UUID) -> Registered:
-        """A workflow by the content of its code."""
-        return self._by_code[code]
+    def carrying(self, code: UUID) -> Registered | None:
+        """A workflow by the content of its code, if this process carries it."""
+        return self._by_code.get(code)
 
 
 def load_registry(references: Sequence[str], *, only_published: bool = False, checked: bool = True) -> Registry:

@@ -21,6 +21,7 @@ class CaseState(StrEnum):
 
     quarantined -> ready <-> running -> waiting -> ready
                              running -> done | exception;  exception -> ready | cancelled
+    done -> ready, when it is recalled: then it runs no more code, and ends as cancelled
     """
 
     QUARANTINED = "quarantined"

@@ -110,6 +110,7 @@ class Worker:
         command += ["--name", f"{socket.gethostname()}:{os.getpid()}", "--lease", str(self._lease_s)]
         command += ["--progress", str(self._progress_s)]
         command += [part for code in self._registry.codes for part in ("--code", str(code))]
+        command += [f"--workflow={name}" for name in self._registry.names]
         self._heart = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
@@ -196,13 +197,12 @@ class Worker:
         self._news.set()
 
     async def _claim(self, most: int) -> list[ClaimedCase]:
-        carried = list(self._registry.codes)
+        carried, ends = list(self._registry.codes), list(self._registry.names)
         async with self._tools.database.installation() as connection:
             # A crash or a lost answer here leaves cases that are this worker's and that it knows nothing of.
             self._claim_lost = True
-            claimed = await CLAIM_CASES.all(
-                connection, {"worker": self.number, "carried": carried, "most": most, "serves": self._serves}
-            )
+            asked = {"worker": self.number, "carried": carried, "most": most, "serves": self._serves, "ends": ends}
+            claimed = await CLAIM_CASES.all(connection, asked)
             self._claim_lost = False
             return claimed
 
@@ -218,7 +218,7 @@ class Worker:
 
     async def _hold(self, case: ClaimedCase) -> None:
         """Run a case until it ends, waits, or belongs to somebody else."""
-        registered = self._registry.carrying(case.code)
+        registered = self._registry.carrying(case.code) or self._registry.named(case.workflow)
         await CaseRun(self._tools, registered, self.number, self._parked).hold(case)
 
     def _parked(self, at: datetime | None) -> None:

@@ -1,17 +1,20 @@
-"""Ending a case before it is done, and moving cases to the code that is installed here."""
+"""Ending a case before it is done, taking one back, and moving cases to the code that is installed here."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Protocol
+from uuid import UUID
 
 import typer
 
-from interlock.cases.cancel import Cancelling, cancel_case
+from interlock.cases.cancel import Cancelling, cancel_case, recall_case
 from interlock.cases.explain import when
 from interlock.cases.migrate import Move, Moved, check_target, migrate_cases
 from interlock.cli.options import As, Json, Why, read_id, who_acts
 from interlock.cli.screen import Screen
 from interlock.cli.session import with_node
+from interlock.db.database import Database
+from interlock.db.writer import Writer
 from interlock.errors import StateConflict
 from interlock.node import Node
 
@@ -25,14 +28,37 @@ def cancel(
     as_json: Json = False,
 ) -> None:
     """Cancel a case: nothing new begins in it, what it did is taken back, then it ends."""
-    screen = Screen(as_json=as_json)
+    _end(context, Screen(as_json=as_json), cancel_case, identifier, why=why, who=who)
+
+
+def take_back(
+    context: typer.Context,
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="The case's id.")],
+    *,
+    why: Why,
+    who: As = "",
+    as_json: Json = False,
+) -> None:
+    """Take a case back, even one that is done: what it did is undone in reverse order, then it is cancelled."""
+    _end(context, Screen(as_json=as_json), recall_case, identifier, why=why, who=who)
+
+
+class _Ends(Protocol):
+    """Cancelling or recalling."""
+
+    async def __call__(
+        self, database: Database, writer: Writer, tenant: UUID, case_id: UUID, /, *, who: str, why: str
+    ) -> Cancelling: ...
+
+
+def _end(context: typer.Context, screen: Screen, ends: _Ends, identifier: str, *, why: str, who: str) -> None:
     case_id, name = read_id(identifier, "a case"), who_acts(who)
 
     async def end(node: Node) -> Cancelling:
-        return await cancel_case(node.database, node.writer, node.tenant, case_id, who=name, why=why)
+        return await ends(node.database, node.writer, node.tenant, case_id, who=name, why=why)
 
     said = with_node(context, end)
-    if as_json:
+    if screen.as_json:
         screen.document(
             {"case": said.case_id, "cancel_at": said.at, "cancel_by": said.who, "cancel_why": said.why, "new": said.new}
         )

@@ -14,7 +14,7 @@ from interlock.cases.explain import when
 from interlock.cases.record import CaseRecord, read_record
 from interlock.cases.store import COUNT_CASES, LIST_CASES, CaseCount, CaseRow, CaseState
 from interlock.cases.stranded import STRANDED_TODO
-from interlock.cli.cancelling import cancel, migrate
+from interlock.cli.cancelling import cancel, migrate, take_back
 from interlock.cli.events import event
 from interlock.cli.options import Json, Limit, commands, read_id
 from interlock.cli.personal import Purpose, opened
@@ -29,6 +29,7 @@ group = typer.Typer(name="cases", invoke_without_command=True, rich_markup_mode=
 app.add_typer(group)
 group.command(name="event")(event)
 group.command(name="cancel")(cancel)
+group.command(name="take-back")(take_back)
 group.command(name="migrate")(migrate)
 
 

@@ -180,7 +180,10 @@ held as (
   from told t left join lateral (select * from cases x where x.id = t.subject offset 0) x on true
   where t.kind in ('case.received', 'case.released', 'case.continued', 'case.corrected')
   union all
-  select t.*, 'cases', x.id is not null, jsonb_build_object('conclusion', x.conclusion)
+  -- a case that was done and then recalled has its conclusion on the ledger alone
+  select t.*, 'cases', x.id is not null, jsonb_build_object('conclusion', case
+    when x.conclusion is null and exists (select from ledger_entry e where e.subject = t.subject and e.kind = 'case.cancel_wanted')
+      then t.body -> 'conclusion' else to_jsonb(x.conclusion) end)
   from told t left join lateral (select * from cases x where x.id = t.subject offset 0) x on true
   where t.kind = 'case.done'
   union all

@@ -45,6 +45,11 @@ async def test_a_case_is_cancelled_once_and_says_by_whom(caller: httpx.AsyncClie
     refused = await caller.post(f"/v1/cases/{done}/cancel", json={"why": "too late"})
     assert (refused.status_code, refused.json()["code"]) == (409, "state-conflict")
     assert "has ended" in refused.json()["detail"]
+    async with node.worker():
+        back = await caller.post(f"/v1/cases/{done}/take-back", json={"why": "the rule was wrong"})
+        assert (back.status_code, back.json()["new"]) == (200, True)
+        await until(caller, done, "cancelled")
+    assert (await caller.post(f"/v1/cases/{uuid4()}/take-back", json={"why": "none"})).status_code == 404
     assert (await caller.post(f"/v1/cases/{uuid4()}/cancel", json={"why": "none"})).status_code == 404
 
 

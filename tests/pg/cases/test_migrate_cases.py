@@ -187,10 +187,11 @@ async def test_a_stranded_case_that_is_to_be_cancelled_is_moved_whatever_its_jou
         async with stage(database_url, [old], connectors=[refunding(provider.url)]) as on:
             case_id = await on.submit(key="left")
             await on.until(case_id, CaseState.WAITING)
-        async with stage(database_url, [new], connectors=[refunding(provider.url)]) as on:
+        async with stage(database_url, [new], connectors=[refunding(provider.url)], workers=0) as on:
             await cancel(on, case_id)
             (moved,) = await move(on, new)
             assert moved.stays == ""
+            await on.work()
             case = await on.until(case_id)
         assert story(provider, "left") == ["payment left"]
     assert "tell stays as it is" in (case.waiting_for or "")

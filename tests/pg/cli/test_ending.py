@@ -52,7 +52,23 @@ def test_a_case_is_cancelled_with_a_reason_once(run: Run, waiting: list[dict[str
 def test_what_is_done_is_not_cancelled(run: Run, advance: Advance) -> None:
     report = run("submit", "desk", "-", "--json", given='{"who": "ana", "total": "1.00"}').document
     advance()
-    assert "it is done: approved" in run("cases", "cancel", report["cases"][0]["case"], "--why", "x", code=5).err
+    case = report["cases"][0]["case"]
+    assert "it is done: approved" in (refused := run("cases", "cancel", case, "--why", "x", code=5).err)
+    assert f"interlock cases take-back {case}" in refused
+
+
+def test_what_is_done_is_taken_back_once(run: Run, advance: Advance) -> None:
+    report = run("submit", "desk", "-", "--json", given='{"who": "ana", "total": "1.00"}').document
+    case = report["cases"][0]["case"]
+    advance()
+    first = run("cases", "take-back", case, "--why", "the rule was wrong", "--as", "ana", "--json").document
+    assert (first["cancel_by"], first["cancel_why"], first["new"]) == ("ana", "the rule was wrong", True)
+    assert "is being cancelled already, by ana" in run("cases", "take-back", case, "--why", "again").out
+    advance()
+    assert run("case", case, "--json").document["case"]["state"] == "cancelled"
+    story = run("explain", case).out
+    assert "The case is cancelled by ana: the rule was wrong." in story
+    run("cases", "take-back", str(uuid4()), "--why", "x", code=4)
 
 
 def test_exceptions_of_one_cause_are_counted_and_resolved_together(
