@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interlock.sim.book import Accepted, Book, Draft, Entry, EntryKind, EntryState, Event, Late, Voided
-from interlock.sim.journal import read_book
+from interlock.sim.reading import read_book
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 RETENTION = timedelta(seconds=10)

@@ -19,6 +19,7 @@ from enum import StrEnum
 import msgspec
 
 from interlock.money import exponent
+from interlock.sim.keys import KeyRing
 from interlock.sim.problem import Problem, problem
 
 
@@ -102,6 +103,9 @@ class Voided(msgspec.Struct, frozen=True, tag="voided", tag_field="event"):
 
 Event = Accepted | Settled | Voided
 
+EVENTS: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Accepted | Settled | Voided)
+"""Reads the book's events from its file."""
+
 
 class Replayed(msgspec.Struct, frozen=True):
     """The key already stands for this very payload; nothing changes."""
@@ -152,10 +156,8 @@ class Book:
     """
 
     def __init__(self, retention: timedelta) -> None:
-        self._retention = retention
         self._entries: dict[str, Entry] = {}
-        self._under: dict[str, list[str]] = {}
-        self._voided: dict[str, datetime] = {}
+        self._keys = KeyRing(retention)
         self._refund_of: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Entry]:
@@ -167,7 +169,7 @@ class Book:
 
     def find(self, key: str, kind: EntryKind) -> list[Entry]:
         """What a look-up by key shows, oldest first; it knows keys longer than they are honoured."""
-        under = [self._entries[entry_id] for entry_id in self._under.get(key, [])]
+        under = [self._entries[entry_id] for entry_id in self._keys.under(key)]
         return [entry for entry in under if entry.kind is kind and not entry.hidden]
 
     def accept(
@@ -206,7 +208,7 @@ class Book:
 
     def void(self, key: str, now: datetime) -> Voided | Problem | None:
         """Use a key up, so that no later request under it has an effect; nothing when that is so already."""
-        if self._is_void(key, now):
+        if self._keys.is_void(key, now):
             return None
         holder = self._holder(key, now)
         if holder is None or holder.hidden:
@@ -219,8 +221,7 @@ class Book:
         match event:
             case Accepted(entry):
                 self._entries[entry.id] = entry
-                if entry.key:
-                    self._under.setdefault(entry.key, []).append(entry.id)
+                self._keys.hold(entry.key, entry.id, entry.at)
                 self._mark_refund(entry)
             case Settled(entry_id, at):
                 entry = msgspec.structs.replace(
@@ -229,10 +230,10 @@ class Book:
                 self._entries[entry_id] = entry
                 self._mark_refund(entry)
             case Voided(key, at):
-                self._voided[key] = at
-                for entry_id in self._under.get(key, []):
+                self._keys.void(key, at)
+                for entry_id in self._keys.under(key):
                     entry = self._entries[entry_id]
-                    if entry.hidden:
+                    if entry.hidden and entry.state is EntryState.PENDING:
                         self._entries[entry_id] = msgspec.structs.replace(entry, state=EntryState.VOID)
                         self._refund_of.pop(entry.payment, None)
 
@@ -250,7 +251,7 @@ class Book:
             self._entries[entry.payment] = msgspec.structs.replace(payment, state=EntryState.REFUNDED)
 
     def _known(self, draft: Draft, key: str, now: datetime) -> Replayed | Problem | None:
-        if self._is_void(key, now):
+        if self._keys.is_void(key, now):
             return problem(409, "key-void", f"the key {key!r} was voided; nothing happens under it")
         holder = self._holder(key, now)
         if holder is None:
@@ -272,15 +273,10 @@ class Book:
             detail = f"{payment_id} is {payment.state}; only what is settled can be refunded"
         return problem(409, "not-refundable", detail)
 
-    def _is_void(self, key: str, now: datetime) -> bool:
-        at = self._voided.get(key)
-        return at is not None and now - at < self._retention
-
     def _holder(self, key: str, now: datetime) -> Entry | None:
         """The newest entry under a key, unless the key has been forgotten."""
-        under = self._under.get(key)
-        newest = self._entries[under[-1]] if under else None
-        return newest if newest is not None and now - newest.at < self._retention else None
+        newest = self._keys.holder(key, now)
+        return self._entries[newest] if newest is not None else None
 
 
 def summary(entries: tuple[Entry, ...]) -> Summary:

@@ -11,15 +11,15 @@ import msgspec
 from interlock.errors import MoneyInvalid
 from interlock.money import Money
 from interlock.sim.book import Accepted, Book, Draft, Entry, EntryKind, EntryState, Event, Late, Replayed
-from interlock.sim.faults import FaultKind, FaultPlan, FaultRule, FaultRun, Operation
+from interlock.sim.faults import FaultKind, FaultPlan, FaultRun, Operation
 from interlock.sim.journal import Journal
 from interlock.sim.problem import Problem, problem
+from interlock.sim.striking import after_effect, before_effect
 from interlock.sim.wire import Dropped, Reply, answer
 
 LARGEST_AMOUNT = 10**15
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-_Struck = dict[FaultKind, FaultRule]
 
 _OPERATION = {EntryKind.PAYMENT: Operation.PAY, EntryKind.REFUND: Operation.REFUND}
 
@@ -68,7 +68,7 @@ class Counter:
         journal: Where its events go.
     """
 
-    def __init__(self, book: Book, journal: Journal) -> None:
+    def __init__(self, book: Book, journal: Journal[Event]) -> None:
         self._book = book
         self._journal = journal
         self._run = FaultRun(FaultPlan())
@@ -111,7 +111,7 @@ class Counter:
     async def look_up(self, kind: EntryKind, key: str) -> Reply:
         """``GET /payments?key=`` and ``GET /refunds?key=``: the first entry under the key, and how many there are."""
         struck = self._run.strike(Operation.LOOKUP, key=key)
-        if (stopped := await self._before(struck)) is not None:
+        if (stopped := await before_effect(self._run, struck)) is not None:
             return stopped
         found = self._book.find(key, kind)
         await self._journal.flushed()
@@ -121,12 +121,12 @@ class Counter:
             reply = answer(_shown(found[0]), under_key=str(len(found)))
         else:
             reply = answer(problem(404, "not-found", f"no {kind} under the key {key!r}"))
-        return await self._after(struck, reply)
+        return await after_effect(self._run, struck, reply)
 
     async def show(self, payment_id: str) -> Reply:
         """``GET /payments/{id}``."""
         struck = self._run.strike(Operation.LOOKUP, key=payment_id)
-        if (stopped := await self._before(struck)) is not None:
+        if (stopped := await before_effect(self._run, struck)) is not None:
             return stopped
         entry = self._book.get(payment_id)
         await self._journal.flushed()
@@ -136,16 +136,18 @@ class Counter:
             reply = answer(_absent(payment_id))
         else:
             reply = answer(_shown(entry))
-        return await self._after(struck, reply)
+        return await after_effect(self._run, struck, reply)
 
     async def void(self, key: str) -> Reply:
         """``POST /keys/{key}/void``: no later request under the key has an effect."""
         struck = self._run.strike(Operation.VOID, key=key)
-        if (stopped := await self._before(struck)) is not None:
+        if (stopped := await before_effect(self._run, struck)) is not None:
             return stopped
         plan = self._run.plan
         if plan.no_void or plan.ignores_keys:
-            return await self._after(struck, answer(problem(501, "no-void", "this provider cannot void a key")))
+            return await after_effect(
+                self._run, struck, answer(problem(501, "no-void", "this provider cannot void a key"))
+            )
         outcome = self._book.void(key, datetime.now(UTC))
         if isinstance(outcome, Problem):
             reply = answer(outcome)
@@ -154,11 +156,11 @@ class Counter:
                 self._take(outcome)
             reply = answer({"key": key, "state": "void"})
         await self._journal.flushed()
-        return await self._after(struck, reply)
+        return await after_effect(self._run, struck, reply)
 
     async def _book_it(self, draft: Draft, key: str) -> Reply:
         struck = self._run.strike(_OPERATION[draft.kind], key=key, reference=draft.reference, to=draft.to)
-        if (stopped := await self._before(struck)) is not None:
+        if (stopped := await before_effect(self._run, struck)) is not None:
             return stopped
         late = struck.get(FaultKind.LATE_EFFECT)
         now = datetime.now(UTC)
@@ -176,35 +178,13 @@ class Counter:
                 self._settle_later(outcome.entry)
         await self._journal.flushed()
         if isinstance(outcome, Problem):
-            return await self._after(struck, answer(outcome))
+            return await after_effect(self._run, struck, answer(outcome))
         if isinstance(outcome, Accepted) and outcome.entry.hidden:
             return Dropped()
         entry = self._book.get(outcome.entry.id) or outcome.entry
         status = 202 if entry.state is EntryState.PENDING else 201
         replayed = {"idempotent_replayed": "true"} if isinstance(outcome, Replayed) else {}
-        return await self._after(struck, answer(_shown(entry), status, **replayed))
-
-    async def _before(self, struck: _Struck) -> Reply | None:
-        """What strikes before the effect: nothing, or the reply that there is instead of it."""
-        if (slow := struck.get(FaultKind.SLOW)) is not None:
-            self._run.count(slow.kind)
-            await asyncio.sleep(slow.seconds)
-        for kind in (FaultKind.RATE_LIMIT, FaultKind.FAIL_BEFORE, FaultKind.DROP_BEFORE, FaultKind.REJECT):
-            if (rule := struck.get(kind)) is not None:
-                self._run.count(kind)
-                return _instead(rule)
-        return None
-
-    async def _after(self, struck: _Struck, reply: Reply) -> Reply:
-        """What strikes after the effect."""
-        if (slow := struck.get(FaultKind.SLOW_AFTER)) is not None:
-            self._run.count(slow.kind)
-            await asyncio.sleep(slow.seconds)
-        for kind in (FaultKind.FAIL_AFTER, FaultKind.DROP_AFTER):
-            if (rule := struck.get(kind)) is not None:
-                self._run.count(kind)
-                return _instead(rule)
-        return reply
+        return await after_effect(self._run, struck, answer(_shown(entry), status, **replayed))
 
     def _take(self, event: Event) -> None:
         self._book.apply(event)
@@ -218,19 +198,6 @@ class Counter:
         settled = self._book.settle(entry_id, datetime.now(UTC))
         if settled is not None:
             self._take(settled)
-
-
-def _instead(rule: FaultRule) -> Reply:
-    match rule.kind:
-        case FaultKind.RATE_LIMIT:
-            limited = problem(rule.answers, "rate-limited", "too many requests; wait as Retry-After says")
-            return answer(limited, retry_after=str(rule.retry_after))
-        case FaultKind.REJECT:
-            return answer(problem(rule.answers, "rejected", rule.detail))
-        case FaultKind.FAIL_BEFORE | FaultKind.FAIL_AFTER:
-            return answer(problem(rule.answers, "failed", "something went wrong inside the provider"))
-        case _:
-            return Dropped()
 
 
 def _absent(payment_id: str) -> Problem:

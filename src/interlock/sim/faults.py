@@ -41,15 +41,17 @@ class FaultKind(StrEnum):
 
 
 class Operation(StrEnum):
-    """What a client asks of the provider."""
+    """What a client asks: a payment provider pays and refunds, a general ledger posts and reverses."""
 
     PAY = "pay"
     REFUND = "refund"
     LOOKUP = "lookup"
     VOID = "void"
+    POST = "post"
+    REVERSE = "reverse"
 
 
-_EFFECTS = frozenset({Operation.PAY, Operation.REFUND})
+_EFFECTS = frozenset({Operation.PAY, Operation.REFUND, Operation.POST, Operation.REVERSE})
 _DEFAULT_STATUS = {
     FaultKind.RATE_LIMIT: 429,
     FaultKind.FAIL_BEFORE: 500,
@@ -69,7 +71,7 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         on: The operations that it strikes; payments unless told otherwise.
         key: A shell pattern (``*``, ``?``, ``[...]``) for the idempotency key.
         reference: A shell pattern for the payment's reference.
-        to: A shell pattern for the payee.
+        to: A shell pattern for the payee; at a general ledger for the accounts, in order, joined by one space.
         seconds: How long, for slow, slow_after and late_effect.
         status: The HTTP status, for rate_limit (429 or 503), fail_before, fail_after (5xx) and reject (4xx); 0: the
             usual one.
@@ -100,7 +102,7 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         if self.status and not _status_fits(self.kind, self.status):
             raise ValueError(f"{self.kind} cannot answer with status {self.status}")
         if self.kind in {FaultKind.LATE_EFFECT, FaultKind.REJECT} and not _EFFECTS.issuperset(self.on):
-            raise ValueError(f"{self.kind} strikes only pay and refund")
+            raise ValueError(f"{self.kind} strikes only pay, refund, post and reverse")
 
     @property
     def answers(self) -> int:

@@ -12,22 +12,20 @@ import fcntl
 import os
 import time
 import zlib
-from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Generic, TypeVar
 
 import msgspec
 
 from interlock.errors import SimulationFailed
-from interlock.sim.book import Accepted, Book, Entry, Event, Settled, Voided
 
 _LOCK_PATIENCE = 5.0
 """Seconds; the kernel frees the lock of a killed process only when the last of its threads has gone."""
 
-_decoder = msgspec.json.Decoder(Accepted | Settled | Voided)
+_E = TypeVar("_E")
 
 
-class Journal:
+class Journal(Generic[_E]):
     """An open file of events; all that are appended while one flush goes on share the next.
 
     Owned by one event loop; ``run`` must be running for ``flushed`` to end. When the disk refuses a write, ``run``
@@ -45,26 +43,7 @@ class Journal:
         self._flushing: asyncio.Future[None] | None = None
         self._closing = False
 
-    @classmethod
-    def open(cls, path: Path) -> tuple[Self, list[Event]]:
-        """Open the file, or a new one, and read what it holds; a torn tail is cut off.
-
-        Raises:
-            SimulationFailed: another process holds the book, it is damaged before its tail, or it is no book.
-        """
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            _lock(descriptor, path)
-            events, sound = _read(path)
-            os.ftruncate(descriptor, sound)
-            os.fsync(descriptor)
-            _sync_folder(path.parent)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return cls(descriptor), events
-
-    def append(self, event: Event) -> None:
+    def append(self, event: _E) -> None:
         """Queue an event; it is on the disk when ``flushed``, called afterwards, has ended."""
         text = msgspec.json.encode(event)
         self._waiting.append(b"%08x %s\n" % (zlib.crc32(text), text))
@@ -103,32 +82,52 @@ class Journal:
         os.close(self._descriptor)
 
 
-def read_book(path: Path) -> tuple[Entry, ...]:
-    """Read the book from its file, whether its provider lives or not; a torn tail is left out, and left alone.
+def open_journal(path: Path, kind: msgspec.json.Decoder[_E]) -> tuple[Journal[_E], list[_E]]:
+    """Open the file, or a new one, and read what it holds; a torn tail is cut off.
+
+    Args:
+        path: The file.
+        kind: Reads one event of the kind that this book keeps.
+
+    Raises:
+        SimulationFailed: another process holds the book, it is damaged before its tail, or it is no book.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        _lock(descriptor, path)
+        events, sound = _read(path, kind)
+        os.ftruncate(descriptor, sound)
+        os.fsync(descriptor)
+        _sync_folder(path.parent)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return Journal(descriptor), events
+
+
+def read_events(path: Path, kind: msgspec.json.Decoder[_E]) -> list[_E]:
+    """The events of a book's file, in order; a torn tail is left out, and left alone.
 
     Raises:
         SimulationFailed: the file is no book, or damaged before its tail.
     """
-    book = Book(timedelta.max)
-    for event in _read(path)[0]:
-        book.apply(event)
-    return tuple(book)
+    return _read(path, kind)[0]
 
 
-def _read(path: Path) -> tuple[list[Event], int]:
+def _read(path: Path, kind: msgspec.json.Decoder[_E]) -> tuple[list[_E], int]:
     """The events of a file, and how many of its bytes are sound."""
-    events: list[Event] = []
+    events: list[_E] = []
     data = path.read_bytes()
     sound = 0
     while (end := data.find(b"\n", sound)) >= 0:
-        event = _event(data[sound:end])
+        event = _event(data[sound:end], kind)
         if event is None:
             break
         events.append(event)
         sound = end + 1
     if b"\n" in data and not events:
         raise SimulationFailed("this is another kind of file", where=str(path), todo="name a book, or a new file")
-    if any(_event(line) is not None for line in data[sound:].split(b"\n")[1:]):
+    if any(_event(line, kind) is not None for line in data[sound:].split(b"\n")[1:]):
         raise SimulationFailed(
             "a line is damaged, and lines after it are not",
             where=f"{path}:{len(events) + 1}",
@@ -137,12 +136,12 @@ def _read(path: Path) -> tuple[list[Event], int]:
     return events, sound
 
 
-def _event(line: bytes) -> Event | None:
+def _event(line: bytes, kind: msgspec.json.Decoder[_E]) -> _E | None:
     checksum, _, text = line.partition(b" ")
     if checksum != b"%08x" % zlib.crc32(text):
         return None
     try:
-        return _decoder.decode(text)
+        return kind.decode(text)
     except msgspec.DecodeError:
         return None
 

@@ -1,4 +1,4 @@
-"""Start, kill, restart and read a simulated provider: for tests, demonstrations and drills."""
+"""Start, kill, restart and read a simulated system: for tests, demonstrations and drills."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import time
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import msgspec
 
 from interlock.errors import SimulationFailed
 from interlock.sim.book import Entry, Summary, summary
 from interlock.sim.faults import FaultPlan, FaultReport
-from interlock.sim.journal import read_book
+from interlock.sim.general_ledger import Account, LedgerSummary, Posting, ledger_summary
+from interlock.sim.reading import read_book, read_general_ledger
 
 _START_PATIENCE = 20.0
 _STOP_PATIENCE = 10.0
@@ -33,8 +34,8 @@ class _Ready(msgspec.Struct):
     pid: int
 
 
-class SimulatedProvider:
-    """A provider in a process of its own, which ends with this one, however this one ends.
+class SimulatedProcess:
+    """A simulated system in a process of its own, which ends with this one, however this one ends.
 
     Use it as a context manager. Its calls block for as long as a process takes to start (some 0.2 s); async code runs
     them in a thread. Restarting keeps port, book and fault plan, apart from the plan's ``down``.
@@ -43,9 +44,16 @@ class SimulatedProvider:
         book: The file of the book; made when it is not there. Standard error goes to ``<book>.stderr`` beside it.
         faults: The fault plan to begin with.
         key_retention: For how long a key is honoured.
-        keys_optional: Whether payments may come without a key.
+        keys_optional: Whether requests that have an effect may come without a key.
         port: The TCP port on loopback; 0 finds a free one.
+
+    Attributes:
+        module: What it is started as.
+        noun: What it is, for messages.
     """
+
+    module: ClassVar[str]
+    noun: ClassVar[str]
 
     def __init__(
         self,
@@ -84,7 +92,7 @@ class SimulatedProvider:
             SimulationFailed: it does not run.
         """
         if self._process is None:
-            raise SimulationFailed("the provider does not run", where=str(self._path), todo="start it")
+            raise SimulationFailed(f"the {self.noun} does not run", where=str(self._path), todo="start it")
         return self._process.pid
 
     @property
@@ -144,24 +152,12 @@ class SimulatedProvider:
         """The plan in force, and how many faults struck since it was put."""
         return msgspec.json.decode(self._call("GET", "/faults"), type=FaultReport)
 
-    def book(self) -> tuple[Entry, ...]:
-        """The whole book in order: asked for when the provider answers, read from the file when it does not."""
-        try:
-            lines = self._call("GET", "/book").splitlines()
-        except (OSError, http.client.HTTPException):
-            return read_book(self._path)
-        return tuple(msgspec.json.decode(line, type=Entry) for line in lines)
-
-    def summary(self) -> Summary:
-        """The book in a few numbers."""
-        return summary(self.book())
-
     @property
     def _stderr(self) -> Path:
         return self._path.with_name(f"{self._path.name}.stderr")
 
     def _command(self) -> list[str]:
-        command = [sys.executable, "-m", "interlock.sim.provider"]
+        command = [sys.executable, "-m", self.module]
         command += ["--book", str(self._path), "--port", str(self._port), "--parent", str(os.getpid())]
         command += ["--key-retention", str(self._key_retention.total_seconds())]
         command += ["--faults", msgspec.json.encode(self._plan).decode()]
@@ -182,7 +178,7 @@ class SimulatedProvider:
         except msgspec.DecodeError as cause:
             said = self._stderr.read_text(errors="replace")[-2000:].strip()
             raise SimulationFailed(
-                f"the provider did not come up: {said or 'it said nothing'}",
+                f"the {self.noun} did not come up: {said or 'it said nothing'}",
                 where=str(self._path),
                 todo=f"see {self._stderr}",
             ) from cause
@@ -206,6 +202,56 @@ class SimulatedProvider:
         if process.stdout is not None:
             process.stdout.close()
         self._process = None
+
+    def _lines(self) -> list[bytes] | None:
+        """The book's lines; None when it does not answer."""
+        try:
+            return self._call("GET", "/book").splitlines()
+        except (OSError, http.client.HTTPException):
+            return None
+
+
+class SimulatedProvider(SimulatedProcess):
+    """A payment provider in a process of its own; see docs/reference/simulated-provider.md."""
+
+    module = "interlock.sim.provider"
+    noun = "provider"
+
+    def book(self) -> tuple[Entry, ...]:
+        """The whole book in order: asked for when the provider answers, read from the file when it does not."""
+        lines = self._lines()
+        return read_book(self._path) if lines is None else tuple(_entry.decode(line) for line in lines)
+
+    def summary(self) -> Summary:
+        """The book in a few numbers."""
+        return summary(self.book())
+
+
+class SimulatedBooks(SimulatedProcess):
+    """A general ledger in a process of its own; see docs/reference/simulated-books.md."""
+
+    module = "interlock.sim.books"
+    noun = "general ledger"
+
+    def postings(self) -> tuple[Posting, ...]:
+        """Every posting in order: asked for when the ledger answers, read from the file when it does not."""
+        lines = self._lines()
+        return tuple(read_general_ledger(self._path)) if lines is None else tuple(map(_posting.decode, lines))
+
+    def accounts(self) -> tuple[Account, ...]:
+        """Every account, by name and currency, in the same way."""
+        try:
+            return msgspec.json.decode(self._call("GET", "/accounts"), type=tuple[Account, ...])
+        except (OSError, http.client.HTTPException):
+            return read_general_ledger(self._path).accounts()
+
+    def summary(self) -> LedgerSummary:
+        """The ledger in a few numbers."""
+        return ledger_summary(self.postings())
+
+
+_entry = msgspec.json.Decoder(Entry)
+_posting = msgspec.json.Decoder(Posting)
 
 
 def _detail(content: bytes) -> Any:

@@ -152,7 +152,11 @@ def test_a_pending_refund_holds_its_payment_and_voiding_it_frees_the_payment() -
     event = book.void("back", NOON)
     assert isinstance(event, Voided)
     book.apply(event)
-    assert isinstance(book.accept(refund_of(payment), key="other", now=NOON), Accepted)
+    take(book, refund_of(payment), "other")
+    again = book.void("back", NOON + RETENTION)
+    assert isinstance(again, Voided)
+    book.apply(again)
+    assert refusal(book.accept(refund_of(payment), key="third", now=NOON)) == (409, "/problems/not-refundable")
 
 
 def test_the_same_key_does_not_stand_for_payment_and_refund() -> None:

@@ -88,7 +88,10 @@ def test_of_each_kind_the_first_rule_that_fires_counts() -> None:
         ('{"kind":"drop_after","seconds":1}', "drop_after takes no seconds"),
         ('{"kind":"reject","status":500}', "reject cannot answer with status 500"),
         ('{"kind":"drop_after","status":500}', "drop_after cannot answer"),
-        ('{"kind":"late_effect","seconds":1,"on":["lookup"]}', "late_effect strikes only pay and refund"),
+        (
+            '{"kind":"late_effect","seconds":1,"on":["lookup"]}',
+            "late_effect strikes only pay, refund, post and reverse",
+        ),
         ('{"kind":"fail_before","probability":1.5}', "<= 1"),
         ('{"kind":"fail_before","attempts":[0]}', ">= 1"),
         ('{"kind":"fail_befor"}', "fail_befor"),

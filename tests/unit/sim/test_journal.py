@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from interlock.errors import SimulationFailed
-from interlock.sim.book import Event, Voided
-from interlock.sim.journal import Journal, read_book
+from interlock.sim.book import EVENTS, Event, Voided
+from interlock.sim.journal import open_journal
+from interlock.sim.reading import read_book
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -19,7 +20,7 @@ def write(path: Path, *keys: str) -> list[Event]:
 
 
 async def _write(path: Path, *keys: str) -> list[Event]:
-    journal, before = Journal.open(path)
+    journal, before = open_journal(path, EVENTS)
     running = asyncio.create_task(journal.run())
     for key in keys:
         journal.append(Voided(key, NOON))
@@ -37,7 +38,7 @@ def test_what_was_flushed_is_read_again(book_path: Path) -> None:
 
 
 async def test_flushed_waits_for_the_disk(book_path: Path) -> None:
-    journal, _ = Journal.open(book_path)
+    journal, _ = open_journal(book_path, EVENTS)
     journal.append(Voided("a", NOON))
     waiting = asyncio.create_task(journal.flushed())
     await asyncio.sleep(0.01)
@@ -67,7 +68,7 @@ def test_damage_before_the_tail_is_refused(book_path: Path) -> None:
     lines[1] = lines[1].replace(b'"b"', b'"x"')
     book_path.write_bytes(b"\n".join(lines))
     with pytest.raises(SimulationFailed) as refused:
-        Journal.open(book_path)
+        open_journal(book_path, EVENTS)
     assert refused.value.where == f"{book_path}:2"
     with pytest.raises(SimulationFailed):
         read_book(book_path)
@@ -76,12 +77,12 @@ def test_damage_before_the_tail_is_refused(book_path: Path) -> None:
 def test_another_kind_of_file_is_refused_and_left_alone(book_path: Path) -> None:
     book_path.write_text("name,amount\nana,1\n")
     with pytest.raises(SimulationFailed, match="another kind of file"):
-        Journal.open(book_path)
+        open_journal(book_path, EVENTS)
     assert book_path.read_text() == "name,amount\nana,1\n"
 
 
 async def test_a_write_that_the_disk_refuses_ends_the_run(book_path: Path) -> None:
-    journal, _ = Journal.open(book_path)
+    journal, _ = open_journal(book_path, EVENTS)
     journal.release()
     journal.append(Voided("a", NOON))
     with pytest.raises(OSError, match="Bad file descriptor"):
@@ -90,8 +91,8 @@ async def test_a_write_that_the_disk_refuses_ends_the_run(book_path: Path) -> No
 
 async def test_one_book_has_one_provider(book_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("interlock.sim.journal._LOCK_PATIENCE", 0.05)
-    journal, _ = Journal.open(book_path)
+    journal, _ = open_journal(book_path, EVENTS)
     with pytest.raises(SimulationFailed, match="another provider holds this book"):
-        Journal.open(book_path)
+        open_journal(book_path, EVENTS)
     journal.release()
-    Journal.open(book_path)[0].release()
+    open_journal(book_path, EVENTS)[0].release()
