@@ -33,7 +33,7 @@ model: $(INSTALLED)  ## check the model of dispatch in every order of its steps 
 	@command -v spin >/dev/null && command -v gcc >/dev/null \
 	  || { [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -y -q spin gcc; } \
 	  || { echo "spin and gcc are missing: apt-get install spin gcc" >&2; exit 1; }
-	$(BIN)/pytest -n 2 --dist worksteal tests/model
+	$(BIN)/pytest --long -n 2 --dist worksteal tests/model
 
 soak: $(INSTALLED)   ## the long forms: two hundred kills, and whatever else takes many minutes
 	$(BIN)/pytest --long -m long -s

@@ -39,7 +39,7 @@ from interlock.db.writer import Writer
 from interlock.errors import DatabaseUnavailable, WorkFailed
 from interlock.ledger.ledger import first_entry
 
-SECONDS = 18.0
+SECONDS = 12.0
 TENANTS = 3
 CASES = 60
 CLIENTS = 24

@@ -154,6 +154,7 @@ async def test_a_tenant_s_publications_are_its_own(database_url: str, flow: Regi
 async def test_under_load_no_decision_mixes_versions_and_none_fails(database_url: str, flow: Registered) -> None:
     """Each version gives a reason of its own: reference, digest, row and answer of a decision name one version."""
     versions = {str(n): refund_rules(f"1.{n}", reason=f"rule_{'abcdef'[n]}") for n in range(1, 6)}
+    digests = {version: draft_rules(rules, "x")[0].digest for version, rules in versions.items()}
     decided: list[Decision] = []
     async with process(database_url, flow) as node:
         ended = asyncio.Event()
@@ -178,9 +179,8 @@ async def test_under_load_no_decision_mixes_versions_and_none_fails(database_url
         if version in versions:
             reason = f"rule_{'abcdef'[int(version)]}"
             assert decision.answer == {"approved": True, "reason": reason}
-            digest = draft_rules(versions[version], "x")[0].digest
-            assert decision.component_digest == digest
-            assert [one.digest for one in decision.asked] == [digest.hex()]
+            assert decision.component_digest == digests[version]
+            assert [one.digest for one in decision.asked] == [digests[version].hex()]
             assert json.loads(decision.evidence)["fired"][0]["cells"]["Reason"] == f"'{reason}'"
 
 
