@@ -1,0 +1,227 @@
+-- Reconciliation, what comes in. A statement's entries and lines are written before the statement itself is.
+
+-- name: lock_intake
+-- Held to the end of the transaction: what is in force of a reconciliation is changed by one at a time.
+select pg_advisory_xact_lock(hashtextextended(%(tenant)s::text || '/intake/' || %(reconciliation)s::text, 0))
+
+-- name: find_file
+-- The file that is taken with this content; else the last refusal of it, if it was read just so.
+select id, source, name, state, why, statements, entries, broken, received_at
+from recon_file
+where reconciliation = %(reconciliation)s and side = %(side)s and digest = %(digest)s
+  and (state = 'taken' or (state = 'refused' and read_as = %(read_as)s::uuid))
+order by state = 'taken' desc limit 1
+
+-- name: count_recalled
+select count(*) from recon_file
+where reconciliation = %(reconciliation)s and side = %(side)s and digest = %(digest)s and state = 'recalled'
+
+-- name: add_files
+insert into recon_file (id, tenant, reconciliation, side, source, name, digest, read_as, bytes, state, why, statements, entries,
+  broken, received_at)
+select id, tenant, reconciliation, side, source, name, decode(digest, 'base64'), read_as, bytes, state, why, statements, entries,
+  broken, received_at
+from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, reconciliation text, side text, source text, name text,
+  digest text, read_as uuid, bytes bigint, state text, why text, statements int, entries int, broken int,
+  received_at timestamptz)
+on conflict (tenant, reconciliation, side, digest, read_as) where state = 'refused'
+do update set why = excluded.why, name = excluded.name, source = excluded.source, received_at = excluded.received_at
+
+-- name: recall_file
+update recon_file set state = 'recalled', why = %(why)s where id = %(id)s and state = 'taken'
+  and not exists (select from recon_statement s where s.file = %(id)s and s.state <> 'recalled')
+
+-- name: add_entries
+-- How many of them are new. Those that are not may be told in other words: see add_tellings.
+with r as (
+  select * from json_to_recordset(%(rows)s::json) as r (line int, id uuid, identity uuid, told uuid, minor bigint, booked_on date,
+    value_on date, memo text, counterparty text, counterparty_account text, reference text, bank_reference text, code text,
+    reverses boolean)),
+lines as (
+  insert into recon_line (statement, line, entry, told, tenant)
+  select %(statement)s, line, id, told, %(tenant)s from r on conflict do nothing),
+added as (
+  insert into recon_entry (id, tenant, reconciliation, side, identity, told, account, currency, minor, booked_on, value_on, memo,
+    counterparty, counterparty_account, reference, bank_reference, code, reverses, received_at)
+  select id, %(tenant)s, %(reconciliation)s, %(side)s, identity, told, %(account)s, %(currency)s, minor, booked_on, value_on, memo,
+    counterparty, counterparty_account, reference, bank_reference, code, reverses, %(now)s
+  from r on conflict (id) do nothing returning 1)
+select count(*) from added
+
+-- name: add_tellings
+insert into recon_telling (entry, told, tenant, booked_on, value_on, memo, counterparty, counterparty_account, reference,
+  bank_reference, code, reverses)
+select r.id, r.told, %(tenant)s, r.booked_on, r.value_on, r.memo, r.counterparty, r.counterparty_account, r.reference,
+  r.bank_reference, r.code, r.reverses
+from json_to_recordset(%(rows)s::json) as r (line int, id uuid, identity uuid, told uuid, minor bigint, booked_on date,
+    value_on date, memo text, counterparty text, counterparty_account text, reference text, bank_reference text, code text,
+    reverses boolean)
+join recon_entry e on e.id = r.id
+where e.told <> r.told
+on conflict do nothing
+
+-- name: add_statements
+insert into recon_statement (id, tenant, file, reconciliation, side, source, format, account, currency, number, made_at, precedence,
+  content, first_day, last_day, opening_minor, closing_minor, stated, entries, broken, credit_minor, debit_minor, state, findings,
+  why, received_at, changed_at)
+select id, tenant, file, reconciliation, side, source, format, account, currency, number, made_at, precedence, content, first_day,
+  last_day, opening_minor, closing_minor, decode(stated, 'base64'), entries, broken, credit_minor, debit_minor, state,
+  decode(findings, 'base64'), why, received_at, changed_at
+from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, file uuid, reconciliation text, side text, source text,
+  format text, account text, currency text, number text, made_at timestamptz, precedence timestamptz, content uuid,
+  first_day date, last_day date, opening_minor bigint, closing_minor bigint, stated text, entries int, broken int,
+  credit_minor numeric, debit_minor numeric, state text, findings text, why text, received_at timestamptz,
+  changed_at timestamptz)
+
+-- name: find_conflicts
+-- Statements of the same number over the same days that say something else, where neither is the later one.
+select id, made_at, precedence, received_at from recon_statement
+where reconciliation = %(reconciliation)s and side = %(side)s and account = %(account)s and currency = %(currency)s
+  and number = %(number)s and number <> '' and state <> 'recalled' and content <> %(content)s::uuid and id <> %(id)s::uuid
+  and not exists (select from recon_statement k where k.reconciliation = %(reconciliation)s and k.side = %(side)s
+    and k.account = %(account)s and k.currency = %(currency)s and k.number = %(number)s and k.state <> 'recalled'
+    and k.content = %(content)s::uuid)
+  and (first_day is null or %(last_day)s::date is null or first_day <= %(last_day)s::date)
+  and (last_day is null or %(first_day)s::date is null or last_day >= %(first_day)s::date)
+  and (precedence is null or %(precedence)s::timestamptz is null or precedence = %(precedence)s::timestamptz)
+order by received_at desc, id
+
+-- name: settle_statements
+-- Which statements of the numbers that these have are in force: those that no later one corrects. A function of the rows.
+with wanted as (
+  select distinct tenant, reconciliation, side, account, currency, number from recon_statement where id = any(%(ids)s)),
+stand as (
+  select s.* from recon_statement s join wanted using (tenant, reconciliation, side, account, currency, number)
+  where s.state in ('in_force', 'corrected')),
+judged as (
+  select s.id, s.corrected_by as before,
+    (select o.id from stand o
+     where s.number <> '' and o.side = s.side and o.account = s.account and o.currency = s.currency and o.number = s.number
+       and o.id <> s.id and o.precedence > coalesce(s.precedence, '-infinity')
+       and (o.first_day is null or s.last_day is null or o.first_day <= s.last_day)
+       and (o.last_day is null or s.first_day is null or o.last_day >= s.first_day)
+     order by o.precedence desc, o.id desc limit 1) as now
+  from stand s)
+update recon_statement s
+set corrected_by = j.now, state = case when j.now is null then 'in_force' else 'corrected' end, changed_at = %(now)s,
+  why = case when j.now is null then '' else 'a later statement of this number is in force' end
+from judged j
+where s.id = j.id and j.now is distinct from j.before
+returning s.id, s.state, s.corrected_by
+
+-- name: change_statements
+update recon_statement s set state = r.state, why = r.why, changed_at = r.changed_at, corrected_by = null
+from json_to_recordset(%(rows)s::json) as r (id uuid, state text, why text, changed_at timestamptz)
+where s.id = r.id
+
+-- name: mend_statements
+update recon_statement s set entries = r.entries, broken = r.broken, credit_minor = r.credit_minor, debit_minor = r.debit_minor,
+  findings = decode(r.findings, 'base64'), content = r.content, changed_at = r.changed_at
+from json_to_recordset(%(rows)s::json) as r (id uuid, entries int, broken int, credit_minor numeric, debit_minor numeric,
+  findings text, content uuid, changed_at timestamptz)
+where s.id = r.id
+
+-- name: keep_told
+-- Before an entry takes other words, those that it has are kept. Only entries that are told in several ways are looked at.
+with wanted as (
+  select distinct t.entry from recon_telling t join recon_line l on l.entry = t.entry where l.statement = any(%(ids)s))
+insert into recon_telling (entry, told, tenant, booked_on, value_on, memo, counterparty, counterparty_account, reference,
+  bank_reference, code, reverses)
+select e.id, e.told, e.tenant, e.booked_on, e.value_on, e.memo, e.counterparty, e.counterparty_account, e.reference,
+  e.bank_reference, e.code, e.reverses
+from wanted w join recon_entry e on e.id = w.entry
+on conflict do nothing
+
+-- name: settle_tellings
+-- Each of them bears the words of the statement in force that was made last; of equals the greater digest's, never the
+-- later arrival's.
+with wanted as (
+  select distinct t.entry from recon_telling t join recon_line l on l.entry = t.entry where l.statement = any(%(ids)s)),
+best as (
+  select distinct on (w.entry) w.entry, l.told
+  from wanted w
+  join recon_line l on l.entry = w.entry
+  join recon_statement s on s.id = l.statement and s.state = 'in_force'
+  order by w.entry, s.made_at desc nulls last, l.told desc)
+update recon_entry e
+set told = t.told, booked_on = t.booked_on, value_on = t.value_on, memo = t.memo, counterparty = t.counterparty,
+  counterparty_account = t.counterparty_account, reference = t.reference, bank_reference = t.bank_reference, code = t.code,
+  reverses = t.reverses
+from best b join recon_telling t on t.entry = b.entry and t.told = b.told
+where e.id = b.entry and e.told <> b.told
+
+-- name: lock_statement
+select id, file, reconciliation, side, source, format, account, currency, number, made_at, precedence, content, first_day, last_day,
+  opening_minor, closing_minor, stated, entries, broken, credit_minor, debit_minor, state, corrected_by, findings, why,
+  received_at, changed_at
+from recon_statement where id = %(id)s for no key update
+
+-- name: list_statements
+select id, file, reconciliation, side, source, format, account, currency, number, made_at, precedence, content, first_day, last_day,
+  opening_minor, closing_minor, stated, entries, broken, credit_minor, debit_minor, state, corrected_by, findings, why,
+  received_at, changed_at
+from recon_statement
+where (%(id)s::uuid is null or id = %(id)s::uuid) and (%(reconciliation)s::text is null or reconciliation = %(reconciliation)s::text)
+  and (%(state)s::text is null or state = %(state)s::text) and (%(file)s::uuid is null or file = %(file)s::uuid)
+order by reconciliation, side, account, currency, coalesce(first_day, last_day) nulls first, number, received_at, id
+limit %(most)s
+
+-- name: list_files
+select id, source, name, state, why, statements, entries, broken, received_at
+from recon_file where reconciliation = %(reconciliation)s and (%(state)s::text is null or state = %(state)s::text)
+order by received_at desc, id limit %(most)s
+
+-- name: list_entries
+select e.id, e.side, e.account, e.currency, e.minor, e.booked_on, e.value_on, e.memo, e.counterparty, e.reference, e.bank_reference,
+  exists (select from recon_line l join recon_statement s on s.id = l.statement and s.state = 'in_force' where l.entry = e.id)
+    as in_force
+from recon_entry e
+where e.reconciliation = %(reconciliation)s and (%(side)s::text is null or e.side = %(side)s::text)
+  and (%(statement)s::uuid is null or exists (select from recon_line l where l.entry = e.id and l.statement = %(statement)s::uuid))
+  and (%(after)s::uuid is null or e.id > %(after)s::uuid)
+order by e.id limit %(most)s
+
+-- name: entries_in_force
+-- Read as a table of columns, in copy (...) to stdout: no row of it becomes an object.
+select e.id, e.identity, e.account, e.currency, e.minor, e.booked_on, e.value_on, e.memo, e.counterparty, e.counterparty_account,
+  e.reference, e.bank_reference, e.code, e.reverses
+from recon_entry e
+where e.reconciliation = %(reconciliation)s and e.side = %(side)s
+  and exists (select from recon_line l join recon_statement s on s.id = l.statement and s.state = 'in_force' where l.entry = e.id)
+
+-- name: entries_of_statement
+-- As entries_in_force, with the words in which this statement tells them.
+select l.line, '' as "where", e.minor, coalesce(t.booked_on, e.booked_on) as booked_on, coalesce(t.value_on, e.value_on) as value_on,
+  coalesce(t.memo, e.memo) as memo, coalesce(t.counterparty, e.counterparty) as counterparty,
+  coalesce(t.counterparty_account, e.counterparty_account) as counterparty_account, coalesce(t.reference, e.reference) as reference,
+  coalesce(t.bank_reference, e.bank_reference) as bank_reference, coalesce(t.code, e.code) as code,
+  coalesce(t.reverses, e.reverses) as reverses
+from recon_line l
+join recon_entry e on e.id = l.entry
+left join recon_telling t on t.entry = l.entry and t.told = l.told and e.told <> l.told
+where l.statement = %(statement)s
+
+-- name: horizons
+-- The last day that each account is known up to.
+select s.side, s.account, s.currency, max(greatest(s.last_day, b.booked_on)) as until
+from recon_statement s
+left join lateral (
+  select max(e.booked_on) as booked_on from recon_line l join recon_entry e on e.id = l.entry
+  where s.last_day is null and l.statement = s.id) b on true
+where s.reconciliation = %(reconciliation)s and s.state = 'in_force' and coalesce(s.last_day, b.booked_on) is not null
+group by 1, 2, 3 order by 1, 2, 3
+
+-- name: add_broken
+insert into recon_broken (statement, line, tenant, quarantine)
+select statement, line, tenant, quarantine
+from json_to_recordset(%(rows)s::json) as r (statement uuid, line int, tenant uuid, quarantine uuid)
+
+-- name: find_broken
+select b.statement, b.line, s.reconciliation from recon_broken b join recon_statement s on s.id = b.statement
+where b.quarantine = %(quarantine)s
+
+-- name: still_broken
+-- What of a statement is broken still: held in quarantine, or given up.
+select b.line, q.data from recon_broken b join quarantine q on q.id = b.quarantine
+where b.statement = %(statement)s and q.state <> 'released'
+order by b.line
