@@ -26,7 +26,7 @@ from interlock.api.quarantine_documents import (
     quarantine_fields,
 )
 from interlock.api.stored import embed_doubtful
-from interlock.cases.release import Release
+from interlock.cases.release import Release, Released
 from interlock.cases.repair import Cause, Looked, list_held, patching, repair
 from interlock.cases.store import Quarantined
 
@@ -83,7 +83,7 @@ async def release(request: Call, quarantine_id: FromPath[UUID]) -> Response[byte
             case=released.case,
             decision=decision.id if decision else None,
             route=decision.route if decision else None,
-            follow=f"/v1/decisions/{decision.id}" if decision else f"/v1/cases/{released.case}",
+            follow=_follow(released),
         )
     )
 
@@ -131,6 +131,12 @@ def quarantine_document(found: Quarantined) -> QuarantineDocument:
     """What is stored, as callers get it."""
     data, text = embed_doubtful(found.data)
     return QuarantineDocument(data=data, text=text, **quarantine_fields(found))
+
+
+def _follow(released: Released) -> str:
+    if released.decision:
+        return f"/v1/decisions/{released.decision.id}"
+    return f"/v1/cases/{released.case}" if released.case else f"/v1/quarantine/{released.quarantine}"
 
 
 def _release(call: Call) -> Release:

@@ -2,14 +2,15 @@
 
 What came stays as it came. Mended data of a case become the case's input; those of a question that was asked without
 a case are decided now, under the key that it came with, in the commit that releases it; what was to be a case begins
-one, in that commit too.
+one, in that commit too. Data that are neither go where their workflow says: see ``Mending``.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 import msgspec
@@ -27,7 +28,7 @@ from interlock.db.writer import Writer
 from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.decide import Decider
 from interlock.decisions.decision import Decision
-from interlock.errors import ContractViolated, NotFound, RecordRefused, Refused, StateConflict, Violation
+from interlock.errors import ConfigInvalid, ContractViolated, NotFound, RecordRefused, Refused, StateConflict, Violation
 from interlock.ledger.ledger import first_entry, further_entry
 from interlock.money import Money
 from interlock.privacy.reading import note_read
@@ -51,6 +52,29 @@ class Released:
     quarantine: UUID
     case: UUID | None = None
     decision: Decision | None = None
+
+
+@runtime_checkable
+class Mending(Protocol):
+    """Takes mended data of one contract out of quarantine that are neither a case's nor a question's."""
+
+    @property
+    def contract(self) -> str:
+        """The contract, as a quarantine names it: data of another one are not its own."""
+        ...
+
+    def violations(self, value: Any) -> tuple[Violation, ...]:
+        """What mended data would still break."""
+        ...
+
+    async def mended(self, release: Release, held: Quarantined, value: Any) -> None:
+        """Let mended data go on, and end their quarantine in the same commit, on record.
+
+        Raises:
+            ContractViolated: they still break the contract.
+            StateConflict: somebody released or discarded them meanwhile.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +121,9 @@ class Release:
             raise StateConflict(f"{held.id} is {held.state} already, by {held.resolved_by}")
         if held.case_id is not None:
             return await self._mended_case(held, value)
+        if mending := self._mending(held):
+            await mending.mended(self, held, value)
+            return Released(held.id)
         if not held.point:
             return await self._mended_intake(held, value)
         asked = self._question(held, value)
@@ -113,6 +140,8 @@ class Release:
 
     def violations(self, held: Quarantined, value: Any) -> tuple[Violation, ...]:
         """What data would still break, if they were released; of personal data without what they are."""
+        if mending := self._mending(held):
+            return mending.violations(value)
         library = self.registry.named(held.workflow).library.for_tenant(self.tenant)
         if not isinstance(value, dict):
             return (Violation(where="", what="it is no object", rule="type", todo="mend it to a JSON object"),)
@@ -158,6 +187,17 @@ class Release:
                 f"the case {held.case_id} waits for {held.id}", todo=f"interlock cases cancel {held.case_id} --why ..."
             )
         await self._end(held, "discarded", why=why)
+
+    def _mending(self, held: Quarantined) -> Mending | None:
+        """What takes these data, if they are neither a case's nor a question's."""
+        reference = self.registry.named(held.workflow).workflow.mends
+        if not reference or held.case_id is not None or held.point:
+            return None
+        module, _, name = reference.partition(":")
+        found: object = getattr(importlib.import_module(module), name)
+        if not isinstance(found, Mending):
+            raise ConfigInvalid(f"{reference} mends nothing", where=held.workflow, todo="name a Mending")
+        return found if found.contract == held.contract else None
 
     async def _mended_case(self, held: Quarantined, value: Any) -> Released:
         case = await release_quarantined(

@@ -30,6 +30,8 @@ class Workflow:
             the lock file.
         file: The file that declares owner, decisions and actions: ``NAME.workflow.yaml`` beside the module.
         follows: Whether its cases begin with a decision that is on record already.
+        mends: What takes mended data out of quarantine that are neither a case's nor a question's, ``module:NAME``: see
+            ``cases.release.Mending``. It is no part of the code that cases run, so a name; empty: there are none.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Workflow:
     code: UUID
     file: Path
     follows: bool = False
+    mends: str = ""
 
     def start(self, case: Case) -> Coroutine[Any, Any, Any]:
         """The coroutine of one run."""
@@ -49,13 +52,14 @@ class Workflow:
         return self.file.parent
 
 
-def workflow(name: str, *, version: str, file: str | Path | None = None) -> Callable[[Body], Workflow]:
+def workflow(name: str, *, version: str, file: str | Path | None = None, mends: str = "") -> Callable[[Body], Workflow]:
     """Declare a workflow.
 
     Args:
         name: Its name, the same as in its file.
         version: As its author writes it.
         file: Its file, if that is not ``NAME.workflow.yaml`` beside the module.
+        mends: See ``Workflow``.
 
     Raises:
         WorkflowMisuse: the function is not async, or its body asks a clock, dice or the environment.
@@ -69,6 +73,6 @@ def workflow(name: str, *, version: str, file: str | Path | None = None) -> Call
         beside = source.with_name(f"{name}.workflow.yaml")
         # A module may hold several workflows; a worker that carries one of them must not claim another's cases.
         code = short_digest(code_of(source).bytes, name.encode())
-        return Workflow(name, version, body, code, source.parent / file if file else beside)
+        return Workflow(name, version, body, code, source.parent / file if file else beside, mends=mends)
 
     return declare
