@@ -33,7 +33,7 @@ def cases_in(groups: list[dict[str, Any]], name: str) -> int:
 def generated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], str]:
     """The folder, the report and the words of a demo on generated receipts."""
     folder = tmp_path_factory.mktemp("demo")
-    return folder, *run_demo(folder, "--count", "120", "--seed", "11")
+    return folder, *run_demo(folder, "--count", "60", "--seed", "11")
 
 
 def test_generated_receipts_of_every_kind_end_as_they_should_and_the_books_balance(
@@ -42,15 +42,15 @@ def test_generated_receipts_of_every_kind_end_as_they_should_and_the_books_balan
     _, report, told = generated
     assert report["balance"]["differences"] == []
     assert report["balance"]["ours"] == report["balance"]["theirs"]
-    assert report["balance"]["cases"] == report["receipts"] == 123
+    assert report["balance"]["cases"] == report["receipts"] == 63
     outcomes = {group["name"]: group["cases"] for group in report["outcomes"]}
-    assert outcomes["paid"] > 60
+    assert outcomes["paid"] > 30
     assert outcomes["quarantined"] >= 3  # the bytes that are no JSON, at least
     assert outcomes["waiting for a person"] >= 1
     assert any(name.startswith("not paid: ") for name in outcomes)
     assert report["second_time"] == [0, "0.00 MYR"]
     assert report["wrong_automatic"] == []
-    assert sum(report["faults"].values()) > 20
+    assert sum(report["faults"].values()) > 10
     assert report["attempts"] > report["balance"]["ours"][0]
     assert report["seconds"] < 120
     assert "the reviewer decided" in told
