@@ -30,6 +30,7 @@ create table recon_match (
   actual_minor    bigint not null,
   probability     double precision not null,
   margin          double precision not null,
+  sure            boolean not null,     -- whether the round held it to be sure enough to be booked without a person
   decision        uuid not null,        -- the row is made in the commit of its decision
   case_id         uuid,                 -- the case that books it; null: the decision was a rejection
   state           text not null constraint recon_match_is_somewhere
@@ -58,6 +59,7 @@ create unique index recon_entry_is_matched_once on recon_member (entry) where al
 create index recon_member_by_entry on recon_member (entry);
 call protect('recon_member');
 
+-- An entry that no match takes though its partner should have come: followed by a case of its own.
 create table recon_break (
   id              uuid primary key,
   tenant          uuid not null,
@@ -65,17 +67,20 @@ create table recon_break (
   round           uuid not null,
   entry           uuid not null,
   key             text not null,        -- of its case
-  facts           uuid not null,        -- digest of what its case was told: another digest is another case
-  cause           text not null,        -- what the round takes it for: missing, wrong-amount, duplicate, reversal, fee
-  case_id         uuid,
+  facts           uuid not null,        -- digest of what its case was told: another digest is another break
+  cause           text not null constraint recon_break_has_a_cause
+    check (cause in ('missing', 'wrong-amount', 'duplicate', 'reversal', 'fee')),
+  case_id         uuid not null,        -- the row is made in the commit of its case
   state           text not null constraint recon_break_is_somewhere
-    check (state in ('proposed', 'open', 'written_off', 'accepted', 'withdrawing', 'withdrawn')),
-  alive           boolean not null generated always as (state not in ('withdrawn')) stored,
-  why             text not null,
+    check (state in ('open', 'written_off', 'accepted', 'withdrawing', 'withdrawn')),
+  alive           boolean not null generated always as (state <> 'withdrawn') stored,
+  why             text not null,        -- why it was taken back; else empty
   opened_at       timestamptz not null,
   changed_at      timestamptz not null
 );
 create unique index recon_break_is_one on recon_break (tenant, reconciliation, key);
 create unique index recon_entry_has_one_break on recon_break (entry) where state <> 'withdrawn';
+create index recon_break_alive on recon_break (tenant, reconciliation, state) where alive;
+create index recon_break_by_entry on recon_break (entry);
 create index recon_break_by_case on recon_break (case_id);
 call protect('recon_break');

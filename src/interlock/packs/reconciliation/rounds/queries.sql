@@ -1,0 +1,139 @@
+-- name: take_turn
+-- One round of a reconciliation at a time: held by the session, so it ends with the process.
+select pg_try_advisory_lock(1229999952, hashtext(%(tenant)s || '/' || %(reconciliation)s))
+
+-- name: add_round
+insert into recon_round (id, tenant, reconciliation, began_at, scorer, scorer_digest, terms, figures)
+values (%(id)s, interlock.current_tenant(), %(reconciliation)s, %(began_at)s, %(scorer)s, %(scorer_digest)s, %(terms)s, %(figures)s)
+
+-- name: end_rounds
+update recon_round r set ended_at = s.at, figures = decode(s.figures, 'base64')
+from json_to_recordset(%(rows)s::json) as s (id uuid, at timestamptz, figures text)
+where r.id = s.id
+
+-- name: last_rounds
+select id, reconciliation, began_at, ended_at, scorer, figures from recon_round
+where reconciliation = %(reconciliation)s order by id desc limit %(most)s
+
+-- name: add_matches
+insert into recon_match (id, tenant, reconciliation, round, key, members, form, currency, expected_minor, actual_minor,
+  probability, margin, sure, decision, case_id, state, word, by_person, why, proposed_at, changed_at)
+select id, tenant, reconciliation, round, key, members, form, currency, expected_minor, actual_minor,
+  probability, margin, sure, decision, case_id, state, '', '', why, at, at
+from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, reconciliation text, round uuid, key text, members uuid,
+  form text, currency text, expected_minor bigint, actual_minor bigint, probability double precision,
+  margin double precision, sure boolean, decision uuid, case_id uuid, state text, why text, at timestamptz)
+
+-- name: add_members
+insert into recon_member (match, entry, tenant, alive)
+select match, entry, tenant, alive
+from json_to_recordset(%(rows)s::json) as r (match uuid, entry uuid, tenant uuid, alive boolean)
+
+-- name: withdraw_matches
+update recon_match m set state = 'withdrawing', why = r.why, changed_at = r.at
+from json_to_recordset(%(rows)s::json) as r (id uuid, why text, at timestamptz)
+where m.id = r.id and m.state in ('asked', 'booked')
+
+-- name: say_of_matches
+-- A person's word on matches; the first statement that writes a word is not undone by what a review says.
+update recon_match m set word = r.word, by_person = r.who, why = r.why, changed_at = r.at
+from json_to_recordset(%(rows)s::json) as r (id uuid, word text, who text, why text, at timestamptz)
+where m.id = r.id
+
+-- name: project_matches
+-- Where each match that is alive stands now, by its case and by what a person answered; how many changed. A match
+-- that is over gives its entries free: only here, so never before the undo of its booking is on record.
+with seen as (
+  select m.id,
+         case when c.state = 'cancelled' then 'withdrawn'
+              when c.cancel_at is not null then 'withdrawing'
+              when c.state = 'done' and c.conclusion = 'rejected' then 'refused'
+              when c.state = 'done' then 'booked'
+              else 'asked' end as state,
+         case when m.word <> '' then m.word
+              when r.resolution in ('approve', 'change') then 'yes'
+              when r.resolution = 'reject' and c.state in ('done', 'cancelled') then 'no'
+              else '' end as word,
+         coalesce(r.resolved_by, '') as resolved_by, coalesce(r.note, '') as note
+  from recon_match m
+  join cases c on c.id = m.case_id
+  left join lateral (
+    select resolution, resolved_by, note from review
+    where tenant = m.tenant and case_id = m.case_id and state = 'resolved' order by id desc limit 1
+  ) r on m.word = '' and m.state in ('asked', 'withdrawing')
+  where m.reconciliation = %(reconciliation)s and m.alive
+), changed as (
+  update recon_match m set state = s.state, word = s.word, changed_at = %(now)s,
+    by_person = case when m.word = s.word then m.by_person else s.resolved_by end,
+    why = case when m.word = s.word then m.why else s.note end
+  from seen s
+  where m.id = s.id and (m.state <> s.state or m.word <> s.word)
+    and not (m.state = 'withdrawing' and s.state in ('asked', 'booked'))
+  returning m.id, m.state
+), freed as (
+  update recon_member e set alive = false from changed c
+  where e.match = c.id and e.alive and c.state in ('refused', 'withdrawn')
+  returning 1
+)
+select count(*) from changed
+
+-- name: standing_matches
+-- Every match that is alive; read as columns.
+select id, members, sure, state, word, case_id, key, currency, expected_minor, actual_minor
+from recon_match where reconciliation = %(reconciliation)s and alive order by members
+
+-- name: standing_members
+-- The members of matches that are alive; read as columns.
+select e.match, e.entry
+from recon_member e join recon_match m on m.id = e.match
+where m.reconciliation = %(reconciliation)s and m.alive and e.alive order by e.entry
+
+-- name: words
+-- What people said: the entries of the matches that stand confirmed, and of those that were refused; read as columns.
+select e.match, r.identity as entry, r.side, case when m.word = 'yes' then 'yes' else 'no' end as word
+from recon_match m join recon_member e on e.match = m.id join recon_entry r on r.id = e.entry
+where m.reconciliation = %(reconciliation)s
+  and ((m.alive and m.word = 'yes' and m.state <> 'withdrawing') or m.word = 'no' or m.state = 'refused')
+order by e.match, r.identity
+
+-- name: earlier_turns
+-- How often the same entries were proposed together before; read as columns.
+select members, count(*) as turns
+from recon_match where reconciliation = %(reconciliation)s group by members order by members
+
+-- name: count_matches
+select state, currency, count(*) as matches, sum(greatest(abs(expected_minor), abs(actual_minor)))::bigint as minor
+from recon_match where reconciliation = %(reconciliation)s group by state, currency order by state, currency
+
+-- name: list_matches
+select id, round, key, form, currency, expected_minor, actual_minor, probability, margin, sure, decision, case_id, state, word,
+       by_person, why, proposed_at, changed_at, reconciliation
+from recon_match
+where reconciliation = %(reconciliation)s and (%(state)s::text is null or state = %(state)s)
+  and (%(before)s::uuid is null or id < %(before)s)
+order by id desc limit %(most)s
+
+-- name: find_match
+select id, round, key, form, currency, expected_minor, actual_minor, probability, margin, sure, decision, case_id, state, word,
+       by_person, why, proposed_at, changed_at, reconciliation
+from recon_match where id = %(id)s
+
+-- name: members_of_match
+select e.entry, r.side, r.account, r.currency, r.minor, r.booked_on, r.value_on, r.memo, r.counterparty, r.reference
+from recon_member e join recon_entry r on r.id = e.entry
+where e.match = %(match)s order by r.side desc, r.booked_on, e.entry
+
+-- name: news
+-- What a round rests on, in one text: it is the same while no statement and no word of a person has changed.
+select concat_ws(' ',
+  (select count(*)::text || '/' || coalesce(max(changed_at)::text, '') from recon_statement
+   where reconciliation = %(reconciliation)s),
+  (select count(*)::text || '/' || coalesce(max(changed_at)::text, '') from recon_match
+   where reconciliation = %(reconciliation)s and (word <> '' or state = 'refused')))
+
+-- name: moves
+-- Whether a match that is alive does not stand where its case does, or is being taken back: then there is work for a round.
+select exists (
+  select from recon_match m join cases c on c.id = m.case_id
+  where m.reconciliation = %(reconciliation)s and m.alive
+    and (m.state = 'withdrawing' or c.cancel_at is not null or (m.state = 'asked' and c.state = 'done')))

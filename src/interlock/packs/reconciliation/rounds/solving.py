@@ -1,0 +1,137 @@
+"""From the entries in force to the target: the solver's whole, as rounds compare it with what stands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from interlock.decisions.point import DecisionPoint
+from interlock.node import Node
+from interlock.packs.reconciliation.entry import Side
+from interlock.packs.reconciliation.rounds.target import TARGET_SCHEMA, Target, members_digest
+from interlock.packs.reconciliation.store import entries_in_force
+from interlock.packs.reconciliation.terms import ReconciliationTerms
+
+Members = tuple[frozenset[str], frozenset[str]]
+"""The identities of the expected and of the actual entries of a match."""
+_NO, _YES = "no", "yes"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What people said of matches.
+
+    Attributes:
+        confirmed: Matches that stand because a person said so.
+        refused: Entries that are never to be matched with one another, each as a whole.
+    """
+
+    confirmed: frozenset[Members] = frozenset()
+    refused: frozenset[Members] = frozenset()
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame) -> Words:
+        """From the rows of the statement ``words``: ``match``, ``entry``, ``side``, ``word``."""
+        found: dict[str, set[Members]] = {_YES: set(), _NO: set()}
+        for (_, word), part in rows.group_by("match", "word"):
+            sides = (part.filter(pl.col("side") == side)["entry"].to_list() for side in (Side.EXPECTED, Side.ACTUAL))
+            expected, actual = (frozenset(one) for one in sides)
+            found[str(word)].add((expected, actual))
+        return cls(frozenset(found[_YES]), frozenset(found[_NO]))
+
+    def in_force(self, identities: set[str]) -> Words:
+        """The same without confirmed matches that hold an entry which is in force no more.
+
+        Args:
+            identities: Of all entries in force.
+        """
+        kept = {one for one in self.confirmed if one[0] | one[1] <= identities}
+        return Words(frozenset(kept), self.refused)
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """What a solver found.
+
+    Attributes:
+        matches: The columns of ``TARGET_SCHEMA`` but ``members`` and ``sure``; sides are lists of identities.
+        figures: What it says of its work.
+        solution: All that it found, for breaks; whatever it is.
+    """
+
+    matches: pl.DataFrame
+    figures: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    solution: object = None
+
+
+Solve = Callable[[pl.DataFrame, pl.DataFrame, ReconciliationTerms, Words], Solved]
+"""A pure function of entries of both sides, terms, and people's words."""
+
+
+async def find_target(
+    node: Node, point: DecisionPoint, terms: ReconciliationTerms, rows: pl.DataFrame, solve: Solve
+) -> Target:
+    """Read what is in force and solve it, in a thread: connections and their locks stay alive meanwhile.
+
+    Args:
+        node: Where the entries are.
+        point: The decision point: how sure a match must be to go by itself.
+        terms: Of the reconciliation.
+        rows: What people said: see ``Words.of``.
+        solve: The solver.
+    """
+    async with node.database.tenant(node.tenant) as connection:
+        expected = await entries_in_force(connection, terms.name, Side.EXPECTED)
+        actual = await entries_in_force(connection, terms.name, Side.ACTUAL)
+    return await asyncio.to_thread(target_of, expected, actual, terms, point, rows, solve)
+
+
+def target_of(
+    expected: pl.DataFrame,
+    actual: pl.DataFrame,
+    terms: ReconciliationTerms,
+    point: DecisionPoint,
+    rows: pl.DataFrame,
+    solve: Solve,
+) -> Target:
+    """The target of entries and words. Pure, as the solver is."""
+    words = Words.of(rows)
+    if words.confirmed:
+        words = words.in_force(set(expected["identity"].to_list()) | set(actual["identity"].to_list()))
+    solved = solve(expected, actual, terms, words)
+    ids = {"expected": _ids(expected), "actual": _ids(actual)}
+    digests = [
+        str(members_digest(terms.name, list(mine), list(theirs)))
+        for mine, theirs in solved.matches.select("expected", "actual").iter_rows()
+    ]
+    matches = solved.matches.with_columns(
+        pl.Series("members", digests, dtype=pl.String()),
+        sure=_sure(point),
+        **{side: pl.col(side).list.eval(pl.element().replace_strict(known)) for side, known in ids.items()},
+    )
+    return Target(
+        matches=matches.select(pl.col(name).cast(kind) for name, kind in TARGET_SCHEMA.items()).sort("members"),
+        expected=expected,
+        actual=actual,
+        solution=solved.solution,
+        figures=solved.figures,
+    )
+
+
+def _ids(entries: pl.DataFrame) -> dict[str, str]:
+    return dict(entries.select("identity", "id").iter_rows())
+
+
+def _sure(point: DecisionPoint) -> pl.Expr:
+    """Whether the point lets a match of this probability go by itself; bands are of one currency, as it reads them."""
+    if not point.bands:
+        return pl.col("probability") >= point.sure_from
+    exposure = pl.max_horizontal(pl.col("expected_minor").abs(), pl.col("actual_minor").abs())
+    needed = pl.lit(float("inf"))
+    for band in reversed(point.bands):
+        needed = pl.when(exposure < band.below.minor).then(band.confidence).otherwise(needed)
+    return (pl.col("probability") >= needed) & (pl.col("currency") == point.bands[0].below.currency)
