@@ -14,6 +14,7 @@ InterlockError
 │   ├── ComponentInvalid         a component's folder: manifest, models, code
 │   ├── ArchiveRefused           what decides cannot be kept: too large, unreadable, or changing
 │   ├── MoneyInvalid             an amount that is not exact or not possible
+│   ├── StatementUnreadable      a file or a query that gives no statement that can be used
 │   ├── KeyReused                the same idempotency key with another payload
 │   ├── NotFound                 nothing of that id here
 │   │   └── ArchiveMissing       what a decision was made with is not in the archive
@@ -203,6 +204,13 @@ class MoneyInvalid(Refused):
     """An amount that is not exact, not finite, out of range, or of no known currency."""
 
     code = "money-invalid"
+
+
+class StatementUnreadable(Refused):
+    """A file or a query that as a whole gives no statement that can be used; single broken entries do not raise it."""
+
+    code = "statement-unreadable"
+    status = 422
 
 
 class KeyReused(Refused):

@@ -58,8 +58,8 @@ class Broken(msgspec.Struct, frozen=True, kw_only=True):
         where: Where it stands in the file: ``line 17``, ``/Document/BkToCstmrStmt/Stmt[1]/Ntry[3]``.
         what: What is wrong, in a sentence.
         todo: What to do about it.
-        rule: For counting: ``amount``, ``date``, ``currency``, ``contract``, ``syntax``.
-        data: The entry as it came: the bytes of its part of the file.
+        rule: For counting: ``amount``, ``date``, ``currency``, ``contract``, ``syntax``, ``encoding``, ``correction``.
+        data: The entry as it came: the bytes of its part of the file, at most 64 KiB of them.
     """
 
     line: int
@@ -68,6 +68,21 @@ class Broken(msgspec.Struct, frozen=True, kw_only=True):
     todo: str
     rule: str
     data: bytes
+
+
+class Noted(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reader saw in a statement that belongs into none of its entries: what it left out, what it could not read.
+
+    Attributes:
+        rule: For counting: ``pending`` (not booked yet), ``zero`` (moves no money), ``balance`` (it states one that
+            cannot be read), ``totals`` (the same).
+        what: In a sentence.
+        count: How many entries it is about; 0: none.
+    """
+
+    rule: str
+    what: str
+    count: int = 0
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +101,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
         totals: What it says of its entries together.
         entries: The good ones, by ``ENTRY_SCHEMA``.
         broken: The others.
+        noted: What its reader left out or could not read.
     """
 
     format: str
@@ -100,6 +116,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     totals: Totals = Totals()
     entries: pl.DataFrame
     broken: tuple[Broken, ...] = ()
+    noted: tuple[Noted, ...] = ()
 
 
 ENTRY_SCHEMA: dict[str, pl.DataType] = {
@@ -116,4 +133,7 @@ ENTRY_SCHEMA: dict[str, pl.DataType] = {
     "code": pl.String(),  # the kind of transaction, in the bank's code: NTRF, PMNT-RCDT-ESCT, CREDIT
     "reverses": pl.Boolean(),  # whether it is marked as taking an earlier one back
 }
-"""The columns of ``Statement.entries``; no nulls, texts without NUL and half surrogates, at most 1,000 characters."""
+"""The columns of ``Statement.entries``.
+
+No nulls, no ``minor`` of 0; texts without control characters and half surrogates, at most 1,000 characters.
+"""

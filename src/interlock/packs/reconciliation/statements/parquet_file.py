@@ -1,0 +1,88 @@
+"""Entries in a Parquet file, its columns declared by a dialect."""
+
+from __future__ import annotations
+
+import io
+
+import polars as pl
+
+from interlock.contracts.canonical import canonical
+from interlock.errors import StatementUnreadable
+from interlock.packs.reconciliation.entry import Statement
+from interlock.packs.reconciliation.statements.dialect import Dialect, check_dialect
+from interlock.packs.reconciliation.statements.table import placed, statements_of_table
+
+_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, MemoryError)
+"""What polars says of a file that is damaged; some damage its reader does not expect at all, and panics."""
+_DAYS = frozenset({"booked_on", "value_on"})
+_AMOUNTS = frozenset({"amount", "credit", "debit"})
+
+
+def read_parquet(data: bytes, dialect: Dialect, *, account: str = "", currency: str = "") -> list[Statement]:
+    """The entries of a Parquet file, a statement for each account and currency.
+
+    Amounts are decimals, whole numbers or text; floating point numbers only where the dialect says so. Days are days,
+    moments (their day as written) or text in the dialect's form.
+
+    Args:
+        data: The file.
+        dialect: Which columns hold what.
+        account: The account, where neither dialect nor column says it.
+        currency: The currency, where neither dialect nor column says it.
+
+    Raises:
+        ConfigInvalid: the dialect says too little, or something twice.
+        StatementUnreadable: it is no Parquet that can be read; a declared column is not there or of an odd type; no
+            account or known currency is said; far too many rows are broken.
+    """
+    check_dialect(dialect)
+    try:
+        schema = pl.read_parquet_schema(io.BytesIO(data))
+        places = placed(dialect, tuple(schema), len(schema))
+        names = list(schema)
+        wanted = {field: [names[place] for place in found] for field, found in places.items()}
+        _check_types(wanted, dict(schema))
+        frame = pl.read_parquet(io.BytesIO(data), columns=sorted({name for some in wanted.values() for name in some}))
+    except _UNREADABLE as cause:
+        raise StatementUnreadable(
+            f"the file is no Parquet that can be read: {str(cause)[:200]}", todo="write it again, or name another"
+        ) from cause
+    table = frame.select(
+        pl.int_range(1, pl.len() + 1, dtype=pl.Int64()).alias("line"),
+        *(_field(some).alias(field) for field, some in wanted.items()),
+    )
+    return statements_of_table(
+        table, dialect, format="parquet", broken={}, data=lambda line: _row(frame, line), account=account,
+        currency=currency,
+    )  # fmt: skip
+
+
+def _check_types(wanted: dict[str, list[str]], schema: dict[str, pl.DataType]) -> None:
+    for field, names in wanted.items():
+        for name in names:
+            dtype = schema[name]
+            if field in _DAYS:
+                good = dtype in (pl.Date(), pl.String()) or isinstance(dtype, pl.Datetime)
+            elif field in _AMOUNTS:
+                good = dtype.is_numeric() or dtype in (pl.String(), pl.Null())
+            else:
+                good = dtype.is_integer() or dtype in (pl.String(), pl.Null()) or isinstance(dtype, pl.Categorical)
+            if not good:
+                raise StatementUnreadable(
+                    f"the column {name[:60]!r} is {dtype}, which is no {field}",
+                    where=f"columns.{field}",
+                    todo="write it in another type, as text at the least",
+                )
+
+
+def _field(names: list[str]) -> pl.Expr:
+    if len(names) == 1:
+        return pl.col(names[0])
+    return pl.concat_str([pl.col(name).cast(pl.String) for name in names], separator=" ", ignore_nulls=True)
+
+
+def _row(frame: pl.DataFrame, line: int) -> bytes:
+    """A row as JSON, each value as text."""
+    return canonical(
+        {name: None if value is None else str(value) for name, value in frame.row(line - 1, named=True).items()}
+    )
