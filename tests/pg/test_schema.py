@@ -25,7 +25,7 @@ _INSTALLATIONS = {
     "ledger_head", "ledger_checkpoint",
 }  # fmt: skip
 # What is a probability, not an amount.
-_MAY_FLOAT = {"confidence", "confidence_needed", "per_second"}
+_MAY_FLOAT = {"confidence", "confidence_needed", "per_second", "probability", "margin"}
 
 
 def columns(admin: Admin) -> list[tuple[str, str, str, str]]:

@@ -17,6 +17,8 @@ create table recon_round (
 );
 call protect('recon_round');
 
+create type recon_match_state as enum ('asked', 'booked', 'refused', 'withdrawing', 'withdrawn');
+
 create table recon_match (
   id              uuid primary key,
   tenant          uuid not null,
@@ -33,8 +35,7 @@ create table recon_match (
   sure            boolean not null,     -- whether the round held it to be sure enough to be booked without a person
   decision        uuid not null,        -- the row is made in the commit of its decision
   case_id         uuid,                 -- the case that books it; null: the decision was a rejection
-  state           text not null constraint recon_match_is_somewhere
-    check (state in ('asked', 'booked', 'refused', 'withdrawing', 'withdrawn')),
+  state           recon_match_state not null,
   alive           boolean not null generated always as (state in ('asked', 'booked', 'withdrawing')) stored,
   word            text not null constraint recon_match_word_is_one check (word in ('', 'yes', 'no')),
   by_person       text not null constraint recon_match_word_is_somebodys check ((word = '') = (by_person = '')),

@@ -22,7 +22,8 @@ select id, tenant, reconciliation, round, key, members, form, currency, expected
   probability, margin, sure, decision, case_id, state, '', '', why, at, at
 from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, reconciliation text, round uuid, key text, members uuid,
   form text, currency text, expected_minor bigint, actual_minor bigint, probability double precision,
-  margin double precision, sure boolean, decision uuid, case_id uuid, state text, why text, at timestamptz)
+  margin double precision, sure boolean, decision uuid, case_id uuid, state recon_match_state,
+  why text, at timestamptz)
 
 -- name: add_members
 insert into recon_member (match, entry, tenant, alive)
@@ -45,11 +46,11 @@ where m.id = r.id
 -- that is over gives its entries free: only here, so never before the undo of its booking is on record.
 with seen as (
   select m.id,
-         case when c.state = 'cancelled' then 'withdrawn'
-              when c.cancel_at is not null then 'withdrawing'
-              when c.state = 'done' and c.conclusion = 'rejected' then 'refused'
-              when c.state = 'done' then 'booked'
-              else 'asked' end as state,
+         (case when c.state = 'cancelled' then 'withdrawn'
+               when c.cancel_at is not null then 'withdrawing'
+               when c.state = 'done' and c.conclusion = 'rejected' then 'refused'
+               when c.state = 'done' then 'booked'
+               else 'asked' end)::recon_match_state as state,
          case when m.word <> '' then m.word
               when r.resolution in ('approve', 'change') then 'yes'
               when r.resolution = 'reject' and c.state in ('done', 'cancelled') then 'no'
@@ -79,7 +80,7 @@ select count(*) from changed
 
 -- name: standing_matches
 -- Every match that is alive; read as columns.
-select id, members, sure, state, word, case_id, key, currency, expected_minor, actual_minor
+select id, members, sure, state::text as state, word, case_id, key, currency, expected_minor, actual_minor
 from recon_match where reconciliation = %(reconciliation)s and alive order by members
 
 -- name: standing_members
@@ -102,20 +103,21 @@ select members, count(*) as turns
 from recon_match where reconciliation = %(reconciliation)s group by members order by members
 
 -- name: count_matches
-select state, currency, count(*) as matches, sum(greatest(abs(expected_minor), abs(actual_minor)))::bigint as minor
+select state::text as state, currency, count(*) as matches,
+       sum(greatest(abs(expected_minor), abs(actual_minor)))::bigint as minor
 from recon_match where reconciliation = %(reconciliation)s group by state, currency order by state, currency
 
 -- name: list_matches
-select id, round, key, form, currency, expected_minor, actual_minor, probability, margin, sure, decision, case_id, state, word,
-       by_person, why, proposed_at, changed_at, reconciliation
+select id, round, key, form, currency, expected_minor, actual_minor, probability, margin, sure, decision, case_id,
+       state::text as state, word, by_person, why, proposed_at, changed_at, reconciliation
 from recon_match
-where reconciliation = %(reconciliation)s and (%(state)s::text is null or state = %(state)s)
+where reconciliation = %(reconciliation)s and (%(state)s::recon_match_state is null or state = %(state)s)
   and (%(before)s::uuid is null or id < %(before)s)
 order by id desc limit %(most)s
 
 -- name: find_match
-select id, round, key, form, currency, expected_minor, actual_minor, probability, margin, sure, decision, case_id, state, word,
-       by_person, why, proposed_at, changed_at, reconciliation
+select id, round, key, form, currency, expected_minor, actual_minor, probability, margin, sure, decision, case_id,
+       state::text as state, word, by_person, why, proposed_at, changed_at, reconciliation
 from recon_match where id = %(id)s
 
 -- name: members_of_match
