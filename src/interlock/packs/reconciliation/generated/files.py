@@ -18,7 +18,6 @@ from interlock.packs.reconciliation.generated.month import (
     BANK,
     CARDS,
     DAYS,
-    FIRST_DAY,
     GULF,
     OVERSEAS,
     RUNS,
@@ -69,7 +68,7 @@ def _expected(month: Month) -> Iterator[HandedFile]:
     """The ERP's open items, week by week, of all accounts."""
     items = [one for one in month.entries if one.side is Side.EXPECTED]
     for week in range(WEEKS):
-        part = [one for one in items if _week(one) == week]
+        part = [one for one in items if _week(month, one) == week]
         if part:
             broken = week == _BROKEN
             yield HandedFile(
@@ -147,8 +146,8 @@ def _statements(month: Month, place: str) -> list[Written]:
     written: list[Written] = []
     balance = _OPENING[currency]
     for week in range(WEEKS):
-        part = tuple(one for one in entries if _week(one) == week)
-        first_day = FIRST_DAY + timedelta(weeks=week)
+        part = tuple(one for one in entries if _week(month, one) == week)
+        first_day = month.first_day + timedelta(weeks=week)
         closing = balance + sum(one.minor for one in part)
         written.append(
             Written(
@@ -189,10 +188,10 @@ def _handed(source: str, name: str, data: bytes, written: Written, *, fault: str
     )
 
 
-def _week(one: Planned) -> int:
-    return min((one.booked_on - FIRST_DAY).days // 7, WEEKS - 1)
+def _week(month: Month, one: Planned) -> int:
+    return min((one.booked_on - month.first_day).days // 7, WEEKS - 1)
 
 
-def covered_until() -> date:
-    """The last day that the files cover."""
-    return FIRST_DAY + timedelta(weeks=WEEKS, days=-1)
+def covered_until(first_day: date) -> date:
+    """The last day that the files of a month cover that begins on this day."""
+    return first_day + timedelta(weeks=WEEKS, days=-1)

@@ -95,37 +95,41 @@ class Month(msgspec.Struct, frozen=True, kw_only=True):
     """The month and its truth.
 
     Attributes:
-        seed: It follows from this and ``count``.
+        seed: It follows from this, ``count`` and ``first_day``.
+        first_day: Its first day; it has four weeks.
         entries: All of them, by side, place and day.
         belongs: What belongs together.
         alone: Why an entry stays alone, by its id: missing, duplicate, reversal, wrong-amount.
     """
 
     seed: int
+    first_day: date
     entries: tuple[Planned, ...]
     belongs: tuple[Belongs, ...]
     alone: dict[str, str]
 
 
-def make_month(seed: int, count: int = 1_000) -> Month:
+def make_month(seed: int, count: int = 1_000, first_day: date = FIRST_DAY) -> Month:
     """Plan a month.
 
     Args:
         seed: Of every chance.
         count: How many entries are expected, at least; a few more, since groups are not cut.
+        first_day: The month's first day.
     """
-    plan = _Plan(seed)
+    plan = _Plan(seed, first_day)
     while plan.expected < count:
         plan.happen()
     order = {place: number for number, place in enumerate(ACCOUNTS)}
     entries = sorted(plan.entries, key=lambda one: (one.side, order[one.place], one.booked_on, len(one.id), one.id))
-    return Month(seed=seed, entries=tuple(entries), belongs=tuple(plan.belongs), alone=plan.alone)
+    return Month(seed=seed, first_day=first_day, entries=tuple(entries), belongs=tuple(plan.belongs), alone=plan.alone)
 
 
 class _Plan:
     """The month as it grows, event by event."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, first_day: date) -> None:
+        self._first_day = first_day
         self._chance = random.Random(seed)  # noqa: S311 - made-up data, not secrets
         self._number = 0
         self.expected = 0
@@ -139,7 +143,7 @@ class _Plan:
         place = self._chance.choices(list(ACCOUNTS), [46, 24, 18, 6, 6])[0]
         if kind == "batch":
             place = CARDS
-        due = FIRST_DAY + timedelta(days=self._chance.randrange(DAYS))
+        due = self._first_day + timedelta(days=self._chance.randrange(DAYS))
         {
             "combined": self._combined,
             "split": self._split,
