@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import polars as pl
 
 from interlock.cases.in_line import NamedPoint, find_point
 from interlock.components.component import ComponentRef
@@ -23,6 +24,7 @@ from interlock.db.work import Stamp, Unit, Write
 from interlock.errors import StateConflict
 from interlock.ledger.ledger import entry_of
 from interlock.node import Node
+from interlock.packs.reconciliation.breaks.apply import BreakFigures, Breaks
 from interlock.packs.reconciliation.rounds.compare import (
     MEMBER_SCHEMA,
     STANDING_SCHEMA,
@@ -70,6 +72,7 @@ class Figures:
         withdrawn: Matches that this round began to take back.
         undoing: Matches that are being taken back still.
         waiting: Matches of the target whose entries are not free yet.
+        breaks: What it found of breaks and did.
         passes: How often it looked.
         seconds: How long it took.
         solver: What the solver says of its work.
@@ -83,6 +86,7 @@ class Figures:
     withdrawn: int = 0
     undoing: int = 0
     waiting: int = 0
+    breaks: BreakFigures = field(default_factory=BreakFigures)
     passes: int = 0
     seconds: float = 0.0
     solver: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -90,7 +94,8 @@ class Figures:
     @property
     def settled(self) -> bool:
         """Whether what is, is what should be; what people have yet to answer counts as it stands."""
-        return not (self.undoing or self.waiting or self.proposed.held or self.proposed.failed)
+        undone = self.undoing or self.waiting or self.breaks.undoing or self.breaks.held
+        return not (undone or self.proposed.held or self.proposed.failed)
 
 
 class Rounds:
@@ -111,6 +116,7 @@ class Rounds:
         self._solve = solve
         self._named: NamedPoint = find_point(node.registry, f"{terms.workflow}.{POINT}", where="workflow")
         self._basis = ""
+        self._breaks = Breaks(node, self._named.registered, terms)
         self._target: Target | None = None
 
     @property
@@ -149,7 +155,7 @@ class Rounds:
 
     @staticmethod
     def _waits(figures: Figures, began: float, patience_s: float) -> bool:
-        return bool(figures.undoing) and time.monotonic() - began < patience_s
+        return bool(figures.undoing or figures.breaks.undoing) and time.monotonic() - began < patience_s
 
     async def project(self) -> int:
         """Bring the rows of the matches up to what became of their cases; how many changed."""
@@ -162,11 +168,12 @@ class Rounds:
         await self.project()
         target = await self._solved()
         figures.passes += 1
+        broken = await self._breaks.take_back(target)
         async with self._node.database.tenant(self._node.tenant) as connection:
             standing = await read_columns(connection, STANDING_MATCHES, self._of(), STANDING_SCHEMA)
             members = await read_columns(connection, STANDING_MEMBERS, self._of(), MEMBER_SCHEMA)
             turns = await read_columns(connection, EARLIER_TURNS, self._of(), TURNS_SCHEMA)
-        found = compare(target.matches, standing, members)
+        found = compare(target.matches, standing, pl.concat([members, broken.holds]))
         figures.expected, figures.actual = target.expected.height, target.actual.height
         figures.target, figures.kept, figures.solver = target.matches.height, found.kept, target.figures
         withdrawn = await Withdrawer(self._node.writer, self._node.tenant, CALLER).withdraw_all(found.gone)
@@ -175,7 +182,8 @@ class Rounds:
         figures.undoing = found.undoing + withdrawn
         figures.waiting = found.waiting.height
         figures.proposed.add(proposed)
-        return bool(withdrawn or proposed.decided or proposed.known)
+        opened = await self._breaks.open(broken, round_id, members, figures.breaks)
+        return bool(withdrawn or proposed.decided or proposed.known or broken.withdrawn or opened)
 
     def _proposer(self, round_id: UUID) -> Proposer:
         return Proposer(self._node.tools.decider, self._node.tenant, self._named, self._terms, round_id)
