@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar, cast
 from interlock.connector_settings import ConnectorSettings, read_connector
 from interlock.errors import ConfigInvalid
 from interlock.llm_settings import LlmSettings, read_llm
+from interlock.reconciliation_settings import ReconciliationSettings, SourceSettings, read_reconciliation
 from interlock.setting_forms import (
     COUNT,
     DATABASE_URL,
@@ -48,7 +49,12 @@ T = TypeVar("T")
 FILE = "interlock.toml"
 PREFIX = "INTERLOCK_"
 TABLE_PREFIXES: Mapping[str, str] = MappingProxyType(
-    {"connectors": "INTERLOCK_CONNECTORS__", "llm": "INTERLOCK_LLM__", "streams": "INTERLOCK_STREAMS__"}
+    {
+        "connectors": "INTERLOCK_CONNECTORS__",
+        "llm": "INTERLOCK_LLM__",
+        "streams": "INTERLOCK_STREAMS__",
+        "reconciliation": "INTERLOCK_RECONCILIATION__",
+    }
 )
 """What is set by name, each in a table of its own, and how the variables of its keys begin."""
 
@@ -124,6 +130,7 @@ class Settings:
         connectors: What may act on outside systems, by name.
         llm: The providers of language models, by name.
         streams: Whose messages are decided, by name.
+        reconciliation: What two sides are reconciled, by name.
         sources: Where each value came from, by key: ``default``, the file, the variable, or the flag.
     """
 
@@ -157,6 +164,7 @@ class Settings:
     connectors: Mapping[str, ConnectorSettings] = field(default_factory=lambda: MappingProxyType({}))
     llm: Mapping[str, LlmSettings] = field(default_factory=lambda: MappingProxyType({}))
     streams: Mapping[str, StreamSettings] = field(default_factory=lambda: MappingProxyType({}))
+    reconciliation: Mapping[str, ReconciliationSettings] = field(default_factory=lambda: MappingProxyType({}))
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
@@ -183,7 +191,10 @@ class Settings:
         connectors = _tables("connectors", read_connector, tables["connectors"], environ, problems)
         llm = _tables("llm", read_llm, tables["llm"], environ, problems)
         streams = _tables("streams", read_stream, tables["streams"], environ, problems)
-        _refuse_unknown(environ, raw, [*connectors.values(), *llm.values(), *streams.values()], problems)
+        reconciling = _tables("reconciliation", read_reconciliation, tables["reconciliation"], environ, problems)
+        reconciliation = {name: one.within(cwd) for name, one in reconciling.items()}
+        feeds = [feed for one in reconciliation.values() for feed in one.sources]
+        _refuse_unknown(environ, raw, [*connectors.values(), *llm.values(), *streams.values(), *feeds], problems)
         values = {key: FORMS[key].read(given, problems, environ) for key, given in raw.items()}
         problems.raise_any()
         values["data_dir"] = cwd / values.get("data_dir", cls.data_dir)
@@ -198,11 +209,13 @@ class Settings:
         sources |= {f"connectors.{name}": connectors[name].source for name in connectors}
         sources |= {f"llm.{name}": llm[name].source for name in llm}
         sources |= {f"streams.{name}": streams[name].source for name in streams}
+        sources |= {f"reconciliation.{name}": one.source for name, one in reconciliation.items()}
         settings = cls(
             **values,
             connectors=MappingProxyType(connectors),
             llm=MappingProxyType(llm),
             streams=MappingProxyType(streams),
+            reconciliation=MappingProxyType(reconciliation),
             sources=MappingProxyType(sources),
         )
         _check_together(settings, problems)
@@ -285,7 +298,7 @@ def _tables(
 def _refuse_unknown(
     environ: Mapping[str, str],
     raw: Mapping[str, Raw],
-    outside: Sequence[ConnectorSettings | LlmSettings | StreamSettings],
+    outside: Sequence[ConnectorSettings | LlmSettings | StreamSettings | SourceSettings],
     problems: Problems,
 ) -> None:
     """Refuse variables of our prefix that are neither settings nor secrets that a setting refers to."""

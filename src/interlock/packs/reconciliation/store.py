@@ -13,7 +13,7 @@ import polars as pl
 from psycopg import AsyncConnection
 
 from interlock.db.queries import load_queries
-from interlock.packs.reconciliation.entry import ENTRY_SCHEMA, Balance, Side, Totals
+from interlock.packs.reconciliation.entry import ENTRY_SCHEMA, Balance, Noted, Side, Totals
 
 
 class Stated(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +22,7 @@ class Stated(msgspec.Struct, frozen=True, kw_only=True):
     opening: Balance | None = None
     closing: Balance | None = None
     totals: Totals = Totals()
+    noted: tuple[Noted, ...] = ()
 
 
 class FileRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,222 @@
+"""Broken entries: each waits in the one quarantine that there is, and joins its statement once it is mended."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, cast
+from uuid import UUID
+
+import polars as pl
+from psycopg import AsyncConnection
+
+from interlock.cases.journal import encode
+from interlock.cases.quarantine import rules_of
+from interlock.cases.release import Release
+from interlock.cases.store import (
+    ADD_QUARANTINES,
+    END_QUARANTINES,
+    LOCK_QUARANTINES,
+    EndedQuarantine,
+    NewQuarantine,
+    Quarantined,
+)
+from interlock.contracts import check
+from interlock.db.database import Database
+from interlock.db.gates import short_digest
+from interlock.db.text import storable
+from interlock.db.work import Stamp
+from interlock.errors import ContractViolated, NotFound, StateConflict, Violation
+from interlock.ledger.ledger import ADD_ENTRIES as TELL
+from interlock.ledger.ledger import first_entry, hash_of
+from interlock.packs.reconciliation.entry import ENTRY_SCHEMA, Broken, Side, Statement
+from interlock.packs.reconciliation.identity import content_of, entry_ids, with_identity
+from interlock.packs.reconciliation.in_force import lock_statement, settle
+from interlock.packs.reconciliation.intake_ledger import tell
+from interlock.packs.reconciliation.standing import encode_findings, holds, statement_of, sums_of
+from interlock.packs.reconciliation.statements import findings_of
+from interlock.packs.reconciliation.statements.held import entry_contract
+from interlock.packs.reconciliation.store import (
+    ADD_BROKEN,
+    ADD_ENTRIES,
+    ADD_TELLINGS,
+    CHANGE_STATEMENTS,
+    FIND_BROKEN,
+    MEND_STATEMENTS,
+    STILL_BROKEN,
+    ChangedStatement,
+    MendedStatement,
+    NewBroken,
+    NewStatement,
+    StatementRow,
+    entries_of_statement,
+)
+
+CONTRACT = "entry@1"
+ADDS_UP = "with its mended entries it adds up"
+
+
+async def quarantine_broken(
+    connection: AsyncConnection[Any],
+    database: Database,
+    tenant: UUID,
+    workflow: str,
+    statement: Statement,
+    row: NewStatement,
+    *,
+    caller: str,
+) -> None:
+    """Put the broken entries of a statement into quarantine, in the transaction that takes it in.
+
+    Args:
+        connection: In that transaction.
+        database: Its clock.
+        tenant: Whose.
+        workflow: Under which workflow they wait.
+        statement: The statement.
+        row: Its row.
+        caller: Who handed it in.
+    """
+    held: list[NewQuarantine] = []
+    for one in statement.broken:
+        violation = Violation(
+            where=storable(one.where), what=storable(one.what), rule=storable(one.rule), todo=storable(one.todo)
+        )
+        held.append(
+            NewQuarantine(
+                id=database.clock.new_id(), tenant=tenant, case_id=None, workflow=workflow, point="",
+                contract=CONTRACT, data=one.data, violations=encode((violation,)), created_at=row.received_at,
+                key=f"{row.id}/{one.line}", caller=caller, rules=rules_of((violation,)),
+            )
+        )  # fmt: skip
+    if not held:
+        return
+    lines = [one.line for one in statement.broken]
+    await ADD_QUARANTINES.run(connection, held)
+    await ADD_BROKEN.run(
+        connection,
+        [
+            NewBroken(statement=row.id, line=line, tenant=tenant, quarantine=one.id)
+            for line, one in zip(lines, held, strict=True)
+        ],
+    )
+    told = [
+        first_entry(
+            Stamp(row.received_at, one.id, database.clock), tenant, "decision.quarantined", subject=one.id,
+            point=workflow, quarantine=one.id, contract=CONTRACT, rules=one.rules, caller=caller,
+            input_digest=short_digest(one.data), data_hash=hash_of(one.data),
+            violations_hash=hash_of(one.violations),
+        ).row
+        for one in held
+    ]  # fmt: skip
+    await TELL.run(connection, cast("Any", told))
+
+
+class EntryMending:
+    """Lets mended entries into their statements: see ``interlock.cases.release.Mending``."""
+
+    contract = CONTRACT
+
+    def violations(self, value: Any) -> tuple[Violation, ...]:
+        """What an entry still breaks."""
+        if not isinstance(value, dict):
+            return (Violation(where="", what="it is no object", rule="type", todo="mend it to a JSON object"),)
+        return check(entry_contract(), value)
+
+    async def mended(self, release: Release, held: Quarantined, value: Any) -> None:
+        """Add a mended entry to its statement, and hold the statement against its own figures again.
+
+        Raises:
+            ContractViolated: it still breaks the contract, or is of another account or currency than its statement.
+            StateConflict: somebody released or discarded it meanwhile, or the statement is recalled.
+        """
+        if broken := self.violations(value):
+            raise ContractViolated("the entry still breaks its contract", broken, quarantine=str(held.id))
+        given = cast("dict[str, Any]", value)
+        database, tenant = release.decider.database, release.tenant
+        async with database.tenant(tenant) as connection:
+            found = await FIND_BROKEN.one(connection, {"quarantine": held.id})
+            if found is None:
+                raise NotFound(f"{held.id} is no entry of a statement", todo="discard it")
+            row = await lock_statement(connection, tenant, found.statement)
+            _check_frame(row, given, held)
+            locked = await LOCK_QUARANTINES.one(connection, {"ids": [held.id]})
+            if locked is None or locked.state != "held":
+                raise StateConflict(f"{held.id} is released or discarded already", todo="look at it again")
+            await _join(connection, database, tenant, row, found.line, given)
+            await _end(connection, database, tenant, held, who=release.who)
+            await _judge_again(connection, database, tenant, row, who=release.who)
+
+
+entry_mending = EntryMending()
+
+
+def _check_frame(row: StatementRow, given: dict[str, Any], held: Quarantined) -> None:
+    if row.state == "recalled":
+        raise StateConflict(f"its statement {row.id} is recalled", todo="discard it: the statement counts no more")
+    wrong = tuple(
+        Violation(where=f"/{name}", what=f"{given[name]!r} is not the statement's {stated!r}", rule="frame",
+                  todo=f"write {stated!r}: one statement, one account and currency")
+        for name, stated in (("account", row.account), ("currency", row.currency))
+        if given[name] != stated
+    )  # fmt: skip
+    if wrong:
+        raise ContractViolated("the entry is of another account", wrong, quarantine=str(held.id))
+
+
+async def _join(
+    connection: AsyncConnection[Any],
+    database: Database,
+    tenant: UUID,
+    row: StatementRow,
+    line: int,
+    given: dict[str, Any],
+) -> None:
+    """Write the entry and its line. Among equal ones of its statement it is counted as the last."""
+    others = await entries_of_statement(connection, row.id)
+    last = int(cast("int", others["line"].max() or 0)) + 1
+    days = {name: date.fromisoformat(given[name]) for name in ("booked_on", "value_on")}
+    values = {name: given.get(name) for name in ENTRY_SCHEMA} | days | {"line": last, "where": ""}
+    mended = pl.DataFrame([values], schema=ENTRY_SCHEMA)
+    joined = with_identity(statement_of(row, pl.concat([others, mended])), Side(row.side))
+    one = joined.filter(pl.col("line") == last).with_columns(line=pl.lit(line, dtype=pl.Int64))
+    one = one.with_columns(id=entry_ids(one["identity"], tenant, row.reconciliation)).drop("where")
+    sent = {
+        "statement": row.id, "tenant": tenant, "reconciliation": row.reconciliation, "side": row.side,
+        "account": row.account, "currency": row.currency, "now": database.clock.now(), "rows": one.write_json(),
+    }  # fmt: skip
+    if not await ADD_ENTRIES.one(connection, sent):
+        await ADD_TELLINGS.run(connection, sent)
+
+
+async def _end(
+    connection: AsyncConnection[Any], database: Database, tenant: UUID, held: Quarantined, *, who: str
+) -> None:
+    stamp = Stamp(database.clock.now(), database.clock.new_id(), database.clock)
+    ended = EndedQuarantine(id=held.id, state="released", resolved_at=stamp.now, resolved_by=who)
+    await END_QUARANTINES.run(connection, [ended])
+    entry = first_entry(stamp, tenant, "quarantine.released", subject=held.id, who=who)
+    await TELL.run(connection, [cast("Any", entry.row)])
+
+
+async def _judge_again(
+    connection: AsyncConnection[Any], database: Database, tenant: UUID, row: StatementRow, *, who: str
+) -> None:
+    """Hold the statement against its own figures with what is mended; in force, if it was held and adds up now."""
+    entries = await entries_of_statement(connection, row.id)
+    left = await STILL_BROKEN.all(connection, {"statement": row.id})
+    broken = tuple(Broken(line=one.line, where="", what="", todo="", rule="", data=one.data) for one in left)
+    statement = statement_of(row, entries, broken)
+    findings = findings_of(statement)
+    credit, debit = sums_of(entries)
+    content = content_of(statement, with_identity(statement, Side(row.side)), row.stated, (one.data for one in left))
+    now = database.clock.now()
+    mended = MendedStatement(
+        id=row.id, entries=entries.height, broken=len(left), credit_minor=credit, debit_minor=debit,
+        findings=encode_findings(findings), content=content, changed_at=now,
+    )  # fmt: skip
+    await MEND_STATEMENTS.run(connection, [mended])
+    if row.state == "held" and not holds(findings):
+        changed = ChangedStatement(id=row.id, state="in_force", why=ADDS_UP, changed_at=now)
+        await CHANGE_STATEMENTS.run(connection, [changed])
+        await tell(connection, database, tenant, "statement.accepted", row, who=who, why=ADDS_UP)
+    await settle(connection, database, tenant, [row.id], who=who)

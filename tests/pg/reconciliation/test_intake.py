@@ -1,0 +1,240 @@
+"""What is in force follows from what was handed in, never from when, how often or in which pieces."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from interlock.db.database import Database
+from interlock.errors import NotFound, Refused, StateConflict, StatementUnreadable
+from interlock.packs.reconciliation.entry import Side
+from interlock.packs.reconciliation.in_force import accept_statement, recall_statement
+from interlock.packs.reconciliation.intake import MOST_BROKEN, Intake, Source
+from interlock.packs.reconciliation.store import IN_FORCE_SCHEMA, horizons
+
+from .handed import ACCOUNT, BANK, FIRST, Line, amounts, hand_in, in_force, statement_of, statements
+
+Admin = psycopg.Connection[tuple[Any, ...]]
+
+
+@pytest.fixture
+def intake(database: Database, tenant: UUID) -> Intake:
+    return Intake(database, tenant, "bank", "tests")
+
+
+def kinds(admin: Admin) -> list[str]:
+    return [row[0] for row in admin.execute("select kind from ledger_entry where kind like 'statement.%' order by id")]
+
+
+async def test_a_file_is_taken_once_and_its_entries_are_read_as_columns(
+    intake: Intake, database: Database, tenant: UUID, admin: Admin
+) -> None:
+    data = b'day,amount,memo\n2026-03-02,12.30,"Kaffee, ""gut"" \xc3\xbc"\n2026-03-02,-0.05,\n2026-03-03,12.30,x\n'
+    taken = await intake.take(BANK, "march.csv", data)
+    assert not taken.known
+    assert [(one.entries, one.state, one.account) for one in taken.statements] == [(3, "in_force", ACCOUNT)]
+    again = await intake.take(BANK, "another name.csv", data)
+    assert again.known
+    assert again.file == taken.file
+    found = await in_force(database, tenant)
+    assert dict(found.schema) == IN_FORCE_SCHEMA
+    assert found["identity"].is_sorted()
+    assert sorted(zip(found["minor"], found["memo"], strict=True)) == [(-5, ""), (1230, 'Kaffee, "gut" ü'), (1230, "x")]
+    assert found["reverses"].to_list() == [False] * 3
+    assert (await in_force(database, tenant, Side.EXPECTED)).is_empty()
+    assert kinds(admin) == ["statement.taken"]
+    ((body,),) = admin.execute("select body from ledger_entry where kind = 'statement.taken'").fetchall()
+    told = json.loads(body)
+    assert (told["credit"], told["debit"], told["entries"], told["who"]) == ("24.60 EUR", "0.05 EUR", 3, "tests")
+
+
+async def test_equal_entries_of_one_statement_are_two_and_of_two_statements_one(
+    intake: Intake, database: Database, tenant: UUID
+) -> None:
+    coffee = Line(-250, "coffee")
+    await hand_in(intake, statement_of(coffee, coffee, Line(900)))
+    await hand_in(intake, statement_of(coffee, Line(901)))
+    await hand_in(intake, statement_of(coffee, coffee))
+    assert await amounts(database, tenant) == [-250, -250, 900, 901]
+    # the bank's own reference tells entries apart with their amount, whatever else is told of them
+    await hand_in(intake, statement_of(Line(7, "a", 0, "R1"), Line(7, "b", 1, "R1"), Line(8, "b", 1, "R1")))
+    await hand_in(intake, statement_of(Line(7, "c", 2, "R1")))
+    assert await amounts(database, tenant) == [-250, -250, 7, 7, 8, 900, 901]
+
+
+async def test_sides_accounts_currencies_and_reconciliations_never_mix(
+    intake: Intake, database: Database, tenant: UUID
+) -> None:
+    for given in (statement_of(Line(5)), statement_of(Line(5), account="2"), statement_of(Line(5), currency="JPY")):
+        await hand_in(intake, given)
+        await hand_in(intake, given, source=Source(name="hand", side=Side.EXPECTED))
+    await hand_in(Intake(database, tenant, "cards", "tests"), statement_of(Line(5)))
+    other = await database.ensure_tenant("other")
+    await hand_in(Intake(database, other, "bank", "tests"), statement_of(Line(5)))
+    assert await amounts(database, tenant) == [5, 5, 5]
+    assert await amounts(database, other) == [5]
+    both = [
+        *(await in_force(database, tenant))["identity"],
+        *(await in_force(database, tenant, Side.EXPECTED))["identity"],
+    ]
+    assert len(set(both)) == 6
+    assert set((await in_force(database, other))["identity"]) < set(both)  # identities are the content's, ids are not
+    assert not set((await in_force(database, other))["id"]) & set((await in_force(database, tenant))["id"])
+
+
+async def test_a_corrected_statement_counts_in_whatever_order_they_come(database: Database) -> None:
+    first = statement_of(Line(100), Line(200), number="3", made=0, days=(0, 1))
+    second = statement_of(Line(100), Line(250), number="3", made=1, days=(0, 1))
+    third = statement_of(Line(100), Line(260), number="3", made=2, days=(0, 1))
+    for place, order in enumerate(itertools.permutations([first, second, third])):
+        other = await database.ensure_tenant(f"t{place}")
+        for given in order:
+            await hand_in(Intake(database, other, "bank", "tests"), given)
+        assert await amounts(database, other) == [100, 260]
+        rows = await statements(database, other)
+        assert sorted((one.state, str(one.made_at)[11:13]) for one in rows) == [
+            ("corrected", "06"), ("corrected", "07"), ("in_force", "08"),
+        ]  # fmt: skip
+        latest = next(one for one in rows if one.state == "in_force")
+        await recall_statement(database, other, latest.id, who="me", why="the bank withdrew it")
+        assert await amounts(database, other) == [100, 250]
+
+
+async def test_the_same_number_of_other_days_is_another_statement(
+    intake: Intake, database: Database, tenant: UUID, admin: Admin
+) -> None:
+    await hand_in(intake, statement_of(Line(1), number="1", made=0, days=(0, 5)))
+    await hand_in(intake, statement_of(Line(2), number="1", made=1, days=(6, 9)))
+    await hand_in(intake, statement_of(Line(3), number="1", made=2, days=(5, 5)))  # corrects the first only
+    assert await amounts(database, tenant) == [2, 3]
+    assert kinds(admin).count("statement.corrected") == 1
+
+
+async def test_two_statements_of_one_number_that_nothing_orders_are_refused_until_a_person_says_so(
+    intake: Intake, database: Database, tenant: UUID, admin: Admin
+) -> None:
+    await hand_in(intake, statement_of(Line(1), number="9"))
+    with pytest.raises(StateConflict, match="nothing tells which of the two is right") as raised:
+        await hand_in(intake, statement_of(Line(2), number="9"))
+    assert "--corrects" in raised.value.todo
+    with pytest.raises(StateConflict):
+        await hand_in(intake, statement_of(Line(2), number="9", made=1))
+    assert await amounts(database, tenant) == [1]
+    await hand_in(intake, statement_of(Line(2), number="9"), corrects=True)
+    assert await amounts(database, tenant) == [2]
+    await hand_in(intake, statement_of(Line(3), number="9"), corrects=True)
+    assert await amounts(database, tenant) == [3]
+    # what is known already conflicts with nothing, though it comes in another file
+    await hand_in(intake, statement_of(Line(1), number="9"), statement_of(Line(77)))
+    assert await amounts(database, tenant) == [3, 77]
+
+
+async def test_a_statement_that_does_not_add_up_waits_for_a_person(
+    intake: Intake, database: Database, tenant: UUID, admin: Admin
+) -> None:
+    good = statement_of(Line(100), number="4", made=0, opening=0, closing=100)
+    wrong = statement_of(Line(150), number="4", made=1, opening=0, closing=100)
+    await hand_in(intake, good)
+    taken = await hand_in(intake, wrong)
+    (held,) = taken.statements
+    assert held.state == "held"
+    assert b"off" in held.findings
+    assert await amounts(database, tenant) == [100]
+    with pytest.raises(Refused, match="no usable reason"):
+        await accept_statement(database, tenant, held.id, who="me", why=" ")
+    with pytest.raises(NotFound):
+        await accept_statement(database, await database.ensure_tenant("other"), held.id, who="me", why="x")
+    accepted = await accept_statement(database, tenant, held.id, who="me", why="the bank confirmed it")
+    assert (accepted.state, accepted.why) == ("in_force", "the bank confirmed it")
+    assert await amounts(database, tenant) == [150]
+    with pytest.raises(StateConflict, match="in force"):
+        await accept_statement(database, tenant, held.id, who="me", why="again")
+    assert kinds(admin) == ["statement.taken", "statement.held", "statement.accepted", "statement.corrected"]
+
+
+async def test_a_recalled_statement_leaves_with_what_no_other_states(
+    intake: Intake, database: Database, tenant: UUID, admin: Admin
+) -> None:
+    one = statement_of(Line(1), Line(2), number="1", made=0)
+    taken = await hand_in(intake, one)
+    await hand_in(intake, statement_of(Line(2), Line(3), number="2", made=0))
+    recalled = await recall_statement(database, tenant, taken.statements[0].id, who="me", why="of another company")
+    assert recalled.state == "recalled"
+    assert await amounts(database, tenant) == [2, 3]
+    with pytest.raises(StateConflict, match="recalled"):
+        await recall_statement(database, tenant, recalled.id, who="me", why="again")
+    again = await hand_in(intake, one)
+    assert not again.known
+    assert again.file.id != taken.file.id
+    assert again.statements[0].id != taken.statements[0].id
+    assert await amounts(database, tenant) == [1, 2, 3]
+    assert kinds(admin) == ["statement.taken", "statement.taken", "statement.recalled", "statement.taken"]
+
+
+async def test_recalling_the_later_one_restores_the_earlier(
+    intake: Intake, database: Database, tenant: UUID, admin: Admin
+) -> None:
+    await hand_in(intake, statement_of(Line(1), number="1", made=0))
+    later = await hand_in(intake, statement_of(Line(2), number="1", made=1))
+    await recall_statement(database, tenant, later.statements[0].id, who="me", why="wrong")
+    assert await amounts(database, tenant) == [1]
+    assert kinds(admin)[-2:] == ["statement.recalled", "statement.restored"]
+
+
+async def test_an_entry_bears_the_words_of_what_was_made_last_and_gets_the_others_back(database: Database) -> None:
+    early = statement_of(Line(5, "early words", 0, "R"), number="1", made=0, days=(0, 0))
+    late = statement_of(Line(5, "late words", 1, "R"), number="2", made=1, days=(0, 1))
+    for place, order in enumerate(((early, late), (late, early))):
+        other = await database.ensure_tenant(f"t{place}")
+        taken = [await hand_in(Intake(database, other, "bank", "tests"), one) for one in order]
+        assert (await in_force(database, other))["memo"].to_list() == ["late words"]
+        newest = next(one for file in taken for one in file.statements if one.number == "2")
+        await recall_statement(database, other, newest.id, who="me", why="wrong")
+        assert (await in_force(database, other))["memo"].to_list() == ["early words"]
+
+
+async def test_what_cannot_be_read_is_refused_on_record_and_may_be_tried_again(
+    intake: Intake, database: Database, tenant: UUID, admin: Admin
+) -> None:
+    data = b"day;amount;memo\n2026-03-02;1.00;x\n"
+    for _ in range(2):
+        with pytest.raises(StatementUnreadable):
+            await intake.take(BANK, "bad\n\udce4.csv", data)
+    rows = admin.execute("select state, name, why <> '' from recon_file").fetchall()
+    assert rows == [("refused", "bad��.csv", True)]
+    assert kinds(admin) == ["statement.refused"] * 2
+    with pytest.raises(Refused, match=f"{MOST_BROKEN + 1:,} of its entries are broken"):
+        await hand_in(intake, statement_of(Line(1), broken=MOST_BROKEN + 1))
+    with pytest.raises(Refused, match="no statement in it"):
+        await hand_in(intake)
+    assert await statements(database, tenant) == []
+
+
+async def test_what_a_crash_left_is_found_again(intake: Intake, database: Database, tenant: UUID, admin: Admin) -> None:
+    given = statement_of(Line(1), Line(2), number="1", made=0)
+    taken = await hand_in(intake, given)
+    # as it is when the process dies after the entries and before the statement
+    admin.execute("delete from recon_statement")
+    admin.execute("delete from recon_file")
+    assert await amounts(database, tenant) == []
+    again = await hand_in(intake, given)
+    assert not again.known
+    assert again.statements[0].id == taken.statements[0].id
+    assert await amounts(database, tenant) == [1, 2]
+    assert admin.execute("select count(*) from recon_line").fetchall() == [(2,)]
+
+
+async def test_the_horizon_is_the_last_day_that_is_covered(intake: Intake, database: Database, tenant: UUID) -> None:
+    await hand_in(intake, statement_of(Line(1, day=1), days=(0, 6)), statement_of(Line(1, day=9), account="2"))
+    held = statement_of(Line(1, day=20), days=(0, 30), count=5)
+    assert (await hand_in(intake, held)).statements[0].state == "held"
+    async with database.tenant(tenant) as connection:
+        found = await horizons(connection, "bank")
+    assert [(one.side, one.account, (one.until - FIRST).days) for one in found] == [
+        (Side.ACTUAL, "2", 9), (Side.ACTUAL, ACCOUNT, 6),
+    ]  # fmt: skip
