@@ -113,7 +113,7 @@ class Onnx:
             ComponentFailed: the code raised anything at all, or what it gave is no answer.
         """
         try:
-            answer = cast("object", self._read(copied(question.input), self._run))
+            answer = cast("object", self._read(copied(question.input), self.run))
         except (ComponentFailed, KeyboardInterrupt):
             raise
         except BaseException as cause:
@@ -170,7 +170,7 @@ class Onnx:
         return [_held(answer, self.ref) for answer in answers] if len(answers) == len(questions) else None
 
     def _run_together(self, model: str, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-        """As ``_run``, for rows of several questions.
+        """As ``run``, for rows of several questions.
 
         Raises:
             ComponentFailed: a row's bits would depend on the others.
@@ -179,9 +179,21 @@ class Onnx:
             log.info("%s runs %s, whose rows depend on their company: asked one by one", self.ref, model)
             self._read_many = None
             raise ComponentFailed(f"{model} cannot be run for several questions at once")
-        return self._run(model, matrix)
+        return self.run(model, matrix)
 
-    def _run(self, model: str, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self, model: str, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run one of its models, for code that works out beforehand what its answer will rest on.
+
+        Args:
+            model: Its name in the manifest.
+            matrix: float32 ``[n, features]``, finite.
+
+        Returns:
+            The probability of the second class for each row, float32 ``[n]``.
+
+        Raises:
+            ComponentFailed: it has no such model, or that cannot be run.
+        """
         if model not in self._models:
             raise ComponentFailed(f"{self.ref} has no model {model!r}", todo=meant(model, self._models))
         return self._models[model].run(matrix)

@@ -2,6 +2,9 @@
 -- One round of a reconciliation at a time: held by the session, so it ends with the process.
 select pg_try_advisory_lock(1229999952, hashtext(%(tenant)s || '/' || %(reconciliation)s))
 
+-- name: end_turn
+select pg_advisory_unlock(1229999952, hashtext(%(tenant)s || '/' || %(reconciliation)s))
+
 -- name: add_round
 insert into recon_round (id, tenant, reconciliation, began_at, scorer, scorer_digest, terms, figures)
 values (%(id)s, interlock.current_tenant(), %(reconciliation)s, %(began_at)s, %(scorer)s, %(scorer_digest)s, %(terms)s, %(figures)s)
@@ -104,7 +107,7 @@ from recon_match where reconciliation = %(reconciliation)s group by members orde
 
 -- name: count_matches
 select state::text as state, currency, count(*) as matches,
-       sum(greatest(abs(expected_minor), abs(actual_minor)))::bigint as minor
+       sum(greatest(abs(expected_minor), abs(actual_minor))) as minor
 from recon_match where reconciliation = %(reconciliation)s group by state, currency order by state, currency
 
 -- name: list_matches
@@ -134,8 +137,18 @@ select concat_ws(' ',
    where reconciliation = %(reconciliation)s and (word <> '' or state = 'refused')))
 
 -- name: moves
--- Whether a match that is alive does not stand where its case does, or is being taken back: then there is work for a round.
-select exists (
-  select from recon_match m join cases c on c.id = m.case_id
-  where m.reconciliation = %(reconciliation)s and m.alive
-    and (m.state = 'withdrawing' or c.cancel_at is not null or (m.state = 'asked' and c.state = 'done')))
+-- Whether cases have moved on since their rows were brought up to them: 'free' where entries may be free by that, so that
+-- there is work for a round; 'states' where only the rows are behind; else nothing.
+select case
+  when exists (
+    select from recon_match m join cases c on c.id = m.case_id
+    where m.reconciliation = %(reconciliation)s and m.alive
+      and (c.state = 'cancelled' or (c.cancel_at is not null and m.state <> 'withdrawing')
+        or (m.state = 'asked' and c.state = 'done' and c.conclusion = 'rejected')))
+    or exists (
+    select from recon_break b join cases c on c.id = b.case_id
+    where b.reconciliation = %(reconciliation)s and b.alive and c.state = 'cancelled') then 'free'
+  when exists (
+    select from recon_match m join cases c on c.id = m.case_id
+    where m.reconciliation = %(reconciliation)s and m.state = 'asked' and c.state = 'done') then 'states'
+  else '' end

@@ -38,6 +38,7 @@ from interlock.packs.reconciliation.rounds.store import (
     ADD_ROUND,
     EARLIER_TURNS,
     END_ROUNDS,
+    MOVES,
     NEWS,
     PROJECT_MATCHES,
     STANDING_MATCHES,
@@ -156,6 +157,20 @@ class Rounds:
     @staticmethod
     def _waits(figures: Figures, began: float, patience_s: float) -> bool:
         return bool(figures.undoing or figures.breaks.undoing) and time.monotonic() - began < patience_s
+
+    async def moves(self) -> str:
+        """Whether cases have moved on: ``free`` where a round can go on by that, ``states`` where rows are behind."""
+        async with self._node.database.tenant(self._node.tenant) as connection:
+            return await MOVES.one(connection, self._of()) or ""
+
+    async def catch_up(self) -> int:
+        """Bring the rows of the matches up to their cases, while no other process works on them; how many changed.
+
+        Raises:
+            StateConflict: another process is at it.
+        """
+        async with taking_turn(self._node.url, self._node.tenant, self._terms.name):
+            return await self.project()
 
     async def project(self) -> int:
         """Bring the rows of the matches up to what became of their cases; how many changed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from io import BytesIO
 from typing import Any, cast
 from uuid import UUID
@@ -194,11 +195,12 @@ class MatchCount(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     currency: str
     matches: int
-    minor: int
+    minor: Decimal
 
 
 _SQL = load_queries(__file__)
 TAKE_TURN = _SQL.rows("take_turn", bool)
+END_TURN = _SQL.rows("end_turn", bool)
 ADD_ROUND = _SQL.command("add_round")
 END_ROUNDS = _SQL.bulk("end_rounds", EndedRound, distinct=("id",))
 LAST_ROUNDS = _SQL.rows("last_rounds", RoundRow)
@@ -216,7 +218,7 @@ LIST_MATCHES = _SQL.rows("list_matches", Match)
 FIND_MATCH = _SQL.rows("find_match", Match)
 MEMBERS_OF_MATCH = _SQL.rows("members_of_match", MatchEntry)
 NEWS = _SQL.rows("news", str)
-MOVES = _SQL.rows("moves", bool)
+MOVES = _SQL.rows("moves", str)
 
 
 async def read_columns(
