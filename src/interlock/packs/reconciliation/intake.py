@@ -157,7 +157,7 @@ class Intake:
                 source, name, statements, digest=digest, size=len(data), corrects=corrects
             )
         except Refused as cause:
-            await self._refuse(source, name, digest, len(data), storable(str(cause))[:_LONGEST_WHY])
+            await self.refuse(source, name, digest, len(data), str(cause))
             raise
 
     async def take_statements(
@@ -295,15 +295,15 @@ class Intake:
             )  # fmt: skip
         return None
 
-    async def _refuse(self, source: Source, name: str, digest: bytes, size: int, why: str) -> None:
-        """Put on record that a file was refused, and why."""
+    async def refuse(self, source: Source, name: str, digest: bytes, size: int, why: str) -> None:
+        """Put on record that a file was refused, and why; once for each way of reading it."""
         now = self.database.clock.now()
         file = NewFile(
             id=short_digest(self.tenant.bytes, self.reconciliation.encode(), source.side.encode(), digest,
                             source.read_as.bytes, b"refused"),
             tenant=self.tenant, reconciliation=self.reconciliation, side=source.side, source=source.name,
-            name=_shown(name), digest=digest, read_as=source.read_as, bytes=size, state="refused", why=why,
-            statements=0, entries=0, broken=0, received_at=now,
+            name=_shown(name), digest=digest, read_as=source.read_as, bytes=size, state="refused",
+            why=storable(why)[:_LONGEST_WHY], statements=0, entries=0, broken=0, received_at=now,
         )  # fmt: skip
         async with self.database.tenant(self.tenant) as connection:
             await ADD_FILES.run(connection, [file])
