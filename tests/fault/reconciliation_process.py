@@ -15,15 +15,14 @@ from pathlib import Path
 from random import Random
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.pg.reconciliation.matched import SURE, Matching, books_settings, statement, terms_named
+from tests.pg.reconciliation.matched import SURE, Matching, books_settings, statement, steered, terms_named
 from tests.pg.stage import Stage, settings_for
 
-from interlock.cases.registry import Registry, register
+from interlock.cases.registry import Registry
 from interlock.cases.worker import Worker
 from interlock.errors import StateConflict
 from interlock.node import open_node
 from interlock.packs.reconciliation.entry import Side, Statement
-from interlock.packs.reconciliation.workflow import reconciliation
 from interlock.sim import SimulatedBooks
 
 Piece = tuple[Side, Statement]
@@ -96,7 +95,7 @@ ROLES: dict[str, Callable[[Matching, int], Awaitable[None]]] = {"intake": hand_i
 async def main(role: str, url: str, books: str, name: str, seed: int) -> None:
     """Play one role."""
     settings = settings_for(url, {"books": books_settings(books)})
-    async with open_node(settings, registry=Registry([register(reconciliation)])) as node:
+    async with open_node(settings, registry=Registry([steered()])) as node:
         found = Matching(Stage(node), terms_named(name), SimulatedBooks(Path(os.devnull)))
         await ROLES[role](found, seed)
 

@@ -11,13 +11,14 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import polars as pl
 from tests.pg.stage import Stage, stage
 
-from interlock.cases.registry import register
+from interlock.cases.registry import Registered, register
 from interlock.connector_settings import ConnectorSettings
 from interlock.packs.reconciliation.entry import ENTRY_SCHEMA, Side, Statement
 from interlock.packs.reconciliation.intake import Intake, Source, Taken
@@ -239,6 +240,11 @@ def terms_named(name: str, **changed: Any) -> ReconciliationTerms:
     )
 
 
+def steered() -> Registered:
+    """The pack's workflow, whose scorer gives back the one feature that it is given."""
+    return register(reconciliation, (Path(__file__).parent,))
+
+
 @asynccontextmanager
 async def matching(
     url: str, books: SimulatedBooks, *, workers: int = 1, name: str = "bank", capacity: int = 0
@@ -252,7 +258,7 @@ async def matching(
         name: The reconciliation, and the accounts in the books.
         capacity: How many reviews may wait, where that is not as the pack's file says.
     """
-    registered = register(reconciliation)
+    registered = steered()
     if capacity:
         point = registered.declaration.decisions["match"]
         queue = msgspec.structs.replace(point.queue, capacity=capacity)
