@@ -1,10 +1,10 @@
-"""The tables of a solution: proposals with what speaks for them, and what stays open with its best candidates. Pure."""
+"""The tables of a solution, and its reasons in words: what is proposed, what speaks for it, and what stays open. Pure."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from interlock.money import Money
 from interlock.packs.reconciliation.matching.entries import Entries
 from interlock.packs.reconciliation.matching.features import Known
 from interlock.packs.reconciliation.matching.graph import Judged
@@ -249,3 +250,52 @@ class _Alike:
         if side.party[at] and side.party[other]:
             return side.party[at] == side.party[other]
         return bool(side.memo[at]) and side.memo[at][:LONG_PREFIX] == side.memo[other][:LONG_PREFIX]
+
+
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_LONGEST_WORD = 40
+
+
+def reasons(row: Mapping[str, Any]) -> str:
+    """Why a match is proposed: "same amount, two days later, both say MCORVINUS, next best is 14 points away".
+
+    Args:
+        row: A row of ``Solution.proposals`` by the names of its columns.
+    """
+    parts = ["a person said so"] if row["confirmed"] else []
+    parts += [_of_amount(row), _of_days(int(row["days"]))]
+    words = [str(word)[:_LONGEST_WORD] for word in row["shared"]]
+    parts.append(f"both say {', '.join(words)}" if words else "no word in common")
+    if row["runner_up_expected"]:
+        points = round(100 * (float(row["probability"]) - float(row["runner_up_probability"])))
+        parts.append(f"next best is {points} point{'' if abs(points) == 1 else 's'} away")
+    elif not row["confirmed"]:
+        parts.append("nothing else comes near")
+    return ", ".join(parts)
+
+
+def _of_amount(row: Mapping[str, Any]) -> str:
+    one, other, difference = len(row["expected"]), len(row["actual"]), int(row["difference"])
+    if one == other == 1:
+        subject = "same amount"
+    else:
+        subject = f"{_number(one)} expected against {_number(other)} actual, same sum"
+    if not difference:
+        return subject
+    apart = Money.of_minor(abs(difference), str(row["currency"]))
+    less = abs(int(row["actual_minor"])) < abs(int(row["expected_minor"]))
+    why = {"fee": "a declared fee", "rounding": "rounding"}.get(str(row["explained"]), "tolerated")
+    if row["confirmed"]:
+        why = "as confirmed"
+    found = f"{apart} {'less' if less else 'more'} than expected ({why})"
+    return found if one == other == 1 else f"{_number(one)} expected against {_number(other)} actual, {found}"
+
+
+def _of_days(days: int) -> str:
+    if not days:
+        return "the same day"
+    return f"{_number(abs(days))} day{'' if abs(days) == 1 else 's'} {'later' if days > 0 else 'earlier'}"
+
+
+def _number(many: int) -> str:
+    return _NUMBERS[many] if many < len(_NUMBERS) else str(many)
