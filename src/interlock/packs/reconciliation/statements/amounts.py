@@ -50,17 +50,18 @@ def minor_units(plain: pl.Expr, digits: int) -> pl.Expr:
 
 
 def minor_of_floats(values: pl.Expr, digits: int) -> pl.Expr:
-    """Floating point amounts as minor units; null where one is further than 1e-6 from whole ones, or beyond 2**53.
+    """Floating point amounts as minor units; null where one is further than 1e-6 from whole ones, or beyond 2**51.
 
-    Beyond 2**53 a double does not hold each whole number any more, so nobody could say which amount was meant. Below,
-    large amounts may be further off than 1e-6 only by being doubles: those that are the double of their whole minor
-    units are taken as well.
+    Below 2**51 the nearest whole minor units are surely those that were meant; beyond, a double has too few digits to
+    say. Large amounts may be further off than 1e-6 only by being doubles: those that are the double of their whole
+    minor units are taken as well.
     """
-    one = float(10**digits)
-    scaled = values * one
+    scaled = values * float(10**digits)
     whole = scaled.round()
-    near = ((scaled - whole).abs() <= _FLOAT_TOLERANCE) | (whole / one == values)
-    near &= whole.abs() < 2.0**53
+    # not by dividing: polars multiplies by the reciprocal instead, which is not the same
+    written = minor_units(values.cast(pl.String), digits)
+    near = ((scaled - whole).abs() <= _FLOAT_TOLERANCE) | (written == whole.cast(pl.Int64, strict=False))
+    near &= whole.abs() < 2.0**51
     return pl.when(values.is_finite() & near).then(whole.cast(pl.Int64, strict=False))
 
 

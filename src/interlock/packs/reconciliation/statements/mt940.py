@@ -35,8 +35,15 @@ _LONGEST_FIELD = 20_000
 
 
 class _Block(msgspec.Struct):
-    """The fields of one statement."""
+    """The fields of one statement.
 
+    Attributes:
+        line: Where it begins.
+        head: What tells of the statement as a whole.
+        lines: Its entries, each with the fields that follow it.
+    """
+
+    line: int
     head: list[Field]
     lines: list[list[Field]]
 
@@ -79,7 +86,7 @@ def _blocks(fields: list[Field]) -> list[_Block]:
         following = fields[place + 1].tag if place + 1 < len(fields) else "60"
         # a time of day at the beginning of a line of text looks like a field, but none of a head follows it
         if not blocks or (field.tag == "20" and following in _AFTER_REFERENCE):
-            blocks.append(_Block([], []))
+            blocks.append(_Block(field.line, [], []))
         block = blocks[-1]
         if field.tag == "61":
             block.lines.append([field])
@@ -97,9 +104,8 @@ def _is_closed(block: _Block) -> bool:
 
 
 def _statement(block: _Block, *, account: str, currency: str) -> Statement:
-    head = {field.full: field for field in block.head}
-    fields = [*block.head, *(line[0] for line in block.lines)]
-    where = f"line {fields[0].line}"
+    head = _head(block)
+    where = f"line {block.line}"
     own = "".join(head["25"].value.split()) if "25" in head else account
     if not own:
         raise StatementUnreadable("the statement names no account (:25:)", where=where, todo="give it beside the file")
@@ -133,13 +139,28 @@ def _statement(block: _Block, *, account: str, currency: str) -> Statement:
     )
 
 
+def _head(block: _Block) -> dict[str, Field]:
+    """The fields of the statement as a whole by tag: the first of each, and of its closing balances the last.
+
+    A second account within a statement is a line of text whose tag was mangled; it must not move entries to it.
+    """
+    head: dict[str, Field] = {}
+    for field in block.head:
+        if field.tag == "62":
+            head[field.full] = field
+        else:
+            head.setdefault(field.full, field)
+    return head
+
+
 def _read(field: Field, noted: list[Noted]) -> Stated | None:
     if field.tag not in {"60", "62", "34", "90"}:
         return None
     found = stated(field) if len(field.value) <= _LONGEST_FIELD else None
     if found is None or not _known(found.currency):
-        rule = "totals" if field.tag == "90" else "balance"
-        noted.append(Noted(rule=rule, what=f"line {field.line}: :{field.full}:{field.value[:40]} cannot be read"))
+        if field.tag != "34":  # a floor is of no matter beside its currency
+            rule = "totals" if field.tag == "90" else "balance"
+            noted.append(Noted(rule=rule, what=f"line {field.line}: :{field.full}:{field.value[:40]} cannot be read"))
         return None
     return found
 

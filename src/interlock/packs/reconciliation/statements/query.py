@@ -23,7 +23,7 @@ from interlock.packs.reconciliation.statements.table import placed
 
 _OPTIONS = (
     "-c default_transaction_read_only=on -c timezone=UTC -c datestyle=ISO -c extra_float_digits=1 -c"
-    " client_encoding=UTF8 -c statement_timeout={timeout}s -c lock_timeout=10s"
+    " client_encoding=UTF8 -c statement_timeout={timeout}ms -c lock_timeout=10s"
 )
 _FLOATS = frozenset({"float4", "float8"})
 _AMOUNTS = frozenset({"amount", "credit", "debit"})
@@ -34,7 +34,7 @@ _PLAIN = frozenset(
 
 
 def read_query(
-    url: str, query: str, dialect: Dialect, *, account: str = "", currency: str = "", timeout_s: int = 600
+    url: str, query: str, dialect: Dialect, *, account: str = "", currency: str = "", timeout_s: float = 600
 ) -> list[Statement]:
     """The entries that a query gives, a statement for each account and currency.
 
@@ -73,9 +73,9 @@ def read_query(
     return read_csv(data, _server_form(dialect), format="sql", account=account, currency=currency)
 
 
-def _connected(url: str, timeout_s: int) -> Connection[TupleRow]:
+def _connected(url: str, timeout_s: float) -> Connection[TupleRow]:
     try:
-        return psycopg.connect(url, options=_OPTIONS.format(timeout=int(timeout_s)), connect_timeout=5)
+        return psycopg.connect(url, options=_OPTIONS.format(timeout=max(1, int(timeout_s * 1000))), connect_timeout=5)
     except psycopg.OperationalError as cause:
         raise DatabaseUnavailable(
             f"the database of the expected entries does not answer: {_said(cause)}", todo="see its address"
@@ -130,7 +130,7 @@ def _check_types(types: Mapping[str, str], dialect: Dialect) -> None:
 def _copied(connection: Connection[TupleRow], query: str) -> bytes:
     """The rows as CSV with a header."""
     data = bytearray()
-    command = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, HEADER true)").format(sql.SQL(query))  # pyright: ignore[reportArgumentType]
+    command = sql.SQL("COPY ({}\n) TO STDOUT (FORMAT csv, HEADER true)").format(sql.SQL(query))  # pyright: ignore[reportArgumentType]
     with connection.cursor() as cursor, cursor.copy(command) as copy:
         for piece in copy:
             data += piece
