@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +14,7 @@ import msgspec
 
 from interlock.errors import Refused
 from interlock.money import Money, exponent
-from interlock.setting_forms import PATH, TEXT, Problems, Raw, SecretRef, SettingForm
+from interlock.setting_forms import DURATION, PATH, TEXT, Problems, Raw, SecretRef, SettingForm
 from interlock.spelling import meant
 
 SIDES = ("expected", "actual")
@@ -39,6 +40,7 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
         format: The files' format; ``auto`` looks at each.
         account: The account, where files do not say it.
         currency: The currency, where files do not say it.
+        every: How often it is looked at; None: a folder each second, a query each minute.
         dialect: How a table of entries is written; its keys are checked by whoever reads by it.
     """
 
@@ -52,6 +54,7 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
     format: str = "auto"
     account: str = ""
     currency: str = ""
+    every: timedelta | None = None
     dialect: Mapping[str, Any] = MappingProxyType({})
 
     @property
@@ -217,6 +220,7 @@ SOURCE_FORMS: Mapping[str, SettingForm[Any]] = MappingProxyType(
         "format": SettingForm(_short, ""),
         "account": SettingForm(_short, ""),
         "currency": SettingForm(_currency, ""),
+        "every": DURATION,
         "dialect": SettingForm[Mapping[str, Any]](_table, MappingProxyType({})),
     }
 )

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from interlock.cli.options import commands
+from interlock.cli.reconcile_statements import (
+    accept_statement,
+    entries,
+    files,
+    recall_statement,
+    statement,
+    statements,
+)
+from interlock.cli.reconcile_take import take
 
 app = commands()
 group = commands(
@@ -14,3 +23,12 @@ app.add_typer(group)
 @group.callback()
 def reconcile() -> None:
     """Reconciliation: take statements in, match them, explain what is open, close to the cent."""
+
+
+group.command()(take)
+group.command()(statements)
+group.command()(statement)
+group.command()(entries)
+group.command()(files)
+group.command()(accept_statement)
+group.command()(recall_statement)
