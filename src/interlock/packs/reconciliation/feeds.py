@@ -45,17 +45,16 @@ def looks(
     return found
 
 
-async def run_feeds(
-    intake: Intake, settings: ReconciliationSettings, environ: Mapping[str, str], ended: asyncio.Event
-) -> None:
-    """Look at every source of a reconciliation again and again until ``ended`` is set.
+async def run_feeds(feeds: Mapping[str, tuple[Look, timedelta]], ended: asyncio.Event) -> None:
+    """Look at every source again and again until ``ended`` is set; trouble with one is told and waited out.
 
-    Raises:
-        ConfigInvalid: as ``looks``.
+    Args:
+        feeds: As ``looks`` gives them.
+        ended: Ends it, between two looks.
     """
     async with asyncio.TaskGroup() as tasks:
-        for name, (look, every) in looks(intake, settings, environ).items():
-            tasks.create_task(_run(f"{settings.name}.{name}", look, every, ended), name=f"interlock-feed-{name}")
+        for name, (look, every) in feeds.items():
+            tasks.create_task(_run(name, look, every, ended), name=f"interlock-feed-{name}")
 
 
 async def _run(name: str, look: Look, every: timedelta, ended: asyncio.Event) -> None:
