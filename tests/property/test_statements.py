@@ -43,7 +43,7 @@ def test_amounts_are_what_money_says(texts: list[str], currency: str) -> None:
             assert minor == expected
 
 
-@settings(max_examples=50)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(-(2**51) + 1, 2**51 - 1)), CURRENCIES)
 def test_a_double_of_whole_minor_units_is_these(minors: list[int], currency: str) -> None:
     digits = exponent(currency)
@@ -51,7 +51,7 @@ def test_a_double_of_whole_minor_units_is_these(minors: list[int], currency: str
     assert frame.select(minor_of_floats(pl.col("value"), digits))["value"].to_list() == minors
 
 
-@settings(max_examples=50)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(-(10**12), 10**12), st.sampled_from([(".", ","), (",", "."), (",", " "), (".", "'"), (".", "")]))
 def test_amounts_in_any_writing(minor: int, signs: tuple[str, str]) -> None:
     decimal, thousands = signs
@@ -66,7 +66,7 @@ ROWS = st.lists(st.tuples(st.dates(date(1980, 1, 1), date(2079, 12, 31)), st.int
 
 
 @given(ROWS, st.sampled_from(",;|\t"), st.sampled_from(["\n", "\r\n"]), st.booleans())
-@settings(max_examples=25)
+@settings(max_examples=15, deadline=None)
 def test_a_csv_gives_back_its_rows(rows: list[tuple[date, int, str]], delimiter: str, end: str, quoted: bool) -> None:  # noqa: FBT001 - drawn
     buffer = io.StringIO()
     writer = csv.writer(
@@ -125,7 +125,7 @@ def _hold_schema(statement: Statement) -> None:
 @given(
     st.one_of(st.binary(max_size=300), st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
 )
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_any_bytes(data: bytes) -> None:
     hold(data)
 
@@ -136,7 +136,7 @@ def test_any_bytes(data: bytes) -> None:
      "other/golden/camt053_multicurrency.xml", "other/sample.ofx", "other/sample_statement.csv", "other/sample.mt940"],
 )  # fmt: skip
 @given(data=st.data())
-@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_real_file_cut_and_mixed_up(name: str, data: st.DataObject, shared_data: Path) -> None:
     whole = (shared_data / "statements" / name).read_bytes()
     places = sorted(data.draw(st.lists(st.integers(0, len(whole)), min_size=2, max_size=2)))

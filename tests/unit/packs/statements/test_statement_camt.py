@@ -190,6 +190,10 @@ LAUGHS = '<!DOCTYPE d [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><
         (b"<Document><BkToCstmrAcctRpt/></Document>", "camt.052"),
         (document(entry(), account=""), "names no account"),
         (document(entry(currency="ZZZ")), "no known currency"),
+        (b"<Document>" + b"<a/>" * 100_001 + b"</Document>", "more than 100,000 parts"),
+        (document("<Bal/>" * 100_001), "more than 100,000 parts"),
+        (document(entry(), account=f"<IBAN>{'9' * 101}</IBAN>"), "101 characters"),
+        (entry().encode(), "outermost element is <Ntry>"),
         (b"<html><body>log in</body></html>", "holds no statement"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, date, datetime
 
 import pytest
@@ -90,6 +91,13 @@ def test_a_broken_entry_costs_itself(broken: str, rule: str) -> None:
 def test_the_same_id_twice_is_told() -> None:
     (finding,) = findings_of(one(document(entry(), entry())))
     assert (finding.rule, "entries 1, 2" in finding.what) == ("repeated", True)
+
+
+def test_sections_that_never_end_cost_no_time() -> None:
+    before = time.process_time()
+    with pytest.raises(StatementUnreadable, match="holds no statement"):
+        read_statements(f"{HEADER}<OFX>{'<![CDATA[' * 300_000}</OFX>".encode())
+    assert time.process_time() - before < 5
 
 
 @pytest.mark.parametrize(

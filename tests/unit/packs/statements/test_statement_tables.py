@@ -16,7 +16,14 @@ import pytest
 
 from interlock.errors import ConfigInvalid, NotFound, Refused, StatementUnreadable
 from interlock.packs.reconciliation.entry import ENTRY_SCHEMA, Statement
-from interlock.packs.reconciliation.statements import Dialect, check_dialect, findings_of, format_of, read_statements
+from interlock.packs.reconciliation.statements import (
+    Dialect,
+    check_dialect,
+    findings_of,
+    format_of,
+    parquet_file,
+    read_statements,
+)
 
 PLAIN = Dialect(columns={"booked_on": "day", "amount": "amount", "memo": "memo"}, account="A", currency="EUR")
 
@@ -219,6 +226,7 @@ def test_equal_rows_are_all_there() -> None:
         ("date,amount,memo\n2026-01-02,1,a\n", "columns.booked_on: no column is called 'day'"),
         ("day,amount,memo,memo\n2026-01-02,1,a,b\n", "2 columns are called 'memo'"),
         ("\n\n", "is empty"),
+        ('day,"amount,memo\n2026-01-02,1,a\n', "the header's quotes are wrong"),
     ],
 )
 def test_a_header_that_does_not_fit_is_refused(text: str, words: str) -> None:
@@ -352,6 +360,27 @@ def test_a_damaged_parquet_is_refused() -> None:
                 read_statements(data, format="parquet", dialect=PLAIN)
             except StatementUnreadable as refused:
                 assert refused.todo  # noqa: PT017 - damage of a text may go unseen
+
+
+@pytest.mark.parametrize("kind", [pl.String, pl.Categorical])
+def test_a_small_parquet_that_says_to_be_huge_is_refused(
+    kind: type[pl.DataType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dictionaries let a file repeat one long text for every row."""
+    monkeypatch.setattr(parquet_file, "LARGEST", 50_000)
+    columns = {"day": [date(2026, 1, 2)] * 300, "amount": ["1"] * 300, "memo": ["m" * 500] * 300}
+    buffer = io.BytesIO()
+    pl.DataFrame(columns).with_columns(pl.col("memo").cast(kind)).write_parquet(buffer)
+    assert len(buffer.getvalue()) < 10_000
+    with pytest.raises(StatementUnreadable, match="bytes of text"):
+        read_statements(buffer.getvalue(), dialect=PLAIN)
+
+
+def test_without_a_header_most_rows_say_how_many_cells_there_are() -> None:
+    dialect = changed(columns={"booked_on": 1, "amount": 2}, header=False)
+    statement = one("a line of words\n2026-01-02,1\n2026-01-02,2\n", dialect)
+    assert minors(statement) == [100, 200]
+    assert broken(statement) == [(1, "syntax")]
 
 
 def test_parquet_of_odd_types_is_refused() -> None:

@@ -18,6 +18,7 @@ from interlock.packs.reconciliation.entry import Balance, Noted, Statement, Tota
 from interlock.packs.reconciliation.statements.camt_entry import drafts_of
 from interlock.packs.reconciliation.statements.draft import LONGEST_DATA
 from interlock.packs.reconciliation.statements.frame import Draft, statement_of
+from interlock.packs.reconciliation.statements.source import plain_word
 from interlock.packs.reconciliation.statements.xml_nodes import Node, Part, parts_of
 
 _CUTS = frozenset({"Ntry", "Stmt", "GrpHdr"})
@@ -72,6 +73,7 @@ def read_camt(data: bytes, *, account: str = "", currency: str = "") -> list[Sta
         if part.opens:
             outer = node.name
             _check_root(node)
+            continue
         _note_format(reading, node)
         if node.name in _OTHERS:
             raise _other(_OTHERS[node.name])
@@ -151,7 +153,7 @@ def _statements(reading: _Reading, node: Node, *, account: str, currency: str) -
     """One statement; where the account has no one currency, one for each currency of its balances and entries."""
     where = f"Stmt[{reading.seen}], line {node.line}"
     own = node.any_words(("Acct", "Id", "IBAN"), ("Acct", "Id", "Othr", "Id"), ("Acct", "Id", "PrtryAcct", "Id"))
-    own = "".join(own.split()) or account
+    own = plain_word(own) or account
     if not own:
         raise StatementUnreadable(
             "the statement names no account", where=where, todo="give the account beside the file"

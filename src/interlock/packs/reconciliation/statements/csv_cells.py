@@ -56,9 +56,11 @@ def cells_of(text: str, dialect: Dialect) -> Cells:
         raise StatementUnreadable("the file has no rows", todo="see the dialect: how many lines it says to skip")
     names: tuple[str, ...] = ()
     if dialect.header:
+        if 0 in open_rows:
+            raise StatementUnreadable("the header's quotes are wrong", where="header", todo="see delimiter and quote")
         names = _header(str(rows[0]), dialect)
         rows, open_rows = rows.slice(1), {place - 1 for place in open_rows}
-    width = len(names) or (_width(str(rows[0]), dialect) if rows.len() else 0)
+    width = len(names) or _usual_width(rows, dialect)
     return _split(names, rows, open_rows, width, dialect)
 
 
@@ -130,6 +132,11 @@ def _width(row: str, dialect: Dialect) -> int:
     return int(_counts(pl.Series([row]), dialect)[0])
 
 
+def _usual_width(rows: pl.Series, dialect: Dialect) -> int:
+    """How many cells most rows have; the fewest where several numbers are as frequent."""
+    return int(_counts(rows, dialect).mode().sort()[0]) if rows.len() else 0
+
+
 def _counts(rows: pl.Series, dialect: Dialect) -> pl.Series:
     """How many cells each row has."""
     bare = rows
@@ -150,7 +157,7 @@ def _split(names: tuple[str, ...], rows: pl.Series, wrong: set[int], width: int,
     uneven = (counts != width).arg_true().to_list()
     for place in uneven:
         if place not in wrong:
-            what = f"the row has {int(counts[place])} cells, and {'the header' if names else 'the first row'} {width}"
+            what = f"the row has {int(counts[place])} cells, and {'the header' if names else 'most rows'} {width}"
             broken[place + 1] = Trouble("syntax", what, "quote cells that hold delimiters, quotes or line breaks")
     numbers = pl.Series("line", range(1, rows.len() + 1), dtype=pl.Int64())
     if broken:

@@ -23,6 +23,7 @@ MOST_BROKEN = 10_000
 """So many broken entries of one statement are named; with more, the file as a whole is of another form."""
 LONGEST_MEMO = 1_000
 LONGEST_DATA = 65_536
+LONGEST_ACCOUNT = 100
 
 DRAFT_SCHEMA: dict[str, pl.DataType] = {
     "line": pl.Int64(),

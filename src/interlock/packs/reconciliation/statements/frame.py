@@ -8,11 +8,12 @@ from datetime import date, datetime
 import msgspec
 import polars as pl
 
+from interlock.errors import StatementUnreadable
 from interlock.money import exponent
 from interlock.packs.reconciliation.entry import Balance, Noted, Statement, Totals
 from interlock.packs.reconciliation.statements.amounts import minor_units
 from interlock.packs.reconciliation.statements.days import iso_days
-from interlock.packs.reconciliation.statements.draft import DRAFT_SCHEMA, TEXTS, settle
+from interlock.packs.reconciliation.statements.draft import DRAFT_SCHEMA, LONGEST_ACCOUNT, TEXTS, settle
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,16 +90,20 @@ def statement_of(
         noted: What its reader left out or could not read.
 
     Raises:
-        StatementUnreadable: more entries are broken than are named one by one.
+        StatementUnreadable: more entries are broken than are named one by one, or the account's number is too long.
     """
+    if len(account) > LONGEST_ACCOUNT:
+        raise StatementUnreadable(
+            f"the account's number has {len(account):,} characters", todo=f"it may have {LONGEST_ACCOUNT}: ask the bank"
+        )
     settled = settle(
         _frame(drafts, currency), account=account, currency=currency, data=lambda line: data.get(line, b"")
     )
     return Statement(
         format=format,
-        account=account[:100],
+        account=account,
         currency=currency,
-        number=" ".join(number.split())[:100],
+        number=" ".join("".join(one if one.isprintable() else " " for one in number).split())[:100],
         made_at=made_at,
         first_day=first_day,
         last_day=last_day,

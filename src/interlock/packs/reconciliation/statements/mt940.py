@@ -25,7 +25,7 @@ from interlock.packs.reconciliation.statements.mt940_fields import (
     made_at,
     stated,
 )
-from interlock.packs.reconciliation.statements.source import decoded, marked_encoding, one_line_end
+from interlock.packs.reconciliation.statements.source import decoded, marked_encoding, one_line_end, plain_word
 
 _AFTER_REFERENCE = frozenset({"21", "25", "28", "NS", "13", "34", "60"})
 _OF_A_LINE = frozenset({"86", "NS"})
@@ -106,7 +106,7 @@ def _is_closed(block: _Block) -> bool:
 def _statement(block: _Block, *, account: str, currency: str) -> Statement:
     head = _head(block)
     where = f"line {block.line}"
-    own = "".join(head["25"].value.split()) if "25" in head else account
+    own = plain_word(head["25"].value) if "25" in head else account
     if not own:
         raise StatementUnreadable("the statement names no account (:25:)", where=where, todo="give it beside the file")
     noted: list[Noted] = []
@@ -160,7 +160,9 @@ def _read(field: Field, noted: list[Noted]) -> Stated | None:
     if found is None or not _known(found.currency):
         if field.tag != "34":  # a floor is of no matter beside its currency
             rule = "totals" if field.tag == "90" else "balance"
-            noted.append(Noted(rule=rule, what=f"line {field.line}: :{field.full}:{field.value[:40]} cannot be read"))
+            noted.append(
+                Noted(rule=rule, what=f"line {field.line}: :{field.full}: {field.value[:40]!r} cannot be read")
+            )
         return None
     return found
 

@@ -13,6 +13,7 @@ from interlock.packs.reconciliation.entry import Balance, Noted, Statement
 from interlock.packs.reconciliation.statements.draft import LONGEST_DATA
 from interlock.packs.reconciliation.statements.frame import Draft, statement_of
 from interlock.packs.reconciliation.statements.ofx_tags import Mark, marks_of, text_of
+from interlock.packs.reconciliation.statements.source import plain_word
 
 _STATEMENTS = frozenset({"STMTRS", "CCSTMTRS"})
 _PARTS = frozenset({
@@ -180,7 +181,7 @@ def _statement(opened: _Open, form: str, made: datetime | None, *, account: str,
     head, where = opened.head, f"line {opened.line}"
     number = next((head[f"{part}/ACCTID"] for part in ("BANKACCTFROM", "CCACCTFROM") if f"{part}/ACCTID" in head), "")
     bank = head.get("BANKACCTFROM/BANKID", "")
-    own = "".join((f"{bank}/{number}" if bank and number else number).split()) or account
+    own = plain_word(f"{bank}/{number}" if bank and number else number) or account
     if not own:
         raise StatementUnreadable(
             "the statement names no account (ACCTID)", where=where, todo="give it beside the file"

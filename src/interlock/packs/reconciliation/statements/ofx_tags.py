@@ -19,7 +19,7 @@ from interlock.packs.reconciliation.statements.source import decoded, marked_enc
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9_.]{0,63})\s*/?>")
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&nbsp;": " ", "&amp;": "&"}
 _ENTITY = re.compile("|".join(_ENTITIES))
-_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_CDATA, _CDATA_END = "<![CDATA[", "]]>"
 _HEADER = re.compile(r"(?im)^\s*([A-Z]+):([A-Z0-9.\-]+)\s*$")
 _XML_ENCODING = re.compile(rb"""<\?xml[^>]{0,200}encoding=["']([A-Za-z0-9._\-]{1,40})["']""")
 _HEAD = 2_000
@@ -94,8 +94,7 @@ def marks_of(text: str) -> Iterator[Mark]:
             "the file ends before </OFX>", where=f"line {text.count(chr(10)) + 1}",
             todo="it was cut off on its way: ask who sent it for the file again",
         )  # fmt: skip
-    if "<![CDATA[" in text:
-        text = _CDATA.sub(lambda match: match.group(1).replace("&", "&amp;").replace("<", "&lt;"), text)
+    text = _without_cdata(text)
     last: re.Match[str] | None = None
     line = text.count("\n", 0, begin) + 1
     for match in _TAG.finditer(text, begin):
@@ -105,6 +104,17 @@ def marks_of(text: str) -> Iterator[Mark]:
         last = match
     if last is not None:
         yield _mark(text, last, len(text), line)
+
+
+def _without_cdata(text: str) -> str:
+    """A text whose CDATA sections are text with entities; one that never ends stays as it is."""
+    pieces: list[str] = []
+    place = 0
+    while (begin := text.find(_CDATA, place)) >= 0 and (end := text.find(_CDATA_END, begin)) >= 0:
+        inner = text[begin + len(_CDATA) : end].replace("&", "&amp;").replace("<", "&lt;")
+        pieces += [text[place:begin], inner]
+        place = end + len(_CDATA_END)
+    return "".join([*pieces, text[place:]]) if pieces else text
 
 
 def _mark(text: str, match: re.Match[str], end: int, line: int) -> Mark:

@@ -10,10 +10,12 @@ from interlock.contracts.canonical import canonical
 from interlock.errors import StatementUnreadable
 from interlock.packs.reconciliation.entry import Statement
 from interlock.packs.reconciliation.statements.dialect import Dialect, check_dialect
+from interlock.packs.reconciliation.statements.source import LARGEST
 from interlock.packs.reconciliation.statements.table import placed, statements_of_table
 
 _UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, MemoryError)
 """What polars says of a file that is damaged; some damage its reader does not expect at all, and panics."""
+MOST_ROWS = 20_000_000
 _DAYS = frozenset({"booked_on", "value_on"})
 _AMOUNTS = frozenset({"amount", "credit", "debit"})
 
@@ -42,7 +44,9 @@ def read_parquet(data: bytes, dialect: Dialect, *, account: str = "", currency: 
         names = list(schema)
         wanted = {field: [names[place] for place in found] for field, found in places.items()}
         _check_types(wanted, dict(schema))
-        frame = pl.read_parquet(io.BytesIO(data), columns=sorted({name for some in wanted.values() for name in some}))
+        columns = sorted({name for some in wanted.values() for name in some})
+        frame = pl.read_parquet(io.BytesIO(data), columns=columns, n_rows=MOST_ROWS + 1)
+        _bound(frame)
     except _UNREADABLE as cause:
         raise StatementUnreadable(
             f"the file is no Parquet that can be read: {str(cause)[:200]}", todo="write it again, or name another"
@@ -55,6 +59,24 @@ def read_parquet(data: bytes, dialect: Dialect, *, account: str = "", currency: 
         table, dialect, format="parquet", broken={}, data=lambda line: _row(frame, line), account=account,
         currency=currency,
     )  # fmt: skip
+
+
+def _bound(frame: pl.DataFrame) -> None:
+    """Refuse what a small file says is huge: the same row, or the same long text, a billion times."""
+    size = sum(_text_bytes(frame[name]) for name in frame.columns)
+    if frame.height > MOST_ROWS or size > 2 * LARGEST:
+        raise StatementUnreadable(
+            f"the file holds more than {MOST_ROWS:,} rows, or {2 * LARGEST:,} bytes of text",
+            todo="have it sent in pieces",
+        )
+
+
+def _text_bytes(column: pl.Series) -> int:
+    """How many bytes a column's texts have, each counted where it stands; without writing any of them out."""
+    if isinstance(column.dtype, pl.Categorical):
+        counted = column.value_counts(name="_times")
+        return sum(len(str(text).encode()) * int(times) for text, times in counted.iter_rows() if text is not None)
+    return int(column.str.len_bytes().cast(pl.Int64).sum() or 0) if column.dtype == pl.String() else 0
 
 
 def _check_types(wanted: dict[str, list[str]], schema: dict[str, pl.DataType]) -> None:

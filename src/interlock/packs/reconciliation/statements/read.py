@@ -14,7 +14,7 @@ from interlock.packs.reconciliation.statements.dialect import Dialect
 from interlock.packs.reconciliation.statements.mt940 import read_mt940
 from interlock.packs.reconciliation.statements.ofx import read_ofx
 from interlock.packs.reconciliation.statements.parquet_file import read_parquet
-from interlock.packs.reconciliation.statements.source import bytes_of, marked_encoding
+from interlock.packs.reconciliation.statements.source import bytes_of, marked_encoding, plain_word
 from interlock.spelling import meant
 
 FORMATS = ("camt", "mt940", "ofx", "csv", "parquet")
@@ -66,6 +66,7 @@ def read_statements(
         Refused: the format is unknown, or a table comes without a dialect.
     """
     content = bytes_of(data)
+    account = plain_word(account)
     where = str(data) if isinstance(data, Path) else ""
     if format != "auto" and format not in FORMATS:
         raise Refused(

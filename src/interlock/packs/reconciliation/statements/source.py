@@ -61,6 +61,11 @@ def marked_encoding(data: bytes) -> str:
     return ""
 
 
+def plain_word(text: str) -> str:
+    """A number of an account without white space and control characters."""
+    return "".join(one for one in text if one.isprintable() and not one.isspace())
+
+
 def one_line_end(text: str) -> str:
     """Text whose lines all end with a line feed, whatever mixture of CR and LF they had."""
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text

@@ -11,8 +11,9 @@ from interlock.money import exponent
 from interlock.packs.reconciliation.entry import Statement
 from interlock.packs.reconciliation.statements.days import days_in
 from interlock.packs.reconciliation.statements.dialect import ColumnRef, Dialect
-from interlock.packs.reconciliation.statements.draft import TEXTS, Trouble, clean, settle
+from interlock.packs.reconciliation.statements.draft import LONGEST_ACCOUNT, TEXTS, Trouble, clean, settle
 from interlock.packs.reconciliation.statements.signs import AMOUNTS, priced
+from interlock.packs.reconciliation.statements.source import plain_word
 from interlock.spelling import meant
 
 _MOST_STATEMENTS = 10_000
@@ -79,7 +80,7 @@ def statements_of_table(
         StatementUnreadable: no account or no known currency is said; or far too many entries are broken.
     """
     drafts = _drafts(frame, dialect)
-    fixed = {"account": dialect.account or account, "currency": dialect.currency or currency}
+    fixed = {"account": plain_word(dialect.account or account), "currency": dialect.currency or currency}
     for field, value in fixed.items():
         column = frame[field].cast(pl.String) if field in frame.columns else pl.lit(value).alias(field)
         drafts = drafts.with_columns(column)
@@ -124,7 +125,7 @@ def _groups(drafts: pl.DataFrame, fixed: Mapping[str, str]) -> list[tuple[str, s
     """The accounts and known currencies of the table, in its order."""
     found = drafts.select("account", "currency").unique(maintain_order=True)
     rows = [(str(own), str(money)) for own, money in found.iter_rows()]
-    groups = [(own, money) for own, money in rows if own and _known(money)]
+    groups = [(own, money) for own, money in rows if own and len(own) <= LONGEST_ACCOUNT and _known(money)]
     if len(groups) > _MOST_STATEMENTS:
         raise StatementUnreadable(
             f"the table holds {len(groups):,} accounts, and at most {_MOST_STATEMENTS:,} are read",
@@ -138,13 +139,13 @@ def _groups(drafts: pl.DataFrame, fixed: Mapping[str, str]) -> list[tuple[str, s
 def _strays(drafts: pl.DataFrame, groups: list[tuple[str, str]], first: tuple[str, str]) -> pl.DataFrame:
     """Rows without an account or a known currency are told, as broken, in the table's first statement."""
     known = pl.col("currency").is_in([money for _, money in groups])
-    has = pl.col("account") != ""
+    has = pl.col("account").str.len_chars().is_between(1, LONGEST_ACCOUNT)
     said = pl.lit("its currency is '") + pl.col("currency").str.slice(0, 20) + pl.lit("', which is none")
     new = pl.col("rule").is_null()
     return drafts.with_columns(
         pl.when(new & ~has).then(pl.lit("contract")).when(new & ~known).then(pl.lit("currency")).otherwise(
             pl.col("rule")).alias("rule"),
-        pl.when(new & ~has).then(pl.lit("it names no account")).when(new & ~known).then(said).otherwise(
+        pl.when(new & ~has).then(pl.lit("it has no account, or one too long")).when(new & ~known).then(said).otherwise(
             pl.col("what")).alias("what"),
         pl.when(new & (~has | ~known)).then(pl.lit("ask who sent it for account and currency")).otherwise(
             pl.col("todo")).alias("todo"),

@@ -115,40 +115,47 @@ def _parts(data: bytes, cuts: frozenset[str]) -> Iterator[Part]:
         remove_comments=True,
         remove_pis=True,
     )
-    depth = 0
+    held: list[int] = []  # for each open element, how many were in memory when it began
+    count = 0
     for event, element in events:
         if event == "start":
-            if depth == 0:
-                if cast("str", element.getroottree().docinfo.doctype):
-                    raise StatementUnreadable(
-                        "the file declares a document type, which a statement never has",
-                        todo="it may be an attack: ask who sent it before you do anything with it",
-                    )
-                space, name = _names(element)
-                yield Part(node=Node(name=name, space=space, line=_line(element)), opens=True)
-            depth += 1
-            if depth > _DEEPEST:
-                what = f"the file is nested more than {_DEEPEST} deep"
-                raise StatementUnreadable(
-                    what, where=f"line {_line(element)}", todo="no statement is: see where it comes from"
-                )
+            if not held:
+                yield Part(node=_root(element), opens=True)
+            held.append(count)
+            count += 1
+            _bound(len(held), count, element)
             continue
-        depth -= 1
+        before = held.pop()
         if isinstance(element.tag, str) and _names(element)[1] in cuts:
-            yield Part(node=_node(element, [_MOST_NODES]), element=element)
+            yield Part(node=_node(element), element=element)
             parent = element.getparent()
             element.clear(keep_tail=False)
             if parent is not None:
                 parent.remove(element)
+            count = before
 
 
-def _node(element: Any, left: list[int]) -> Node:
-    left[0] -= 1
-    if left[0] < 0:
-        raise StatementUnreadable(f"one part of the file has more than {_MOST_NODES:,} elements",
-                                  where=f"line {_line(element)}", todo="see where it comes from")  # fmt: skip
+def _root(element: Any) -> Node:
+    if cast("str", element.getroottree().docinfo.doctype):
+        raise StatementUnreadable(
+            "the file declares a document type, which a statement never has",
+            todo="it may be an attack: ask who sent it before you do anything with it",
+        )
     space, name = _names(element)
-    children = tuple(_node(child, left) for child in element if isinstance(child.tag, str))
+    return Node(name=name, space=space, line=_line(element))
+
+
+def _bound(depth: int, count: int, element: Any) -> None:
+    if depth > _DEEPEST or count > _MOST_NODES:
+        what = f"nested more than {_DEEPEST} deep" if depth > _DEEPEST else f"of more than {_MOST_NODES:,} parts in one"
+        raise StatementUnreadable(
+            f"the file is {what}", where=f"line {_line(element)}", todo="no statement is: see where it comes from"
+        )
+
+
+def _node(element: Any) -> Node:
+    space, name = _names(element)
+    children = tuple(_node(child) for child in element if isinstance(child.tag, str))
     text = "" if children else cast("str", element.text or "").strip()
     attributes = {str(key).rpartition("}")[2]: str(value) for key, value in element.attrib.items()}
     return Node(name=name, space=space, text=text, attributes=attributes, children=children, line=_line(element))
