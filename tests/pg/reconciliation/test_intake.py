@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
+import random
 from typing import Any
 from uuid import UUID
 
@@ -238,3 +240,46 @@ async def test_the_horizon_is_the_last_day_that_is_covered(intake: Intake, datab
     assert [(one.side, one.account, (one.until - FIRST).days) for one in found] == [
         (Side.ACTUAL, "2", 9), (Side.ACTUAL, ACCOUNT, 6),
     ]  # fmt: skip
+
+
+async def test_the_same_file_at_once_is_taken_once(
+    intake: Intake, database: Database, tenant: UUID, admin: Admin
+) -> None:
+    data = b"day,amount,memo\n" + b"".join(b"2026-03-02,%d.00,x\n" % one for one in range(1, 200))
+    other = b"day,amount,memo\n" + b"".join(b"2026-03-02,%d.00,x\n" % one for one in range(100, 300))
+    taken = await asyncio.gather(*(intake.take(BANK, f"{at}.csv", data if at % 3 else other) for at in range(6)))
+    assert sorted(one.known for one in taken) == [False, False, True, True, True, True]
+    assert await amounts(database, tenant) == [one * 100 for one in range(1, 300)]
+    assert kinds(admin) == ["statement.taken"] * 2
+
+
+WORLD = (
+    statement_of(Line(100, day=0), Line(100, day=0), Line(250, day=1), number="1", made=0, days=(0, 1)),
+    statement_of(Line(100, day=0), Line(260, "rent, corrected", 1), number="1", made=5, days=(0, 1)),  # corrects it
+    statement_of(Line(250, day=1), Line(300, "x", 2, "R1"), number="2", made=1, days=(1, 2)),  # overlaps it
+    statement_of(Line(300, "y", 3, "R1"), Line(7, day=3), number="3", made=2, days=(2, 3)),  # tells R1 in other words
+    statement_of(Line(9_999, day=3), number="3", made=6, days=(2, 3), count=4),  # a correction that does not add up
+    statement_of(Line(1, day=4), Line(2, day=5)),  # a table without a number, and pieces of it
+    statement_of(Line(1, day=4)),
+    statement_of(Line(2, day=5)),
+)
+
+
+async def test_any_order_twice_and_in_pieces_end_with_the_same_in_force(database: Database) -> None:
+    dice = random.Random(11)
+    found: list[Any] = []
+    for turn in range(8):
+        tenant = await database.ensure_tenant(f"t{turn}")
+        intake = Intake(database, tenant, "bank", "tests")
+        pieces = [*WORLD, *dice.sample(WORLD, 3)] if turn else list(WORLD)
+        if turn:
+            dice.shuffle(pieces)
+        while pieces:
+            size = dice.randint(1, 3) if turn else 1
+            await hand_in(intake, *pieces[:size])
+            pieces = pieces[size:]
+        frame = (await in_force(database, tenant)).drop("id")
+        async with database.tenant(tenant) as connection:
+            found.append((frame.rows(), await horizons(connection, "bank")))
+    assert sorted(row[3] for row in found[0][0]) == [1, 2, 7, 100, 250, 260, 300]
+    assert [one for one in found if one != found[0]] == []
