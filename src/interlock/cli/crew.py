@@ -1,4 +1,4 @@
-"""The processes of `interlock up`, workers, streams and further servers: started again when they die, ended with us."""
+"""The processes of `interlock up`, started again when they die and ended with us: workers, streams, servers and more."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from interlock.errors import InterlockError
 WORKERS = "interlock.cli.worker_process"
 STREAMS = "interlock.cli.stream_process"
 SERVERS = "interlock.cli.server_process"
-NOUNS = {WORKERS: "worker", STREAMS: "stream", SERVERS: "server"}
+RECONCILIATIONS = "interlock.cli.reconcile_process"
+NOUNS = {WORKERS: "worker", STREAMS: "stream", SERVERS: "server", RECONCILIATIONS: "reconciliation"}
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 15.0
 STEADY_S = 5.0
@@ -35,8 +36,8 @@ class WorkerEnded(msgspec.Struct, frozen=True, kw_only=True):
         process: Its process id.
         status: Its exit status, or the name of the signal that ended it.
         again_in_s: When another one is started in its place, in seconds.
-        stream: The stream that it ran; empty for others.
-        kind: ``worker``, ``stream`` or ``server``.
+        stream: The stream, or the reconciliation, that it ran; empty for others.
+        kind: ``worker``, ``stream``, ``reconciliation`` or ``server``.
     """
 
     worker: int
@@ -55,7 +56,7 @@ class Crew:
         flags: The settings that the command line gave; the environment and the file are theirs, too.
         told: Called when one has ended and another will be started.
         module: What each of them runs.
-        streams: What each of them is to run, where they run streams.
+        streams: What each of them is to run, where they run streams or reconciliations.
         port: Where all of them listen, where they are servers.
     """
 

@@ -18,7 +18,7 @@ from interlock.api.app import create_app
 from interlock.api.keys import Scope, list_keys, make_key
 from interlock.api.serve import serving
 from interlock.cases.registry import Registered
-from interlock.cli.crew import SERVERS, STREAMS, Crew, WorkerEnded
+from interlock.cli.crew import RECONCILIATIONS, SERVERS, STREAMS, Crew, WorkerEnded
 from interlock.cli.options import commands, flags_of
 from interlock.cli.screen import Screen
 from interlock.cli.session import begin_logging, load_settings, run_loop
@@ -43,6 +43,9 @@ def up(
     servers: Annotated[int, typer.Option(min=1, max=64, help="How many processes answer on the port.")] = 1,
     no_api: Annotated[bool, typer.Option("--no-api", help="Run workers only.")] = False,
     no_streams: Annotated[bool, typer.Option("--no-streams", help="Leave the streams of the settings alone.")] = False,
+    no_reconciliation: Annotated[
+        bool, typer.Option("--no-reconciliation", help="Leave the reconciliations of the settings alone.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document a line, for programs.")] = False,
 ) -> None:
     """Run the API, and workers in processes of their own, until SIGTERM or Ctrl-C.
@@ -56,12 +59,17 @@ def up(
     begin_logging(settings)
 
     names = () if no_streams else tuple(settings.streams)
+    matched = () if no_reconciliation else tuple(settings.reconciliation)
     flags = flags_of(context)
 
     def told(ended: WorkerEnded) -> None:
         _say_ended(screen, ended)
 
-    crews = (Crew(workers, flags, told), Crew(len(names), flags, told, module=STREAMS, streams=names))
+    crews = (
+        Crew(workers, flags, told),
+        Crew(len(names), flags, told, module=STREAMS, streams=names),
+        Crew(len(matched), flags, told, module=RECONCILIATIONS, streams=matched),
+    )
 
     def further(port: int) -> Crew:
         return Crew(servers - 1, flags, told, module=SERVERS, port=port)
@@ -74,14 +82,14 @@ def up(
 
 
 async def _serve(
-    settings: Settings, screen: Screen, crews: tuple[Crew, Crew], further: Callable[[int], Crew] | None
+    settings: Settings, screen: Screen, crews: tuple[Crew, Crew, Crew], further: Callable[[int], Crew] | None
 ) -> int:
     """Run until a signal; its number.
 
     Args:
         settings: What the process was told.
         screen: Where it speaks.
-        crews: The workers, and the streams.
+        crews: The workers, the streams, and the reconciliations.
         further: Makes the servers beside our own, on its port; None: nobody listens.
     """
     stopped: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -189,11 +197,17 @@ def _carried(entry: Registered, settings: Settings) -> dict[str, Any]:
 
 
 def _say_ready(
-    screen: Screen, url: str | None, crews: tuple[Crew, Crew], servers: Crew | None, secret: str | None
+    screen: Screen, url: str | None, crews: tuple[Crew, Crew, Crew], servers: Crew | None, secret: str | None
 ) -> None:
     further = servers.processes if servers else []
-    processes, streams = crews[0].processes, crews[1].processes
-    told = {"workers": len(processes), "processes": processes, "streams": streams, "servers": further}
+    processes, streams, reconciliations = (crew.processes for crew in crews)
+    told = {
+        "workers": len(processes),
+        "processes": processes,
+        "streams": streams,
+        "reconciliations": reconciliations,
+        "servers": further,
+    }
     _event(screen, "ready", url=url, key=secret, **told)
     if url:
         also = f", by {len(further) + 1} processes" if further else ""
@@ -201,6 +215,8 @@ def _say_ready(
     screen.line(f"workers: {len(processes)}")
     if streams:
         screen.line(f"streams: {len(streams)}; `interlock streams` shows how they stand")
+    if reconciliations:
+        screen.line(f"reconciliations: {len(reconciliations)}; `interlock reconcile rounds` shows what they do")
     if secret:
         screen.line(f'API key "{FIRST_KEY}", shown this once: {secret}', style="bold")
     screen.line("Ready. Ctrl-C ends it.")
