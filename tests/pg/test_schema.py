@@ -27,6 +27,9 @@ _INSTALLATIONS = {
 # What is a probability, not an amount.
 _MAY_FLOAT = {"confidence", "confidence_needed", "per_second", "probability", "margin"}
 
+# Days of business documents: they have no moment, and so no zone.
+_MAY_BE_DAYS = {"booked_on", "value_on", "first_day", "last_day", "until"}
+
 
 def columns(admin: Admin) -> list[tuple[str, str, str, str]]:
     """Table, column, type, kind of type ('e': enumeration) of every column of a table of ours."""
@@ -191,7 +194,7 @@ def test_amounts_are_exact_times_have_a_zone_states_are_enumerations(admin: Admi
     for table, column, type_, kind in columns(admin):
         inexact = type_ in {"double precision", "real", "money"} and column not in _MAY_FLOAT
         minor = column.endswith("_minor") and type_ != "bigint"
-        zoneless = "without time zone" in type_ or type_ == "date"
+        zoneless = "without time zone" in type_ or (type_ == "date" and column not in _MAY_BE_DAYS)
         free = (column in {"state", "route"} or column.endswith("_state")) and kind != "e"
         if inexact or minor or zoneless or free or type_ == "jsonb":
             wrong.append(f"{table}.{column} {type_}")

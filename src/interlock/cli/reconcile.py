@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from interlock.cli.options import commands
+from interlock.cli.reconcile_breaks import breaks
+from interlock.cli.reconcile_close import close_account, closes, report
+from interlock.cli.reconcile_matches import confirm, match, matches, undo
+from interlock.cli.reconcile_run import rounds, run
 from interlock.cli.reconcile_statements import (
     accept_statement,
     entries,
@@ -32,3 +36,13 @@ group.command()(entries)
 group.command()(files)
 group.command()(accept_statement)
 group.command()(recall_statement)
+group.command()(run)
+group.command()(rounds)
+group.command()(matches)
+group.command()(match)
+group.command()(undo)
+group.command()(confirm)
+group.command()(breaks)
+group.command()(report)
+group.command(name="close")(close_account)
+group.command()(closes)

@@ -61,6 +61,8 @@ create index recon_member_by_entry on recon_member (entry);
 call protect('recon_member');
 
 -- An entry that no match takes though its partner should have come: followed by a case of its own.
+create type recon_break_state as enum ('open', 'written_off', 'accepted', 'withdrawing', 'withdrawn');
+
 create table recon_break (
   id              uuid primary key,
   tenant          uuid not null,
@@ -72,8 +74,7 @@ create table recon_break (
   cause           text not null constraint recon_break_has_a_cause
     check (cause in ('missing', 'wrong-amount', 'duplicate', 'reversal', 'fee')),
   case_id         uuid not null,        -- the row is made in the commit of its case
-  state           text not null constraint recon_break_is_somewhere
-    check (state in ('open', 'written_off', 'accepted', 'withdrawing', 'withdrawn')),
+  state           recon_break_state not null,
   alive           boolean not null generated always as (state <> 'withdrawn') stored,
   why             text not null,        -- why it was taken back; else empty
   opened_at       timestamptz not null,

@@ -208,7 +208,7 @@ class Breaks:
         return opened
 
     async def _submit(self, row: Mapping[str, Any], round_id: UUID) -> bool:
-        key, tenant = break_key(row, row["turns"]), self.node.tenant
+        key, tenant = break_key(row, self.terms.name, row["turns"]), self.node.tenant
         data = encode(break_input(row, self.terms, key))
 
         def attach(stamp: Stamp) -> Sequence[Write]:

@@ -98,9 +98,12 @@ def _digests(breaks: pl.DataFrame) -> pl.Series:
     return pl.concat(done)
 
 
-def break_key(row: Mapping[str, Any], turn: int) -> str:
-    """The key of a break's case: of its facts, which hold its entry's identity, and of how often it was so."""
-    return f"break/{row['facts']}/{turn}"
+def break_key(row: Mapping[str, Any], reconciliation: str, turn: int) -> str:
+    """The key of a break's case: of its facts, which hold its entry's identity, and of how often it was so.
+
+    Two reconciliations of one tenant may both have the entry, and each has a break of its own.
+    """
+    return f"break/{reconciliation}/{row['facts']}/{turn}"
 
 
 def break_input(row: Mapping[str, Any], terms: ReconciliationTerms, key: str) -> dict[str, Any]:

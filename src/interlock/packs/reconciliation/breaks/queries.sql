@@ -2,7 +2,7 @@
 
 -- name: add_breaks
 insert into recon_break (id, tenant, reconciliation, round, entry, key, facts, cause, case_id, state, why, opened_at, changed_at)
-select id, tenant, reconciliation, round, entry, key, facts, cause, case_id, 'open', '', at, at
+select id, tenant, reconciliation, round, entry, key, facts, cause, case_id, 'open'::recon_break_state, '', at, at
 from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, reconciliation text, round uuid, entry uuid, key text,
   facts uuid, cause text, case_id uuid, at timestamptz)
 
@@ -20,7 +20,7 @@ with seen as (
               when c.cancel_at is not null then 'withdrawing'
               when c.state = 'done' and c.conclusion = 'written_off' then 'written_off'
               when c.state = 'done' then 'accepted'
-              else 'open' end as state
+              else 'open' end::recon_break_state as state
   from recon_break b join cases c on c.id = b.case_id
   where b.reconciliation = %(reconciliation)s and b.alive
 ), changed as (
@@ -32,7 +32,7 @@ select count(*) from changed
 
 -- name: standing_breaks
 -- Every break that is alive; read as columns.
-select id, entry, facts, state, case_id
+select id, entry, facts, state::text as state, case_id
 from recon_break where reconciliation = %(reconciliation)s and alive order by entry
 
 -- name: earlier_breaks
@@ -41,14 +41,14 @@ select facts, count(*) as turns
 from recon_break where reconciliation = %(reconciliation)s and not alive group by facts order by facts
 
 -- name: count_breaks
-select b.state, b.cause, e.currency, count(*) as breaks, sum(abs(e.minor))::numeric as minor, min(e.value_on) as oldest
+select b.state::text as state, b.cause, e.currency, count(*) as breaks, sum(abs(e.minor))::numeric as minor, min(e.value_on) as oldest
 from recon_break b join recon_entry e on e.id = b.entry
 where b.reconciliation = %(reconciliation)s and b.alive
 group by 1, 2, 3 order by 1, 2, 3
 
 -- name: list_breaks
 -- The oldest first. Due: somebody was reminded of it, or it is an exception.
-select b.id, b.entry, b.key, b.cause, b.state, b.case_id, b.why, b.opened_at, e.side, e.account, e.currency, e.minor, e.value_on,
+select b.id, b.entry, b.key, b.cause, b.state::text as state, b.case_id, b.why, b.opened_at, e.side, e.account, e.currency, e.minor, e.value_on,
        e.counterparty, e.reference, c.state::text as case_state, coalesce(c.waiting_for, '') as waiting_for, c.wake_at,
        r.finished_at as reminded_at, x.id as exception
 from recon_break b
@@ -62,7 +62,7 @@ left join lateral (
   select id from exception x where x.case_id = b.case_id and x.state = 'open' limit 1
 ) x on true
 where b.reconciliation = %(reconciliation)s
-  and (%(state)s::text is null and b.alive or b.state = %(state)s)
+  and (%(state)s::text is null and b.alive or b.state::text = %(state)s)
   and (%(cause)s::text is null or b.cause = %(cause)s)
   and (%(account)s::text is null or e.account = %(account)s)
   and (not %(due)s::boolean or b.state = 'open' and (x.id is not null or r.finished_at is not null))
