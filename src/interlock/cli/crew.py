@@ -1,4 +1,4 @@
-"""The processes of `interlock up`, started again when they die and ended with us: workers, streams, servers and more."""
+"""The processes of `interlock up`: workers, streams and others, started again when they die and ended with us."""
 
 from __future__ import annotations
 
