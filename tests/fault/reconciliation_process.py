@@ -11,8 +11,11 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import date
 from pathlib import Path
 from random import Random
+
+import msgspec
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.pg.reconciliation.matched import SURE, Matching, books_settings, statement, steered, terms_named
@@ -30,6 +33,7 @@ Piece = tuple[Side, Statement]
 Row = tuple[str, str, int]
 PAYMENTS = "payments"
 """A reconciliation whose name begins so is of the real data, with the trained scorer; any other is of a few entries."""
+LATER = date(2026, 3, 31)
 _FEW = 24
 _EVERY = 6
 _LONGEST_PAUSE_S = 0.15
@@ -78,9 +82,15 @@ def whole(name: str) -> list[Piece]:
     return [*foreign(), (Side.EXPECTED, statement("e", *expected, made=9)), (Side.ACTUAL, joined)]
 
 
+def covering(day: date, number: str, currency: str) -> Statement:
+    """A statement without entries: nothing that it does not state will come up to this day."""
+    return msgspec.structs.replace(statement(number, currency=currency), first_day=day, last_day=day)
+
+
 def foreign() -> list[Piece]:
-    """What is of another currency."""
+    """What is of another currency, and the days after which what nothing matches is a break."""
     return [
+        *((side, covering(LATER, f"z{currency}", currency)) for side in Side for currency in ("EUR", "JPY")),
         (Side.EXPECTED, statement("e3", ("Y1", SURE, -5000), ("Y2", SURE, 800), currency="JPY")),
         (Side.ACTUAL, statement("a3", ("Y1", "", -5000), ("R3", "", 9_999_999), currency="JPY")),
     ]

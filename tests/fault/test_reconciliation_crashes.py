@@ -128,7 +128,8 @@ async def seen(url: str, books: SimulatedBooks, course: Course, name: str, *, ca
             for side, one in whole(name) if calm else ():
                 await on.take(side, one)
             found = await outcome(on, course.patience_s)
-    sys.stdout.write(f"{name}: {len(found['matches'])} matches, {len(found['open'])} open, {found['books']}\n")
+    counts = {what: len(rows) for what, rows in found.items()}
+    sys.stdout.write(f"{name}: {counts} {found['books']}\n")
     return found
 
 

@@ -16,9 +16,13 @@ _STANDING = """
     select m.state, m.form, m.currency, m.expected_minor, m.actual_minor, array_agg(e.entry::text)
     from recon_match m join recon_member e on e.match = m.id
     where m.alive and e.alive and m.reconciliation = %s group by m.id"""
+_BREAKS = """
+    select b.state, b.cause, c.state, e.identity::text
+    from recon_break b join recon_entry e on e.id = b.entry join cases c on c.id = b.case_id
+    where b.alive and b.reconciliation = %s"""
 _MOVING = """
-    select count(*) from recon_match m join cases c on c.id = m.case_id
-    where m.reconciliation = %s and (c.state in ('ready', 'running') or c.wake_at < now() + interval '1 hour')"""
+    select count(*) from cases
+    where state in ('ready', 'running') or state = 'waiting' and wake_at < now() + interval '1 hour'"""
 
 
 async def settle(on: Matching, patience_s: float = 60.0) -> None:
@@ -26,10 +30,10 @@ async def settle(on: Matching, patience_s: float = 60.0) -> None:
     rounds, give_up = on.rounds(), time.monotonic() + patience_s
     while True:
         found = await rounds.run(patience_s=patience_s)
-        while await _count(on, _MOVING):
+        while await _moving(on):
             assert time.monotonic() < give_up, "cases still move"
             await asyncio.sleep(0.05)
-        moved = found.withdrawn or found.proposed.decided or await rounds.project()
+        moved = found.withdrawn or found.proposed.decided or found.breaks.withdrawn or found.breaks.opened
         if found.settled and not moved:
             return
         assert time.monotonic() < give_up, found
@@ -44,18 +48,23 @@ async def outcome(on: Matching, patience_s: float = 60.0) -> dict[str, Any]:
             frame = await entries_in_force(connection, on.terms.name, side)
             entries |= dict(frame.select("id", "identity").iter_rows())
         told = await (await connection.execute(_STANDING, (on.terms.name,))).fetchall()
+        broken = await (await connection.execute(_BREAKS, (on.terms.name,))).fetchall()
     standing = [(*row[:5], tuple(sorted(entries[one] for one in row[5]))) for row in told]
     held = [one for row in standing for one in row[5]]
     assert len(set(held)) == len(held)
     assert standing_postings(on) == sum(row[0] == "booked" for row in standing)
     assert on.books.summary().unbalanced == ()
-    return {"matches": sorted(standing), "open": sorted(set(entries.values()) - set(held)), "books": on.balances()}
+    return {
+        "matches": sorted(standing),
+        "open": sorted(set(entries.values()) - set(held)),
+        "breaks": sorted(broken),
+        "books": on.balances(),
+    }
 
 
-async def _count(on: Matching, question: str) -> int:
+async def _moving(on: Matching) -> bool:
     async with on.on.node.database.tenant(on.on.node.tenant) as connection:
-        row = await (await connection.execute(question, (on.terms.name,))).fetchone()  # type: ignore[arg-type] - ours
-    return int(row[0]) if row else 0
+        return await (await connection.execute(_MOVING)).fetchone() != (0,)
 
 
 def standing_postings(on: Matching) -> int:

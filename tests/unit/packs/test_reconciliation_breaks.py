@@ -171,9 +171,10 @@ def test_what_is_known_of_an_entry_does_not_depend_on_the_order_of_rows_and_chan
     other = plan(expected[::-1], actual[::-1], candidates=looked[::-1])
     assert one.breaks.equals(other.breaks)
     changed = plan(expected, actual, candidates=(*looked[1:], ("e0", "a0", 0.9)))
-    keys = [break_key(row(found, "e0"), 0) for found in (one, changed)]
+    keys = [break_key(row(found, "e0"), "bank", 0) for found in (one, changed)]
     assert keys[0] != keys[1]
-    assert break_key(row(one, "e1"), 0) == break_key(row(changed, "e1"), 0)
+    assert break_key(row(one, "e1"), "bank", 0) == break_key(row(changed, "e1"), "bank", 0)
+    assert break_key(row(one, "e1"), "bank", 0) != break_key(row(one, "e1"), "till", 0)
 
 
 def test_what_stands_is_kept_taken_back_or_opened() -> None:
