@@ -136,16 +136,21 @@ def at_threshold(judged: Sequence[Judgement], sure_from: float) -> Point:
 
 
 def least_threshold(probability: NDArray[np.float64], right: NDArray[np.bool_], most_wrong: float) -> float:
-    """The least threshold at and above which no more than a share is wrong; above 1 if there is none.
+    """The least threshold at and above which, with one more wrong, no more than a share would be wrong.
 
     Args:
         probability: Of each match.
         right: Whether it is.
-        most_wrong: The share; 0: none at all.
+        most_wrong: The share; 0: none at all is wrong.
+
+    Returns:
+        Above 1 if there is none.
     """
     order = np.argsort(-probability, kind="stable")
     wrong = np.cumsum(~right[order])
     last = np.ones(len(order), dtype=np.bool_)
     last[:-1] = probability[order][1:] != probability[order][:-1]
-    fine = np.nonzero(last & (wrong <= most_wrong * np.arange(1, len(order) + 1)))[0]
+    many = np.arange(1, len(order) + 1)
+    borne = wrong + 1 <= most_wrong * many if most_wrong else wrong == 0
+    fine = np.nonzero(last & borne)[0]
     return float(probability[order][fine[-1]]) if len(fine) else 1.01

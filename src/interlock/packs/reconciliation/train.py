@@ -8,6 +8,7 @@ one half is read here; the other stays unseen until ``evaluate`` reads it.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlock.packs.reconciliation import fitting
+from interlock.packs.reconciliation.card import write_card
 from interlock.packs.reconciliation.evaluate import Judgement, judge_case, least_threshold
 from interlock.packs.reconciliation.matching.blocking import block
 from interlock.packs.reconciliation.matching.entries import take_entries
 from interlock.packs.reconciliation.matching.features import PAIR_FEATURES, known_of, pair_features
 from interlock.packs.reconciliation.matching.judging import MATCH_FEATURES, log_odds
-from interlock.packs.reconciliation.matching.scorer import FOLDER, Scorer, open_scorer
+from interlock.packs.reconciliation.matching.scorer import FOLDER, Scorer, load_scorer, open_scorer
 from interlock.packs.reconciliation.payments import TRAIN, read_payments
 from interlock.packs.reconciliation.rehearsal import Case, make_cases
 
@@ -181,10 +183,21 @@ def train(folder: Path) -> Trained:
         unseen[out] = fit_matches(every.of(~out)).probabilities(every.x[out])
     slope, shift = fitting.fit_line(log_odds(unseen), every.y, every.weight)
     honest = 1.0 / (1.0 + np.exp(-(slope * log_odds(unseen) + shift)))
-    sure = least_threshold(honest, every.y, MOST_WRONG), least_threshold(honest, every.y, 0.0)
+    public = np.repeat([part is parts[-1] or part is parts[-2] for part in parts], [len(part.y) for part in parts])
+    among = [np.ones(len(public), dtype=np.bool_), public, ~public]
+    sure = tuple(max(_sure_from(honest[of], every.y[of], most) for of in among) for most in (MOST_WRONG, 0.0))
     return Trained(
-        first.onnx(), second.onnx(slope, shift), sure, (slope, shift), (len(made.y) + len(real.y), len(every.y))
+        first.onnx(),
+        second.onnx(slope, shift),
+        (sure[0], sure[1]),
+        (slope, shift),
+        (len(made.y) + len(real.y), len(every.y)),
     )
+
+
+def _sure_from(probability: NDArray[np.float64], right: Flags, most_wrong: float) -> float:
+    """The least threshold by which a share is wrong at most, rounded up to a ten-thousandth."""
+    return math.ceil(least_threshold(probability, right, most_wrong) * 10_000) / 10_000
 
 
 def main() -> None:
@@ -201,6 +214,7 @@ def main() -> None:
         "made_with": fitting.versions(),
     }
     (FOLDER / "thresholds.json").write_bytes(msgspec.json.format(msgspec.json.encode(figures)) + b"\n")
+    write_card(FOLDER / "CARD.md", Path(sys.argv[1]), load_scorer(FOLDER), trained.sure_from)
     sys.stdout.write(f"{msgspec.json.encode(figures).decode()}\n")
 
 

@@ -45,7 +45,7 @@ class Pairs:
         one: Positions on the expected side.
         other: Positions on the actual side.
         borne: Whether tolerance and days allow them to be matched; the others only explain what stays open.
-        cut: How many entries had more neighbours in reach than were looked at.
+        cut: How many entries at least had more neighbours on these terms than were looked at or kept.
     """
 
     one: Ints
@@ -89,7 +89,7 @@ def block(expected: Entries, actual: Entries, terms: ReconciliationTerms) -> Pai
     one, other, times = one[keep], other[keep], times[keep]
     borne = borne_pairs(expected, actual, (one, other), terms)
     kept, left_out = _best(expected, actual, (one, other), borne, times)
-    return Pairs(one[kept], other[kept], borne[kept], cut + left_out)
+    return Pairs(one[kept], other[kept], borne[kept], max(cut, left_out))
 
 
 def borne_pairs(
@@ -168,7 +168,8 @@ def _neighbours(
     ones: list[Ints] = []
     twos: list[Ints] = []
     full = 0
-    wide = max(float(terms.tolerance_share), 0.0) * 2 + 0.5  # far enough to see a wrong amount
+    share = float(terms.tolerance_share)
+    wide = share * 2 + 0.5  # far enough to see a wrong amount
     for start in range(0, len(rows), _CHUNK):
         part = slice(start, start + _CHUNK)
         at = place[part, None] + offsets
@@ -181,7 +182,9 @@ def _neighbours(
         near = np.abs(amounts - against) <= wide * np.maximum(np.abs(amounts), np.abs(against))
         days = actual.valued[right] - expected.valued[left]
         near &= (days <= terms.days_later + _more(terms)) & (days >= -terms.days_earlier - _more(terms))
-        edge = near & ((column == 0) | (column == 2 * reach - 1))
+        borne = np.abs(amounts - against) <= share * np.maximum(np.abs(amounts), np.abs(against))
+        borne &= (days <= terms.days_later) & (days >= -terms.days_earlier)
+        edge = borne & ((column == 0) | (column == 2 * reach - 1))
         full += int(np.unique(row[edge]).size)
         ones.append(left[near])
         twos.append(right[near])

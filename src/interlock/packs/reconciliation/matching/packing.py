@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from interlock.packs.reconciliation.matching.solvers import assign, components, pack
+from interlock.packs.reconciliation.matching.solvers import assign, components, greedy, pack
 
 Ints = NDArray[np.int64]
 
@@ -22,6 +22,8 @@ EXACT = 400
 """Matches of a component of pairs up to which margins are exact."""
 EXACT_GROUPS = 40
 """The same for a component with groups, whose solution takes a thousand times as long."""
+PACKED = 4_000
+"""Matches of a component with groups up to which it is solved; beyond, they are taken by gain."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +124,8 @@ def _best(here: Candidates) -> tuple[Ints, bool]:
         column = np.unique(entry[1::2], return_inverse=True)[1].astype(np.int64)
         return assign(row, column, here.gain), True
     number = np.unique(entry, return_inverse=True)[1].astype(np.int64)
+    if len(here.gain) > PACKED:
+        return greedy(match, number, here.gain), False
     return pack(match, number, here.gain, NODES)
 
 

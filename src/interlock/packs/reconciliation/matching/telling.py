@@ -1,4 +1,4 @@
-"""The tables of a solution, and its reasons in words: what is proposed, what speaks for it, and what stays open. Pure."""
+"""The tables of a solution, and its reasons in words: what is proposed, why, and what stays open. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -145,7 +146,16 @@ def _shared(sides: tuple[Entries, Entries], members: Group, known: Known) -> lis
         texts = [[side.words, side.identifiers][1 - kind] for side in sides]
         one, other = ({word for at in chosen for word in texts[place][at]} for place, chosen in enumerate(members))
         found += [(kind, rarity.count(word), word) for word in one & other]
+    if not found and len(members[0]) == len(members[1]) == 1:
+        begins = _beginning(sides[0].memo[members[0][0]].split(" "), sides[1].memo[members[1][0]].split(" "))
+        return [begins] if begins else []
     return [word for _, _, word in sorted(found)[:_SHARED]]
+
+
+def _beginning(one: list[str], other: list[str]) -> str:
+    """The words that both texts begin with, such as initials."""
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return " ".join(word for word, _ in same)
 
 
 def tell_open(
