@@ -65,6 +65,8 @@ from interlock.privacy.master import MasterKeys
 from interlock.privacy.subject import subject_gate
 from interlock.privacy.vault import Vault
 from interlock.publications.watch import Publications
+from interlock.recall.duty import Recalling
+from interlock.recall.means import Means
 from interlock.setting_forms import Mode
 
 if TYPE_CHECKING:
@@ -154,7 +156,7 @@ class Node:
 
     @asynccontextmanager
     async def sealing(self) -> AsyncGenerator[Sealer]:
-        """Seal the ledger while this is open, whenever no other process does; for every process that runs long.
+        """Seal the ledger and carry recalls out while this is open, where nobody else does; for all that run long.
 
         Raises:
             LedgerBroken: the ledger is not the one that was published.
@@ -167,11 +169,17 @@ class Node:
         async with (
             Reconciler(self.database, self.writer) as reconciler,
             Sealer(self.url, self.database.clock, terms, (reconciler.duty, audit.duty)) as sealer,
+            Recalling(self.database, self.recall_means),
         ):
             try:
                 yield sealer
             finally:
                 await audit.close()
+
+    @property
+    def recall_means(self) -> Means:
+        """What recalls are carried out with."""
+        return Means(self.writer, self.tools.decider, self.registry)
 
     def lineage(self) -> LineageUpkeep:
         """Count what sources influenced and tell others, as the settings say, while this is open.

@@ -39,6 +39,7 @@ from interlock.api.publications import ROUTES as PUBLICATION_ROUTES
 from interlock.api.quarantine import discard as discard_quarantined
 from interlock.api.quarantine import list_quarantine, read_quarantine, repair_quarantine
 from interlock.api.quarantine import release as release_quarantined
+from interlock.api.recalls import ROUTES as RECALL_ROUTES
 from interlock.api.reviews import claim_review, list_reviews, read_review, release_review, resolve_review
 from interlock.api.sending import add_headers
 from interlock.api.stops import list_stops, read_stop, resume_scope, resume_stop, stop_scope
@@ -97,6 +98,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     show_checkpoint,
     show_proof,
     *PUBLICATION_ROUTES,
+    *RECALL_ROUTES,
     *SUBJECT_ROUTES,
     read_health,
 )

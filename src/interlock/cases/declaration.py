@@ -20,7 +20,15 @@ from interlock.cases.budget_entry import BUDGET_KEYS
 from interlock.cases.cascade_entry import BAND_KEYS, STEP_KEYS
 from interlock.cases.dossier import Dossier
 from interlock.cases.dossier_entry import BASELINE_KEYS, DOSSIER_KEYS, SUCCESS_KEYS, WRONG_KEYS, read_dossier
-from interlock.cases.ending_entry import ROUTE_KEYS, ExceptionRoute, OnFailure, read_on_failure, read_routes
+from interlock.cases.ending_entry import (
+    ROUTE_KEYS,
+    ExceptionRoute,
+    OnFailure,
+    Recalled,
+    read_on_failure,
+    read_recalled,
+    read_routes,
+)
 from interlock.cases.escalation_entry import ESCALATION_KEYS, read_escalation
 from interlock.cases.event_entry import EVENT_KEYS, EventTerms, read_event_terms
 from interlock.cases.fact_entry import FACT_KEYS, FactTerms, read_fact_terms
@@ -47,8 +55,8 @@ from interlock.plain_yaml import LARGEST_FILE, parse_yaml
 Terms = TypeVar("Terms")
 
 TOP_KEYS = (
-    "workflow", "contract", "time_zone", "budget", "on_failure", "exceptions", "escalation", "facts", "features",
-    "decisions",
+    "workflow", "contract", "time_zone", "budget", "on_failure", "recalled", "exceptions", "escalation", "facts",
+    "features", "decisions",
     "actions", "events", *DOSSIER_KEYS,
 )  # fmt: skip
 
@@ -99,6 +107,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
         facts: What decisions may assume, by name: where it is read.
         events: The outside events that a case may wait for, by name.
         on_failure: What becomes of a case whose workflow raises an error that it does not handle.
+        recalled: What becomes of what a recall took back.
         exceptions: Who answers for which kind of exception, where that is not the owner.
         escalation: What happens by itself when a tolerance is left.
         content: The file's bytes.
@@ -117,6 +126,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes
     digest: bytes
     on_failure: OnFailure = OnFailure.ASK
+    recalled: Recalled = Recalled.ANEW
     exceptions: tuple[ExceptionRoute, ...] = ()
     escalation: tuple[EscalationRule, ...] = ()
     features: Mapping[FeatureRef, Feature] = NO_FEATURES
@@ -192,6 +202,7 @@ def read_declaration(data: bytes, file: str) -> Declaration:
         facts=MappingProxyType(_entries(section, "facts", read_fact_terms)),
         events=MappingProxyType(_entries(section, "events", read_event_terms)),
         on_failure=read_on_failure(section),
+        recalled=read_recalled(section),
         exceptions=read_routes(section),
         escalation=read_escalation(section, workflow),
         content=data,

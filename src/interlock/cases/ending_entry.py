@@ -24,6 +24,16 @@ class OnFailure(StrEnum):
     UNDO = "undo"
 
 
+class Recalled(StrEnum):
+    """What becomes of what a recall took back.
+
+    ``anew``: it is decided anew, where the recall says so. ``leave``: whoever made it makes it anew, if at all.
+    """
+
+    ANEW = "anew"
+    LEAVE = "leave"
+
+
 class ExceptionRoute(msgspec.Struct, frozen=True, kw_only=True):
     """Who answers for one kind of exception.
 
@@ -41,6 +51,11 @@ class ExceptionRoute(msgspec.Struct, frozen=True, kw_only=True):
 def read_on_failure(section: Section) -> OnFailure:
     """What becomes of a case that fails, from the top of the file."""
     return section.may("on_failure", Form("on-failure", _on_failure, OnFailure.ASK), OnFailure.ASK)
+
+
+def read_recalled(section: Section) -> Recalled:
+    """What becomes of what a recall took back, from the top of the file."""
+    return section.may("recalled", Form("recalled", _recalled, Recalled.ANEW), Recalled.ANEW)
 
 
 def read_routes(section: Section) -> tuple[ExceptionRoute, ...]:
@@ -62,6 +77,14 @@ def _on_failure(place: Place) -> OnFailure:
         return OnFailure(text)
     except ValueError as cause:
         raise Refused(f"{text[:60]!r} is nothing that can be done", todo="write ask or undo") from cause
+
+
+def _recalled(place: Place) -> Recalled:
+    text = place.text()
+    try:
+        return Recalled(text)
+    except ValueError as cause:
+        raise Refused(f"{text[:60]!r} is nothing that follows a recall", todo="write anew or leave") from cause
 
 
 def _route(place: Place) -> ExceptionRoute:

@@ -22,7 +22,7 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
     {
         "demo": Entry(
             "demo.command",
-            "Run the main job end to end: receipts in, decisions, reviews, payments out once, books balanced.",
+            "Run a workflow end to end: receipts paid once, or a month reconciled; the books of both sides must agree.",
         ),
         "up": Entry("up", "Run the API, and workers in processes of their own, until SIGTERM or Ctrl-C."),
         "stream": Entry("stream", "Run one stream of the settings in this process, until SIGTERM or Ctrl-C."),
@@ -39,6 +39,9 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         "cases": Entry("cases", "List cases, the newest first."),
         "case": Entry("cases", "Show one case with everything that is recorded of it."),
         "summary": Entry("cases", "Count cases by workflow, state and conclusion, with the money in them."),
+        "recall": Entry(
+            "recall", "Recall what was decided by something wrong: list it, stop it, take it back, decide it anew."
+        ),
         "lineage": Entry(
             "lineage",
             "Trace an action to its sources, a source to all that it influenced; export both as OpenLineage events.",

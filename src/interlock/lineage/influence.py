@@ -164,22 +164,39 @@ async def read_influence(
         wanted = {"source": source.digest(tenant)}
         totals = await INFLUENCE_TOTALS.all(connection, wanted)
         money = await INFLUENCE_MONEY.all(connection, wanted)
-        below = LAST_LEAF if before is None else min(before, LAST_LEAF)
-        limit = most + 1 + PART
-        indexes = await INFLUENCE_MEMBERS.all(connection, {**wanted, "below": below, "most": limit})
-        if len(indexes) == limit:  # the last part may have more
-            indexes = [index for index in indexes if index // PART > indexes[-1] // PART]
-        page = sorted(indexes, reverse=True)[: most + 1]
-        rows = await INFLUENCED.all(connection, {"indexes": page[:most]})
+        rows, below = await influenced_page(connection, tenant, source, before=before, most=most)
     return Influence(
         of=source.shown,
         decisions=sum(one.decisions for one in totals),
         cases=sum(one.cases for one in totals),
         money=_money(totals, money),
         items=tuple(_item(row) for row in rows),
-        next=page[most - 1] if len(page) > most else None,
+        next=below,
         behind=behind,
     )
+
+
+async def influenced_page(
+    connection: AsyncConnection[Any], tenant: UUID, source: Source, *, before: int | None = None, most: int = 50
+) -> tuple[list[InfluencedRow], int | None]:
+    """A page of what a source influenced, as far as it is counted, the newest first; and what goes on after it.
+
+    Args:
+        connection: Under the tenant.
+        tenant: Whose.
+        source: The source; no publication, which is counted by what it published.
+        before: What the page before gave to go on with.
+        most: How many at most.
+    """
+    below = LAST_LEAF if before is None else min(before, LAST_LEAF)
+    limit = most + 1 + PART
+    asked = {"source": source.digest(tenant), "below": below, "most": limit}
+    indexes = await INFLUENCE_MEMBERS.all(connection, asked)
+    if len(indexes) == limit:  # the last part may have more
+        indexes = [index for index in indexes if index // PART > indexes[-1] // PART]
+    page = sorted(indexes, reverse=True)[: most + 1]
+    rows = await INFLUENCED.all(connection, {"indexes": page[:most]})
+    return rows, page[most - 1] if len(page) > most else None
 
 
 async def _published(connection: AsyncConnection[Any], source: Source) -> Source:

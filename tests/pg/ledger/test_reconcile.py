@@ -62,6 +62,8 @@ NOT_COMPARED = {
     "ledger_head": "as ledger_checkpoint",
     "ledger_leaf": "as ledger_checkpoint",
     "ledger_node": "as ledger_checkpoint",
+    "recall": "what it did are entries of its own, and of each case that it ended",
+    "recall_member": "which cases a recall holds: found by conditions that its entry states, and each has an entry of its end",
     "reconciliation": "how far the comparison has come",
     "recon_break": "its case is compared; what becomes of it are the case's decisions, actions and exceptions",
     "recon_close": "its entry bears the SHA-256 of its report",

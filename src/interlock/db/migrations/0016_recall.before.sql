@@ -63,3 +63,66 @@ begin
   end if;
   execute mended;
 end $$;
+
+-------------------------------------------------------------------------------------------------------- recalls
+
+create type recall_state as enum ('planned', 'running', 'open', 'done');
+create type recall_member_state as enum ('found', 'wanted', 'ended', 'anew', 'left');
+
+create table recall (
+  id          uuid primary key,
+  tenant      uuid not null,
+  selector    bytea not null,             -- what was wrong: canonical JSON
+  who         text not null,
+  why         text not null,
+  state       recall_state not null,
+  stop        boolean not null,
+  restore     boolean not null,
+  anew        boolean not null,
+  stopped     uuid,                       -- the stop that it made
+  restored    text,                       -- what counts again, in words; '': nothing
+  names       bytea not null,             -- the names on record that it means: canonical JSON
+  strand      int not null,               -- how many of these are gathered, one after the other
+  after       uuid not null,              -- how far the one at work is gathered
+  beyond      uuid,                       -- where gathering ends
+  gathered    boolean not null,
+  decisions   bigint not null,
+  held_until  timestamptz not null,       -- the process at work on it renews this; others leave it alone until then
+  created_at  timestamptz not null,
+  changed_at  timestamptz not null,
+  ended_at    timestamptz,
+  constraint recall_ended_says_when check ((state = 'done') <= (ended_at is not null))
+);
+call protect('recall');
+create index recall_listed on recall (tenant, id);
+create index recall_under_way on recall (id) where state in ('running', 'open') or (state = 'planned' and not gathered);
+
+-- The cases that rest on what is recalled, and the decisions that belong to no case.
+create table recall_member (
+  recall      uuid not null,
+  member      uuid not null,
+  tenant      uuid not null,
+  is_case     boolean not null,
+  pending     boolean not null,           -- whether it had not ended when it was found: it is stopped first
+  state       recall_member_state not null,
+  anew        uuid,                       -- what took its place
+  why         text not null,
+  primary key (recall, member)
+);
+call protect('recall_member');
+create index recall_member_by_state on recall_member (recall, state, pending, member);
+
+-- What is to be carried out, in every tenant; what ended with questions open is looked at again now and then.
+create function recalls_under_way() returns table (tenant uuid, id uuid, state recall_state)
+  language sql stable security definer set search_path = interlock, pg_catalog as $$
+  select r.tenant, r.id, r.state from recall r
+  where r.state in ('running', 'open') or (r.state = 'planned' and not r.gathered) order by r.id
+$$;
+grant select on recall to interlock_finder;
+grant usage on type recall_state to interlock_finder, interlock_service;
+grant usage on type recall_member_state to interlock_service;
+grant create on schema interlock to interlock_finder;
+alter function recalls_under_way() owner to interlock_finder;
+revoke create on schema interlock from interlock_finder;
+revoke all on function recalls_under_way() from public;
+grant execute on function recalls_under_way() to interlock_service;

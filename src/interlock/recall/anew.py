@@ -1,0 +1,90 @@
+"""Deciding anew: what was taken back is submitted or asked again under a key of its own, and meets what counts now."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from interlock.cases.ending_entry import Recalled
+from interlock.cases.in_line import NamedPoint, ask_in_line
+from interlock.cases.submit import LONGEST_KEY, submit
+from interlock.contracts import read_json
+from interlock.decisions.asked import Deferred
+from interlock.decisions.origin import Origin
+from interlock.errors import DatabaseUnavailable, InterlockError
+from interlock.money import Money
+from interlock.privacy.token import MARKER_BYTES
+from interlock.recall.means import Means
+from interlock.recall.record import MemberState, Recall
+from interlock.recall.store import MovedMember, Was
+
+PERSONAL = "its input holds personal data, which only who has them can submit again"
+
+
+async def decide_anew(means: Means, tenant: UUID, recall: Recall, was: Was) -> MovedMember | None:
+    """Decide one case, or one question, anew; where its member is now. None: not yet, for its point is held.
+
+    Said twice it is once: the key follows from the recall and the key that it had.
+
+    Raises:
+        DatabaseUnavailable: the database does not answer.
+    """
+    registered = means.registry.find(was.workflow)
+    if registered is None:
+        return _left(recall, was, f"no workflow {was.workflow} is carried here")
+    if registered.declaration.recalled is Recalled.LEAVE:
+        return _left(recall, was, "its workflow's file leaves it to whoever made it")
+    if MARKER_BYTES in was.input or MARKER_BYTES in (was.question or b""):
+        return _left(recall, was, PERSONAL)
+    try:
+        if was.point is None:
+            made = await submit(
+                means.writer, tenant, registered, key=key_anew(was.key, recall.id), data=was.input, caller=was.caller,
+                origin=_origin(was),
+            )  # fmt: skip
+            return _anew(recall, was, made.case_id)
+        return await _ask(means, tenant, recall, was)
+    except DatabaseUnavailable:
+        raise
+    except InterlockError as cause:
+        return _left(recall, was, f"it could not be decided anew: {cause.what}"[:500])
+
+
+async def _ask(means: Means, tenant: UUID, recall: Recall, was: Was) -> MovedMember | None:
+    registered, point = means.registry.named(was.workflow), was.point or ""
+    declared = registered.declaration.decisions.get(point)
+    if declared is None:
+        return _left(recall, was, f"the workflow's file has no point {point} any more")
+    named = NamedPoint(registered, declared, means.registry.following(was.workflow, point))
+    stated = None if declared.exposure else Money.of_columns(was.exposure_minor, was.currency)
+    decided = await ask_in_line(
+        means.decider, means.writer, tenant, named, key=key_anew(was.asked or "", recall.id),
+        value=read_json(was.question or b""), exposure=stated, caller=was.caller, origin=_origin(was),
+    )  # fmt: skip
+    return None if isinstance(decided, Deferred) else _anew(recall, was, decided.case_id or decided.id)
+
+
+def key_anew(key: str, recall: UUID) -> str:
+    """The key under which something is decided anew: one for each recall, and none that another key leads to."""
+    tail = f"/recall-{recall.hex}"
+    if len(key) + len(tail) <= LONGEST_KEY:
+        return f"{key}{tail}"
+    return f"{hashlib.sha256(key.encode()).hexdigest()}{tail}"
+
+
+def _origin(was: Was) -> Origin | None:
+    """What brought it the first time brought it this time, too."""
+    body: Mapping[str, Any] = msgspec.json.decode(was.body) if was.body else {}
+    return msgspec.convert(body["origin"], Origin) if "origin" in body else None
+
+
+def _anew(recall: Recall, was: Was, made: UUID) -> MovedMember:
+    return MovedMember(recall=recall.id, member=was.id, state=MemberState.ANEW, anew=made)
+
+
+def _left(recall: Recall, was: Was, why: str) -> MovedMember:
+    return MovedMember(recall=recall.id, member=was.id, state=MemberState.LEFT, why=why)

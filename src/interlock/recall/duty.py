@@ -1,0 +1,101 @@
+"""Carrying recalls out beside a process's other work, in every tenant, as far as nobody else does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Self
+from uuid import UUID
+
+import psycopg
+
+from interlock.db.database import Database
+from interlock.errors import InterlockError
+from interlock.recall.carry import Turn, carry_on
+from interlock.recall.means import Means
+from interlock.recall.record import RecallState
+from interlock.recall.store import HOLD_RECALL, LET_GO_RECALL, RECALLS_UNDER_WAY, UnderWay
+
+log = logging.getLogger("interlock.recall")
+
+POLL_S = 1.0
+"""How long it waits before it looks again for what is under way."""
+OPEN_EVERY = 15
+"""Recalls that wait for people are looked at once in so many rounds."""
+_PATIENCE_S = 2.0
+_TURN_S = 5.0
+
+
+class Recalling:
+    """Carries recalls out while it is open.
+
+    Args:
+        database: Where they are.
+        means: What they are carried out with.
+        poll_s: How long it waits between two rounds.
+    """
+
+    def __init__(self, database: Database, means: Means, *, poll_s: float = POLL_S) -> None:
+        self._database = database
+        self._means = means
+        self._poll_s = poll_s
+        self._ended = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._keep_on(), name="interlock-recall")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop after the commit at work, or in the middle of it: whoever goes on finds what is written."""
+        self._ended.set()
+        if self._task:
+            await asyncio.wait([self._task], timeout=_PATIENCE_S)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _keep_on(self) -> None:
+        rounds = 0
+        while not self._ended.is_set():
+            try:
+                await self._round(with_open=rounds % OPEN_EVERY == 0)
+            except (InterlockError, psycopg.Error) as cause:
+                log.warning("a recall waits, trying again soon: %s", cause)
+            except Exception:
+                # INVARIANT: a task never ends without a word while the process runs
+                log.exception("a recall failed, trying again soon")
+            rounds += 1
+            # not wait_for, which in Python 3.11 can swallow a cancellation
+            await asyncio.wait([waiting := asyncio.ensure_future(self._ended.wait())], timeout=self._poll_s)
+            waiting.cancel()
+
+    async def _round(self, *, with_open: bool) -> None:
+        async with self._database.installation() as connection:
+            found = await RECALLS_UNDER_WAY.all(connection)
+        for one in found:
+            if self._ended.is_set():
+                return
+            if one.state is not RecallState.OPEN or with_open:
+                await self._carry(one)
+
+    async def _carry(self, one: UnderWay) -> None:
+        """Go on with one for a few seconds, so that none keeps the others from going on."""
+        give_up = time.monotonic() + _TURN_S
+        while not self._ended.is_set() and time.monotonic() < give_up:
+            turn = await turn_alone(self._database, self._means, one.tenant, one.id)
+            if turn is None or not turn.moved:
+                return
+
+
+async def turn_alone(database: Database, means: Means, tenant: UUID, recall: UUID) -> Turn | None:
+    """Do the next turn of a recall, unless another process is at it; None: one is."""
+    async with database.tenant(tenant) as connection:
+        mine = await HOLD_RECALL.one(connection, {"id": recall})
+    if mine is None:
+        return None
+    try:
+        return await carry_on(database, means, tenant, recall)
+    finally:
+        async with database.tenant(tenant) as connection:
+            await LET_GO_RECALL.run(connection, {"id": recall, "mine": mine})
