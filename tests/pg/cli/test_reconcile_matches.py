@@ -1,0 +1,101 @@
+"""Rounds and matches on the command line, with the pack's own solver and scorer, and books of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from interlock.sim import SimulatedBooks
+
+from .conftest import Advance, Run
+
+WORKFLOW = "interlock.packs.reconciliation.workflow:reconciliation"
+SETTINGS = """
+[reconciliation.bank.expected.invoices]
+folder = "in"
+format = "csv"
+account = "open items"
+currency = "EUR"
+dialect = {{columns = {{amount = "amount", booked_on = "day", memo = "memo", reference = "reference"}}}}
+[reconciliation.bank.actual.house]
+folder = "in"
+format = "csv"
+account = "DE02"
+currency = "EUR"
+dialect = {{columns = {{amount = "amount", booked_on = "day", memo = "memo", reference = "reference"}}}}
+[connectors.books]
+kind = "http"
+url = "{url}"
+simulated = true
+honours_keys = true
+key_retention = "30d"
+can_look_up = false
+max_request_life = "2s"
+[connectors.books.operations.book]
+method = "POST"
+path = "/journals"
+body = {{reference = "{{reference}}", date = "{{date}}", currency = "{{currency}}", lines = "{{lines}}"}}
+[connectors.books.operations.unbook]
+method = "POST"
+path = "/journals/{{undoes.response.id}}/reversal"
+"""
+HEAD = "day,amount,memo,reference\n"
+EXPECTED = HEAD + "2026-03-02,1234.56,INVOICE 4711 CORVINUS MARITIME,RF18 4711\n2026-03-02,77.00,INVOICE 9,RF9\n"
+ACTUAL = HEAD + "2026-03-03,1234.56,INVOICE 4711 CORVINUS MARITIME,RF18 4711\n"
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> Iterator[SimulatedBooks]:
+    """Books of this test."""
+    with SimulatedBooks(tmp_path / "ledger") as found:
+        yield found
+
+
+def test_a_match_is_made_shown_confirmed_and_undone(
+    run: Run,
+    advance: Advance,
+    books: SimulatedBooks,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = Path.cwd()
+    (here / "interlock.toml").write_text(SETTINGS.format(url=books.url))
+    (here / "e.csv").write_text(EXPECTED)
+    (here / "a.csv").write_text(ACTUAL)
+    environment["INTERLOCK_WORKFLOWS"] = WORKFLOW  # the worker's
+    monkeypatch.setenv("INTERLOCK_WORKFLOWS", WORKFLOW)
+    assert "There was no round of bank yet" in run("reconcile", "rounds").out
+    run("reconcile", "take", "e.csv", "--source", "expected.invoices")
+    run("reconcile", "take", "a.csv", "--source", "actual.house")
+
+    figures = run("reconcile", "run", "--json").document
+    assert (figures["expected"], figures["actual"], figures["target"]) == (2, 1, 1)
+    for review in run("reviews", "--json").document["reviews"]:
+        run("resolve", review["id"], "approve", "--reason", "as_proposed")
+    advance()
+    assert "1, of which 1 stand" in run("reconcile", "run").out
+    (found,) = run("reconcile", "matches", "--state", "booked", "--json").document["matches"]
+    assert (found["expected"], found["actual"], found["form"]) == ("1234.56 EUR", "1234.56 EUR", "1:1")
+    shown = run("reconcile", "match", found["id"])
+    assert shown.out.count("INVOICE 4711 CORVINUS MARITIME") == 2
+    assert "booked: 1 matches, 1234.56 EUR" in run("reconcile", "matches").out
+    assert {one.balance for one in books.accounts()} == {"1234.56", "-1234.56"}
+
+    run("reconcile", "confirm", found["id"], "--why", "they told me", "--as", "ines")
+    assert run("reconcile", "match", found["id"], "--json").document["by_person"] == "ines"
+    undone = run("reconcile", "undo", found["id"], "--why", "they were wrong", "--as", "ines", "--json").document
+    assert (undone["was"], undone["word"]) == ("booked", "no")
+    run("reconcile", "undo", found["id"], "--why", "again", code=5)
+    run("reconcile", "confirm", str(uuid4()), "--why", "which?", code=4)
+    advance()
+    assert run("reconcile", "run", "--json").document["target"] == 0
+    assert run("reconcile", "matches", "--json").document["counts"] == [
+        {"state": "withdrawn", "matches": 1, "money": "1234.56 EUR"}
+    ]
+    assert {one.balance.strip("-") for one in books.accounts()} == {"0.00"}
+    rounds = run("reconcile", "rounds", "--json").document["rounds"]
+    assert len(rounds) == 3
+    assert rounds[0]["figures"]["expected"] == 2
