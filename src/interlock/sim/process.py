@@ -238,6 +238,13 @@ class SimulatedBooks(SimulatedProcess):
         lines = self._lines()
         return tuple(read_general_ledger(self._path)) if lines is None else tuple(map(_posting.decode, lines))
 
+    def read(self) -> bytes:
+        """Every posting in order as NDJSON, for whoever reads many as a table."""
+        lines = self._lines()
+        if lines is None:
+            lines = [msgspec.json.encode(posting) for posting in read_general_ledger(self._path)]
+        return b"\n".join(lines)
+
     def accounts(self) -> tuple[Account, ...]:
         """Every account, by name and currency, in the same way."""
         try:

@@ -201,7 +201,9 @@ def test_what_was_acknowledged_survives_a_kill_and_a_provider_refuses_its_file(t
             first = post(client, "k").json()
             reverse(client, first["id"], "back")
         alive = books.postings(), books.accounts(), books.summary()
+        lines = books.read()
         books.kill()
+        assert books.read().splitlines() == lines.splitlines()
         assert (books.postings(), books.accounts(), books.summary()) == alive
         books.start()
         assert (books.postings(), books.accounts(), books.summary()) == alive

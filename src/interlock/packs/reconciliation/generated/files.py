@@ -37,7 +37,7 @@ class HandedFile(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: Its name, with the ending of its format.
-        source: Which source of the settings it comes by: ``open-items``, ``bank``, ``runs``, ``cards``, ``overseas``,
+        source: Which source of the settings it comes by: ``open_items``, ``bank``, ``runs``, ``cards``, ``overseas``,
             ``gulf``.
         side: Of which side.
         data: Its bytes.
@@ -73,7 +73,7 @@ def _expected(month: Month) -> Iterator[HandedFile]:
             broken = week == _BROKEN
             yield HandedFile(
                 name=f"open-items-{week + 1}.csv",
-                source="open-items",
+                source="open_items",
                 side=Side.EXPECTED,
                 data=csv_of(part, broken=broken),
                 states=tuple(one.id for one in part),
