@@ -10,9 +10,11 @@ import polars as pl
 import pytest
 
 from interlock.money import Money
+from interlock.packs.reconciliation.breaks.apply import candidates_of
 from interlock.packs.reconciliation.breaks.compare import compare_breaks
 from interlock.packs.reconciliation.breaks.facts import BreakPlan, break_input, break_key, plan_breaks
 from interlock.packs.reconciliation.entry import Side
+from interlock.packs.reconciliation.matching.solution import Figures, Solution
 from interlock.packs.reconciliation.terms import ReconciliationTerms
 
 TERMS = ReconciliationTerms(
@@ -193,3 +195,17 @@ def test_what_stands_is_kept_taken_back_or_opened() -> None:
     assert (done.kept, done.undoing) == (2, 1)
     assert done.gone["id"].to_list() == ["2", "4", "6"]
     assert done.new["identity"].to_list() == ["f"]
+
+
+def test_the_candidates_of_a_solution_are_those_of_open_entries_and_pairs_too_unlikely_to_be_asked_about() -> None:
+    seen = [{"identity": "a", "probability": 0.2}, {"identity": "b", "probability": 0.1}]
+    back = [{"identity": "e", "probability": 0.2}]
+    columns = {"side": ["expected", "actual", "actual"], "identity": ["e", "a", "c"], "candidates": [seen, back, []]}
+    pairs = {
+        "expected": [["f"], ["g"]], "actual": [["h"], ["i", "j"]], "probability": [0.3, 0.4],
+    }  # fmt: skip
+    found = candidates_of(
+        Solution(proposals=pl.DataFrame(pairs), open=pl.DataFrame(columns), figures=Figures(expected=3, actual=5))
+    )
+    assert sorted(found.rows()) == [("e", "a", 0.2), ("e", "b", 0.1), ("f", "h", 0.3)]
+    assert candidates_of(None).is_empty()

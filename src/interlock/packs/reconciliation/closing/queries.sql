@@ -20,10 +20,9 @@ with mine as (
   union all
   select b.entry from recon_break b where b.reconciliation = %(reconciliation)s and b.state in ('written_off', 'accepted')
 )
-select side, currency, count(*) as entries, sum(minor) as minor,
-       count(*) filter (where exists (select from settled s where s.entry = mine.id)) as settled_entries,
-       coalesce(sum(minor) filter (where exists (select from settled s where s.entry = mine.id)), 0) as settled_minor
-from mine group by 1, 2 order by 1, 2
+select m.side, m.currency, count(*) as entries, sum(m.minor) as minor, count(s.entry) as settled_entries,
+       coalesce(sum(m.minor) filter (where s.entry is not null), 0) as settled_minor
+from mine m left join (select distinct entry from settled) s on s.entry = m.id group by 1, 2 order by 1, 2
 
 -- name: differences
 -- What all matches that settle entries of the account differ by, and the part of them that stands on other accounts.
