@@ -24,7 +24,7 @@ from interlock.packs.reconciliation.entry import ENTRY_SCHEMA, Side, Statement
 from interlock.packs.reconciliation.intake import Intake, Source, Taken
 from interlock.packs.reconciliation.rounds.round import Figures, Rounds
 from interlock.packs.reconciliation.rounds.solving import Members, Solve, Solved, Words
-from interlock.packs.reconciliation.rounds.store import LIST_MATCHES, Match
+from interlock.packs.reconciliation.rounds.store import LAST_ROUNDS, LIST_MATCHES, Match
 from interlock.packs.reconciliation.terms import ReconciliationTerms
 from interlock.packs.reconciliation.workflow import reconciliation
 from interlock.sim import SimulatedBooks
@@ -215,6 +215,12 @@ class Matching:
         async with self.on.node.database.tenant(self.on.node.tenant) as connection:
             found = await LIST_MATCHES.all(connection, asked)
         return [one for one in reversed(found) if not states or one.state in states]
+
+    async def count_rounds(self) -> int:
+        """How many rounds there were."""
+        asked = {"reconciliation": self.terms.name, "most": 1000}
+        async with self.on.node.database.tenant(self.on.node.tenant) as connection:
+            return len(await LAST_ROUNDS.all(connection, asked))
 
     def balances(self) -> dict[str, str]:
         """The balances of this reconciliation's accounts in the books, other than zero."""
