@@ -183,11 +183,14 @@ order by e.id limit %(most)s
 
 -- name: entries_in_force
 -- Read as a table of columns, in copy (...) to stdout: no row of it becomes an object.
+-- From statements to lines to entries, whatever the planner knows: right after a large file it knows nothing, and looking for
+-- each entry among all lines of a statement takes the square of their number.
+with counting as materialized (
+  select distinct l.entry from recon_statement s join recon_line l on l.statement = s.id
+  where s.reconciliation = %(reconciliation)s and s.side = %(side)s and s.state = 'in_force')
 select e.id, e.identity, e.account, e.currency, e.minor, e.booked_on, e.value_on, e.memo, e.counterparty, e.counterparty_account,
   e.reference, e.bank_reference, e.code, e.reverses
-from recon_entry e
-where e.reconciliation = %(reconciliation)s and e.side = %(side)s
-  and exists (select from recon_line l join recon_statement s on s.id = l.statement and s.state = 'in_force' where l.entry = e.id)
+from counting c join recon_entry e on e.id = c.entry
 
 -- name: entries_of_statement
 -- As entries_in_force, with the words in which this statement tells them.
