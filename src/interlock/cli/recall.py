@@ -31,7 +31,8 @@ group = commands(
 app.add_typer(group)
 
 _WAIT_S = 0.2
-_STUCK_S = 5.0
+_STUCK_S = 3.0
+"""How long nothing may happen before the rest is left to those that run: an undo takes about that long."""
 
 Component = Annotated[str, typer.Option(help="Whose answers: rules:NAME@VERSION, onnx:NAME@VERSION, ...")]
 Digest = Annotated[str, typer.Option(help="The first digits of that component's SHA-256: one content of it.")]
@@ -193,6 +194,7 @@ def list_recalls(
 
 async def _carry(node: Node, recall: UUID, screen: Screen) -> tuple[Recall, Figures]:
     """Carry a recall out here, as far as it goes without workers and people."""
+    await find_recall(node.database, node.tenant, recall)
     waited, said = 0.0, ""
     while True:
         turn = await turn_alone(node.database, node.recall_means, node.tenant, recall)

@@ -49,6 +49,8 @@ T = TypeVar("T")
 
 AT_A_TIME = 256
 """Members of one turn."""
+EVERYWHERE_S = 2.0
+"""After how long every process knows what counts: twice what publishing promises."""
 _AT_ONCE = 32
 _MOST_SETTLED = 5000
 
@@ -115,6 +117,8 @@ async def _before(database: Database, means: Means, tenant: UUID, recall: Recall
         except InterlockError as cause:
             restored = f"nothing is restored: {cause.what}"
         else:
+            # no process decides by the wrong version any more once this is over: not what is decided anew, either
+            await asyncio.sleep(EVERYWHERE_S)
             await _let_go(means, tenant, recall)
         async with database.tenant(tenant) as connection:
             await SET_RESTORED.run(connection, {"id": recall.id, "restored": restored})

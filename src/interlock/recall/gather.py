@@ -6,7 +6,7 @@ Killed anywhere, gathering goes on after the last page that was committed; what 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -45,6 +45,7 @@ NIL = UUID(int=0)
 _LATE = timedelta(minutes=1)
 """How much is looked at a second time at the end: what was under way in a commit when gathering came by."""
 _CATCH_UP_S = 300.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def names_of(database: Database, tenant: UUID, registry: Registry, selector: Selector) -> Names:
@@ -99,7 +100,12 @@ def first_of(selector: Selector) -> UUID:
     """After which id its decisions are looked for."""
     if selector.source:
         return UUID(int=LAST_LEAF)  # a source is followed through the leaves of the ledger, the newest first
-    return first_id(selector.since) if selector.since else NIL
+    return _since(selector)
+
+
+def _since(selector: Selector) -> UUID:
+    """The least id of its span; no id is from before 1970."""
+    return first_id(selector.since) if selector.since and selector.since > _EPOCH else NIL
 
 
 async def gather(database: Database, tenant: UUID, recall: Recall) -> bool:
@@ -166,7 +172,7 @@ async def _beyond(connection: AsyncConnection[Any], selector: Selector) -> UUID:
     now = await READ_CLOCK.one(connection)
     if now is None:
         raise AssertionError("the database has a clock")
-    return first_id(min(now, selector.until) if selector.until else now)
+    return first_id(max(min(now, selector.until), _EPOCH) if selector.until else now)
 
 
 async def _look(
@@ -193,7 +199,7 @@ async def _by_source(
     """Gather a page of what a source influenced; ``after`` is the leaf to go on below."""
     rows, below = await influenced_page(connection, tenant, source, before=recall.after.int, most=PAGE)
     selector = recall.wanted
-    since = first_id(selector.since) if selector.since else NIL
+    since = _since(selector)
     where = {**_conditions(selector), "after": since, "beyond": beyond}
     named = {"components": list(recall.named.components) or None, "contracts": list(recall.named.contracts) or None}
     decided = [row.subject for row in rows if row.kind == "decision.taken"]

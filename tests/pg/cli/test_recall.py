@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+import pytest
+
 from .conftest import Advance, Run
 
 
-def test_a_recall_is_planned_started_resumed_and_shown(run: Run, advance: Advance) -> None:
+def test_a_recall_is_planned_started_resumed_and_shown(
+    run: Run, advance: Advance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlock.cli.recall._STUCK_S", 0.1)  # no worker runs beside it
     report = run("submit", "desk", "-", "--json", given='{"who": "ana", "total": "1.00"}').document
     case = report["cases"][0]["case"]
     advance()
@@ -43,4 +48,7 @@ def test_what_means_nothing_is_refused_with_what_would(run: Run) -> None:
     assert "a planned recall says what is recalled" in run(*both, code=2).err
     run("recall", "start", str(uuid4()), "--why", "x", code=4)
     run("recall", "show", str(uuid4()), code=4)
+    run("recall", "resume", str(uuid4()), code=4)
     assert "Nothing was recalled." in run("recall", "list").out
+    edge = run("recall", "plan", "--since", "0001-01-01", "--until", "0001-01-02", "--json").document
+    assert edge["decisions"] == 0

@@ -13,11 +13,13 @@ import msgspec
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.publications.versions import refund_rules
 from tests.pg.recalling import RULES, ask, carry, figures, members, plan, shop, start
 from tests.pg.stage import Stage, stage
 from tests.pg.undoing import open_exceptions, refunding, took_effect
 
 from interlock.actions import action as action_rules
+from interlock.cases.publishing import publish_rules
 from interlock.cases.resolve import Way, resolve_exception
 from interlock.cases.store import CaseState
 from interlock.decisions.decide import find_decision
@@ -287,3 +289,27 @@ async def test_any_process_that_runs_long_carries_it_out_and_many_at_once_do_it_
             await on.until(again, CaseState.DONE)
         assert len({one.anew for one in held.values()}) == len(ids)
     assert standing(provider, "many") == ["20.00"] * 6
+
+
+async def test_the_version_before_the_recalled_one_counts_again_and_decides_anew(
+    database_url: str, tmp_path: Path
+) -> None:
+    """With 1.1 nobody is refunded after a day; it was wrong."""
+    async with stage(database_url, [shop(tmp_path)], workers=0) as on:
+        node = on.node
+        for version, days in (("1", 30), ("1.1", 1)):
+            await publish_rules(
+                node.database, node.writer, node.registry, node.tenant, refund_rules(version, days=days), "rules",
+                who="ana", why="next",
+            )  # fmt: skip
+        wrong, number = await ask(on, "k0"), 0
+        while wrong.component != "rules:approve-refund@1.1" and number < 200:
+            await asyncio.sleep(0.02)
+            wrong, number = await ask(on, f"k{number + 1}"), number + 1
+        assert wrong.route == "reject"
+        recall = await carry(on, await start(on, Selector(component=f"{RULES}.1"), stop=True, restore=True, anew=True))
+        assert recall.restored == "rules:approve-refund@1 counts again"
+        again = (await members(on, recall.id))[wrong.id].anew
+        assert again
+        (decision,) = (await on.record(again)).decisions
+    assert (decision.component, decision.route) == ("rules:approve-refund@1", "automatic")
