@@ -59,13 +59,29 @@ class RecallShown(msgspec.Struct, frozen=True, kw_only=True):
         statement: The name of its file.
         entries: How many it states.
         taken_back: How many matches were undone for it.
-        booked_again: How many were booked once it was there again.
+        made_again: How many were booked, or put to a person, once it was there again.
     """
 
     statement: str
     entries: int
     taken_back: int
-    booked_again: int
+    made_again: int
+
+
+class CloseShown(msgspec.Struct, frozen=True, kw_only=True):
+    """An account that was signed off.
+
+    Attributes:
+        account: Which.
+        close: The close's id.
+        carried_over: What was not done and goes on, all by name.
+        leaf: Its leaf in the sealed ledger; None if no checkpoint covered it in time.
+    """
+
+    account: str
+    close: str
+    carried_over: int
+    leaf: int | None
 
 
 class ReconciliationReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +103,7 @@ class ReconciliationReport(msgspec.Struct, frozen=True, kw_only=True):
         open: What nothing explains, by cause.
         open_entries: Entries of no match at the end.
         recall: One statement taken back; None where that was not shown.
+        closes: The accounts that were signed off; empty where that was not shown.
         balance: The books.
         faults: What the books did wrong on purpose, by kind.
         matched_s: Seconds from the first file to the last booking.
@@ -111,6 +128,7 @@ class ReconciliationReport(msgspec.Struct, frozen=True, kw_only=True):
     open: tuple[OpenGroup, ...]
     open_entries: int
     recall: RecallShown | None
+    closes: tuple[CloseShown, ...]
     balance: BooksBalance
     faults: dict[str, int]
     matched_s: float
@@ -236,8 +254,15 @@ def _facts(report: ReconciliationReport) -> list[tuple[str, object]]:
         ("entries of no match", report.open_entries),
         (
             "recalled",
-            f"{recall.statement}: {recall.taken_back} matches undone, {recall.booked_again} booked again"
+            f"{recall.statement}: {recall.taken_back} matches undone, {recall.made_again} made again"
             if recall
+            else None,
+        ),
+        (
+            "closed to the minor unit",
+            f"{len(report.closes)} accounts, {sum(one.leaf is not None for one in report.closes)} sealed, "
+            f"{sum(one.carried_over for one in report.closes)} open matters carried over by name"
+            if report.closes
             else None,
         ),
         ("faults of the books", ", ".join(f"{kind} {count}" for kind, count in report.faults.items()) or "none"),

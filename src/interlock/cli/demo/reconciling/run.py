@@ -16,6 +16,7 @@ from interlock.api.serve import serving
 from interlock.cli.demo.reconciling.course import Course, Tell, crew, matches_with_members
 from interlock.cli.demo.reconciling.payments import Payments, content_key
 from interlock.cli.demo.reconciling.report import (
+    CloseShown,
     OpenGroup,
     RecallShown,
     ReconciliationReport,
@@ -27,10 +28,13 @@ from interlock.cli.demo.reconciling.reviewer import MatchReviewer
 from interlock.cli.demo.reconciling.truth import Score, score, signatures_of, signed
 from interlock.client import Client
 from interlock.config import Settings
+from interlock.errors import NotFound
 from interlock.money import Money
 from interlock.node import Node, open_node
 from interlock.packs.reconciliation.breaks.store import COUNT_BREAKS
+from interlock.packs.reconciliation.closing.close import Period, close, leaf_of, report_on
 from interlock.packs.reconciliation.generated import HandedFile, make_files, make_month
+from interlock.packs.reconciliation.generated.files import covered_until
 from interlock.packs.reconciliation.in_force import recall_statement
 from interlock.sim import SimulatedBooks
 
@@ -38,6 +42,7 @@ WAVES = 3
 """In how many pieces the files come."""
 RECALLED = "bank-4.xml"
 """The statement that is taken back, once everything is booked, and handed in again."""
+_SEAL_WITHIN_S = 10.0
 _MONTH_AGO = timedelta(weeks=14)
 """How long ago the made-up month began: what is open in it is due."""
 
@@ -73,8 +78,9 @@ async def run_month(
                 reviewer = MatchReviewer(client, frozenset(signatures["signature"].to_list()))
                 await _review(course, reviewer)
             recall = await _recall(course, {file.name: file for file in files})
+            closes = await _close(course, covered_until(month.first_day))
         return await _report(
-            course, "a made-up month", signatures, None, began, matched_s, recall=recall,
+            course, "a made-up month", signatures, None, began, matched_s, recall=recall, closes=closes,
             reviewed=(reviewer.approved, reviewer.refused, reviewer.left),
         )  # fmt: skip
 
@@ -145,9 +151,26 @@ async def _recall(course: Course, files: dict[str, HandedFile]) -> RecallShown |
     await course.settle()
     after = await course.standing()
     undone = before.join(without, on="id", how="anti").height
-    again = after.filter(pl.col("state") == "booked").join(without, on="id", how="anti").height
-    course.tell(f"{RECALLED} was recalled: {undone} matches were undone; handed in again, {again} were booked")
-    return RecallShown(statement=RECALLED, entries=statement.entries, taken_back=undone, booked_again=again)
+    again = after.join(without, on="id", how="anti").height
+    course.tell(f"{RECALLED} was recalled: {undone} matches were undone; handed in again, {again} were made anew")
+    return RecallShown(statement=RECALLED, entries=statement.entries, taken_back=undone, made_again=again)
+
+
+async def _close(course: Course, until: date) -> list[CloseShown]:
+    """Sign off every account that has statements; what is open goes on by name."""
+    node, closes = course.node, list[CloseShown]()
+    for account in sorted({one for pair in course.terms.links for one in pair}):
+        period = Period(course.terms.name, account, until)
+        try:
+            kinds = sorted({one.kind for one in (await report_on(node.database, node.tenant, period)).unready})
+        except NotFound:
+            continue
+        done = await close(node, period, who="demo", why="the month is over", carry_over=kinds)
+        leaf = await leaf_of(node.database, node.tenant, done.entry, patience_s=_SEAL_WITHIN_S)
+        carried = len(done.report.carried_over)
+        closes.append(CloseShown(account=account, close=str(done.id), carried_over=carried, leaf=leaf))
+    course.tell(f"{len(closes)} accounts are closed until {until}")
+    return closes
 
 
 async def _report(
@@ -160,6 +183,7 @@ async def _report(
     *,
     reviewed: tuple[int, int, int] = (0, 0, 0),
     recall: RecallShown | None = None,
+    closes: Sequence[CloseShown] = (),
 ) -> ReconciliationReport:
     entries = await _keyed(course)
     standing, members = await course.standing(), await course.members()
@@ -186,6 +210,7 @@ async def _report(
         open=await _open(course.node, course.terms.name),
         open_entries=entries.height - matched,
         recall=recall,
+        closes=tuple(closes),
         balance=await course.hold_against_books(),
         faults=(await asyncio.to_thread(course.books.faults)).injected,
         matched_s=matched_s,
