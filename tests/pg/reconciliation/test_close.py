@@ -17,7 +17,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.reconciliation.matched import ACCOUNT, SURE, UNSURE, Matching, matching, statement
 
+from interlock.clock import Clock
+from interlock.decisions.proof import prove
 from interlock.errors import NotFound, Refused, StateConflict
+from interlock.ledger.keys import make_key
+from interlock.ledger.seal import LedgerTerms, Sealer
 from interlock.packs.reconciliation.closing.close import Closed, Period, Reported, close, leaf_of, report_on
 from interlock.packs.reconciliation.closing.document import FLOWS, document
 from interlock.packs.reconciliation.closing.report import Line
@@ -62,8 +66,8 @@ def flows(lines: tuple[Line, ...], side: str) -> dict[str, int]:
     return {name: getattr(line, name).minor for name in FLOWS if getattr(line, name).minor}
 
 
-async def test_an_account_is_closed_once_all_is_done_or_carried_over_by_name(
-    database_url: str, books: SimulatedBooks
+async def test_an_account_is_closed_once_all_is_done_or_carried_over_by_name_and_sealed(
+    database_url: str, books: SimulatedBooks, tmp_path: Path
 ) -> None:
     async with matching(database_url, books, name="closing") as on:
         first = await first_close(on)
@@ -73,7 +77,13 @@ async def test_an_account_is_closed_once_all_is_done_or_carried_over_by_name(
         assert hashlib.sha256(row.report).digest() == row.digest == first.digest
         assert msgspec.json.decode(row.report) == document(first.report)
         assert [one.kind for one in first.report.carried_over] == ["match"]
-        assert await leaf_of(on.on.node.database, on.on.node.tenant, first.entry, patience_s=0) is None
+        node = on.on.node
+        assert await leaf_of(node.database, node.tenant, first.entry, patience_s=0) is None
+        async with Sealer(database_url, Clock(), LedgerTerms((make_key("x.example/log"),), tmp_path / "published")):
+            leaf = await leaf_of(node.database, node.tenant, first.entry, patience_s=20)
+        (proved,) = (await prove(node.database, node.tenant, first.id)).entries
+    assert leaf == proved.index
+    assert first.digest.hex() in proved.leaf
 
 
 async def first_close(on: Matching) -> Closed:

@@ -283,15 +283,14 @@ def _entries(stamp: Stamp, tenant: UUID, row: Closed, again: CloseRow | None, *,
     open_now = {f"{one.side} {one.currency}": amount_text(one.closing.minor, one.currency) for one in found.lines}
     closed = first_entry(
         stamp, tenant, "reconciliation.closed", subject=row.id, reconciliation=found.reconciliation,
-        first_day=found.first_day, until=found.until, digest=row.digest, follows=found.follows or None,
+        first_day=found.first_day, until=found.until, digest=row.digest.hex(), follows=found.follows or None,
         closing=open_now, carried_over=len(found.carried_over), who=who, why=why,
     )  # fmt: skip
     writes = [closed]
     if again:
-        writes.append(
-            further_entry(
-                stamp, tenant, "reconciliation.reopened", subject=again.id, digest=again.digest, close=row.id, who=who,
-                why=why,
-            )
+        reopened = further_entry(
+            stamp, tenant, "reconciliation.reopened", subject=again.id, digest=again.digest.hex(), close=row.id,
+            who=who, why=why,
         )  # fmt: skip
+        writes.append(reopened)
     return [write.row for write in writes if isinstance(write.row, Entry)]
