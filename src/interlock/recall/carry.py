@@ -32,7 +32,8 @@ from interlock.recall.record import Member, MemberState, Recall, RecallState
 from interlock.recall.store import (
     COUNT_MEMBERS,
     END_RECALLS,
-    MEMBERS_IN,
+    MEMBERS_ENDED,
+    MEMBERS_FOUND,
     MOVE_MEMBERS,
     SET_RESTORED,
     SET_STOPPED,
@@ -76,21 +77,19 @@ async def carry_on(database: Database, means: Means, tenant: UUID, recall_id: UU
         DatabaseUnavailable: the database does not answer.
     """
     recall = await find_recall(database, tenant, recall_id)
-    if recall.state is RecallState.PLANNED:
-        if not recall.gathered:
-            return Turn(recall.state, not await gather(database, tenant, recall))
-        return Turn(recall.state, moved=False)
-    if recall.state is RecallState.DONE:
+    if recall.state is RecallState.DONE or (recall.state is RecallState.PLANNED and recall.gathered):
         return Turn(recall.state, moved=False)
     if not recall.gathered:
-        await _before(database, means, tenant, recall)
-        await gather(database, tenant, recall)
+        if recall.state is not RecallState.PLANNED:
+            await _before(database, means, tenant, recall)
+        last = await gather(database, tenant, recall)
+        return Turn(recall.state, moved=not last or recall.state is not RecallState.PLANNED)
+    if await _take_back(database, means, tenant, recall):
         return Turn(recall.state, moved=True)
-    taken = await _take_back(database, means, tenant, recall)
     async with database.tenant(tenant) as connection:
         settled = await SETTLE_MEMBERS.run(connection, {"recall": recall.id, "most": _MOST_SETTLED})
     decided = await _decide(database, means, tenant, recall) if recall.anew else 0
-    if taken or settled or decided:
+    if settled or decided:
         return Turn(recall.state, moved=True)
     return await _end(database, means, tenant, recall)
 
@@ -175,8 +174,8 @@ async def _take_back(database: Database, means: Means, tenant: UUID, recall: Rec
     """Have the next members end, what is pending first; how many were looked at."""
     for pending in (True, False):
         async with database.tenant(tenant) as connection:
-            asked = {"recall": recall.id, "state": MemberState.FOUND, "pending": pending, "after": NIL}
-            found = await MEMBERS_IN.all(connection, {**asked, "most": AT_A_TIME})
+            asked = {"recall": recall.id, "pending": pending, "after": NIL, "most": AT_A_TIME}
+            found = await MEMBERS_FOUND.all(connection, asked)
         if found:
             await _move(database, tenant, found, lambda one: _end_member(database, means, tenant, recall, one))
             return len(found)
@@ -222,8 +221,8 @@ async def _decide(database: Database, means: Means, tenant: UUID, recall: Recall
     moved = 0
     for pending in (True, False):
         async with database.tenant(tenant) as connection:
-            asked = {"recall": recall.id, "state": MemberState.ENDED, "pending": pending, "after": NIL}
-            found = await MEMBERS_IN.all(connection, {**asked, "most": AT_A_TIME})
+            asked = {"recall": recall.id, "pending": pending, "after": NIL, "most": AT_A_TIME}
+            found = await MEMBERS_ENDED.all(connection, asked)
             cases = [one.member for one in found if one.is_case]
             others = [one.member for one in found if not one.is_case]
             was = [

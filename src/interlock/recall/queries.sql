@@ -112,10 +112,17 @@ left join cases c on r.is_case and c.id = r.member
 order by r.member
 on conflict do nothing
 
--- name: members_in
+-- name: members_found
+-- By its own index, which holds those of this state alone: a turn reads what it moves, however many members there are.
 select member, is_case, state::text as state, anew, why
 from recall_member
-where recall = %(recall)s and state = %(state)s::recall_member_state and pending = %(pending)s and member > %(after)s
+where recall = %(recall)s and state = 'found' and pending = %(pending)s and member > %(after)s
+order by member limit %(most)s
+
+-- name: members_ended
+select member, is_case, state::text as state, anew, why
+from recall_member
+where recall = %(recall)s and state = 'ended' and pending = %(pending)s and member > %(after)s
 order by member limit %(most)s
 
 -- name: list_members
