@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -12,11 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interlock.cases.declaration import load_declaration
 from interlock.money import Money
+from interlock.packs.reconciliation.matching.scorer import FOLDER
 from interlock.packs.reconciliation.rounds.compare import MEMBER_SCHEMA, STANDING_SCHEMA, Comparison, compare
 from interlock.packs.reconciliation.rounds.question import Proposal, amount_text, journal
 from interlock.packs.reconciliation.rounds.target import TARGET_SCHEMA, members_digest
 from interlock.packs.reconciliation.terms import ReconciliationTerms
+from interlock.packs.reconciliation.workflow import reconciliation
 
 TERMS = ReconciliationTerms(name="bank")
 MINOR = st.integers(-(10**15), 10**15)
@@ -115,3 +119,10 @@ def test_the_digest_of_members_knows_sides_and_no_order() -> None:
     one = members_digest("bank", ["x", "y"], ["z"])
     assert one == members_digest("bank", ["y", "x"], ["z"])
     assert one not in {members_digest("bank", ["x"], ["y", "z"]), members_digest("other", ["x", "y"], ["z"])}
+
+
+def test_the_file_is_as_careful_as_the_scorer_was_fitted_to_be() -> None:
+    point = load_declaration(reconciliation.file).decisions["match"]
+    fitted = json.loads((FOLDER / "thresholds.json").read_text("utf-8"))["sure_from"]
+    assert min(fitted) <= point.sure_from < 1
+    assert not point.bands
