@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -23,6 +25,7 @@ from interlock.sim import SimulatedBooks
 SCORER = "onnx:match-scorer@1"
 EXPECTED = statement("e", ("A", SURE, 1000), ("B", SURE, 500), ("C", SURE, 99), ("D", SURE, 7000))
 GOOD = statement("a", ("A", "", 970), ("B", "", 200), ("B", "", 300))
+LATER = msgspec.structs.replace(statement("z"), first_day=date(2026, 3, 31), last_day=date(2026, 3, 31))
 BAD = statement("b", ("B", "", 200), ("C", "", 99), ("D", "", 7000))
 
 
@@ -41,10 +44,13 @@ async def take_all(on: Matching) -> None:
 async def test_a_recalled_statement_leaves_what_there_were_without_it(database_url: str, books: SimulatedBooks) -> None:
     async with matching(database_url, books, name="without") as on:
         await on.take(Side.EXPECTED, EXPECTED)
-        await on.take(Side.ACTUAL, GOOD)
+        await on.take(Side.ACTUAL, GOOD, LATER)
         expected = await outcome(on)
     async with matching(database_url, books, name="recalled") as on:
-        await take_all(on)
+        await on.take(Side.EXPECTED, EXPECTED)
+        await on.take(Side.ACTUAL, GOOD, LATER)
+        assert [row[0] for row in (await outcome(on))["breaks"]] == ["open", "open"]  # which the bad one closes
+        await on.take(Side.ACTUAL, BAD)
         before = await outcome(on)
         node, bad = on.on.node, on.taken[-1].statements[0]
         await recall_statement(node.database, node.tenant, bad.id, who="ana", why="it is another company's")
@@ -52,7 +58,7 @@ async def test_a_recalled_statement_leaves_what_there_were_without_it(database_u
         states = sorted(one.state for one in await on.matches())
         await on.take(Side.ACTUAL, BAD)
         assert await outcome(on) == before
-    assert len(before["matches"]) == 4
+    assert (len(before["matches"]), before["breaks"]) == (4, [])
     assert after == expected
     assert states == ["booked", "booked", "withdrawn", "withdrawn"]
 

@@ -194,6 +194,7 @@ class Breaks:
             return 0
         async with self.node.database.tenant(self.node.tenant) as connection:
             earlier = await read_columns(connection, EARLIER_BREAKS, self._of(), EARLIER_BREAK_SCHEMA)
+        earlier = earlier.with_columns(facts=pl.col("facts").str.replace_all("-", ""))  # as digests are written here
         turned = new.join(earlier, on="facts", how="left", maintain_order="left").with_columns(
             pl.col("turns").fill_null(0)
         )
