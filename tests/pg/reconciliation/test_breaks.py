@@ -153,8 +153,13 @@ async def test_a_later_match_takes_a_break_back_wherever_it_stands_and_first_und
         assert await breaks(on) == []
         assert await open_exceptions(on.on) == []
         record = await on.on.record(written.case_id)
+        assert on.balances() == {"expected EUR": "-8.00", "actual EUR": "8.00"}
+        # what matched them is corrected away: the same is known of them again, and each is a break once more
+        await on.take(Side.ACTUAL, statement("a", ("Z", "", -1), made=1))
+        await on.settle()
+        assert [(one.minor, one.key.rpartition("/")[2]) for one in await breaks(on)] == [(300, "1"), (500, "1")]
     assert [(one.name, one.state) for one in record.actions] == [("write_off", "undone"), ("unwrite_off", "done")]
-    assert on.balances() == {"expected EUR": "-8.00", "actual EUR": "8.00"}
+    assert on.balances() == {}
 
 
 async def test_a_break_that_is_young_waits_is_reminded_of_and_then_asks(
