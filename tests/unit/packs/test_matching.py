@@ -106,6 +106,25 @@ def test_two_against_two_is_found(scorer: Scorer) -> None:
     )
 
 
+def test_an_exact_sum_of_several_beats_two_matches_that_each_leave_a_difference(scorer: Scorer) -> None:
+    party: dict[str, Any] = {"counterparty": "Tarrow Paper", "counterparty_account": "DE77"}
+    amounts, paid = (30_000, 20_000, 10_000), (49_950, 10_050)
+    expected = [entry(f"e{at}", minor, f"RE-26{at} Tarrow", **party) for at, minor in enumerate(amounts)]
+    actual = [entry(f"a{at}", minor, "RE-260 RE-261 RE-262", day=4, **party) for at, minor in enumerate(paid)]
+    found = solved(scorer, expected, actual).proposals
+    assert found["form"].to_list() == ["n:m"]
+    assert found["difference"].to_list() == [0]
+
+
+def test_two_matches_that_come_to_the_same_together_stay_two(scorer: Scorer) -> None:
+    party: dict[str, Any] = {"counterparty": "Tarrow Paper", "counterparty_account": "DE77"}
+    expected = [entry(f"e{at}", minor, f"RE-26{at} Tarrow", **party) for at, minor in enumerate((30_000, 20_011, 7077))]
+    actual = [entry("a0", 50_011, "RE-260 RE-261", day=4, **party)]
+    actual += [entry(f"a{at}", minor, "RE-262", day=4, **party) for at, minor in ((1, 4000), (2, 3077))]
+    found = solved(scorer, expected, actual).proposals
+    assert sorted(found["form"].to_list()) == ["1:n", "n:1"]
+
+
 def test_a_declared_fee_explains_what_is_missing(scorer: Scorer) -> None:
     found = solved(scorer, [entry("e", 4000, "INV-7001 Northwind")], [entry("a", 3750, "INV-7001 NORTHWIND")])
     row = found.proposals.row(0, named=True)

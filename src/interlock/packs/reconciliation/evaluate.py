@@ -136,7 +136,7 @@ def at_threshold(judged: Sequence[Judgement], sure_from: float) -> Point:
 
 
 def least_threshold(probability: NDArray[np.float64], right: NDArray[np.bool_], most_wrong: float) -> float:
-    """The least threshold at and above which, with one more wrong, no more than a share would be wrong.
+    """The least threshold at and above which no more than a share is wrong.
 
     Args:
         probability: Of each match.
@@ -151,6 +151,5 @@ def least_threshold(probability: NDArray[np.float64], right: NDArray[np.bool_], 
     last = np.ones(len(order), dtype=np.bool_)
     last[:-1] = probability[order][1:] != probability[order][:-1]
     many = np.arange(1, len(order) + 1)
-    borne = wrong + 1 <= most_wrong * many if most_wrong else wrong == 0
-    fine = np.nonzero(last & borne)[0]
+    fine = np.nonzero(last & (wrong <= most_wrong * many))[0]
     return float(probability[order][fine[-1]]) if len(fine) else 1.01

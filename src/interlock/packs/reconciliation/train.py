@@ -39,6 +39,8 @@ FOLDS = 5
 _RISING_PAIRS = ("identifiers_weight", "memo_prefix_share", "account_equal", "reference_equal", "names_share")
 _RISING_MATCHES = ("log_odds", "marginal", "margin", "gap")
 MOST_WRONG = 1 / 2000
+STEP, STRICT_STEP = 0.005, 0.001
+"""Thresholds are rounded up to these, since a handful of wrong matches decides where they fall."""
 MANIFEST = """\
 # Says how sure it is that entries of two sides are the same money. Written by interlock.packs.reconciliation.train;
 # CARD.md says how well. The solver asks `pair` about pairs, the decision asks `match` about whole matches.
@@ -183,21 +185,19 @@ def train(folder: Path) -> Trained:
         unseen[out] = fit_matches(every.of(~out)).probabilities(every.x[out])
     slope, shift = fitting.fit_line(log_odds(unseen), every.y, every.weight)
     honest = 1.0 / (1.0 + np.exp(-(slope * log_odds(unseen) + shift)))
-    public = np.repeat([part is parts[-1] or part is parts[-2] for part in parts], [len(part.y) for part in parts])
-    among = [np.ones(len(public), dtype=np.bool_), public, ~public]
-    sure = tuple(max(_sure_from(honest[of], every.y[of], most) for of in among) for most in (MOST_WRONG, 0.0))
+    sure = _sure_from(honest, every.y, MOST_WRONG, STEP), _sure_from(honest, every.y, 0.0, STRICT_STEP)
     return Trained(
         first.onnx(),
         second.onnx(slope, shift),
-        (sure[0], sure[1]),
+        sure,
         (slope, shift),
         (len(made.y) + len(real.y), len(every.y)),
     )
 
 
-def _sure_from(probability: NDArray[np.float64], right: Flags, most_wrong: float) -> float:
-    """The least threshold by which a share is wrong at most, rounded up to a ten-thousandth."""
-    return math.ceil(least_threshold(probability, right, most_wrong) * 10_000) / 10_000
+def _sure_from(probability: NDArray[np.float64], right: Flags, most_wrong: float, step: float) -> float:
+    """The least threshold by which no more than a share is wrong, rounded up to whole steps."""
+    return round(math.ceil(least_threshold(probability, right, most_wrong) / step) * step, 4)
 
 
 def main() -> None:

@@ -25,8 +25,8 @@ UNIT = 1024.0
 """Gains are whole numbers of this part of a natural log odd, so that sums are exact."""
 OPEN = 1.5
 """What it costs to leave an entry open, in natural log odds: a pair of less than one in twenty is not proposed."""
-CONVINCING = 2.0
-"""Log odds from which a pair explains its entries, so that no sums are looked for."""
+CONVINCING, CONVINCING_INEXACT = 2.0, 6.0
+"""Log odds from which a pair explains its entries, so that no sums are looked for: with and without a difference."""
 MEMBER = 0.5
 """What every entry of a group beyond two costs: the more there are, the easier any amount is reached."""
 INEXACT = 3.0
@@ -63,13 +63,17 @@ class Graph:
 
     def candidates(self) -> Candidates:
         """The same for choosing."""
-        sizes = np.bincount(self.match, minlength=len(self.odds))
-        gain = np.rint((self.odds + OPEN * sizes) * UNIT).astype(np.int64)
+        gain = np.rint(self.prior() * UNIT).astype(np.int64)
         return Candidates(self.match, self.entry, gain, self.alike, self.sides[0], sum(self.sides))
 
     def prior(self) -> Reals:
-        """The log odds of each match against its entries staying open."""
-        return self.odds + OPEN * np.bincount(self.match, minlength=len(self.odds))
+        """The log odds of each match against its entries staying open.
+
+        A group counts as often as the matches that could stand in its place: or else two against three that come to the
+        same would always lose against two matches that each leave a difference.
+        """
+        instead = np.array([min(len(one), len(other)) for one, other in self.members], dtype=np.float64)
+        return self.odds * instead + OPEN * np.bincount(self.match, minlength=len(self.odds))
 
     def of_alike(self, values: Reals) -> Reals:
         """Of each match: the sum of the values of those that only twins tell apart from it, of one entry of it."""
@@ -121,7 +125,8 @@ def judge(
 
 def search_groups(sides: tuple[Entries, Entries], judged: Judged, wishes: Wishes, terms: ReconciliationTerms) -> Search:
     """Look for sums among the entries that no pair explains convincingly."""
-    sure = judged.free & (judged.odds >= CONVINCING)
+    exact = (judged.features[:, 0] > 0) | (judged.features[:, PAIR_FEATURES.index("amount_fee")] > 0)
+    sure = judged.free & (judged.odds >= np.where(exact, CONVINCING, CONVINCING_INEXACT))
     loose: list[list[int]] = []
     for side, positions in zip((0, 1), (judged.pairs.one, judged.pairs.other), strict=True):
         open_still = wishes.open[side].copy()

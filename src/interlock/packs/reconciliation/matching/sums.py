@@ -185,8 +185,22 @@ def _several_for_several(
             total = sum(int(sides[1].minor[at]) for at in other)
             fitting = [one for fee in (0, *known_fees(terms, currency)) for one in sums.get(total + fee, ())]
             for one in fitting[:KEPT]:
-                if all(_in_window(sides, 0, left, right, terms) for left in one for right in other):
+                near = all(_in_window(sides, 0, left, right, terms) for left in one for right in other)
+                if near and not _falls_apart(sides, one, other):
                     search.groups.setdefault((one, other), len(fitting) - 1)
+
+
+def _falls_apart(sides: tuple[Entries, Entries], one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether a part of the one side comes to a part of the other: then these are two matches, not one."""
+    parts = [
+        {
+            sum(int(side.minor[at]) for at in part)
+            for many in range(1, len(chosen))
+            for part in combinations(chosen, many)
+        }
+        for side, chosen in zip(sides, (one, other), strict=True)
+    ]
+    return not parts[0].isdisjoint(parts[1])
 
 
 def _groups(crowd: list[int], most: int) -> Iterator[tuple[int, ...]]:
