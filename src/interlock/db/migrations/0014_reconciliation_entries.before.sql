@@ -5,6 +5,9 @@
 -- in force states it. Entries and lines are written before their statement is: without it they count for nothing.
 set local search_path = interlock, pg_catalog;
 
+create type recon_file_state as enum ('taken', 'refused', 'recalled');
+create type recon_statement_state as enum ('in_force', 'held', 'corrected', 'recalled');
+
 create table recon_file (
   id              uuid primary key,
   tenant          uuid not null,
@@ -15,7 +18,7 @@ create table recon_file (
   digest          bytea not null constraint recon_file_digest_is_sha256 check (octet_length(digest) = 32),
   read_as         uuid not null,        -- digest of how it was read: format, dialect, account, currency
   bytes           bigint not null,
-  state           text not null constraint recon_file_is_somewhere check (state in ('taken', 'refused', 'recalled')),
+  state           recon_file_state not null,
   why             text not null,        -- why it was refused or recalled; else empty
   statements      int not null,
   entries         int not null,
@@ -49,10 +52,9 @@ create table recon_statement (
   stated          bytea not null,       -- its balances with their days and its totals, as canonical JSON
   entries         int not null,
   broken          int not null,         -- how many are still broken
-  credit_minor    numeric(38) not null, -- sum of its good entries that come in
-  debit_minor     numeric(38) not null, -- and of those that go out; not negative
-  state           text not null
-    constraint recon_statement_is_somewhere check (state in ('in_force', 'held', 'corrected', 'recalled')),
+  credit_sum      numeric(38) not null, -- of its good entries that come in, in minor units; larger than one amount can be
+  debit_sum       numeric(38) not null, -- and of those that go out; not negative
+  state           recon_statement_state not null,
   corrected_by    uuid,
   findings        bytea not null,       -- what does not add up, as canonical JSON
   why             text not null,        -- of its state

@@ -22,7 +22,7 @@ insert into recon_file (id, tenant, reconciliation, side, source, name, digest, 
 select id, tenant, reconciliation, side, source, name, decode(digest, 'base64'), read_as, bytes, state, why, statements, entries,
   broken, received_at
 from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, reconciliation text, side text, source text, name text,
-  digest text, read_as uuid, bytes bigint, state text, why text, statements int, entries int, broken int,
+  digest text, read_as uuid, bytes bigint, state recon_file_state, why text, statements int, entries int, broken int,
   received_at timestamptz)
 on conflict (tenant, reconciliation, side, digest, read_as) where state = 'refused'
 do update set why = excluded.why, name = excluded.name, source = excluded.source, received_at = excluded.received_at
@@ -62,7 +62,7 @@ on conflict do nothing
 
 -- name: add_statements
 insert into recon_statement (id, tenant, file, reconciliation, side, source, format, account, currency, number, made_at, precedence,
-  content, first_day, last_day, opening_minor, closing_minor, stated, entries, broken, credit_minor, debit_minor, state, findings,
+  content, first_day, last_day, opening_minor, closing_minor, stated, entries, broken, credit_sum, debit_sum, state, findings,
   why, received_at, changed_at)
 select id, tenant, file, reconciliation, side, source, format, account, currency, number, made_at, precedence, content, first_day,
   last_day, opening_minor, closing_minor, decode(stated, 'base64'), entries, broken, credit_minor, debit_minor, state,
@@ -70,7 +70,7 @@ select id, tenant, file, reconciliation, side, source, format, account, currency
 from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, file uuid, reconciliation text, side text, source text,
   format text, account text, currency text, number text, made_at timestamptz, precedence timestamptz, content uuid,
   first_day date, last_day date, opening_minor bigint, closing_minor bigint, stated text, entries int, broken int,
-  credit_minor numeric, debit_minor numeric, state text, findings text, why text, received_at timestamptz,
+  credit_minor numeric, debit_minor numeric, state recon_statement_state, findings text, why text, received_at timestamptz,
   changed_at timestamptz)
 
 -- name: find_conflicts
@@ -103,7 +103,7 @@ judged as (
      order by o.precedence desc, o.id desc limit 1) as now
   from stand s)
 update recon_statement s
-set corrected_by = j.now, state = case when j.now is null then 'in_force' else 'corrected' end, changed_at = %(now)s,
+set corrected_by = j.now, state = (case when j.now is null then 'in_force' else 'corrected' end)::recon_statement_state, changed_at = %(now)s,
   why = case when j.now is null then '' else 'a later statement of this number is in force' end
 from judged j
 where s.id = j.id and j.now is distinct from j.before
@@ -111,11 +111,11 @@ returning s.id, s.state, s.corrected_by
 
 -- name: change_statements
 update recon_statement s set state = r.state, why = r.why, changed_at = r.changed_at, corrected_by = null
-from json_to_recordset(%(rows)s::json) as r (id uuid, state text, why text, changed_at timestamptz)
+from json_to_recordset(%(rows)s::json) as r (id uuid, state recon_statement_state, why text, changed_at timestamptz)
 where s.id = r.id
 
 -- name: mend_statements
-update recon_statement s set entries = r.entries, broken = r.broken, credit_minor = r.credit_minor, debit_minor = r.debit_minor,
+update recon_statement s set entries = r.entries, broken = r.broken, credit_sum = r.credit_minor, debit_sum = r.debit_minor,
   findings = decode(r.findings, 'base64'), content = r.content, changed_at = r.changed_at
 from json_to_recordset(%(rows)s::json) as r (id uuid, entries int, broken int, credit_minor numeric, debit_minor numeric,
   findings text, content uuid, changed_at timestamptz)
@@ -152,23 +152,25 @@ where e.id = b.entry and e.told <> b.told
 
 -- name: lock_statement
 select id, file, reconciliation, side, source, format, account, currency, number, made_at, precedence, content, first_day, last_day,
-  opening_minor, closing_minor, stated, entries, broken, credit_minor, debit_minor, state, corrected_by, findings, why,
+  opening_minor, closing_minor, stated, entries, broken, credit_sum as credit_minor, debit_sum as debit_minor, state, corrected_by,
+  findings, why,
   received_at, changed_at
 from recon_statement where id = %(id)s for no key update
 
 -- name: list_statements
 select id, file, reconciliation, side, source, format, account, currency, number, made_at, precedence, content, first_day, last_day,
-  opening_minor, closing_minor, stated, entries, broken, credit_minor, debit_minor, state, corrected_by, findings, why,
+  opening_minor, closing_minor, stated, entries, broken, credit_sum as credit_minor, debit_sum as debit_minor, state, corrected_by,
+  findings, why,
   received_at, changed_at
 from recon_statement
 where (%(id)s::uuid is null or id = %(id)s::uuid) and (%(reconciliation)s::text is null or reconciliation = %(reconciliation)s::text)
-  and (%(state)s::text is null or state = %(state)s::text) and (%(file)s::uuid is null or file = %(file)s::uuid)
+  and (%(state)s::text is null or state::text = %(state)s::text) and (%(file)s::uuid is null or file = %(file)s::uuid)
 order by reconciliation, side, account, currency, coalesce(first_day, last_day) nulls first, number, received_at, id
 limit %(most)s
 
 -- name: list_files
 select id, source, name, state, why, statements, entries, broken, received_at
-from recon_file where reconciliation = %(reconciliation)s and (%(state)s::text is null or state = %(state)s::text)
+from recon_file where reconciliation = %(reconciliation)s and (%(state)s::text is null or state::text = %(state)s::text)
 order by received_at desc, id limit %(most)s
 
 -- name: list_entries

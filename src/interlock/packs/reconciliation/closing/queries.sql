@@ -41,7 +41,7 @@ group by 1 order by 1
 -- name: stated
 -- The statements of the account that end in the period, with what their entries come to.
 select s.id, s.side, s.currency, s.number, s.first_day, s.last_day, s.opening_minor, s.closing_minor, s.entries,
-       s.credit_minor - s.debit_minor as minor, s.broken
+       s.credit_sum - s.debit_sum as minor, s.broken
 from recon_statement s
 where s.reconciliation = %(reconciliation)s and s.account = %(account)s and s.state = 'in_force'
   and coalesce(s.last_day, s.first_day) <= %(until)s
