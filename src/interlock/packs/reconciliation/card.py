@@ -38,7 +38,7 @@ FOLDER`; do not edit it by hand. docs/explanation/matching.md tells the method.
 ## Thresholds
 
 Chosen on matches of the training half and of made-up cases that the model did not see when it was fitted for them, and
-rounded up, to 0.005 and 0.001, since a handful of wrong matches decides where they fall.
+rounded up, to 0.005 and 0.0001, since a handful of wrong matches decides where they fall.
 
 | setting | `sure_from` |
 | --- | --- |

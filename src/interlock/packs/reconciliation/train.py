@@ -39,7 +39,7 @@ FOLDS = 5
 _RISING_PAIRS = ("identifiers_weight", "memo_prefix_share", "account_equal", "reference_equal", "names_share")
 _RISING_MATCHES = ("log_odds", "marginal", "margin", "gap")
 MOST_WRONG = 1 / 2000
-STEP, STRICT_STEP = 0.005, 0.001
+STEP, STRICT_STEP = 0.005, 0.0001
 """Thresholds are rounded up to these, since a handful of wrong matches decides where they fall."""
 MANIFEST = """\
 # Says how sure it is that entries of two sides are the same money. Written by interlock.packs.reconciliation.train;

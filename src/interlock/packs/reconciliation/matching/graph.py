@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,9 @@ UNIT = 1024.0
 OPEN = 1.5
 """What it costs to leave an entry open, in natural log odds: a pair of less than one in twenty is not proposed."""
 CONVINCING, CONVINCING_INEXACT = 2.0, 6.0
-"""Log odds from which a pair explains its entries, so that no sums are looked for: with and without a difference."""
+"""Log odds from which a pair explains its entries, so that no sums are looked for: without and with a difference."""
+CLOSE = Decimal("0.05")
+"""Where more than this is tolerated a difference is nothing unusual, and no sign of a sum."""
 MEMBER = 0.5
 """What every entry of a group beyond two costs: the more there are, the easier any amount is reached."""
 INEXACT = 3.0
@@ -126,7 +129,8 @@ def judge(
 def search_groups(sides: tuple[Entries, Entries], judged: Judged, wishes: Wishes, terms: ReconciliationTerms) -> Search:
     """Look for sums among the entries that no pair explains convincingly."""
     exact = (judged.features[:, 0] > 0) | (judged.features[:, PAIR_FEATURES.index("amount_fee")] > 0)
-    sure = judged.free & (judged.odds >= np.where(exact, CONVINCING, CONVINCING_INEXACT))
+    inexact = CONVINCING_INEXACT if terms.tolerance_share <= CLOSE else CONVINCING
+    sure = judged.free & (judged.odds >= np.where(exact, CONVINCING, inexact))
     loose: list[list[int]] = []
     for side, positions in zip((0, 1), (judged.pairs.one, judged.pairs.other), strict=True):
         open_still = wishes.open[side].copy()
