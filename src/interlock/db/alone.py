@@ -67,7 +67,7 @@ class Alone:
         self._gates = tuple(gates)
         self._notifier = notifier
         self._patience_s = patience_s
-        self._spares = Spares(lambda: connect_service(url), most=most)
+        self._spares = Spares(lambda: connect_service(url, by_keys=True), most=most)
 
     async def __aenter__(self) -> Self:
         return self

@@ -47,11 +47,18 @@ SERVICE_OPTIONS = (
     # a process that stands still in the middle of a batch, or whose network is cut, gives its locks back
     " -c idle_in_transaction_session_timeout=10s -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5"
 )
+# For connections on which every statement finds its rows by their keys. The planner knows nothing of a table that has just
+# grown, and keeps the plan that it made while the table was small: it would read all of it for each batch.
+BY_KEYS = " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
 _CONNECT_TIMEOUT = 5
 
 
-async def connect_service(url: str) -> AsyncConnection[TupleRow]:
+async def connect_service(url: str, *, by_keys: bool = False) -> AsyncConnection[TupleRow]:
     """A direct connection as the service's role, in autocommit.
+
+    Args:
+        url: A libpq connection string or URL.
+        by_keys: Whether all that is asked on it goes by keys; see ``BY_KEYS``.
 
     Raises:
         DatabaseUnavailable: nothing answers there, or the role does not exist yet.
@@ -59,7 +66,11 @@ async def connect_service(url: str) -> AsyncConnection[TupleRow]:
     """
     try:
         connection = await AsyncConnection.connect(
-            url, autocommit=True, options=SERVICE_OPTIONS, connect_timeout=_CONNECT_TIMEOUT, prepare_threshold=1
+            url,
+            autocommit=True,
+            options=SERVICE_OPTIONS + (BY_KEYS if by_keys else ""),
+            connect_timeout=_CONNECT_TIMEOUT,
+            prepare_threshold=1,
         )
     except psycopg.OperationalError as cause:
         raise _unavailable(cause) from cause

@@ -73,7 +73,7 @@ class Writer:
         self._closing = False
 
     async def __aenter__(self) -> Self:
-        self._connection = await connect_service(self._url)
+        self._connection = await connect_service(self._url, by_keys=True)
         self._loop = asyncio.create_task(self._run(), name="interlock-writer")
         return self
 
@@ -235,7 +235,7 @@ class Writer:
         pause = 0.02
         while self._connection is None or self._connection.closed:
             try:
-                self._connection = await connect_service(self._url)
+                self._connection = await connect_service(self._url, by_keys=True)
             except SchemaOutdated:
                 raise
             except DatabaseUnavailable as cause:

@@ -110,7 +110,8 @@ end $$;
 -- that is kept is the current one, cut off at a transaction id where there is too much: what is beyond the cut is not seen.
 create function seal_entries(most int) returns table (sealed bigint, size bigint, root bytea, more boolean)
   language plpgsql security definer set search_path = interlock, pg_catalog
-  -- a batch is found by indexes, however large the tree has become: other plans read all of it for each batch
+  -- a batch is found by indexes, however large the tree has become, and each hash by itself (lateral): other plans read all of it
+  -- for each batch, or for each hash where the planner knows nothing yet of a tree that has just grown
   set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 declare
   head ledger_head;
@@ -171,13 +172,14 @@ begin
       insert into ledger_node (level, index, hash)
       select 1, g, sha256('\x01'::bytea || l.hash || r.hash)
       from generate_series(head.size >> 1, (grown >> 1) - 1) g
-      join ledger_leaf l on l.index = 2 * g join ledger_leaf r on r.index = 2 * g + 1;
+      cross join lateral (select hash from ledger_leaf where index = 2 * g limit 1) l
+      cross join lateral (select hash from ledger_leaf where index = 2 * g + 1 limit 1) r;
     else
       insert into ledger_node (level, index, hash)
       select height, g, sha256('\x01'::bytea || l.hash || r.hash)
       from generate_series(head.size >> height, (grown >> height) - 1) g
-      join ledger_node l on l.level = height - 1 and l.index = 2 * g
-      join ledger_node r on r.level = height - 1 and r.index = 2 * g + 1;
+      cross join lateral (select hash from ledger_node where level = height - 1 and index = 2 * g limit 1) l
+      cross join lateral (select hash from ledger_node where level = height - 1 and index = 2 * g + 1 limit 1) r;
     end if;
     height := height + 1;
   end loop;

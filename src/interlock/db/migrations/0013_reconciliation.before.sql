@@ -120,7 +120,7 @@ create function ledger_gaps(first uuid, beyond uuid, most int, only_new boolean 
   returns table (tenant uuid, relation text, subject uuid, kind text, gap text)
   language plpgsql stable security definer
   set search_path = interlock, pg_catalog set plan_cache_mode = force_generic_plan
-  set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+  set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
   least_id constant uuid := greatest($1, (select b.upto from reconciliation b where b.look = 'beginning'));
   since_at constant timestamptz := id_moment(least_id);
