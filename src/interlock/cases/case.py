@@ -30,6 +30,7 @@ from interlock.cases.requests import (
     StepRequest,
     Wait,
 )
+from interlock.db.text import storable
 from interlock.money import Money
 
 Flag = TypeVar("Flag", bool, str, int, float, Decimal, dict[str, Any], list[Any])
@@ -159,6 +160,7 @@ class Case:
             group: What those that belong together have in common; by default the sentence without its numbers.
             exposure: The money at stake.
         """
+        what, group = storable(what), storable(group)  # words for people, often those of a file from elsewhere
         return Ask(StepKind.ASK, kind, (what, group, exposure), what, group, exposure)
 
     def wait(self, name: str, *, span: timedelta | None = None, until: datetime | None = None) -> Request[None]:

@@ -260,9 +260,9 @@ def _moment(text: str, now: datetime, where: str) -> datetime | None:
     for read in reads:
         try:
             found = read()
+            return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
         except (InterlockError, ValueError, OverflowError):
             continue
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     raise Refused(f"{text[:60]!r} is no time", where=where, todo="write 2026-01-31T18:00, or how far back, as in 7d")
 
 

@@ -42,7 +42,8 @@ def test_a_recall_is_planned_started_resumed_and_shown(
 
 def test_what_means_nothing_is_refused_with_what_would(run: Run) -> None:
     assert "nothing says what is recalled" in run("recall", "plan", code=2).err
-    assert "write 2026-01-31T18:00" in run("recall", "plan", "--since", "yesterday", code=2).err
+    for since in ("yesterday", "0001-01-01T00:00+14:00"):
+        assert "write 2026-01-31T18:00" in run("recall", "plan", "--since", since, code=2).err
     assert "a job is a source" in run("recall", "plan", "--job", "x", "--source", "caller:y", code=2).err
     both = ("recall", "start", str(uuid4()), "--component", "rules:x@1", "--why", "x")
     assert "a planned recall says what is recalled" in run(*both, code=2).err
