@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +24,7 @@ _LONGEST_NAME = 63
 _LONGEST_TEXT = 200
 _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%\Z")
 _MOST_DAYS = 3_660
+_TABLES = ("csv", "parquet")
 _LARGEST_GROUP = 50
 
 
@@ -41,6 +43,7 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
         account: The account, where files do not say it.
         currency: The currency, where files do not say it.
         every: How often it is looked at; None: a folder each second, a query each minute.
+        settle: For how long a file must stand still before it is taken; None: five seconds.
         dialect: How a table of entries is written; its keys are checked by whoever reads by it.
     """
 
@@ -55,6 +58,7 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
     account: str = ""
     currency: str = ""
     every: timedelta | None = None
+    settle: timedelta | None = None
     dialect: Mapping[str, Any] = MappingProxyType({})
 
     @property
@@ -221,6 +225,7 @@ SOURCE_FORMS: Mapping[str, SettingForm[Any]] = MappingProxyType(
         "account": SettingForm(_short, ""),
         "currency": SettingForm(_currency, ""),
         "every": DURATION,
+        "settle": DURATION,
         "dialect": SettingForm[Mapping[str, Any]](_table, MappingProxyType({})),
     }
 )
@@ -245,6 +250,7 @@ def read_reconciliation(
     if share is None and amounts:
         values["tolerance_share"] = Decimal(0)  # who names amounts alone means no share
     sources = [one for side in SIDES if side in table for one in _sources(side, table[side], problems, environ)]
+    _check_folders(where, sources, problems)
     origin = ", ".join(dict.fromkeys(raw.source for raw in table.values()))
     return ReconciliationSettings(
         name=name, sources=tuple(sources), terms=MappingProxyType(values), source=origin or "interlock.toml"
@@ -285,7 +291,26 @@ def _check_source(where: str, given: Mapping[str, Raw], problems: Problems) -> N
         problems.add(where, "it needs a folder, or a query, and not both", "set folder; or url and query")
     if ("query" in given) != ("url" in given):
         problems.add(where, "a query and the url of its database belong together", "set both")
-    if "query" in given and {"done", "refused", "format"} & given.keys():
-        problems.add(where, "done, refused and format are of files, and this is a query", "remove them")
+    if "query" in given and {"done", "refused", "format", "settle"} & given.keys():
+        problems.add(where, "done, refused, format and settle are of files, and this is a query", "remove them")
+    if "format" in given and given["format"].value in _TABLES and "dialect" not in given:
+        problems.add(given["format"].where, "a table is read by a dialect, and there is none", "write its dialect")
     if "query" in given and "dialect" not in given:
         problems.add(where, "dialect is missing", "say which column holds what")
+
+
+def _check_folders(where: str, sources: Sequence[SourceSettings], problems: Problems) -> None:
+    """A file is of one source; and what was dealt with must not be seen again, else it is moved for ever."""
+    watched: dict[str, str] = {}
+    for one in sources:
+        if one.folder is not None:
+            place, mine = os.path.normpath(one.folder), f"{one.side}.{one.name}"
+            if place in watched:
+                what = f"{one.folder} is watched by {watched[place]} already, and each would take the other's files"
+                problems.add(f"{where}.{mine}.folder", what, "give each source a folder of its own")
+            watched[place] = mine
+    for one in sources:
+        for key, path in (("done", one.done), ("refused", one.refused)):
+            if path is not None and (by := watched.get(os.path.normpath(path))):
+                what = f"{path} is watched by {by}: what is moved there would be taken from there again"
+                problems.add(f"{where}.{one.side}.{one.name}.{key}", what, "name a folder that no source watches")

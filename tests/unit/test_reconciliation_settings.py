@@ -118,6 +118,10 @@ def test_a_query_says_where_its_database_is_found_and_never_shows_it(tmp_path: P
         ('folder = "in/house"', 'folder = "in/house"\nquery = "select 1"', "a folder, or a query"),
         ('currency = "EUR"', 'currency = "EURO"', "no currency"),
         ("dialect = {", "dialect = 1 #", "no table"),
+        ("dialect = {", "#", "read by a dialect"),
+        ('done = "/kept/done"', 'done = "./in/house"', "would be taken from there again"),
+        ('done = "/kept/done"', 'refused = "in/invoices"', "would be taken from there again"),
+        ('"in/invoices"', '"in/../in/house"', "watched by actual.house already|watched by expected.invoices already"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:

@@ -17,7 +17,7 @@ from interlock.errors import NotFound, Refused
 from interlock.node import Node
 from interlock.packs.reconciliation.configured import settings_of, source_of
 from interlock.packs.reconciliation.entry import Side
-from interlock.packs.reconciliation.feeds import looks
+from interlock.packs.reconciliation.feeds import SETTLE, looks
 from interlock.packs.reconciliation.folder import LARGEST
 from interlock.packs.reconciliation.intake import BY_HAND, Intake, Source, Taken
 from interlock.packs.reconciliation.terms import ReconciliationTerms
@@ -25,7 +25,6 @@ from interlock.reconciliation_settings import ReconciliationSettings
 from interlock.spelling import meant
 
 HEADS = ("statement", "state", "account", "currency", "number", "entries", "broken", "in", "out", "up to")
-STILL_S = 0.2
 Named = Annotated[str, typer.Option("--name", metavar="NAME", help="The reconciliation, if the settings have several.")]
 
 
@@ -95,7 +94,7 @@ def intake_of(node: Node, settings: ReconciliationSettings, who: str) -> Intake:
 
 
 def _look(context: typer.Context, screen: Screen, mine: ReconciliationSettings, source: str, who: str) -> None:
-    """Look at the sources once; a folder twice, since a file must stand still."""
+    """Look at the sources once; a folder twice, as far apart as its files must stand still."""
 
     async def work(node: Node) -> dict[str, int]:
         feeds = looks(intake_of(node, mine, who), mine, os.environ)
@@ -103,9 +102,10 @@ def _look(context: typer.Context, screen: Screen, mine: ReconciliationSettings, 
             raise _no_source(source, list(feeds))
         wanted = {name: look for name, (look, _) in feeds.items() if not source or name == source}
         counts = {name: await look() for name, look in wanted.items()}
-        await asyncio.sleep(STILL_S)
-        folders = [f"{one.side}.{one.name}" for one in mine.sources if one.folder is not None]
-        return counts | {name: counts[name] + await wanted[name]() for name in folders if name in wanted}
+        watched = {f"{x.side}.{x.name}": x.settle or SETTLE for x in mine.sources if x.folder is not None}
+        folders = {name: settle for name, settle in watched.items() if name in wanted}
+        await asyncio.sleep(max((one.total_seconds() for one in folders.values()), default=0.0))
+        return counts | {name: counts[name] + await wanted[name]() for name in folders}
 
     counts = with_node(context, work)
     if screen.as_json:

@@ -15,7 +15,7 @@ from .conftest import Advance, Run
 WORKFLOW = "interlock.packs.reconciliation.workflow:reconciliation"
 SETTINGS = """
 [reconciliation.bank.expected.invoices]
-folder = "in"
+folder = "in/invoices"
 format = "csv"
 account = "open items"
 currency = "EUR"

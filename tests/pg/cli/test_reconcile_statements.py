@@ -13,6 +13,7 @@ SETTINGS = """
 [reconciliation.bank.actual.house]
 folder = "in"
 format = "csv"
+settle = "100ms"
 account = "DE02"
 currency = "EUR"
 dialect = {columns = {amount = "amount", booked_on = "day", memo = "memo"}}

@@ -29,6 +29,7 @@ format = "csv"
 account = "1"
 currency = "EUR"
 every = "10ms"
+settle = "1ms"
 dialect = {columns = {amount = "amount", booked_on = "day"}}
 [reconciliation.bank.actual.erp]
 url = "env:INTERLOCK_ERP"
@@ -87,10 +88,16 @@ async def test_feeds_run_until_they_are_ended_and_one_in_trouble_holds_up_no_oth
 ) -> None:  # fmt: skip
     admin.execute("drop table public.due_items")
     ended = asyncio.Event()
-    running = asyncio.create_task(run_feeds(feeds(), ended))
+
+    async def stumble() -> int:
+        raise ZeroDivisionError
+
+    given = feeds() | {"actual.faulty": (stumble, timedelta(milliseconds=10))}
+    running = asyncio.create_task(run_feeds(given, ended))
     (tmp_path / "in" / "a.csv").write_text("day,amount\n2026-03-02,5.00\n")
     async with asyncio.timeout(20):
         while await amounts(database, tenant) != [500] or "due_items" not in caplog.text:  # noqa: ASYNC110 - it is in the database
             await asyncio.sleep(0.02)
         ended.set()
         await running
+    assert "actual.faulty could not be looked at, trying again: ZeroDivisionError()" in caplog.text

@@ -82,6 +82,7 @@ async def test_what_is_refused_is_on_record_and_not_tried_again_until_it_changes
     with (watched.folder / "large.csv").open("wb") as stream:
         stream.truncate(200)
     monkeypatch.setattr(room, "LARGEST", 100)
+    monkeypatch.setattr(room, "UNENDED_S", 0.0)
     for _ in range(4):
         await watched.look()
     again = WatchedFolder(watched.intake, BANK, watched.folder)  # the next process
@@ -111,6 +112,52 @@ async def test_what_was_dealt_with_is_moved_and_nothing_there_is_overwritten(
         "2026-03-02,1.00,m", "2026-03-02,2.00,m",
     ]  # fmt: skip
     assert len(list(watched.refused.iterdir())) == 2
+
+
+async def test_a_file_that_is_written_slowly_is_taken_when_it_is_whole(
+    watched: WatchedFolder, database: Database, tenant: UUID, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched.done, watched.refused = tmp_path / "done", tmp_path / "refused"
+    cut, empty, early = (watched.folder / f"{name}.csv" for name in ("cut", "empty", "early"))
+    cut.write_text("day,amount,memo\n2026-03-02,10")
+    empty.touch()
+    early.write_text("day,amount,memo\n2026-03-02,1.00,m\n")
+    with early.open("a") as stream:  # its writer stands still between two lines
+        assert sum([await watched.look() for _ in range(3)]) == 1
+        assert [one.name for one in watched.done.iterdir()] == ["early.csv"]
+        stream.write("2026-03-02,2.00,m\n")
+    for path, more in ((cut, "00.00,m\n"), (empty, "day,amount,memo\n2026-03-02,5.00,m\n")):
+        with path.open("a") as stream:
+            stream.write(more)
+    assert sum([await watched.look() for _ in range(3)]) == 3
+    assert await amounts(database, tenant) == [100, 200, 500, 100000]
+    assert "was written to after it was dealt with" in caplog.text
+    assert not watched.refused.exists()
+
+
+async def test_a_file_stands_still_for_as_long_as_its_source_says(watched: WatchedFolder) -> None:
+    watched.settle_s = 0.1
+    put(watched.folder, "a.csv", 1)
+    assert [await watched.look() for _ in range(3)] == [0, 0, 0]
+    await asyncio.sleep(0.12)
+    assert await watched.look() == 1
+
+
+async def test_what_is_no_fault_of_the_file_refuses_none(
+    watched: WatchedFolder, database: Database, tenant: UUID, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.refused = tmp_path / "refused"
+    put(watched.folder, "a.csv", 1)
+    taking, causes = Intake.take, [OSError(116, "stale"), psycopg.errors.IdleInTransactionSessionTimeout("slow")]
+
+    async def take(*given: Any) -> Any:
+        if causes:
+            raise causes.pop()
+        return await taking(*given)
+
+    monkeypatch.setattr(Intake, "take", take)
+    assert [await watched.look() for _ in range(4)] == [0, 0, 0, 1]
+    assert await amounts(database, tenant) == [100]
 
 
 PROCESS = """

@@ -17,6 +17,8 @@ from interlock.packs.reconciliation.snapshot import take_query
 from interlock.reconciliation_settings import ReconciliationSettings, SourceSettings
 
 FOLDER_EVERY = timedelta(seconds=1)
+SETTLE = timedelta(seconds=5)
+"""For so long a file must stand still, where a source does not say it."""
 QUERY_EVERY = timedelta(minutes=1)
 log = logging.getLogger("interlock.reconciliation")
 
@@ -64,10 +66,13 @@ async def _run(name: str, look: Look, every: timedelta, ended: asyncio.Event) ->
             if new := await look():
                 log.info("%s: %d taken", name, new)
             said = ""
-        except (InterlockError, psycopg.Error) as cause:
-            if str(cause) != said:
-                log.warning("%s could not be looked at, trying again: %s", name, cause)
-            said = str(cause)
+        except Exception as cause:
+            # whatever befalls one source, the others and the rounds go on
+            what = str(cause) if isinstance(cause, (InterlockError, psycopg.Error, OSError)) else repr(cause)
+            if what != said:
+                unforeseen = None if isinstance(cause, (InterlockError, psycopg.Error, OSError)) else cause
+                log.warning("%s could not be looked at, trying again: %s", name, what, exc_info=unforeseen)
+            said = what
         try:
             async with asyncio.timeout(every.total_seconds()):
                 await ended.wait()
@@ -77,7 +82,8 @@ async def _run(name: str, look: Look, every: timedelta, ended: asyncio.Event) ->
 
 def _look(intake: Intake, told: SourceSettings, source: Source, environ: Mapping[str, str]) -> Look:
     if told.folder is not None:
-        return WatchedFolder(intake, source, told.folder, done=told.done, refused=told.refused).look
+        settle_s = (told.settle or SETTLE).total_seconds()
+        return WatchedFolder(intake, source, told.folder, done=told.done, refused=told.refused, settle_s=settle_s).look
     secret, dialect = told.url, source.dialect
     if secret is None or dialect is None:
         raise AssertionError("the settings are checked: a query has a url and a dialect")

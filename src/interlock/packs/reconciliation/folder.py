@@ -3,6 +3,10 @@
 What was taken is known by its content, in the database: this process remembers only what it need not read again. So a
 kill at any point loses nothing and takes nothing twice; one between the commit and the move leaves the file where it
 is, and the next process finds it known and moves it.
+
+Nothing says for certain that a writer is done. So a file must stand still for a while, a table of texts whose last line
+has no end yet, or a file without a byte, for longer; and what was moved is looked at for a while: what goes on growing
+comes back.
 """
 
 from __future__ import annotations
@@ -13,17 +17,26 @@ import hashlib
 import logging
 import os
 import stat
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import psycopg
+
 from interlock.errors import DatabaseUnavailable, InterlockError, Refused, StatementUnreadable
 from interlock.packs.reconciliation.intake import Intake, Source
+from interlock.packs.reconciliation.statements import format_of
 
 LARGEST = 512 * 1024 * 1024
 """Bytes of one file."""
 _UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".filepart")
+UNENDED_S = 60.0
+"""For so long a file must stand still that seems to be cut: it is empty, or a CSV whose last line has no end."""
+MOVED_S = 600.0
+"""For so long a file that was moved is looked at, in case its writer was not done."""
+MOST_MOVED = 1_000
 MOST_TOLD = 1_000
 """Warnings that one folder gives; of more nobody reads them."""
 log = logging.getLogger("interlock.reconciliation")
@@ -38,6 +51,13 @@ class Seen(NamedTuple):
     status_ns: int
 
 
+class Standing(NamedTuple):
+    """How a file is seen, and since when, by this process's own clock."""
+
+    seen: Seen
+    since: float
+
+
 @dataclass(slots=True)
 class WatchedFolder:
     """One folder of one source.
@@ -48,6 +68,7 @@ class WatchedFolder:
         folder: What is watched; folders in it are not.
         done: Where a file goes that was taken; None: it stays.
         refused: Where one goes that was refused; None: it stays.
+        settle_s: For how long a file must stand still, two looks in any case.
     """
 
     intake: Intake
@@ -55,7 +76,10 @@ class WatchedFolder:
     folder: Path
     done: Path | None = None
     refused: Path | None = None
-    _last: dict[str, Seen] = field(default_factory=dict[str, Seen])
+    settle_s: float = 0.0
+    _last: dict[str, Standing] = field(default_factory=dict[str, Standing])
+    _unended: dict[str, Seen] = field(default_factory=dict[str, Seen])
+    _moved: dict[Path, Standing] = field(default_factory=dict[Path, Standing])
     _handled: dict[str, Seen] = field(default_factory=dict[str, Seen])
     _told: set[str] = field(default_factory=set[str])
 
@@ -65,14 +89,39 @@ class WatchedFolder:
         Raises:
             DatabaseUnavailable: what was not taken is taken at a later look.
         """
-        seen = await asyncio.to_thread(self._scan)
-        still = [name for name, one in seen.items() if self._last.get(name) == one and self._handled.get(name) != one]
-        self._last = seen
+        await asyncio.to_thread(self._bring_back)
+        seen, now = await asyncio.to_thread(self._scan), time.monotonic()
+        still = [name for name, one in seen.items() if self._handled.get(name) != one and self._stands(name, one, now)]
+        kept = {name: last for name, last in self._last.items() if seen.get(name) == last.seen}
+        self._last = {name: kept.get(name, Standing(one, now)) for name, one in seen.items()}
         self._handled = {name: one for name, one in self._handled.items() if name in seen}
+        self._unended = {name: one for name, one in self._unended.items() if seen.get(name) == one}
         taken = 0
         for name in sorted(still, key=lambda one: (seen[one].changed_ns, one)):
             taken += await self._take(name, seen[name])
         return taken
+
+    def _stands(self, name: str, seen: Seen, now: float) -> bool:
+        """Whether it has stood still for long enough."""
+        last = self._last.get(name)
+        least = max(self.settle_s, UNENDED_S) if self._unended.get(name) == seen else self.settle_s
+        return last is not None and last.seen == seen and now - last.since >= least
+
+    def _is_cut(self, name: str, seen: Seen, data: bytes) -> bool:
+        """Whether it seems that more of it is to come; said once, and not thought of what has waited for that."""
+        if self._unended.get(name) == seen:
+            return False
+        if data and (data.endswith((b"\n", b"\r", b"\n\0", b"\r\0")) or not self._is_text_table(data)):
+            return False
+        self._unended[name] = seen
+        what = "its last line has no end" if data else "it is empty"
+        if UNENDED_S > 0:
+            log.info("%s: %s waits, in case more of it comes: %s", self.folder, _printable(name), what)
+        return UNENDED_S > 0
+
+    def _is_text_table(self, data: bytes) -> bool:
+        form = self.source.format
+        return (format_of(data) if form == "auto" else form) == "csv"
 
     def _scan(self) -> dict[str, Seen]:
         """The files that may be taken: no links, folders, pipes, hidden ones, nor such as are being written."""
@@ -96,17 +145,24 @@ class WatchedFolder:
         """Take one file; 1 if it is new."""
         try:
             data = await self._bytes(name, seen)
-            if data is None:
+            if data is None or self._is_cut(name, seen, data):
                 return 0
             new, taken = await self._taken(name, data)
         except DatabaseUnavailable:
             raise
+        except (OSError, psycopg.Error) as cause:
+            # of a network's folder, or of a database that ended our transaction: neither says anything of the file
+            self._tell(f"{_printable(name)} could not be taken yet: {type(cause).__name__}: {cause}")
+            return 0
         except Refused as cause:
             log.warning("%s: %s is refused: %s", self.folder, _printable(name), cause.what)
             new, taken = False, False
         except InterlockError as cause:
             self._tell(f"{_printable(name)} could not be taken yet: {cause.what}")
             return 0
+        before = self._handled.get(name)
+        if before is not None and before.inode == seen.inode and before.size < seen.size:
+            self._tell_grown(name)
         self._handled[name] = seen
         target = self.done if taken else self.refused
         if target is not None:
@@ -123,6 +179,8 @@ class WatchedFolder:
         except (InterlockError, OSError):
             raise
         except Exception as cause:
+            if isinstance(cause, psycopg.Error) and not isinstance(cause, psycopg.DataError):
+                raise
             # whatever a file does to a reader, the next file is read; the refusal is on record, and the fault is ours
             log.exception("%s: %s", self.folder, _printable(name))
             what = f"reading it failed by a fault of ours: {type(cause).__name__}: {cause}"
@@ -179,8 +237,37 @@ class WatchedFolder:
             if goal.lstat().st_ino != seen.inode:  # it was replaced in that very moment: what was not taken goes back
                 os.link(goal, path, follow_symlinks=False)
                 goal.unlink()
+            elif len(self._moved) < MOST_MOVED:
+                self._moved[goal] = Standing(seen, time.monotonic())
         except OSError as cause:
             self._tell(f"{_printable(name)} cannot be moved to {target}: {cause.strerror}")
+
+    def _bring_back(self) -> None:
+        """What was moved while somebody still wrote to it goes back, and is taken again as it is then."""
+        now = time.monotonic()
+        for goal, (seen, since) in list(self._moved.items()):
+            try:
+                found = goal.lstat()
+                if (found.st_ino, found.st_size, found.st_mtime_ns) == (seen.inode, seen.size, seen.changed_ns):
+                    if now - since >= MOVED_S:
+                        del self._moved[goal]
+                    continue
+                del self._moved[goal]
+                if found.st_ino == seen.inode and goal.parent == self.done:
+                    self._tell_grown(goal.name)
+                if found.st_ino == seen.inode:
+                    os.link(goal, self.folder / goal.name, follow_symlinks=False)
+                    goal.unlink()
+            except FileNotFoundError:
+                self._moved.pop(goal, None)
+            except OSError as cause:
+                self._tell(f"{_printable(goal.name)} was written to after it was moved, and stays: {cause.strerror}")
+
+    def _tell_grown(self, name: str) -> None:
+        self._tell(
+            f"{_printable(name)} was written to after it was dealt with, and is read again: what it stated too early"
+            " counts until it is recalled (`interlock reconcile files`)"
+        )
 
     def _tell(self, what: str) -> None:
         """Say it once, not every second."""
