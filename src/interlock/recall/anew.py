@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from interlock.actions.terms import ActionTerms
+from interlock.cases.declaration import Declaration
 from interlock.cases.ending_entry import Recalled
 from interlock.cases.in_line import NamedPoint, ask_in_line
 from interlock.cases.submit import LONGEST_KEY, submit
@@ -16,19 +18,30 @@ from interlock.contracts import read_json
 from interlock.decisions.asked import Deferred
 from interlock.decisions.origin import Origin
 from interlock.errors import DatabaseUnavailable, InterlockError
+from interlock.lineage.influence import amount
 from interlock.money import Money
 from interlock.privacy.token import MARKER_BYTES
 from interlock.recall.means import Means
 from interlock.recall.record import MemberState, Recall
-from interlock.recall.store import MovedMember, Was
+from interlock.recall.store import MovedMember, StandingAction, Was
 
 PERSONAL = "its input holds personal data, which only who has them can submit again"
 
 
-async def decide_anew(means: Means, tenant: UUID, recall: Recall, was: Was) -> MovedMember | None:
+async def decide_anew(
+    means: Means, tenant: UUID, recall: Recall, was: Was, standing: Iterable[StandingAction] = ()
+) -> MovedMember | None:
     """Decide one case, or one question, anew; where its member is now. None: not yet, for its point is held.
 
-    Said twice it is once: the key follows from the recall and the key that it had.
+    Said twice it is once: the key follows from the recall and the key that it had. A case of which something stands
+    is left, since it would be done a second time.
+
+    Args:
+        means: What it is decided with.
+        tenant: Whose.
+        recall: The recall.
+        was: What is decided anew.
+        standing: What the case did and nobody took back.
 
     Raises:
         DatabaseUnavailable: the database does not answer.
@@ -36,10 +49,8 @@ async def decide_anew(means: Means, tenant: UUID, recall: Recall, was: Was) -> M
     registered = means.registry.find(was.workflow)
     if registered is None:
         return _left(recall, was, f"no workflow {was.workflow} is carried here")
-    if registered.declaration.recalled is Recalled.LEAVE:
-        return _left(recall, was, "its workflow's file leaves it to whoever made it")
-    if MARKER_BYTES in was.input or MARKER_BYTES in (was.question or b""):
-        return _left(recall, was, PERSONAL)
+    if why := _why_not(registered.declaration, was, standing):
+        return _left(recall, was, why)
     try:
         if was.point is None:
             made = await submit(
@@ -52,6 +63,29 @@ async def decide_anew(means: Means, tenant: UUID, recall: Recall, was: Was) -> M
         raise
     except InterlockError as cause:
         return _left(recall, was, f"it could not be decided anew: {cause.what}"[:500])
+
+
+def _why_not(declaration: Declaration, was: Was, standing: Iterable[StandingAction]) -> str:
+    """Why something is not decided anew, whoever tries; empty: nothing stands against it."""
+    if declaration.recalled is Recalled.LEAVE:
+        return "its workflow's file leaves it to whoever made it"
+    if MARKER_BYTES in was.input or MARKER_BYTES in (was.question or b""):
+        return PERSONAL
+    stands = what_stands(declaration.actions, standing)
+    return f"{stands} stands: it would be done twice" if stands else ""
+
+
+def what_stands(terms: Mapping[str, ActionTerms], standing: Iterable[StandingAction]) -> str:
+    """What a case did that stands and must not be done again, in words; empty: nothing.
+
+    What moves no money, and of which the workflow's file says that nothing takes it back, may be done again: a letter.
+    """
+    told = [
+        f"{one.name} {amount(one.minor, one.currency)}" if one.minor else one.name
+        for one in standing
+        if one.minor or one.name not in terms or not terms[one.name].no_undo
+    ]
+    return ", ".join(told)[:400]
 
 
 async def _ask(means: Means, tenant: UUID, recall: Recall, was: Was) -> MovedMember | None:

@@ -7,6 +7,7 @@ gathered and ended, then what is done; each is decided anew once it is taken bac
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -38,11 +39,13 @@ from interlock.recall.store import (
     SET_RESTORED,
     SET_STOPPED,
     SETTLE_MEMBERS,
+    STANDING_OF,
     WHAT_CASES_WERE,
     WHAT_DECISIONS_WERE,
     EndedRecall,
     MemberCount,
     MovedMember,
+    StandingAction,
     StoppedRecall,
 )
 
@@ -52,6 +55,7 @@ AT_A_TIME = 256
 """Members of one turn."""
 EVERYWHERE_S = 2.0
 """After how long every process knows what counts: twice what publishing promises."""
+RECALLED_BEFORE = "another recall took it back before"
 _AT_ONCE = 32
 _MOST_SETTLED = 5000
 
@@ -187,8 +191,9 @@ async def _end_member(
 ) -> MovedMember | None:
     moved = MovedMember(recall=recall.id, member=member.member, state=MemberState.WANTED)
     if not member.is_case:
-        await _withdraw(means, tenant, recall, member.member)
-        return _replaced(moved, MemberState.ENDED)
+        if await _withdraw(means, tenant, recall, member.member):
+            return _replaced(moved, MemberState.ENDED)
+        return _replaced(moved, MemberState.LEFT, RECALLED_BEFORE)
     said = await recall_case(
         database, means.writer, tenant, member.member, who=recall.who, why=recall.reason, recall=recall.id
     )
@@ -201,8 +206,14 @@ def _replaced(moved: MovedMember, state: MemberState, why: str = "") -> MovedMem
     return MovedMember(recall=moved.recall, member=moved.member, state=state, why=why)
 
 
-async def _withdraw(means: Means, tenant: UUID, recall: Recall, decision: UUID) -> None:
-    """Record that a decision without a case does not hold, and withdraw what was asked of people about it; once."""
+async def _withdraw(means: Means, tenant: UUID, recall: Recall, decision: UUID) -> bool:
+    """Record that a decision without a case does not hold, and withdraw what was asked of people about it; once.
+
+    INVARIANT: a decision is recalled by one recall, whose word stands: by each that came by it would be taken anew.
+
+    Returns:
+        Whether this recall did; else another one did before.
+    """
 
     def build(stamp: Stamp) -> list[Write]:
         body = facts_of(who=recall.who, why=recall.reason)
@@ -212,8 +223,9 @@ async def _withdraw(means: Means, tenant: UUID, recall: Recall, decision: UUID) 
         )
         return [Write(WITHDRAW_REVIEWS_OF, row), entry]
 
-    once = TakesKey(key_digest(tenant, "recall", f"{recall.id}/{decision}"), short_digest(b"recalled"))
-    await means.writer.write(Unit(tenant, build, (once,), wakes=("reviews",)))
+    once = TakesKey(key_digest(tenant, "recall", f"decision/{decision}"), short_digest(recall.id.bytes))
+    refusal = await means.writer.write(Unit(tenant, build, (once,), wakes=("reviews",)))
+    return refusal is None or refusal.same
 
 
 async def _decide(database: Database, means: Means, tenant: UUID, recall: Recall) -> int:
@@ -225,11 +237,17 @@ async def _decide(database: Database, means: Means, tenant: UUID, recall: Recall
             found = await MEMBERS_ENDED.all(connection, asked)
             cases = [one.member for one in found if one.is_case]
             others = [one.member for one in found if not one.is_case]
+            standing = await STANDING_OF.all(connection, {"ids": cases}) if cases else []
             was = [
                 *(await WHAT_CASES_WERE.all(connection, {"ids": cases}) if cases else ()),
                 *(await WHAT_DECISIONS_WERE.all(connection, {"ids": others}) if others else ()),
             ]
-        moved += await _move(database, tenant, was, lambda one: decide_anew(means, tenant, recall, one))
+        stands: dict[UUID, list[StandingAction]] = defaultdict(list)
+        for one in standing:
+            stands[one.case_id].append(one)
+        moved += await _move(
+            database, tenant, was, lambda one, of=stands: decide_anew(means, tenant, recall, one, of.get(one.id, ()))
+        )
     return moved
 
 

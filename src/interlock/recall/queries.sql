@@ -178,6 +178,12 @@ from cases c where c.id = any(%(ids)s) group by 1, 2, 3
 select d.workflow, coalesce(d.currency, '') as currency, count(*) as decisions, coalesce(sum(d.exposure_minor), 0)::numeric as minor
 from decision d where d.id = any(%(ids)s) group by 1, 2
 
+-- name: standing_of
+-- What cases did that stands although they were taken back.
+select a.case_id, a.name, coalesce(a.currency, '') as currency, coalesce(sum(a.exposure_minor), 0)::numeric as minor
+from action a where a.case_id = any(%(ids)s) and a.undo_of is null and lineage_place(a.state) = 'done'
+group by 1, 2, 3 order by 1, 2, 3
+
 -- name: actions_of_page
 -- What they did, by how it stands: not ended, done and standing, taken back, ended without an effect.
 select a.workflow, a.name, coalesce(a.currency, '') as currency, lineage_place(a.state) as place, count(*) as actions,

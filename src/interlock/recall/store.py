@@ -160,6 +160,15 @@ class ActionsOfPage(msgspec.Struct, frozen=True, kw_only=True):
     minor: Decimal
 
 
+class StandingAction(msgspec.Struct, frozen=True, kw_only=True):
+    """What actions of one name did in a case, in one currency, and what stands of it."""
+
+    case_id: UUID
+    name: str
+    currency: str
+    minor: Decimal
+
+
 _SQL = load_queries(__file__)
 ADD_RECALLS = _SQL.bulk("add_recalls", NewRecall, distinct=("id",))
 START_RECALLS = _SQL.bulk("start_recalls", StartedRecall, distinct=("id",))
@@ -189,4 +198,5 @@ WHAT_CASES_WERE = _SQL.rows("what_cases_were", Was)
 WHAT_DECISIONS_WERE = _SQL.rows("what_decisions_were", Was)
 CASES_OF_PAGE = _SQL.rows("cases_of_page", CasesOfPage)
 DECISIONS_OF_PAGE = _SQL.rows("decisions_of_page", DecisionsOfPage)
+STANDING_OF = _SQL.rows("standing_of", StandingAction)
 ACTIONS_OF_PAGE = _SQL.rows("actions_of_page", ActionsOfPage)
