@@ -47,9 +47,10 @@ SERVICE_OPTIONS = (
     # a process that stands still in the middle of a batch, or whose network is cut, gives its locks back
     " -c idle_in_transaction_session_timeout=10s -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5"
 )
-# For connections on which every statement finds its rows by their keys. The planner knows nothing of a table that has just
-# grown, and keeps the plan that it made while the table was small: it would read all of it for each batch.
-BY_KEYS = " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+# For connections on which every statement finds its rows by their keys. The planner knows nothing of a table that has
+# just grown, and keeps the plan that it made while the table was small: it would read all of it, or all of a tenant,
+# for each batch.
+BY_KEYS = "".join(f" -c enable_{way}=off" for way in ("seqscan", "bitmapscan", "hashjoin", "mergejoin", "material"))
 _CONNECT_TIMEOUT = 5
 
 
