@@ -6,9 +6,11 @@ import asyncio
 import itertools
 import json
 import random
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import psycopg
 import pytest
 
@@ -240,6 +242,22 @@ async def test_the_horizon_is_the_last_day_that_is_covered(intake: Intake, datab
     assert [(one.side, one.account, (one.until - FIRST).days) for one in found] == [
         (Side.ACTUAL, "2", 9), (Side.ACTUAL, ACCOUNT, 6),
     ]  # fmt: skip
+
+
+async def test_entries_are_written_in_one_order_so_that_two_files_never_wait_in_a_circle(
+    intake: Intake, admin: Admin
+) -> None:
+    await hand_in(intake, statement_of(*(Line(at) for at in range(1, 40))))
+    written = admin.execute("select id from recon_entry order by ctid").fetchall()
+    assert written == sorted(written)
+
+
+async def test_nothing_comes_after_what_was_made_at_the_end_of_time(intake: Intake) -> None:
+    end = datetime.max.replace(tzinfo=UTC)
+    one, other = (msgspec.structs.replace(statement_of(Line(at), number="1"), made_at=end) for at in (1, 2))
+    await hand_in(intake, one)
+    with pytest.raises(StateConflict, match="nothing comes after it"):
+        await hand_in(intake, other, corrects=True)
 
 
 async def test_the_same_file_at_once_is_taken_once(

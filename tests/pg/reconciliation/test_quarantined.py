@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,6 +16,9 @@ from interlock.cases.repair import Cause, list_held, patching, repair
 from interlock.db.database import Database
 from interlock.errors import ContractViolated, StateConflict
 from interlock.ledger.reconcile import reconcile
+from interlock.packs.reconciliation import quarantined
+from interlock.packs.reconciliation.entry import Side, Statement
+from interlock.packs.reconciliation.identity import with_identity
 from interlock.packs.reconciliation.in_force import recall_statement
 from interlock.packs.reconciliation.intake import Intake
 from interlock.packs.reconciliation.workflow import reconciliation
@@ -79,6 +83,25 @@ async def test_a_mended_entry_joins_its_statement_which_is_then_in_force(on: Sta
     # the same statement without the fault states what is there
     await hand_in(intake_of(on), statement_of(Line(5), Line(1000), Line(1000), number="1", made=1))
     assert await amounts(database, on.node.tenant) == [5, 1000, 1000]
+
+
+async def test_a_mended_entry_is_as_a_reader_would_have_it(on: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_loop: list[int] = []
+
+    def identified(statement: Statement, side: Side) -> Any:
+        if threading.current_thread() is threading.main_thread():
+            in_loop.append(statement.entries.height)
+        return with_identity(statement, side)
+
+    monkeypatch.setattr(quarantined, "with_identity", identified)
+    await hand_in(intake_of(on), statement_of(Line(5), number="1", made=0, broken=1))
+    (held,) = await list_held(release_of(on), Cause(), most=10)
+    with pytest.raises(ContractViolated, match="moves no money"):
+        await release_of(on).mended(held, MENDED | {"minor": 0})
+    await release_of(on).mended(held, MENDED | {"memo": " rent\n\tmarch "})
+    await hand_in(intake_of(on), statement_of(Line(5), Line(1000, "rent march"), number="2", made=1))
+    assert await amounts(on.node.database, on.node.tenant) == [5, 1000]
+    assert in_loop == [1]  # of all the others it looks only at such as can be equal, however large the statement is
 
 
 async def test_two_at_once_mend_an_entry_once(on: Stage) -> None:

@@ -135,3 +135,8 @@ def test_identities_do_not_depend_on_the_slice_that_they_are_made_in(monkeypatch
     whole = with_identity(given, Side.ACTUAL)
     monkeypatch.setattr("interlock.packs.reconciliation.identity._SLICE", 4)
     assert with_identity(given, Side.ACTUAL).equals(whole)
+
+
+def test_a_statement_up_to_the_end_of_time_leaves_no_day_out() -> None:
+    last = date.max
+    assert list(remarks([row(1, 0, 0, last_day=last), row(2, 0, 0, first_day=last, last_day=last)])) == []

@@ -54,6 +54,7 @@ _CHUNK = 5_000
 _LONGEST_NAME = 255
 _LONGEST_WHY = 2_000
 _TICK = timedelta(microseconds=1)
+_LATEST = datetime.max.replace(tzinfo=UTC) - _TICK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,12 +257,19 @@ class Intake:
             )
         # a person's word counts from now on; a later statement that says when it was made still comes after it
         latest = max((one.precedence for one in found if one.precedence), default=datetime.min.replace(tzinfo=UTC))
+        if latest > _LATEST:
+            raise StateConflict(
+                f"statement {_shown(row.number)} is there already, made at {latest:%Y-%m-%d}: nothing comes after it",
+                where=f"statement {found[0].id}",
+                todo="recall that one",
+            )
         precedence = max(row.received_at, latest + _TICK)
         return replace(ready, row=_preceding(row, precedence))
 
     async def _write_entries(self, ready: _Ready) -> None:
         """Entries and lines; they count for nothing until their statement is there."""
-        row, columns = ready.row, ready.entries.drop("where")
+        # in the order of their ids: two files that state the same entries wait for each other, and never in a circle
+        row, columns = ready.row, ready.entries.drop("where").sort("id")
         given = {
             "statement": row.id, "tenant": self.tenant, "reconciliation": row.reconciliation, "side": row.side,
             "account": row.account, "currency": row.currency, "now": row.received_at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 from typing import Any, cast
 from uuid import UUID
@@ -34,6 +35,7 @@ from interlock.packs.reconciliation.in_force import lock_statement, settle
 from interlock.packs.reconciliation.intake_ledger import tell
 from interlock.packs.reconciliation.standing import encode_findings, holds, statement_of, sums_of
 from interlock.packs.reconciliation.statements import findings_of
+from interlock.packs.reconciliation.statements.draft import TEXTS, cleaned_texts
 from interlock.packs.reconciliation.statements.held import entry_contract
 from interlock.packs.reconciliation.store import (
     ADD_BROKEN,
@@ -120,7 +122,10 @@ class EntryMending:
         """What an entry still breaks."""
         if not isinstance(value, dict):
             return (Violation(where="", what="it is no object", rule="type", todo="mend it to a JSON object"),)
-        return check(entry_contract(), value)
+        found = check(entry_contract(), value)
+        if not found and cast("dict[str, Any]", value)["minor"] == 0:
+            return (Violation(where="/minor", what="it moves no money", rule="zero", todo="discard it"),)
+        return found
 
     async def mended(self, release: Release, held: Quarantined, value: Any) -> None:
         """Add a mended entry to its statement, and hold the statement against its own figures again.
@@ -172,11 +177,14 @@ async def _join(
     given: dict[str, Any],
 ) -> None:
     """Write the entry and its line. Among equal ones of its statement it is counted as the last."""
-    others = await entries_of_statement(connection, row.id)
-    last = int(cast("int", others["line"].max() or 0)) + 1
     days = {name: date.fromisoformat(given[name]) for name in ("booked_on", "value_on")}
-    values = {name: given.get(name) for name in ENTRY_SCHEMA} | days | {"line": last, "where": ""}
-    mended = pl.DataFrame([values], schema=ENTRY_SCHEMA)
+    texts = {name: storable(given.get(name) or "") for name in TEXTS}
+    values = {name: given.get(name) for name in ENTRY_SCHEMA} | texts | days | {"where": ""}
+    mended = pl.DataFrame([values | {"line": 0}], schema=ENTRY_SCHEMA).with_columns(cleaned_texts())
+    # only such as can be equal: a statement may have a million entries
+    others = (await entries_of_statement(connection, row.id)).filter(pl.col("minor") == mended["minor"].item())
+    last = int(cast("int", others["line"].max() or 0)) + 1
+    mended = mended.with_columns(line=pl.lit(last, dtype=ENTRY_SCHEMA["line"]))
     joined = with_identity(statement_of(row, pl.concat([others, mended])), Side(row.side))
     one = joined.filter(pl.col("line") == last).with_columns(line=pl.lit(line, dtype=pl.Int64))
     one = one.with_columns(id=entry_ids(one["identity"], tenant, row.reconciliation)).drop("where")
@@ -208,7 +216,7 @@ async def _judge_again(
     statement = statement_of(row, entries, broken)
     findings = findings_of(statement)
     credit, debit = sums_of(entries)
-    content = content_of(statement, with_identity(statement, Side(row.side)), row.stated, (one.data for one in left))
+    content = await asyncio.to_thread(_content, statement, row, [one.data for one in left])
     now = database.clock.now()
     mended = MendedStatement(
         id=row.id, entries=entries.height, broken=len(left), credit_minor=credit, debit_minor=debit,
@@ -220,3 +228,8 @@ async def _judge_again(
         await CHANGE_STATEMENTS.run(connection, [changed])
         await tell(connection, database, tenant, "statement.accepted", row, who=who, why=ADDS_UP)
     await settle(connection, database, tenant, [row.id], who=who)
+
+
+def _content(statement: Statement, row: StatementRow, broken: list[bytes]) -> UUID:
+    """The digest of all that it states. Pure; it takes its time, so it runs in a thread."""
+    return content_of(statement, with_identity(statement, Side(row.side)), row.stated, broken)

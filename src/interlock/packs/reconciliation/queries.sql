@@ -34,12 +34,12 @@ update recon_file set state = 'recalled', why = %(why)s where id = %(id)s and st
 -- name: add_entries
 -- How many of them are new. Those that are not may be told in other words: see add_tellings.
 with r as (
-  select * from json_to_recordset(%(rows)s::json) as r (line int, id uuid, identity uuid, told uuid, minor bigint, booked_on date,
+  select * from json_to_recordset(%(rows)s::json) as r (line int, id uuid, identity uuid, told uuid, base uuid, turn int, minor bigint, booked_on date,
     value_on date, memo text, counterparty text, counterparty_account text, reference text, bank_reference text, code text,
     reverses boolean)),
 lines as (
-  insert into recon_line (statement, line, entry, told, tenant)
-  select %(statement)s, line, id, told, %(tenant)s from r on conflict do nothing),
+  insert into recon_line (statement, line, entry, told, base, turn, tenant)
+  select %(statement)s, line, id, told, base, turn, %(tenant)s from r on conflict do nothing),
 added as (
   insert into recon_entry (id, tenant, reconciliation, side, identity, told, account, currency, minor, booked_on, value_on, memo,
     counterparty, counterparty_account, reference, bank_reference, code, reverses, received_at)
@@ -58,31 +58,37 @@ from json_to_recordset(%(rows)s::json) as r (line int, id uuid, identity uuid, t
     reverses boolean)
 join recon_entry e on e.id = r.id
 where e.told <> r.told
+order by r.id
 on conflict do nothing
 
 -- name: add_statements
 insert into recon_statement (id, tenant, file, reconciliation, side, source, format, account, currency, number, made_at, precedence,
-  content, first_day, last_day, opening_minor, closing_minor, stated, entries, broken, credit_sum, debit_sum, state, findings,
-  why, received_at, changed_at)
+  content, first_day, last_day, begins, ends, opening_minor, closing_minor, stated, entries, broken, credit_sum, debit_sum,
+  state, findings, why, received_at, changed_at)
 select id, tenant, file, reconciliation, side, source, format, account, currency, number, made_at, precedence, content, first_day,
-  last_day, opening_minor, closing_minor, decode(stated, 'base64'), entries, broken, credit_minor, debit_minor, state,
+  last_day, begins, ends, opening_minor, closing_minor, decode(stated, 'base64'), entries, broken, credit_minor, debit_minor, state,
   decode(findings, 'base64'), why, received_at, changed_at
 from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, file uuid, reconciliation text, side text, source text,
   format text, account text, currency text, number text, made_at timestamptz, precedence timestamptz, content uuid,
-  first_day date, last_day date, opening_minor bigint, closing_minor bigint, stated text, entries int, broken int,
+  first_day date, last_day date, begins date, ends date, opening_minor bigint, closing_minor bigint, stated text, entries int, broken int,
   credit_minor numeric, debit_minor numeric, state recon_statement_state, findings text, why text, received_at timestamptz,
   changed_at timestamptz)
 
 -- name: find_conflicts
--- Statements of the same number over the same days that say something else, where neither is the later one.
+-- Statements of the same number over the same days that say something else, where neither is the later one, and neither goes
+-- on where the other ends. One that is held counts for nothing yet.
 select id, made_at, precedence, received_at from recon_statement
 where reconciliation = %(reconciliation)s and side = %(side)s and account = %(account)s and currency = %(currency)s
-  and number = %(number)s and number <> '' and state <> 'recalled' and content <> %(content)s::uuid and id <> %(id)s::uuid
+  and number = %(number)s and number <> '' and state in ('in_force', 'corrected') and content <> %(content)s::uuid and id <> %(id)s::uuid
   and not exists (select from recon_statement k where k.reconciliation = %(reconciliation)s and k.side = %(side)s
     and k.account = %(account)s and k.currency = %(currency)s and k.number = %(number)s and k.state <> 'recalled'
-    and k.content = %(content)s::uuid)
-  and (first_day is null or %(last_day)s::date is null or first_day <= %(last_day)s::date)
-  and (last_day is null or %(first_day)s::date is null or last_day >= %(first_day)s::date)
+    and k.content = %(content)s::uuid and k.id <> %(id)s::uuid)
+  and (begins is null or %(ends)s::date is null or begins <= %(ends)s::date)
+  and (ends is null or %(begins)s::date is null or ends >= %(begins)s::date)
+  and not coalesce(opening_minor = %(closing)s::bigint and opening_minor <> %(opening)s::bigint
+    and begins >= %(begins)s::date and ends >= %(ends)s::date, false)
+  and not coalesce(closing_minor = %(opening)s::bigint and opening_minor <> %(opening)s::bigint
+    and begins <= %(begins)s::date and ends <= %(ends)s::date, false)
   and (precedence is null or %(precedence)s::timestamptz is null or precedence = %(precedence)s::timestamptz)
 order by received_at desc, id
 
@@ -98,8 +104,13 @@ judged as (
     (select o.id from stand o
      where s.number <> '' and o.side = s.side and o.account = s.account and o.currency = s.currency and o.number = s.number
        and o.id <> s.id and o.precedence > coalesce(s.precedence, '-infinity')
-       and (o.first_day is null or s.last_day is null or o.first_day <= s.last_day)
-       and (o.last_day is null or s.first_day is null or o.last_day >= s.first_day)
+       and (o.begins is null or s.ends is null or o.begins <= s.ends)
+       and (o.ends is null or s.begins is null or o.ends >= s.begins)
+       -- what goes on where the other ends corrects nothing, though its bank calls both by one number
+       and not coalesce(o.opening_minor = s.closing_minor and o.opening_minor <> s.opening_minor
+         and o.begins >= s.begins and o.ends >= s.ends, false)
+       and not coalesce(s.opening_minor = o.closing_minor and o.opening_minor <> s.opening_minor
+         and s.begins >= o.begins and s.ends >= o.ends, false)
      order by o.precedence desc, o.id desc limit 1) as now
   from stand s)
 update recon_statement s
@@ -120,6 +131,66 @@ update recon_statement s set entries = r.entries, broken = r.broken, credit_sum 
 from json_to_recordset(%(rows)s::json) as r (id uuid, entries int, broken int, credit_minor numeric, debit_minor numeric,
   findings text, content uuid, changed_at timestamptz)
 where s.id = r.id
+
+-- name: list_linkable
+-- The statements in force with both balances that cover a day of these.
+with days as (
+  select distinct tenant, reconciliation, side, account, currency, begins, ends from recon_statement where id = any(%(ids)s))
+select distinct s.id, s.account, s.currency, s.number, s.content, s.begins, s.ends, s.opening_minor, s.closing_minor
+from days d join recon_statement s using (tenant, reconciliation, side, account, currency)
+where s.state = 'in_force' and s.opening_minor is not null and s.closing_minor is not null
+  and s.begins <= d.ends and s.ends >= d.begins
+
+-- name: list_stating
+-- How often linked statements state entries that nothing tells apart, on days that they share.
+select l.statement, l.base, e.minor, e.booked_on, count(*)::int as times
+from json_to_recordset(%(rows)s::json) as r (statement uuid, first date, last date)
+join recon_line l on l.statement = r.statement
+join recon_entry e on e.id = l.base
+where e.booked_on between r.first and r.last
+group by 1, 2, 3, 4
+
+-- name: list_moving
+-- Lines whose entry is another one of its equals now, with the identity of the first of these.
+select l.statement, l.line, l.base, l.turn, coalesce(w.shift, 0) as shift, b.identity
+from json_to_recordset(%(rows)s::json) as w (statement uuid, base uuid, shift int)
+join recon_line l on l.statement = w.statement and l.base = w.base and l.shift <> w.shift
+join recon_entry b on b.id = l.base
+union all
+select l.statement, l.line, l.base, l.turn, 0, b.identity
+from recon_line l join recon_entry b on b.id = l.base
+where l.statement = any(%(linkable)s) and l.shift <> 0
+  and exists (select from recon_statement t where t.id = any(%(ids)s) and b.booked_on between t.begins and t.ends)
+  and not exists (select from json_to_recordset(%(rows)s::json) as w (statement uuid, base uuid, shift int)
+    where w.statement = l.statement and w.base = l.base)
+
+-- name: move_lines
+-- Each such line states that entry from now on, in the words that it had.
+with r as (
+  select * from json_to_recordset(%(rows)s::json) as r (statement uuid, line int, shift int, entry uuid, identity uuid)),
+moving as (
+  select r.entry as goal, r.identity as own, l.told as said, e.id, e.tenant, e.reconciliation, e.side, e.account, e.currency,
+    e.minor, e.received_at, coalesce(t.booked_on, e.booked_on) as booked_on, coalesce(t.value_on, e.value_on) as value_on,
+    coalesce(t.memo, e.memo) as memo, coalesce(t.counterparty, e.counterparty) as counterparty,
+    coalesce(t.counterparty_account, e.counterparty_account) as counterparty_account,
+    coalesce(t.reference, e.reference) as reference, coalesce(t.bank_reference, e.bank_reference) as bank_reference,
+    coalesce(t.code, e.code) as code, coalesce(t.reverses, e.reverses) as reverses
+  from r join recon_line l on l.statement = r.statement and l.line = r.line
+  join recon_entry e on e.id = l.entry
+  left join recon_telling t on t.entry = l.entry and t.told = l.told and e.told <> l.told),
+added as (
+  insert into recon_entry (id, tenant, reconciliation, side, identity, told, account, currency, minor, booked_on, value_on, memo,
+    counterparty, counterparty_account, reference, bank_reference, code, reverses, received_at)
+  select distinct on (goal) goal, tenant, reconciliation, side, own, said, account, currency, minor, booked_on, value_on, memo,
+    counterparty, counterparty_account, reference, bank_reference, code, reverses, received_at
+  from moving order by goal, said on conflict (id) do nothing),
+telling as (
+  insert into recon_telling (entry, told, tenant, booked_on, value_on, memo, counterparty, counterparty_account, reference,
+    bank_reference, code, reverses)
+  select goal, said, tenant, booked_on, value_on, memo, counterparty, counterparty_account, reference, bank_reference, code,
+    reverses
+  from moving where bank_reference <> '' on conflict do nothing)
+update recon_line l set entry = r.entry, shift = r.shift from r where l.statement = r.statement and l.line = r.line
 
 -- name: keep_told
 -- Before an entry takes other words, those that it has are kept. Only entries that are told in several ways are looked at.

@@ -121,7 +121,7 @@ def _between(before: StatementRow, after: StatementRow) -> Iterator[Remark]:
         opening = Money.of_minor(after.opening_minor or 0, after.currency)
         what = f"it opens with {opening}, and the one before, up to {before.last_day}, closed with {closing}"
         yield Remark(statement=after.id, rule="balance-gap", what=what)
-    if _misses_working_days(before.last_day + _DAY, after.first_day):
+    if before.last_day < date.max and _misses_working_days(before.last_day + _DAY, after.first_day):
         what = f"nothing covers the days from {before.last_day + _DAY} to {after.first_day - _DAY}"
         yield Remark(statement=after.id, rule="day-gap", what=what)
     numbers = (before.number, after.number)

@@ -106,12 +106,18 @@ def clean(texts: pl.Expr) -> pl.Expr:
     return texts.fill_null("").str.replace_all(r"[\s\p{Cc}\u{FEFF}]+", " ").str.strip_chars(" ")
 
 
-def _cleaned(drafts: pl.DataFrame) -> pl.DataFrame:
+def cleaned_texts() -> list[pl.Expr]:
+    """The texts of an entry as every reader has them, under their names."""
     exprs = [clean(pl.col(name)).alias(name) for name in TEXTS]
     exprs[0] = clean(pl.col("memo")).str.slice(0, LONGEST_MEMO).str.strip_chars_end(" ").alias("memo")
     exprs[2] = clean(pl.col("counterparty_account")).str.replace_all(" ", "", literal=True).alias(
         "counterparty_account"
     )  # fmt: skip
+    return exprs
+
+
+def _cleaned(drafts: pl.DataFrame) -> pl.DataFrame:
+    exprs = cleaned_texts()
     given = [clean(pl.col(name)).alias(name) for name in ("amount", "booked", "value")]
     drafts = drafts.with_columns(*exprs, *given, pl.col("reverses").fill_null(value=False))
     # an entry with one day only has it for both
