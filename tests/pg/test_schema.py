@@ -28,7 +28,7 @@ _INSTALLATIONS = {
 _MAY_FLOAT = {"confidence", "confidence_needed", "per_second", "probability", "margin"}
 
 # Days of business documents: they have no moment, and so no zone.
-_MAY_BE_DAYS = {"booked_on", "value_on", "first_day", "last_day", "until"}
+_MAY_BE_DAYS = {"booked_on", "value_on", "first_day", "last_day", "begins", "ends", "until"}
 
 
 def columns(admin: Admin) -> list[tuple[str, str, str, str]]:

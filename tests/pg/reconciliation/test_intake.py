@@ -65,9 +65,9 @@ async def test_equal_entries_of_one_statement_are_two_and_of_two_statements_one(
     await hand_in(intake, statement_of(coffee, Line(901)))
     await hand_in(intake, statement_of(coffee, coffee))
     assert await amounts(database, tenant) == [-250, -250, 900, 901]
-    # the bank's own reference tells entries apart with their amount, whatever else is told of them
+    # the bank's own reference tells entries apart with amount and day of booking, whatever else is told of them
     await hand_in(intake, statement_of(Line(7, "a", 0, "R1"), Line(7, "b", 1, "R1"), Line(8, "b", 1, "R1")))
-    await hand_in(intake, statement_of(Line(7, "c", 2, "R1")))
+    await hand_in(intake, statement_of(Line(7, "c", 1, "R1")))
     assert await amounts(database, tenant) == [-250, -250, 7, 7, 8, 900, 901]
 
 
@@ -192,7 +192,7 @@ async def test_recalling_the_later_one_restores_the_earlier(
 
 async def test_an_entry_bears_the_words_of_what_was_made_last_and_gets_the_others_back(database: Database) -> None:
     early = statement_of(Line(5, "early words", 0, "R"), number="1", made=0, days=(0, 0))
-    late = statement_of(Line(5, "late words", 1, "R"), number="2", made=1, days=(0, 1))
+    late = statement_of(Line(5, "late words", 0, "R"), number="2", made=1, days=(0, 1))
     for place, order in enumerate(((early, late), (late, early))):
         other = await database.ensure_tenant(f"t{place}")
         taken = [await hand_in(Intake(database, other, "bank", "tests"), one) for one in order]
@@ -275,7 +275,7 @@ WORLD = (
     statement_of(Line(100, day=0), Line(100, day=0), Line(250, day=1), number="1", made=0, days=(0, 1)),
     statement_of(Line(100, day=0), Line(260, "rent, corrected", 1), number="1", made=5, days=(0, 1)),  # corrects it
     statement_of(Line(250, day=1), Line(300, "x", 2, "R1"), number="2", made=1, days=(1, 2)),  # overlaps it
-    statement_of(Line(300, "y", 3, "R1"), Line(7, day=3), number="3", made=2, days=(2, 3)),  # tells R1 in other words
+    statement_of(Line(300, "y", 2, "R1"), Line(7, day=3), number="3", made=2, days=(2, 3)),  # tells R1 in other words
     statement_of(Line(9_999, day=3), number="3", made=6, days=(2, 3), count=4),  # a correction that does not add up
     statement_of(Line(1, day=4), Line(2, day=5)),  # a table without a number, and pieces of it
     statement_of(Line(1, day=4)),
@@ -301,3 +301,68 @@ async def test_any_order_twice_and_in_pieces_end_with_the_same_in_force(database
             found.append((frame.rows(), await horizons(connection, "bank")))
     assert sorted(row[3] for row in found[0][0]) == [1, 2, 7, 100, 250, 260, 300]
     assert [one for one in found if one != found[0]] == []
+
+
+def mt940(number: str, day: int, opening: int, *amounts_: int, reference: str = "NONREF") -> bytes:
+    """A statement of one day of March, whose balances prove its entries."""
+
+    def balance(minor: int) -> str:
+        return f"C2603{day:02d}EUR{minor // 100},{minor % 100:02d}"
+
+    lines = "".join(
+        f":61:2603{day:02d}03{day:02d}{'D' if one < 0 else 'C'}{abs(one) // 100},{abs(one) % 100:02d}NCHG{reference}\n"
+        ":86:CARD FEE\n"
+        for one in amounts_
+    )
+    frame = f":20:S\n:25:DE1\n:28C:{number}\n:60F:{balance(opening)}\n{lines}"
+    return f"{frame}:62F:{balance(opening + sum(amounts_))}\n-\n".encode()
+
+
+AUTO = Source(name="hand", side=Side.ACTUAL)
+
+
+async def test_equal_entries_of_statements_whose_balances_go_on_are_further_ones_in_any_order(
+    database: Database,
+) -> None:
+    files = [
+        mt940("11", 2, 10_000, -25, -25),
+        mt940("12", 2, 9_950, -25),
+        mt940("13", 2, 9_925, 300),
+        mt940("14", 2, 10_225, -25, -50),
+        mt940("W", 2, 10_000, -25, -25, -25, 300, -25, -50),  # the whole day, told once more
+        mt940("15", 3, 10_150, -25),
+    ]
+    for turn in range(6):
+        tenant = await database.ensure_tenant(f"t{turn}")
+        intake = Intake(database, tenant, "bank", "tests")
+        order = random.Random(turn).sample(files, len(files))
+        taken = [(await intake.take(AUTO, "f", one)).statements[0] for one in order]
+        assert await amounts(database, tenant) == [-50, *[-25] * 5, 300]
+        if turn < 2:  # without the whole day and one of its pieces, what is left still counts on, as far as it is known
+            for number in ("W", "13"):
+                gone = next(one for one in taken if one.number == number)
+                await recall_statement(database, tenant, gone.id, who="me", why="x")
+            assert await amounts(database, tenant) == [-50, *[-25] * 4]
+
+
+async def test_a_bank_reference_of_another_day_or_of_a_statement_that_goes_on_is_another_entry(
+    intake: Intake, database: Database, tenant: UUID
+) -> None:
+    for given in (
+        mt940("1", 2, 0, 5_000, reference="NONREF//STO-17"),
+        mt940("2", 3, 5_000, 5_000, reference="NONREF//STO-17"),
+        mt940("3", 3, 10_000, 5_000, reference="NONREF//STO-17"),
+    ):
+        await intake.take(AUTO, "f", given)
+    assert await amounts(database, tenant) == [5_000] * 3
+
+
+async def test_a_constant_number_corrects_nothing_where_a_statement_goes_on(
+    intake: Intake, database: Database, tenant: UUID
+) -> None:
+    first = statement_of(Line(50), number="S", made=0, days=(0, 1), opening=100, closing=150)
+    second = statement_of(Line(70, day=1), number="S", made=1, days=(1, 2), opening=150, closing=220)
+    for given in (second, first):
+        await hand_in(intake, given)
+    await hand_in(intake, statement_of(Line(5, day=2), number="S", days=(2, 3), opening=220, closing=225))
+    assert await amounts(database, tenant) == [5, 50, 70]

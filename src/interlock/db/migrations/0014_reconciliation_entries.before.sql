@@ -47,6 +47,8 @@ create table recon_statement (
   content         uuid not null,        -- digest of what it states
   first_day       date,
   last_day        date,
+  begins          date,                 -- the first day of it or of its entries; null for a query, which is of all days
+  ends            date,                 -- and the last one
   opening_minor   bigint,
   closing_minor   bigint,
   stated          bytea not null,       -- its balances with their days and its totals, as canonical JSON
@@ -115,11 +117,15 @@ create table recon_line (
   line       int not null,
   entry      uuid not null,
   told       uuid not null,
+  base       uuid not null,      -- the first of the entries that nothing tells from it
+  turn       int not null,       -- which of them it is in its statement, from 0
+  shift      int not null default 0,  -- how many of them the statements state that end where this one goes on
   tenant     uuid not null,
   primary key (statement, line)
 );
 create index recon_line_by_entry on recon_line (entry);
-call protect('recon_line', 'select, insert');
+create index recon_line_is_shifted on recon_line (statement) where shift <> 0;
+call protect('recon_line');
 
 -- Entries that cannot be used: each waits in quarantine to be mended or discarded.
 create table recon_broken (

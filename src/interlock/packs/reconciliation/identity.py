@@ -1,9 +1,9 @@
 """By what an entry is told from all others: a digest of what it is, never of when or in which file it came. Pure.
 
-An entry that its bank gave a reference of its own is that reference with its amount; any other is its days, its amount
-and all its words. Equal ones within one statement are counted: two equal coffees on one day are two entries, and the
-same two again when the statement comes twice. Two equal entries without a reference count as two only where one
-statement states both, since nothing tells a second coffee from a second telling of the first.
+An entry that its bank gave a reference of its own is that reference with its amount and its day of booking, since banks
+use references again; any other is its days, its amount and all its words. Equal ones within one statement are counted:
+two equal coffees on one day are two entries, and the same two again when the statement comes twice. Equal ones of
+several statements are the same, told again, unless the one statement goes on where the other ends: see ``chain``.
 """
 
 from __future__ import annotations
@@ -34,24 +34,39 @@ _BETWEEN = "\0"  # no text of an entry holds it, so no two different entries run
 
 
 def with_identity(statement: Statement, side: Side) -> pl.DataFrame:
-    """The entries of a statement with two more columns, 16 bytes each in hex, as PostgreSQL reads a uuid.
+    """The entries of a statement with four more columns; digests are 16 bytes in hex, as PostgreSQL reads a uuid.
 
-    ``identity`` tells an entry from all others of a reconciliation; ``told`` tells its words and days apart.
+    ``identity`` tells an entry from all others of a reconciliation, ``first`` is that of the first that nothing
+    else tells from it, ``turn`` which of them it is, from 0; ``told`` tells its words and days apart.
     """
     entries = statement.entries.sort("line")
     referred = pl.col("bank_reference") != ""
     fields = [pl.col(name).cast(pl.String) for name in ("minor", *TOLD) if name != "bank_reference"]
-    by_bank = pl.concat_str(pl.lit("bank"), "bank_reference", pl.col("minor").cast(pl.String), separator=_BETWEEN)
+    own = [pl.col(name).cast(pl.String) for name in ("bank_reference", "minor", "booked_on")]
+    by_bank = pl.concat_str(pl.lit("bank"), *own, separator=_BETWEEN)
     by_content = pl.concat_str(pl.lit("content"), *fields, separator=_BETWEEN)
     keyed = entries.with_columns(
         key=pl.when(referred).then(by_bank).otherwise(by_content),
         told=pl.concat_str(*(pl.col(name).cast(pl.String) for name in TOLD), separator=_BETWEEN),
-    ).with_columns(turn=pl.int_range(pl.len(), dtype=pl.Int64).over("key").cast(pl.String))
+    ).with_columns(turn=pl.int_range(pl.len(), dtype=pl.Int64).over("key"))
     frame = f"{side}{_BETWEEN}{statement.account}{_BETWEEN}{statement.currency}{_BETWEEN}"
-    return keyed.with_columns(
-        identity=_digests(keyed.select(pl.concat_str("turn", "key", separator=_BETWEEN)).to_series(), frame),
-        told=_digests(keyed["told"], ""),
-    ).drop("key", "turn")
+    found = keyed.with_columns(first=_digests(keyed["key"], frame), told=_digests(keyed["told"], "")).drop("key")
+    return found.with_columns(identity=with_turn(found["first"], found["turn"]))
+
+
+def with_turn(first: pl.Series, turn: pl.Series) -> pl.Series:
+    """The identities of entries by that of the first of their equals, in hex, and their turn among them, from 0."""
+    later = (turn > 0).arg_true()
+    texts = pl.select(pl.concat_str(turn.gather(later), first.gather(later), separator=_BETWEEN)).to_series()
+    return first.clone().scatter(later, _digests(texts, "")).alias("identity")
+
+
+def with_ids(entries: pl.DataFrame, tenant: UUID, reconciliation: str) -> pl.DataFrame:
+    """Entries as they are stored, with ``id`` and ``base``: the ids of the entry and of the first of its equals."""
+    both = {"id": "identity", "base": "first"}
+    return entries.with_columns(
+        entry_ids(entries[name], tenant, reconciliation).alias(column) for column, name in both.items()
+    ).drop("where", "first")
 
 
 def content_of(statement: Statement, entries: pl.DataFrame, stated: bytes, broken: Iterable[bytes]) -> UUID:

@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 
 from interlock.db.database import Database
 from interlock.errors import NotFound, Refused, StateConflict
+from interlock.packs.reconciliation.counted import count_on
 from interlock.packs.reconciliation.intake_ledger import tell
 from interlock.packs.reconciliation.store import (
     CHANGE_STATEMENTS,
@@ -46,6 +47,7 @@ async def settle(
         kind = "statement.corrected" if by else "statement.restored"
         await tell(connection, database, tenant, kind, row, who=who, corrected_by=by)
     touched = {"ids": [*statements, *(one.id for one in settled)]}
+    await count_on(connection, tenant, touched["ids"])
     await KEEP_TOLD.run(connection, touched)
     await SETTLE_TELLINGS.run(connection, touched)
 

@@ -25,11 +25,11 @@ from interlock.db.gates import short_digest
 from interlock.db.text import storable
 from interlock.errors import Refused, StateConflict
 from interlock.packs.reconciliation.entry import Side, Statement
-from interlock.packs.reconciliation.identity import content_of, entry_ids, with_identity
+from interlock.packs.reconciliation.identity import content_of, with_identity, with_ids
 from interlock.packs.reconciliation.in_force import settle
 from interlock.packs.reconciliation.intake_ledger import tell, tell_refused
 from interlock.packs.reconciliation.quarantined import quarantine_broken
-from interlock.packs.reconciliation.standing import encode_findings, holds, stated_of, sums_of
+from interlock.packs.reconciliation.standing import days_of, encode_findings, holds, stated_of, sums_of
 from interlock.packs.reconciliation.statements import CsvDialect, StatementFinding, findings_of, read_statements
 from interlock.packs.reconciliation.store import (
     ADD_ENTRIES,
@@ -214,6 +214,7 @@ class Intake:
             content = content_of(statement, entries, stated, (one.data for one in statement.broken))
             findings = findings_of(statement)
             credit, debit = sums_of(statement.entries)
+            begins, ends = days_of(statement)
             row = NewStatement(
                 id=short_digest(
                     self.tenant.bytes, self.reconciliation.encode(), file.side.encode(), file.digest,
@@ -222,15 +223,15 @@ class Intake:
                 tenant=self.tenant, file=file.id, reconciliation=self.reconciliation, side=file.side,
                 source=file.source, format=statement.format, account=statement.account, currency=statement.currency,
                 number=statement.number, made_at=statement.made_at, precedence=statement.made_at, content=content,
-                first_day=statement.first_day, last_day=statement.last_day,
+                first_day=statement.first_day, last_day=statement.last_day, begins=begins, ends=ends,
                 opening_minor=statement.opening.minor if statement.opening else None,
                 closing_minor=statement.closing.minor if statement.closing else None,
                 stated=stated, entries=statement.entries.height, broken=len(statement.broken),
                 credit_minor=credit, debit_minor=debit, state="held" if holds(findings) else "in_force",
                 findings=encode_findings(findings), why="", received_at=file.received_at, changed_at=file.received_at,
             )  # fmt: skip
-            ids = entry_ids(entries["identity"], self.tenant, self.reconciliation)
-            ready.append(_Ready(statement=statement, entries=entries.with_columns(id=ids), row=row, findings=findings))
+            stored = with_ids(entries, self.tenant, self.reconciliation)
+            ready.append(_Ready(statement=statement, entries=stored, row=row, findings=findings))
         return ready
 
     async def _judged(self, connection: AsyncConnection[Any], ready: _Ready, *, corrects: bool) -> _Ready:
@@ -242,8 +243,9 @@ class Intake:
         row = ready.row
         wanted = {
             "reconciliation": row.reconciliation, "side": row.side, "account": row.account, "currency": row.currency,
-            "number": row.number, "content": row.content, "id": row.id, "first_day": row.first_day,
-            "last_day": row.last_day, "precedence": row.precedence,
+            "number": row.number, "content": row.content, "id": row.id, "first_day": row.first_day or row.begins,
+            "last_day": row.last_day or row.ends, "begins": row.begins, "ends": row.ends,
+            "opening": row.opening_minor, "closing": row.closing_minor, "precedence": row.precedence,
         }  # fmt: skip
         found = await FIND_CONFLICTS.all(connection, wanted)
         if not found:
@@ -269,7 +271,7 @@ class Intake:
     async def _write_entries(self, ready: _Ready) -> None:
         """Entries and lines; they count for nothing until their statement is there."""
         # in the order of their ids: two files that state the same entries wait for each other, and never in a circle
-        row, columns = ready.row, ready.entries.drop("where").sort("id")
+        row, columns = ready.row, ready.entries.sort("id")
         given = {
             "statement": row.id, "tenant": self.tenant, "reconciliation": row.reconciliation, "side": row.side,
             "account": row.account, "currency": row.currency, "now": row.received_at,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import date
 from typing import Any, cast
 from uuid import UUID
@@ -30,10 +29,10 @@ from interlock.errors import ContractViolated, NotFound, StateConflict, Violatio
 from interlock.ledger.ledger import ADD_ENTRIES as TELL
 from interlock.ledger.ledger import first_entry, hash_of
 from interlock.packs.reconciliation.entry import ENTRY_SCHEMA, Broken, Side, Statement
-from interlock.packs.reconciliation.identity import content_of, entry_ids, with_identity
+from interlock.packs.reconciliation.identity import with_identity, with_ids
 from interlock.packs.reconciliation.in_force import lock_statement, settle
 from interlock.packs.reconciliation.intake_ledger import tell
-from interlock.packs.reconciliation.standing import encode_findings, holds, statement_of, sums_of
+from interlock.packs.reconciliation.standing import days_of, encode_findings, holds, statement_of, sums_of
 from interlock.packs.reconciliation.statements import findings_of
 from interlock.packs.reconciliation.statements.draft import TEXTS, cleaned_texts
 from interlock.packs.reconciliation.statements.held import entry_contract
@@ -187,7 +186,7 @@ async def _join(
     mended = mended.with_columns(line=pl.lit(last, dtype=ENTRY_SCHEMA["line"]))
     joined = with_identity(statement_of(row, pl.concat([others, mended])), Side(row.side))
     one = joined.filter(pl.col("line") == last).with_columns(line=pl.lit(line, dtype=pl.Int64))
-    one = one.with_columns(id=entry_ids(one["identity"], tenant, row.reconciliation)).drop("where")
+    one = with_ids(one, tenant, row.reconciliation)
     sent = {
         "statement": row.id, "tenant": tenant, "reconciliation": row.reconciliation, "side": row.side,
         "account": row.account, "currency": row.currency, "now": database.clock.now(), "rows": one.write_json(),
@@ -216,11 +215,11 @@ async def _judge_again(
     statement = statement_of(row, entries, broken)
     findings = findings_of(statement)
     credit, debit = sums_of(entries)
-    content = await asyncio.to_thread(_content, statement, row, [one.data for one in left])
+    begins, ends = days_of(statement)
     now = database.clock.now()
     mended = MendedStatement(
         id=row.id, entries=entries.height, broken=len(left), credit_minor=credit, debit_minor=debit,
-        findings=encode_findings(findings), content=content, changed_at=now,
+        findings=encode_findings(findings), begins=begins, ends=ends, changed_at=now,
     )  # fmt: skip
     await MEND_STATEMENTS.run(connection, [mended])
     if row.state == "held" and not holds(findings):
@@ -228,8 +227,3 @@ async def _judge_again(
         await CHANGE_STATEMENTS.run(connection, [changed])
         await tell(connection, database, tenant, "statement.accepted", row, who=who, why=ADDS_UP)
     await settle(connection, database, tenant, [row.id], who=who)
-
-
-def _content(statement: Statement, row: StatementRow, broken: list[bytes]) -> UUID:
-    """The digest of all that it states. Pure; it takes its time, so it runs in a thread."""
-    return content_of(statement, with_identity(statement, Side(row.side)), row.stated, broken)

@@ -83,8 +83,8 @@ where reconciliation = %(reconciliation)s and side = %(side)s and account = %(ac
   and not exists (select from recon_statement k where k.reconciliation = %(reconciliation)s and k.side = %(side)s
     and k.account = %(account)s and k.currency = %(currency)s and k.number = %(number)s and k.state <> 'recalled'
     and k.content = %(content)s::uuid and k.id <> %(id)s::uuid)
-  and (begins is null or %(ends)s::date is null or begins <= %(ends)s::date)
-  and (ends is null or %(begins)s::date is null or ends >= %(begins)s::date)
+  and coalesce(coalesce(first_day, begins) <= %(last_day)s::date, true)
+  and coalesce(coalesce(last_day, ends) >= %(first_day)s::date, true)
   and not coalesce(opening_minor = %(closing)s::bigint and opening_minor <> %(opening)s::bigint
     and begins >= %(begins)s::date and ends >= %(ends)s::date, false)
   and not coalesce(closing_minor = %(opening)s::bigint and opening_minor <> %(opening)s::bigint
@@ -104,8 +104,8 @@ judged as (
     (select o.id from stand o
      where s.number <> '' and o.side = s.side and o.account = s.account and o.currency = s.currency and o.number = s.number
        and o.id <> s.id and o.precedence > coalesce(s.precedence, '-infinity')
-       and (o.begins is null or s.ends is null or o.begins <= s.ends)
-       and (o.ends is null or s.begins is null or o.ends >= s.begins)
+       and coalesce(coalesce(o.first_day, o.begins) <= coalesce(s.last_day, s.ends), true)
+       and coalesce(coalesce(o.last_day, o.ends) >= coalesce(s.first_day, s.begins), true)
        -- what goes on where the other ends corrects nothing, though its bank calls both by one number
        and not coalesce(o.opening_minor = s.closing_minor and o.opening_minor <> s.opening_minor
          and o.begins >= s.begins and o.ends >= s.ends, false)
@@ -127,9 +127,10 @@ where s.id = r.id
 
 -- name: mend_statements
 update recon_statement s set entries = r.entries, broken = r.broken, credit_sum = r.credit_minor, debit_sum = r.debit_minor,
-  findings = decode(r.findings, 'base64'), content = r.content, changed_at = r.changed_at
+  findings = decode(r.findings, 'base64'), begins = r.begins, ends = r.ends,
+  changed_at = r.changed_at
 from json_to_recordset(%(rows)s::json) as r (id uuid, entries int, broken int, credit_minor numeric, debit_minor numeric,
-  findings text, content uuid, changed_at timestamptz)
+  findings text, begins date, ends date, changed_at timestamptz)
 where s.id = r.id
 
 -- name: list_linkable
@@ -152,12 +153,12 @@ group by 1, 2, 3, 4
 
 -- name: list_moving
 -- Lines whose entry is another one of its equals now, with the identity of the first of these.
-select l.statement, l.line, l.base, l.turn, coalesce(w.shift, 0) as shift, b.identity
+select l.statement, l.line, l.base, l.turn, w.shift, b.identity, b.reconciliation
 from json_to_recordset(%(rows)s::json) as w (statement uuid, base uuid, shift int)
 join recon_line l on l.statement = w.statement and l.base = w.base and l.shift <> w.shift
 join recon_entry b on b.id = l.base
 union all
-select l.statement, l.line, l.base, l.turn, 0, b.identity
+select l.statement, l.line, l.base, l.turn, 0, b.identity, b.reconciliation
 from recon_line l join recon_entry b on b.id = l.base
 where l.statement = any(%(linkable)s) and l.shift <> 0
   and exists (select from recon_statement t where t.id = any(%(ids)s) and b.booked_on between t.begins and t.ends)

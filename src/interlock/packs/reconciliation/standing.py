@@ -68,6 +68,16 @@ def sums_of(entries: pl.DataFrame) -> tuple[Decimal, Decimal]:
     return Decimal(int(minor.filter(minor > 0).sum())), Decimal(-int(minor.filter(minor < 0).sum()))
 
 
+def days_of(statement: Statement) -> tuple[date | None, date | None]:
+    """The first and the last day of a statement or of its entries; none of what a query gives, which is of all days."""
+    if statement.format == "sql":
+        return None, None
+    booked = statement.entries["booked_on"]
+    days = (statement.first_day, statement.last_day, booked.min(), booked.max())
+    known = [one for one in days if isinstance(one, date)]
+    return (min(known), max(known)) if known else (None, None)
+
+
 def holds(findings: Iterable[StatementFinding]) -> bool:
     """Whether a statement is held back until a person accepts it: its figures do not add up."""
     return any(one.rule in HOLDING for one in findings)

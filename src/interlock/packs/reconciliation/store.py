@@ -13,6 +13,7 @@ import polars as pl
 from psycopg import AsyncConnection
 
 from interlock.db.queries import load_queries
+from interlock.packs.reconciliation.chain import Linkable, Stating
 from interlock.packs.reconciliation.entry import ENTRY_SCHEMA, Balance, Noted, Side, Totals
 
 
@@ -151,6 +152,8 @@ class NewStatement(msgspec.Struct, frozen=True, kw_only=True):
     content: UUID
     first_day: date | None
     last_day: date | None
+    begins: date | None
+    ends: date | None
     opening_minor: int | None
     closing_minor: int | None
     stated: bytes
@@ -182,8 +185,9 @@ class MendedStatement(msgspec.Struct, frozen=True, kw_only=True):
     broken: int
     credit_minor: Decimal
     debit_minor: Decimal
+    begins: date | None
+    ends: date | None
     findings: bytes
-    content: UUID
     changed_at: datetime
 
 
@@ -202,6 +206,28 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     state: str
     corrected_by: UUID | None
+
+
+class MovingLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line that states another one of its equals from now on.
+
+    Attributes:
+        statement: Of which statement.
+        line: Which line.
+        base: The first of the equal entries.
+        turn: Which of them it is in its statement.
+        shift: How many of them have gone before.
+        identity: The identity of the first.
+        reconciliation: Of which reconciliation.
+    """
+
+    statement: UUID
+    line: int
+    base: UUID
+    turn: int
+    shift: int
+    identity: UUID
+    reconciliation: str
 
 
 class EntryRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -267,6 +293,10 @@ FIND_CONFLICTS = _SQL.rows("find_conflicts", Conflict)
 SETTLE_STATEMENTS = _SQL.rows("settle_statements", Settled)
 CHANGE_STATEMENTS = _SQL.bulk("change_statements", ChangedStatement, distinct=("id",))
 MEND_STATEMENTS = _SQL.bulk("mend_statements", MendedStatement, distinct=("id",))
+LIST_LINKABLE = _SQL.rows("list_linkable", Linkable)
+LIST_STATING = _SQL.rows("list_stating", Stating)
+LIST_MOVING = _SQL.rows("list_moving", MovingLine)
+MOVE_LINES = _SQL.command("move_lines")
 KEEP_TOLD = _SQL.command("keep_told")
 SETTLE_TELLINGS = _SQL.command("settle_tellings")
 LOCK_STATEMENT = _SQL.rows("lock_statement", StatementRow)
