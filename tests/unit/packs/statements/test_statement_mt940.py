@@ -214,3 +214,80 @@ def test_currencies_of_other_decimals() -> None:
     kuwait = one(HEAD.replace("EUR100,00", "KWD100,000") + ":61:260102C7,125NTRFA\n:62F:C260131KWD107,125\n")
     assert kuwait.entries["minor"].to_list() == [7125]
     assert not findings_of(kuwait)
+
+
+@pytest.mark.parametrize(
+    "amount", ["10.50", "1.234,56", "1 234,56", "12'345,00", "99999999999999999,00", "1234.56", "1,2,3", "10,00-", ","]
+)
+def test_an_amount_is_whole_or_broken(amount: str) -> None:
+    """What reads as far as it understands makes 1 of 1.234,56, and a balance cut alike may even agree."""
+    statement = one(f"{HEAD}:61:2601020102C{amount}NTRFA\n{TAIL}")
+    assert (statement.entries.height, [broken.rule for broken in statement.broken]) == (0, ["syntax"])
+    held = one(f"{HEAD.replace('100,00', amount)}:61:260102C12,50NTRFA\n{TAIL}")
+    assert held.opening is None
+    assert "balance" in {finding.rule for finding in findings_of(held)}
+
+
+def test_zeros_before_an_amount_are_nothing() -> None:
+    assert one(f"{HEAD.replace('100,00', '0' * 20 + '100,00')}{TAIL}").opening == Balance(
+        minor=10000, on=date(2026, 1, 1)
+    )
+
+
+def test_the_account_with_an_identifier_code() -> None:
+    assert one(HEAD.replace(":25:DE89370400440532013000", ":25P:DE89 3704\nDEUTDEFF") + TAIL).account == "DE893704"
+
+
+@pytest.mark.parametrize(
+    ("number", "own"), [("0", ""), ("00000", ""), ("00000/001", ""), ("7/1", "7/1"), ("10/0", "10/0")]
+)
+def test_zero_is_no_number(number: str, own: str) -> None:
+    assert one(HEAD.replace("7/1", number) + TAIL).number == own
+
+
+def test_the_opening_balances_day_is_that_of_the_statement_before() -> None:
+    assert one(HEAD + TAIL).first_day == date(2026, 1, 2)
+    whole = one(HEAD + ":61:2601010101C12,50NTRFA\n" + TAIL.replace("260131", "260101"))
+    assert whole.first_day == date(2026, 1, 1)
+    assert not findings_of(one(HEAD + ":61:2601010101C12,50NTRFA\n" + TAIL))
+
+
+COFFEE = ":61:2601020102D0,25NCHGNONREF\n:86:COFFEE\n"
+
+
+def paged(*pages: tuple[str, str, str]) -> list[Statement]:
+    texts = [f":20:S\n:25:DE1\n:28C:{number}\n:60{opens}\n{COFFEE}:62{closes}\n-\n" for number, opens, closes in pages]
+    return read_statements("".join(texts).encode())
+
+
+@pytest.mark.parametrize(
+    ("numbers", "between"),
+    [(("5/1", "5/2"), "M"), (("5/1", "5/2"), "F"), (("5", "5"), "M"), (("00000/001", "0/2"), "M")],
+)
+def test_pages_in_one_file_are_one_statement(numbers: tuple[str, str], between: str) -> None:
+    """So that equal entries on two pages are two of one statement."""
+    (statement,) = paged(
+        (numbers[0], "F:C260102EUR10,00", f"{between}:C260102EUR9,75"),
+        (numbers[1], f"{between}:C260102EUR9,75", "F:C260102EUR9,50"),
+    )
+    assert statement.entries.select("line", "minor").rows() == [(1, -25), (2, -25)]
+    assert (statement.opening, statement.closing) == (
+        Balance(minor=1000, on=date(2026, 1, 2)), Balance(minor=950, on=date(2026, 1, 2)),
+    )  # fmt: skip
+    assert statement.number == ("" if numbers[0].startswith("0") else numbers[0])
+    assert not findings_of(statement)
+
+
+@pytest.mark.parametrize("numbers", [("5/1", "6/1"), ("5/1", "5/3"), ("0/1", "0/1"), ("0", "0")])
+def test_statements_after_each_other_are_no_pages(numbers: tuple[str, str]) -> None:
+    found = paged(
+        (numbers[0], "F:C260102EUR10,00", "F:C260102EUR9,75"), (numbers[1], "F:C260102EUR9,75", "F:C260102EUR9,50")
+    )
+    assert [one.entries.height for one in found] == [1, 1]
+
+
+def test_pages_that_do_not_meet_are_held_as_a_whole() -> None:
+    (statement,) = paged(
+        ("5/1", "F:C260102EUR10,00", "M:C260102EUR9,75"), ("5/2", "M:C260102EUR9,70", "F:C260102EUR9,45")
+    )
+    assert {one.rule for one in findings_of(statement)} == {"balance"}

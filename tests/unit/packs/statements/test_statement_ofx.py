@@ -56,11 +56,12 @@ def test_xml() -> None:
         '<?xml version="1.0" encoding="UTF-8"?><?OFX OFXHEADER="200" VERSION="211"?><OFX><CREDITCARDMSGSRSV1>'
         "<CCSTMTTRNRS><CCSTMTRS><CURDEF>EUR</CURDEF><CCACCTFROM><ACCTID>4111</ACCTID></CCACCTFROM><BANKTRANLIST><STMTTRN>"
         "<TRNTYPE>CREDIT</TRNTYPE><DTPOSTED>20260320</DTPOSTED><TRNAMT>1,50</TRNAMT><FITID>7</FITID><NAME><![CDATA[A<B]]></NAME>"
-        "<MEMO/></STMTTRN></BANKTRANLIST></CCSTMTRS></CCSTMTTRNRS></CREDITCARDMSGSRSV1></OFX>"
+        "<MEMO>caf&#233; &#x41;&amp;#66; &#xD800;</STMTTRN></BANKTRANLIST>"
+        "</CCSTMTRS></CCSTMTTRNRS></CREDITCARDMSGSRSV1></OFX>"
     )
     statement = one(text, "utf-8")
     assert (statement.format, statement.account) == ("ofx2", "4111")
-    assert statement.entries.select("minor", "counterparty", "memo").rows() == [(150, "A<B", "")]
+    assert statement.entries.select("minor", "counterparty", "memo").rows() == [(150, "A<B", "café A&#66; &#xD800;")]
 
 
 def test_an_empty_leaf_hides_nothing() -> None:

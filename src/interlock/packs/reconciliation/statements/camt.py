@@ -18,10 +18,11 @@ from interlock.packs.reconciliation.entry import Balance, Noted, Statement, Tota
 from interlock.packs.reconciliation.statements.camt_entry import drafts_of
 from interlock.packs.reconciliation.statements.draft import LONGEST_DATA
 from interlock.packs.reconciliation.statements.frame import Draft, statement_of
+from interlock.packs.reconciliation.statements.pages import Page, first_day_of, joined, own_number
 from interlock.packs.reconciliation.statements.source import plain_word
 from interlock.packs.reconciliation.statements.xml_nodes import Node, Part, parts_of
 
-_CUTS = frozenset({"Ntry", "Stmt", "GrpHdr"})
+_ROOT = "BkToCstmrStmt"
 _MESSAGE = re.compile(r"(camt|pain|pacs|acmt|admi)\.[0-9]{3}\.[0-9]{3}\.[0-9]{2}")
 _OTHERS = {
     "BkToCstmrAcctRpt": "camt.052, an intraday report, whose entries may still change",
@@ -30,9 +31,25 @@ _OTHERS = {
     "CstmrDrctDbtInitn": "pain.008, an order to collect",
     "CstmrPmtStsRpt": "pain.002, a report of orders",
 }
-_OPENING = ("OPBD", "PRCD", "OPAV")
+_CUTS: dict[str, tuple[str, ...]] = {
+    "Ntry": ("Stmt", _ROOT), "Stmt": (_ROOT,), "GrpHdr": (_ROOT,), **dict.fromkeys(_OTHERS, ()),
+}  # fmt: skip
+"""What is read by itself, and within what it has to stand: a bank's own additions may hold elements of these names."""
+_OPENING = ("OPBD", "PRCD")  # OPAV counts what may be drawn, credit lines too: no sum of entries leads from it to CLBD
 _CLOSING = ("CLBD",)
 _PENDING = frozenset({"PDNG", "INFO", "FUTR"})
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """Which page something is.
+
+    Attributes:
+        number: The page, from 1; None where it does not say.
+        is_last: Whether it says so, or says nothing.
+    """
+
+    number: int | None = None
+    is_last: bool = True
 
 
 class _Reading:
@@ -41,6 +58,7 @@ class _Reading:
     def __init__(self) -> None:
         self.format = "camt.053"
         self.made_at: datetime | None = None
+        self.page = _Place()
         self.seen = 0
         self.clear()
 
@@ -66,9 +84,9 @@ def read_camt(data: bytes, *, account: str = "", currency: str = "") -> list[Sta
         StatementUnreadable: it is no well-formed XML, no camt.053, or one without a statement.
     """
     reading = _Reading()
-    statements: list[Statement] = []
+    pages: list[Page] = []
     outer = ""
-    for part in parts_of(data, _CUTS | frozenset(_OTHERS)):
+    for part in parts_of(data, _CUTS):
         node = part.node
         if part.opens:
             outer = node.name
@@ -79,18 +97,19 @@ def read_camt(data: bytes, *, account: str = "", currency: str = "") -> list[Sta
             raise _other(_OTHERS[node.name])
         if node.name == "GrpHdr":
             reading.made_at = moment(node.words("CreDtTm"))
+            reading.page = _place(node.first("MsgPgntn"))
         elif node.name == "Ntry":
             _take(reading, part)
         elif node.name == "Stmt":
             reading.seen += 1
-            statements += _statements(reading, node, account=account, currency=currency)
+            pages += _pages(reading, node, account=account, currency=currency)
             reading.clear()
     if not reading.seen:
         raise StatementUnreadable(
             f"the file holds no statement: its outermost element is <{outer[:60]}>, and there is no <Stmt>",
             todo="a camt.053 file has Document/BkToCstmrStmt/Stmt: ask who sent it for the statement",
         )
-    return statements
+    return joined(_by_account(pages))
 
 
 def moment(text: str) -> datetime | None:
@@ -149,7 +168,7 @@ def _take(reading: _Reading, part: Part) -> None:
         reading.data[line] = data
 
 
-def _statements(reading: _Reading, node: Node, *, account: str, currency: str) -> Iterator[Statement]:
+def _pages(reading: _Reading, node: Node, *, account: str, currency: str) -> Iterator[Page]:
     """One statement; where the account has no one currency, one for each currency of its balances and entries."""
     where = f"Stmt[{reading.seen}], line {node.line}"
     own = node.any_words(("Acct", "Id", "IBAN"), ("Acct", "Id", "Othr", "Id"), ("Acct", "Id", "PrtryAcct", "Id"))
@@ -163,34 +182,61 @@ def _statements(reading: _Reading, node: Node, *, account: str, currency: str) -
         raise StatementUnreadable(
             "the statement names no known currency", where=where, todo="give the currency beside it"
         )
-    for place, one in enumerate(currencies):
-        drafts = [draft for draft in reading.drafts if _belongs(draft.currency, one, currencies, is_first=place == 0)]
-        noted = [*_notes(reading, is_first=place == 0)]
-        opening = _balance(node, one, _OPENING, "first", noted)
-        closing = _balance(node, one, _CLOSING, "last", noted)
-        yield statement_of(
+    number = own_number(node.any_words(("Id",), ("ElctrncSeqNb",), ("LglSeqNb",)))
+    place = _place(node.first("StmtPgntn")) if node.first("StmtPgntn") else reading.page
+    for is_first, one in zip([True, *[False] * len(currencies)], currencies, strict=False):
+        drafts = [draft for draft in reading.drafts if _belongs(draft.currency, one, currencies, is_first=is_first)]
+        noted = [*_notes(reading, is_first=is_first)]
+        (opens_between, opening), (closes_between, closing) = (_edge_balance(node, one, at, noted) for at in _EDGES)
+        statement = statement_of(
             drafts,
             reading.data,
             format=reading.format,
             account=own,
             currency=one,
-            number=_number(node),
+            number=_number(number, place, opening if opens_between or closes_between else None),
             made_at=moment(node.words("CreDtTm")) or reading.made_at,
-            first_day=_edge(node, "Fr") or (opening.on if opening else None),
+            first_day=_edge(node, "Fr") or first_day_of(opening, closing),
             last_day=_edge(node, "To") or (closing.on if closing else None),
             opening=opening,
             closing=closing,
             totals=_totals(reading, node, one, noted) if len(currencies) == 1 else Totals(),
             noted=tuple(noted),
         )
+        yield Page(
+            statement=statement,
+            number=number,
+            place=place.number,
+            is_last=place.is_last,
+            opens_between=opens_between,
+            closes_between=closes_between,
+            whole=number,
+        )
 
 
-def _number(node: Node) -> str:
-    """The statement's id, with the page where it has several."""
-    page = node.words("StmtPgntn", "PgNb")
-    last = node.words("StmtPgntn", "LastPgInd")
-    number = node.any_words(("Id",), ("ElctrncSeqNb",), ("LglSeqNb",))
-    return f"{number}/{page}" if page and (page != "1" or last in {"false", "0"}) else number
+def _by_account(pages: list[Page]) -> list[Page]:
+    """Pages with those of one account and currency after each other: pages in several currencies stand in turns."""
+    groups: dict[tuple[str, str], list[Page]] = {}
+    for page in pages:
+        groups.setdefault((page.statement.account, page.statement.currency), []).append(page)
+    return [page for group in groups.values() for page in group]
+
+
+def _place(node: Node | None) -> _Place:
+    number = node.words("PgNb") if node else ""
+    if node is None or not re.fullmatch("[0-9]{1,5}", number):
+        return _Place()
+    return _Place(int(number), node.words("LastPgInd") not in {"false", "0"})
+
+
+def _number(number: str, place: _Place, opening: Balance | None) -> str:
+    """The statement's id, with the page where it has several; one that does not count its pages has where it begins.
+
+    A page is no correction of another one, so no two may have the same number.
+    """
+    if place.number is not None:
+        return number if not number or (place.number == 1 and place.is_last) else f"{number}/{place.number}"
+    return f"{number}/{opening.minor}" if number and opening else number
 
 
 def _currencies(reading: _Reading, node: Node, currency: str) -> list[str]:
@@ -230,21 +276,29 @@ def _notes(reading: _Reading, *, is_first: bool) -> Iterator[Noted]:
         yield Noted(rule="pending", what=what, count=reading.pending)
 
 
-def _balance(node: Node, currency: str, kinds: tuple[str, ...], which: str, noted: list[Noted]) -> Balance | None:
-    """The first or last balance of the first kind that the statement has; interim ones stand between the pages."""
+def _edge_balance(
+    node: Node, currency: str, edge: tuple[tuple[str, ...], int], noted: list[Noted]
+) -> tuple[bool, Balance | None]:
+    """The first or last balance of the first kind that the statement has, and whether it is one between pages."""
+    kinds, place = edge
     for kind in kinds:
-        found = [one for one in node.all("Bal") if one.words("Tp", "CdOrPrtry", "Cd") == kind]
-        found = [one for one in found if one.first("Amt") and _currency_of(one) == currency]
-        if found:
-            return _read_balance(found[0 if which == "first" else -1], currency, noted)
-    interim = [one for one in node.all("Bal") if one.words("Tp", "CdOrPrtry", "Cd") == "ITBD"]
-    interim = [one for one in interim if _currency_of(one) == currency]
-    if len(interim) == _BOTH_EDGES or (interim and which == "last"):
-        return _read_balance(interim[0 if which == "first" else -1], currency, noted)
-    return None
+        if found := _balances(node, currency, kind):
+            return False, _read_balance(found[place], currency, noted)
+    between = _balances(node, currency, "ITBD")
+    # one alone is where the page begins if it ends the statement, else where it ends
+    is_both = len(between) == _BOTH_EDGES or (place == 0 and bool(_balances(node, currency, "CLBD")))
+    if between and (is_both or place == -1):
+        return True, _read_balance(between[place], currency, noted)
+    return False, None
 
 
+_EDGES = ((_OPENING, 0), (_CLOSING, -1))
 _BOTH_EDGES = 2
+
+
+def _balances(node: Node, currency: str, kind: str) -> list[Node]:
+    found = (one for one in node.all("Bal") if one.words("Tp", "CdOrPrtry", "Cd") == kind)
+    return [one for one in found if _currency_of(one) == currency]
 
 
 def _currency_of(node: Node) -> str:

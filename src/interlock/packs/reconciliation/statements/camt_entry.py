@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -114,10 +115,11 @@ def _parts(whole: Draft, entry: Node, details: list[Node]) -> list[Draft]:
     if sum(one for one in amounts if one is not None) != Decimal(whole.amount):
         return []
     own = [_given(one.words("Refs", "AcctSvcrRef")) for one in details]
+    times = Counter(own)
     made: list[Draft] = []
     for place, (one, amount) in enumerate(zip(details, amounts, strict=True), start=1):
         told = _told(whole, entry, one)
-        reference = own[place - 1] if own.count(own[place - 1]) == 1 else ""
+        reference = own[place - 1] if times[own[place - 1]] == 1 else ""
         within = f"{whole.bank_reference}/{place}" if whole.bank_reference else ""
         made.append(
             msgspec.structs.replace(

@@ -107,6 +107,8 @@ def _totals(statement: Statement) -> Iterator[StatementFinding]:
 def _days(statement: Statement) -> Iterator[StatementFinding]:
     entries = statement.entries
     first, last = statement.first_day, statement.last_day
+    if first and statement.opening and statement.opening.on:
+        first = min(first, statement.opening.on)  # of some banks the first day, of others the last one before
     outside = pl.lit(value=False)
     if first:
         outside |= pl.col("booked_on") < first

@@ -6,7 +6,7 @@ agreement), and the one with tags between slashes by the Dutch banks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -20,11 +20,13 @@ from interlock.packs.reconciliation.statements.mt940_fields import (
     Field,
     Line,
     Stated,
+    currency_of,
     fields_of,
     line_of,
     made_at,
     stated,
 )
+from interlock.packs.reconciliation.statements.pages import Page, first_day_of, joined, own_number
 from interlock.packs.reconciliation.statements.source import decoded, marked_encoding, one_line_end, plain_word
 
 _AFTER_REFERENCE = frozenset({"21", "25", "28", "NS", "13", "34", "60"})
@@ -49,7 +51,7 @@ class _Block(msgspec.Struct):
 
 
 def read_mt940(data: bytes, *, account: str = "", currency: str = "") -> list[Statement]:
-    """The statements of an MT940 or MT942 file; each ``:20:`` begins one, and pages of one statement are several.
+    """The statements of an MT940 or MT942 file; each ``:20:`` begins one, or the next page of the one before.
 
     Args:
         data: The file, in UTF-8 or, failing that, in Windows-1252.
@@ -66,7 +68,7 @@ def read_mt940(data: bytes, *, account: str = "", currency: str = "") -> list[St
             "the file holds no field of a statement, such as :20: or :61:",
             todo="ask who sent it for the MT940 file of the account",
         )
-    return [_statement(block, account=account, currency=currency) for block in blocks]
+    return joined(_page(block, account=account, currency=currency) for block in blocks)
 
 
 def _text(data: bytes) -> str:
@@ -103,15 +105,44 @@ def _is_closed(block: _Block) -> bool:
     return last is not None and last.tag in {"62", "64", "65"} and last.line > block.lines[-1][0].line
 
 
-def _statement(block: _Block, *, account: str, currency: str) -> Statement:
+def _page(block: _Block, *, account: str, currency: str) -> Page:
     head = _head(block)
+    statement = _statement(block, head, account=account, currency=currency)
+    number, _, place = _number(head).partition("/")
+    is_page = statement.format == "mt940" and place.isascii() and place.isdigit()
+    return Page(
+        statement=statement,
+        number=number.strip().lstrip("0"),
+        place=int(place) if is_page else None,
+        opens_between=_first(head, _OPENING) == "60M",
+        closes_between=_first(head, _CLOSING) == "62M",
+    )
+
+
+def _number(head: dict[str, Field]) -> str:
+    found = head.get("28C") or head.get("28")
+    return found.value if found else ""
+
+
+def _first(head: Mapping[str, object], names: tuple[str, ...]) -> str:
+    return next((name for name in names if name in head), "")
+
+
+def _account(head: dict[str, Field]) -> str:
+    """The account; option P of the field has the bank's identifier code in a second line."""
+    if "25" in head:
+        return plain_word(head["25"].value)
+    return plain_word(head["25P"].value.partition("\n")[0]) if "25P" in head else ""
+
+
+def _statement(block: _Block, head: dict[str, Field], *, account: str, currency: str) -> Statement:
     where = f"line {block.line}"
-    own = plain_word(head["25"].value) if "25" in head else account
+    own = _account(head) or account
     if not own:
         raise StatementUnreadable("the statement names no account (:25:)", where=where, todo="give it beside the file")
     noted: list[Noted] = []
     read = {full: found for full, field in head.items() if (found := _read(field, noted))}
-    money = _currency(read.values(), currency)
+    money = _currency(read.values(), head, currency)
     if not money:
         said = "; ".join(one.what for one in noted)[:200] or "it has no balance (:60F:, :62F:) and no floor (:34F:)"
         raise StatementUnreadable(
@@ -120,7 +151,6 @@ def _statement(block: _Block, *, account: str, currency: str) -> Statement:
     opening, closing = (_balance(read, names, money, noted) for names in (_OPENING, _CLOSING))
     drafts = [_draft(fields, number, money) for number, fields in enumerate(block.lines, start=1)]
     interim = opening is None and ("13D" in head or "34F" in head)
-    number = head.get("28C") or head.get("28")
     made = head.get("13D") or head.get("13")
     return statement_of(
         drafts,
@@ -128,9 +158,9 @@ def _statement(block: _Block, *, account: str, currency: str) -> Statement:
         format="mt942" if interim else "mt940",
         account=own,
         currency=money,
-        number=number.value if number else "",
+        number=own_number(_number(head)),
         made_at=made_at(made) if made else None,
-        first_day=opening.on if opening else None,
+        first_day=first_day_of(opening, closing),
         last_day=closing.on if closing else None,
         opening=opening,
         closing=closing,
@@ -175,12 +205,13 @@ def _known(currency: str) -> bool:
     return True
 
 
-def _currency(found: Iterable[Stated], given: str) -> str:
-    return next((one.currency for one in found), given if given and _known(given) else "")
+def _currency(found: Iterable[Stated], head: dict[str, Field], given: str) -> str:
+    told = (currency_of(head[name]) for name in (*_OPENING, *_CLOSING) if name in head)
+    return next((one for one in (*(one.currency for one in found), *told, given) if one and _known(one)), "")
 
 
 def _balance(read: dict[str, Stated], names: tuple[str, ...], currency: str, noted: list[Noted]) -> Balance | None:
-    found = next((read[name] for name in names if name in read), None)
+    found = read.get(_first(read, names))
     if found is None:
         return None
     minor = _minor(found, currency)

@@ -27,6 +27,16 @@ _LONG_REFERENCE = StatementGLS()
 _FIELD = re.compile(r":(?P<full>(?P<tag>[0-9]{2}|NS)[A-Z]?):")
 _BARE = re.compile(r"(?:[0-9]{2}|NS)[A-Z]?:")
 _ENVELOPE = re.compile(r"\{[1-5]:")
+# the library's own forms end where an amount goes on with a sign that they do not know: 1.234,56 would be 1
+_WHOLE_LINE = re.compile(
+    r"[0-9]{6}(?:[0-9\s]{4})?R?[DC][A-Z]?[\n ]?(?=,?[0-9])(?=[0-9,]{1,15}[A-Z])(?P<amount>[0-9]*,?[0-9]*)(?=[A-Z])",
+    re.IGNORECASE,
+)
+_WHOLE_AMOUNT = re.compile(
+    r"(?P<before>(?:[DC][0-9]{6}|[0-9]*)(?P<currency>[A-Z]{3}))0*(?P<amount>(?=,?[0-9])(?=[0-9,]{1,15}$)[0-9]*,?[0-9]*)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_BALANCE_CURRENCY = re.compile(r"[DC][0-9]{6}(?P<currency>[A-Z]{3})[0-9,. ']", re.IGNORECASE)
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -116,6 +126,13 @@ def _close(fields: list[Field], found: tuple[str, str, int] | None, value: list[
 
 def stated(field: Field) -> Stated | None:
     """A field with a balance (60, 62, 64), a sum (90D, 90C) or a floor (34); None if it cannot be read."""
+    if field.tag != "34":
+        whole = _WHOLE_AMOUNT.match(field.value)
+        if not whole:
+            return None
+        amount = whole["amount"]
+        plain = f"0{amount}" if amount.startswith(",") else amount
+        field = msgspec.structs.replace(field, value=f"{whole['before']}{plain}")
     for value in _data(field).values():
         if isinstance(value, SumAmount):
             number = cast("object", value.number)
@@ -127,6 +144,12 @@ def stated(field: Field) -> Stated | None:
             on = date(value.date.year, value.date.month, value.date.day) if value.date else None
             return Stated(amount=value.amount.amount, currency=value.amount.currency or "", on=on)
     return None
+
+
+def currency_of(field: Field) -> str:
+    """The currency of a balance, whatever its amount looks like; empty if it has none."""
+    found = _BALANCE_CURRENCY.match(field.value)
+    return found["currency"] if found else ""
 
 
 def made_at(field: Field) -> datetime | None:
@@ -148,6 +171,9 @@ def line_of(fields: list[Field]) -> Line | None:
     Args:
         fields: The line's field, and those after it.
     """
+    written = _WHOLE_LINE.match(fields[0].value)
+    if not written:
+        return None
     longer = {61: _LONG_REFERENCE} if "//" in fields[0].value.partition("\n")[0] else None
     data = _transaction([fields[0]], longer)
     if data is None:
@@ -155,6 +181,8 @@ def line_of(fields: list[Field]) -> Line | None:
     whole = _transaction(fields, longer) or {**data, **_own_words(fields[1:])}
     amount, value_on, booked_on = (whole.get(name) for name in ("amount", "date", "entry_date"))
     if not isinstance(amount, Amount) or not isinstance(value_on, date):
+        return None
+    if abs(amount.amount) != Decimal(written["amount"].replace(",", ".")):
         return None
     texts = {name: text for name, text in whole.items() if isinstance(text, str) and text.strip()}
     return Line(

@@ -2,8 +2,9 @@
 
 OFX 1.x is SGML whose leaves need no end tags; OFX 2.x is XML. The body of both is the same list of elements without
 attributes, so one small reader serves both; no library does that under a licence and in a state that we could build on
-(ofxtools is under the GPL; ofxparse has had no release since 2021). There are no entities beside the five of XML, so
-nothing can grow and nothing is fetched. Source: Open Financial Exchange 1.6 and 2.3, chapters 2 and 11.
+(ofxtools is under the GPL; ofxparse has had no release since 2021). There are no entities beside those of XML and
+numbered characters, so nothing can grow and nothing is fetched. Source: Open Financial Exchange 1.6 and 2.3, chapters 2
+and 11.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from interlock.packs.reconciliation.statements.source import decoded, marked_enc
 
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9_.]{0,63})\s*/?>")
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&nbsp;": " ", "&amp;": "&"}
-_ENTITY = re.compile("|".join(_ENTITIES))
+_ENTITY = re.compile("|".join([*_ENTITIES, "&#[0-9]{1,7};", "&#[xX][0-9A-Fa-f]{1,6};"]))
+_SURROGATES = range(0xD800, 0xE000)
+_BEYOND = 0x110000
 _CDATA, _CDATA_END = "<![CDATA[", "]]>"
 _HEADER = re.compile(r"(?im)^\s*([A-Z]+):([A-Z0-9.\-]+)\s*$")
 _XML_ENCODING = re.compile(rb"""<\?xml[^>]{0,200}encoding=["']([A-Za-z0-9._\-]{1,40})["']""")
@@ -120,5 +123,15 @@ def _without_cdata(text: str) -> str:
 def _mark(text: str, match: re.Match[str], end: int, line: int) -> Mark:
     said = text[match.end() : end].strip()
     if "&" in said:
-        said = _ENTITY.sub(lambda found: _ENTITIES[found.group()], said)
+        said = _ENTITY.sub(_meant, said)
     return Mark(match[2].upper(), said, bool(match[1]), match.start(), end, line)
+
+
+def _meant(found: re.Match[str]) -> str:
+    """What an entity stands for; a number that is no character stays as it is."""
+    text = found.group()
+    if not text.startswith("&#"):
+        return _ENTITIES[text]
+    digits = text[2:-1]
+    place = int(digits[1:], 16) if digits[0] in "xX" else int(digits)
+    return chr(place) if place < _BEYOND and place not in _SURROGATES else text

@@ -7,7 +7,7 @@ network; depth, names and single texts are bounded by libxml2 (its ``huge_tree``
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from interlock.errors import StatementUnreadable
 # an extension module without type information: what comes out of it is given our own types at once
 _etree: Any = import_module("lxml.etree")
 _DEEPEST = 100
-_MOST_NODES = 100_000
+_MOST_NODES = 1_000_000
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,14 +81,16 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         return bytes(_etree.tostring(self.element, encoding="utf-8", with_tail=False))[:longest]
 
 
-def parts_of(data: bytes, cuts: frozenset[str]) -> Iterator[Part]:
+def parts_of(data: bytes, cuts: Mapping[str, tuple[str, ...]]) -> Iterator[Part]:
     """The root as it opens, then each element of the given names as it ends; what was handed out is forgotten.
 
     A part's ``element`` lives only until the next one is asked for.
 
     Args:
         data: The document.
-        cuts: Names of elements, without namespaces. An element within another of these is no part of it any more.
+        cuts: Names of elements, without namespaces, and the names of those around each from the nearest on. An element
+            that stands elsewhere, or in another namespace than what is around it, is none of them. One within another
+            is no part of it any more.
 
     Raises:
         StatementUnreadable: the document is not well-formed, has a document type, or is nested too deeply.
@@ -104,7 +106,7 @@ def parts_of(data: bytes, cuts: frozenset[str]) -> Iterator[Part]:
         ) from cause
 
 
-def _parts(data: bytes, cuts: frozenset[str]) -> Iterator[Part]:
+def _parts(data: bytes, cuts: Mapping[str, tuple[str, ...]]) -> Iterator[Part]:
     events = _etree.iterparse(
         io.BytesIO(data),
         events=("start", "end"),
@@ -126,13 +128,25 @@ def _parts(data: bytes, cuts: frozenset[str]) -> Iterator[Part]:
             _bound(len(held), count, element)
             continue
         before = held.pop()
-        if isinstance(element.tag, str) and _names(element)[1] in cuts:
+        if isinstance(element.tag, str) and _is_cut(element, cuts):
             yield Part(node=_node(element), element=element)
             parent = element.getparent()
             element.clear(keep_tail=False)
             if parent is not None:
                 parent.remove(element)
             count = before
+
+
+def _is_cut(element: Any, cuts: Mapping[str, tuple[str, ...]]) -> bool:
+    space, name = _names(element)
+    around = cuts.get(name)
+    if around is None:
+        return False
+    above = [_names(one) for one in element.iterancestors()] if around else []
+    # the outermost of the names once alone: a whole document may be repeated within what a bank adds
+    return above[: len(around)] == [(space, one) for one in around] and not any(
+        one in around for _, one in above[len(around) :]
+    )
 
 
 def _root(element: Any) -> Node:
