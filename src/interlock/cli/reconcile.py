@@ -6,12 +6,12 @@ from interlock.cli.options import commands
 from interlock.cli.reconcile_breaks import breaks
 from interlock.cli.reconcile_close import close_account, closes, report
 from interlock.cli.reconcile_matches import confirm, match, matches, undo
+from interlock.cli.reconcile_recall import recall_statement
 from interlock.cli.reconcile_run import rounds, run
 from interlock.cli.reconcile_statements import (
     accept_statement,
     entries,
     files,
-    recall_statement,
     statement,
     statements,
 )

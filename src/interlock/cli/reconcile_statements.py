@@ -27,9 +27,6 @@ from interlock.packs.reconciliation.in_force import (
 from interlock.packs.reconciliation.in_force import (
     find_statement,
 )
-from interlock.packs.reconciliation.in_force import (
-    recall_statement as recall,
-)
 from interlock.packs.reconciliation.standing import Remark, decode_findings, remarks
 from interlock.packs.reconciliation.store import LIST_ENTRIES, LIST_FILES, LIST_STATEMENTS, FileRow, StatementRow
 
@@ -114,22 +111,6 @@ def accept_statement(
     if as_json:
         screen.document(statement_document(found))
     screen.line(f"{statement_id} is {found.state.replace('_', ' ')}, accepted by {name}.")
-
-
-def recall_statement(
-    context: typer.Context, identifier: Identifier, *, why: Why, who: As = "", as_json: Json = False
-) -> None:
-    """Take a statement back: what no other one states counts no more, and the next round undoes what rests on it."""
-    screen = Screen(as_json=as_json)
-    statement_id, name = read_id(identifier, "a statement"), who_acts(who)
-
-    async def work(node: Node) -> StatementRow:
-        return await recall(node.database, node.tenant, statement_id, who=name, why=why)
-
-    found = with_node(context, work)
-    if as_json:
-        screen.document(statement_document(found))
-    screen.line(f"{statement_id} is recalled by {name}. The next round undoes the matches that rest on it.")
 
 
 def entries(

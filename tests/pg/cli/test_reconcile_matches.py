@@ -99,3 +99,51 @@ def test_a_match_is_made_shown_confirmed_and_undone(
     rounds = run("reconcile", "rounds", "--json").document["rounds"]
     assert len(rounds) == 3
     assert rounds[0]["figures"]["expected"] == 2
+
+
+def test_a_wrong_statement_is_taken_back_by_one_command(
+    run: Run,
+    advance: Advance,
+    books: SimulatedBooks,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = Path.cwd()
+    (here / "interlock.toml").write_text(SETTINGS.format(url=books.url))
+    (here / "e.csv").write_text(EXPECTED)
+    (here / "a.csv").write_text(ACTUAL)
+    environment["INTERLOCK_WORKFLOWS"] = WORKFLOW  # the worker's
+    monkeypatch.setenv("INTERLOCK_WORKFLOWS", WORKFLOW)
+    run("reconcile", "take", "e.csv", "--source", "expected.invoices")
+    run("reconcile", "take", "a.csv", "--source", "actual.house")
+    run("reconcile", "run")
+    for review in run("reviews", "--json").document["reviews"]:
+        run("resolve", review["id"], "approve", "--reason", "as_proposed")
+    (wrong,) = (
+        one for one in run("reconcile", "statements", "--json").document["statements"] if one["account"] == "DE02"
+    )
+
+    command = ("reconcile", "recall-statement", wrong["id"])
+    pending = run(*command, "--plan", "--json").document
+    assert [(one["kind"], one["state"], one["count"], one["amount"]) for one in pending["affected"]] == [
+        ("match", "pending", 1, "1234.56 EUR")
+    ]
+    advance()
+    assert "1 matches, 1234.56 EUR: booked, and undone" in run(*command, "--plan").out
+    asked = run(*command, code=2)  # it shows the same, and does nothing without a reason
+    assert "1 matches, 1234.56 EUR: booked, and undone" in asked.out
+    assert run("reconcile", "statement", wrong["id"], "--json").document["state"] == "in_force"
+
+    # without a worker it leaves the undo to those that run: as if it were killed there
+    begun = run(*command, "--why", "wrong account", "--wait", "0", "--json").document
+    assert (begun["state"], begun["done"], begun["left"], begun["affected"][0]["state"]) == (
+        "recalled", False, 1, "booked",
+    )  # fmt: skip
+    assert {one.balance for one in books.accounts()} == {"1234.56", "-1234.56"}
+    advance()
+    ended = run(*command)
+    assert "1 matches, 1234.56 EUR: withdrawn" in ended.out
+    assert "All is taken back." in ended.out
+    assert {one.balance.strip("-") for one in books.accounts()} == {"0.00"}
+    again = run(*command, "--json").document
+    assert (again["done"], again["affected"], again["round"]["target"]) == (True, [], 0)

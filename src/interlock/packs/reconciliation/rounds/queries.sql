@@ -152,3 +152,27 @@ select case
     select from recon_match m join cases c on c.id = m.case_id
     where m.reconciliation = %(reconciliation)s and m.state = 'asked' and c.state = 'done') then 'states'
   else '' end
+
+-- name: rest_on_statement
+-- What is alive and rests on entries that count by this statement alone, or counted so before it was recalled: matches, and
+-- breaks. Where each stands is read from its case, which a row may be behind. What it corrects would count again.
+with falls as materialized (
+  select distinct l.entry from recon_line l
+  where l.statement = %(statement)s and not exists (
+    select from recon_line o join recon_statement s on s.id = o.statement
+    where o.entry = l.entry and o.statement <> l.statement and (s.state = 'in_force' or s.corrected_by = l.statement))),
+resting as (
+  select 'match' as kind, m.id, m.case_id, m.currency, greatest(abs(m.expected_minor), abs(m.actual_minor)) as minor,
+    'booked' as settled
+  from recon_match m
+  where m.alive and m.id in (select e.match from recon_member e join falls f on f.entry = e.entry where e.alive)
+  union all
+  select 'break', b.id, b.case_id, e.currency, abs(e.minor), 'accepted'
+  from falls f join recon_break b on b.entry = f.entry and b.state <> 'withdrawn' join recon_entry e on e.id = b.entry)
+select r.kind, r.id, r.case_id, r.currency, r.minor,
+  case when c.state = 'cancelled' then 'withdrawn' when c.cancel_at is not null then 'withdrawing'
+    when c.state = 'done' and c.conclusion = 'written_off' then 'written_off'
+    when c.state = 'done' and c.conclusion = 'rejected' then 'refused'
+    when c.state = 'done' then r.settled else 'pending' end as state
+from resting r join cases c on c.id = r.case_id
+order by r.kind desc, r.minor desc, r.id

@@ -198,6 +198,26 @@ class MatchCount(msgspec.Struct, frozen=True, kw_only=True):
     minor: Decimal
 
 
+class Resting(msgspec.Struct, frozen=True, kw_only=True):
+    """A match or a break that rests on a statement.
+
+    Attributes:
+        kind: ``match`` or ``break``.
+        id: Its id.
+        case_id: The case that carries it out.
+        currency: Of its entries.
+        minor: The money in it: the greater side of a match, the entry of a break.
+        state: ``pending``; ``booked``, ``written_off`` or ``accepted``; ``withdrawing``; ``withdrawn``; ``refused``.
+    """
+
+    kind: str
+    id: UUID
+    case_id: UUID
+    currency: str
+    minor: int
+    state: str
+
+
 _SQL = load_queries(__file__)
 TAKE_TURN = _SQL.rows("take_turn", bool)
 END_TURN = _SQL.rows("end_turn", bool)
@@ -217,6 +237,7 @@ COUNT_MATCHES = _SQL.rows("count_matches", MatchCount)
 LIST_MATCHES = _SQL.rows("list_matches", Match)
 FIND_MATCH = _SQL.rows("find_match", Match)
 MEMBERS_OF_MATCH = _SQL.rows("members_of_match", MatchEntry)
+REST_ON_STATEMENT = _SQL.rows("rest_on_statement", Resting)
 NEWS = _SQL.rows("news", str)
 MOVES = _SQL.rows("moves", str)
 
