@@ -13,6 +13,7 @@ from interlock.packs.reconciliation.entry import Side
 from interlock.packs.reconciliation.intake import Source
 from interlock.packs.reconciliation.statements import FORMATS
 from interlock.packs.reconciliation.statements.dialect import Dialect, check_dialect
+from interlock.packs.reconciliation.statements.source import plain_word
 from interlock.packs.reconciliation.terms import ReconciliationTerms
 from interlock.reconciliation_settings import ReconciliationSettings, SourceSettings
 from interlock.spelling import meant
@@ -43,21 +44,34 @@ def source_of(settings: ReconciliationSettings, source: SourceSettings) -> Sourc
     """One of its sources, with its dialect.
 
     Raises:
-        ConfigInvalid: the format or the dialect is none; the key is named.
+        ConfigInvalid: the format or the dialect is none, or the two say something else of account or currency; the key
+            is named.
     """
     where = f"{FILE}: reconciliation.{settings.name}.{source.side}.{source.name}"
     known = ("auto", *FORMATS)
     if source.format not in known:
         what = f"{source.format[:60]!r} is no format"
         raise ConfigInvalid(what, where=f"{where}.format", todo=meant(source.format, known))
+    dialect = read_dialect(source.dialect, f"{where}.dialect") if source.dialect else None
+    _check_said_once(source, dialect, where)
     return Source(
         name=source.name,
         side=Side(source.side),
         format=source.format,
-        dialect=read_dialect(source.dialect, f"{where}.dialect") if source.dialect else None,
+        dialect=dialect,
         account=source.account,
         currency=source.currency,
     )
+
+
+def _check_said_once(source: SourceSettings, dialect: Dialect | None, where: str) -> None:
+    if dialect is None:
+        return
+    told = {"account": (source.account, dialect.account), "currency": (source.currency, dialect.currency)}
+    for key, (own, other) in told.items():
+        if own and other and plain_word(own) != plain_word(other):
+            what = f"the source says {own[:60]!r}, and its dialect {other[:60]!r}"
+            raise ConfigInvalid(what, where=f"{where}.{key}", todo="say it once: in the dialect, or beside it")
 
 
 def sources_of(settings: ReconciliationSettings) -> dict[str, tuple[SourceSettings, Source]]:

@@ -24,6 +24,7 @@ from interlock.packs.reconciliation.statements import (
     parquet_file,
     read_statements,
 )
+from interlock.packs.reconciliation.statements.csv_file import read_csv
 
 PLAIN = Dialect(columns={"booked_on": "day", "amount": "amount", "memo": "memo"}, account="A", currency="EUR")
 
@@ -156,6 +157,23 @@ def test_quotes_line_breaks_and_uneven_rows() -> None:
     ]
     assert broken(statement) == [(2, "syntax"), (3, "syntax"), (4, "syntax"), (6, "syntax")]
     assert statement.broken[1].data == b'2026-01-02,3,5" disk'
+
+
+@pytest.mark.parametrize("many", [99, 101, 30_000])
+def test_no_line_of_a_memo_is_an_entry(many: int) -> None:
+    """Else who writes a memo would write entries; a row of more lines than rows have is broken, up to its end."""
+    memo = "note\n" + "line\n" * (many - 2) + "2026-01-02,999999,an invoice\nend"
+    text = f'day,amount,memo\n2026-01-02,12,"{memo}"\n2026-01-02,7,b\n'
+    statement = one(text)
+    assert minors(statement) == ([1200, 700] if many == 99 else [700])
+    assert broken(statement) == ([] if many == 99 else [(1, "syntax")])
+    (exact,) = read_csv(text.encode(), PLAIN, is_exact=True)
+    assert minors(exact) == [1200, 700]
+
+
+def test_what_a_server_wrote_with_wrong_quotes_is_refused() -> None:
+    with pytest.raises(StatementUnreadable, match="a quote stands where none may"):
+        read_csv(b'day,amount,memo\n2026-01-02,1,"a\n2026-01-02,2,b\n', PLAIN, is_exact=True)
 
 
 def test_no_quotes_where_none_are_declared() -> None:
@@ -348,6 +366,20 @@ def test_parquet_floats_only_where_declared() -> None:
         (9, "amount"),
     ]
     assert b'"amount":"1.005"' in statement.broken[0].data
+
+
+@pytest.mark.parametrize("kind", [pl.Date(), pl.Datetime("ms"), pl.Datetime("us", "Asia/Tokyo")])
+def test_a_day_that_has_no_year_costs_its_row(kind: pl.DataType) -> None:
+    """At it polars panics, which is no ``Exception``, and ended every feed."""
+    far = 2**31 - 1 if kind == pl.Date() else 2**63 - 1
+    near = 20_000 if kind == pl.Date() else 20_000 * (86_400_000 if kind == pl.Datetime("ms") else 86_400_000_000)
+    days = pl.Series([near, far, -far, None], dtype=pl.Int64()).cast(kind)
+    buffer = io.BytesIO()
+    pl.DataFrame({"day": days, "amount": ["1", "2", "3", "4"], "memo": ["a", "b", "c", "d"]}).write_parquet(buffer)
+    (statement,) = read_statements(buffer.getvalue(), dialect=PLAIN)
+    assert minors(statement) == [100]
+    assert broken(statement) == [(2, "date"), (3, "date"), (4, "date")]
+    assert str(far).encode() in statement.broken[0].data
 
 
 def test_a_damaged_parquet_is_refused() -> None:

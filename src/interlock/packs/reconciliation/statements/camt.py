@@ -182,7 +182,10 @@ def _pages(reading: _Reading, node: Node, *, account: str, currency: str) -> Ite
         raise StatementUnreadable(
             "the statement names no known currency", where=where, todo="give the currency beside it"
         )
-    number = own_number(node.any_words(("Id",), ("ElctrncSeqNb",), ("LglSeqNb",)))
+    # <Id> is new with each telling; where the days say of which year a sequence number is, that is the statement's own
+    has_days = bool(reading.drafts or _edge(node, "To"))
+    sequence = node.any_words(("ElctrncSeqNb",), ("LglSeqNb",)) if has_days else ""
+    number = own_number(sequence) or own_number(node.words("Id"))
     place = _place(node.first("StmtPgntn")) if node.first("StmtPgntn") else reading.page
     for is_first, one in zip([True, *[False] * len(currencies)], currencies, strict=False):
         drafts = [draft for draft in reading.drafts if _belongs(draft.currency, one, currencies, is_first=is_first)]

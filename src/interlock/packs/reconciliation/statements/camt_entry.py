@@ -117,10 +117,11 @@ def _parts(whole: Draft, entry: Node, details: list[Node]) -> list[Draft]:
     own = [_given(one.words("Refs", "AcctSvcrRef")) for one in details]
     times = Counter(own)
     made: list[Draft] = []
+    times: Counter[str] = Counter()
     for place, (one, amount) in enumerate(zip(details, amounts, strict=True), start=1):
         told = _told(whole, entry, one)
         reference = own[place - 1] if times[own[place - 1]] == 1 else ""
-        within = f"{whole.bank_reference}/{place}" if whole.bank_reference else ""
+        within = _within(whole, one, f"{amount:f}", times) if whole.bank_reference else ""
         made.append(
             msgspec.structs.replace(
                 told,
@@ -131,6 +132,17 @@ def _parts(whole: Draft, entry: Node, details: list[Node]) -> list[Draft]:
             )
         )
     return made
+
+
+def _within(whole: Draft, details: Node, amount: str, times: Counter[str]) -> str:
+    """A transaction's place in its entry by what it is, not by where it stands: banks tell them in other orders too."""
+    own = next(
+        (one for name in ("TxId", "EndToEndId", "UETR", "InstrId") if (one := _given(details.words("Refs", name)))), ""
+    )
+    told = f"{whole.bank_reference}/{own or amount}"
+    times[f"{told} {amount}"] += 1
+    again = times[f"{told} {amount}"]
+    return told if again == 1 else f"{told}/{again}"
 
 
 def _amount(details: Node, whole: Draft) -> Decimal | None:

@@ -1,7 +1,8 @@
 """A CSV text as columns of cells, by RFC 4180: broken rows apart, and no Python object for a good one. Pure.
 
 Lines are split and judged as columns. A row is one line unless a quote that it opens is still open at its end; only
-those rows are looked at one by one. A quote that is never closed costs its own line, and not the rest of the file.
+those rows are looked at one by one. No line within a cell is ever a row: else who writes a memo would write entries. A
+quote that is never closed, or closed where no cell ends, costs its own line, and not the rest of the file.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from interlock.packs.reconciliation.statements.draft import Trouble
 from interlock.packs.reconciliation.statements.source import one_line_end
 
 _MOST_LINES = 100
-"""So many lines one row may have."""
+"""So many lines one row of a file may have: more are rather a quote that was not closed than a text."""
+_WRONG = "a quote stands where none may stand, or is never closed"
+_LONG = f"it has more than {_MOST_LINES} lines up to where its quote is closed"
 _UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
@@ -38,20 +41,23 @@ class Cells(msgspec.Struct, frozen=True):
     lines: pl.Series
 
 
-def cells_of(text: str, dialect: Dialect) -> Cells:
+def cells_of(text: str, dialect: Dialect, *, is_exact: bool = False) -> Cells:
     """Split a text into cells.
 
     Args:
         text: The file.
         dialect: How it is written.
+        is_exact: Whether its writer is known never to err with quotes: a row then has as many lines as it has.
 
     Raises:
-        StatementUnreadable: it has no header, or no column.
+        StatementUnreadable: it has no header, or no column; or its quotes are wrong though it is exact.
     """
     lines = pl.Series("row", [one_line_end(text)]).str.split("\n").explode(empty_as_null=True)
     lines = lines.slice(dialect.skip)
     lines = lines.filter(lines.str.strip_chars(" \t") != "")
-    rows, open_rows = _rows(lines, dialect)
+    rows, open_rows = _rows(lines, dialect, most_lines=lines.len() if is_exact else _MOST_LINES)
+    if is_exact and open_rows:
+        raise StatementUnreadable(f"row {min(open_rows)}: {_WRONG}", todo="try again")
     if not rows.len():
         raise StatementUnreadable("the file has no rows", todo="see the dialect: how many lines it says to skip")
     names: tuple[str, ...] = ()
@@ -59,37 +65,40 @@ def cells_of(text: str, dialect: Dialect) -> Cells:
         if 0 in open_rows:
             raise StatementUnreadable("the header's quotes are wrong", where="header", todo="see delimiter and quote")
         names = _header(str(rows[0]), dialect)
-        rows, open_rows = rows.slice(1), {place - 1 for place in open_rows}
+        rows, open_rows = rows.slice(1), {place - 1: what for place, what in open_rows.items()}
     width = len(names) or _usual_width(rows, dialect)
     return _split(names, rows, open_rows, width, dialect)
 
 
-def _rows(lines: pl.Series, dialect: Dialect) -> tuple[pl.Series, set[int]]:
-    """Lines put together to rows where quotes enclose line breaks; and the places of rows whose quotes are wrong."""
+def _rows(lines: pl.Series, dialect: Dialect, *, most_lines: int) -> tuple[pl.Series, dict[int, str]]:
+    """Lines put together to rows where quotes enclose line breaks; and what is wrong with rows, by their places."""
     if not dialect.quote:
-        return lines, set()
+        return lines, {}
     good = lines.str.contains(_grammar(dialect))
     if bool(good.all()):
-        return lines, set()
+        return lines, {}
     whole, opens = re.compile(_grammar(dialect)), re.compile(_opening(dialect))
     texts: dict[int, str] = {}
     gone: set[int] = set()
-    wrong: set[int] = set()
-    for place in (~good).arg_true().to_list():
+    wrong: dict[int, str] = {}
+    for found in (~good).arg_true().to_list():
+        place = int(found)
         if place in gone:
             continue
-        taken = _joined(lines, int(place), whole, opens, dialect.quote)
+        taken = _joined(lines, place, whole, opens, dialect.quote)
         if taken is None:
-            wrong.add(int(place))
-        else:
-            texts[int(place)] = taken[0]
-            gone.update(range(int(place) + 1, taken[1]))
+            wrong[place] = _WRONG
+            continue
+        texts[place], end = taken
+        gone.update(range(place + 1, end))
+        if end - place > most_lines:
+            wrong[place] = _LONG
     kept = pl.Series([place not in gone for place in range(lines.len())], dtype=pl.Boolean())
     if texts:
         places = pl.Series(list(texts), dtype=pl.UInt32())
         lines = lines.scatter(places, pl.Series(list(texts.values()), dtype=pl.String()))
     moved = kept.cast(pl.Int64).cum_sum() - 1
-    return lines.filter(kept), {int(moved[place]) for place in wrong}
+    return lines.filter(kept), {int(moved[place]): what for place, what in wrong.items()}
 
 
 def _joined(
@@ -99,12 +108,15 @@ def _joined(
     text = str(lines[place])
     if not opens.search(text):
         return None
-    for end in range(place + 1, min(place + _MOST_LINES, lines.len())):
+    parts = [text]
+    # each search ends at the next line with an odd number of quotes, where the next one begins: all together are linear
+    for end in range(place + 1, lines.len()):
         line = str(lines[end])
-        # the lines of one cell are joined by a space, as in any text of an entry
-        text = f"{text} {line}"
+        parts.append(line)
         if line.count(quote) % 2:
-            return (text, end + 1) if whole.search(text) else None
+            # the lines of one cell are joined by a space, as in any text of an entry
+            row = " ".join(parts)
+            return (row, end + 1) if whole.search(row) else None
     return None
 
 
@@ -115,12 +127,12 @@ def _grammar(dialect: Dialect) -> str:
 
 def _opening(dialect: Dialect) -> str:
     cell, quote = _cell(dialect), re.escape(dialect.quote)
-    return f"^(?:{cell}{re.escape(dialect.delimiter)})*{quote}(?:[^{quote}]|{quote}{quote})*$"
+    return f"^(?:{cell}{re.escape(dialect.delimiter)})*{quote}[^{quote}]*(?:{quote}{quote}[^{quote}]*)*$"
 
 
 def _cell(dialect: Dialect) -> str:
     quote, delimiter = re.escape(dialect.quote), re.escape(dialect.delimiter)
-    return f"(?:{quote}(?:[^{quote}]|{quote}{quote})*{quote}|[^{quote}{delimiter}]*)"
+    return f"(?:{quote}[^{quote}]*(?:{quote}{quote}[^{quote}]*)*{quote}|[^{quote}{delimiter}]*)"
 
 
 def _header(row: str, dialect: Dialect) -> tuple[str, ...]:
@@ -146,13 +158,10 @@ def _counts(rows: pl.Series, dialect: Dialect) -> pl.Series:
     return bare.str.count_matches(dialect.delimiter, literal=True) + 1
 
 
-def _split(names: tuple[str, ...], rows: pl.Series, wrong: set[int], width: int, dialect: Dialect) -> Cells:
+def _split(names: tuple[str, ...], rows: pl.Series, wrong: dict[int, str], width: int, dialect: Dialect) -> Cells:
     counts = _counts(rows, dialect)
     broken = {
-        place + 1: Trouble(
-            "syntax", "a quote stands where none may stand, or is never closed", "double the quotes within cells"
-        )
-        for place in sorted(wrong)
+        place + 1: Trouble("syntax", what, "double the quotes within cells") for place, what in sorted(wrong.items())
     }
     uneven = (counts != width).arg_true().to_list()
     for place in uneven:

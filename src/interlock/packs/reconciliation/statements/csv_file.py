@@ -25,6 +25,7 @@ def read_csv(
     format: str = "csv",  # noqa: A002 - the name of the field
     account: str = "",
     currency: str = "",
+    is_exact: bool = False,
 ) -> list[Statement]:
     """The entries of a CSV file, a statement for each account and currency.
 
@@ -34,6 +35,7 @@ def read_csv(
         format: What the statements say that they come from.
         account: The account, where neither dialect nor column says it.
         currency: The currency, where neither dialect nor column says it.
+        is_exact: Whether a server wrote it, which never errs with quotes.
 
     Raises:
         ConfigInvalid: the dialect says too little, or something twice.
@@ -42,7 +44,7 @@ def read_csv(
     """
     check_dialect(dialect)
     text, is_lossy = _text(data, dialect)
-    cells = cells_of(text, dialect)
+    cells = cells_of(text, dialect, is_exact=is_exact)
     places = placed(dialect, cells.names, cells.frame.width - 1)
     broken = dict(cells.broken)
     frame = cells.frame

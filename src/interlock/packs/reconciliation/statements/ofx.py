@@ -197,15 +197,18 @@ def _statement(opened: _Open, form: str, made: datetime | None, *, account: str,
     if opened.pending:
         what = f"{opened.pending:,} of its entries are not booked, and were left out"
         noted.append(Noted(rule="pending", what=what, count=opened.pending))
+    first_day, last_day = (_day(head.get(f"BANKTRANLIST/{name}", "")) for name in ("DTSTART", "DTEND"))
     return statement_of(
         opened.drafts,
         opened.data,
         format=form,
         account=own,
         currency=money,
+        # it has no number; what its server makes later of the same days takes the place of what it made before
+        number=f"{first_day} to {last_day}" if first_day and last_day else "",
         made_at=made,
-        first_day=_day(head.get("BANKTRANLIST/DTSTART", "")),
-        last_day=_day(head.get("BANKTRANLIST/DTEND", "")),
+        first_day=first_day,
+        last_day=last_day,
         closing=_closing(head, money, noted),
         noted=tuple(noted),
     )

@@ -11,7 +11,7 @@ from interlock.errors import StatementUnreadable
 from interlock.packs.reconciliation.entry import Statement
 from interlock.packs.reconciliation.statements.dialect import Dialect, check_dialect
 from interlock.packs.reconciliation.statements.source import LARGEST
-from interlock.packs.reconciliation.statements.table import placed, statements_of_table
+from interlock.packs.reconciliation.statements.table import has_year, placed, statements_of_table
 
 _UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, MemoryError)
 """What polars says of a file that is damaged; some damage its reader does not expect at all, and panics."""
@@ -55,10 +55,15 @@ def read_parquet(data: bytes, dialect: Dialect, *, account: str = "", currency: 
         pl.int_range(1, pl.len() + 1, dtype=pl.Int64()).alias("line"),
         *(_field(some).alias(field) for field, some in wanted.items()),
     )
-    return statements_of_table(
-        table, dialect, format="parquet", broken={}, data=lambda line: _row(frame, line), account=account,
-        currency=currency,
-    )  # fmt: skip
+    try:
+        return statements_of_table(
+            table, dialect, format="parquet", broken={}, data=lambda line: _row(frame, line), account=account,
+            currency=currency,
+        )  # fmt: skip
+    except pl.exceptions.PanicException as cause:  # no Exception: it would end the process that reads
+        raise StatementUnreadable(
+            f"the file holds values that cannot be read: {str(cause)[:200]}", todo="write them as text"
+        ) from cause
 
 
 def _bound(frame: pl.DataFrame) -> None:
@@ -104,7 +109,12 @@ def _field(names: list[str]) -> pl.Expr:
 
 
 def _row(frame: pl.DataFrame, line: int) -> bytes:
-    """A row as JSON, each value as text."""
-    return canonical(
-        {name: None if value is None else str(value) for name, value in frame.row(line - 1, named=True).items()}
+    """A row as JSON, each value as text; a day that has no year in writing as the number that it is stored as."""
+    row = frame.slice(line - 1, 1).with_columns(
+        column.to_physical() for column in frame.slice(line - 1, 1) if column.dtype.is_temporal() and not _shows(column)
     )
+    return canonical({name: None if value is None else str(value) for name, value in row.row(0, named=True).items()})
+
+
+def _shows(column: pl.Series) -> bool:
+    return column.null_count() > 0 or bool(has_year(column).all())

@@ -70,7 +70,7 @@ def read_query(
             raise StatementUnreadable(f"the query did not end: {_said(cause)}", todo="make it give less") from cause
         except psycopg.Error as cause:
             raise StatementUnreadable(f"the query cannot run: {_said(cause)}", todo="write one SELECT") from cause
-    return read_csv(data, _server_form(dialect), format="sql", account=account, currency=currency)
+    return read_csv(data, _server_form(dialect), format="sql", account=account, currency=currency, is_exact=True)
 
 
 def _connected(url: str, timeout_s: float) -> Connection[TupleRow]:

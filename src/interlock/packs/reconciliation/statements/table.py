@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 
 import polars as pl
 
@@ -17,6 +18,7 @@ from interlock.packs.reconciliation.statements.source import plain_word
 from interlock.spelling import meant
 
 _MOST_STATEMENTS = 10_000
+_FIRST_DAY, _LAST_DAY = ((day - date(1970, 1, 1)).days for day in (date(1, 1, 2), date(9999, 12, 30)))
 
 
 def placed(dialect: Dialect, names: tuple[str, ...], width: int) -> dict[str, tuple[int, ...]]:
@@ -182,8 +184,18 @@ def _day(frame: pl.DataFrame, name: str, shown: str, dialect: Dialect) -> list[p
         return [pl.lit("").alias(shown), pl.lit(None, dtype=pl.Date()).alias(name)]
     column, dtype = pl.col(name), frame.schema[name]
     if dtype == pl.Date() or isinstance(dtype, pl.Datetime):
+        column = pl.when(has_year(frame[name])).then(column)
         return [column.dt.to_string("%Y-%m-%d").fill_null("").alias(shown), column.dt.date().alias(name)]
     return [column.fill_null("").alias(shown), days_in(column, dialect.dates).alias(name)]
+
+
+def has_year(days: pl.Series) -> pl.Series:
+    """Which days or moments lie in the years 1 to 9999: polars cannot write most others, and panics."""
+    factor = {None: 1, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+    unit = days.dtype.time_unit if isinstance(days.dtype, pl.Datetime) else None
+    # a day less at each end, as zones move moments; in whole days from the integer below, so that nothing runs over
+    count = days.to_physical().cast(pl.Int64) // factor[unit]
+    return count.is_between(_FIRST_DAY, _LAST_DAY)
 
 
 def _rows_of(broken: Mapping[int, Trouble], account: str, currency: str) -> pl.DataFrame:
