@@ -14,6 +14,8 @@ from interlock.cases.explain import when
 from interlock.cli.options import As, Json, Limit, Why, commands, read_id, who_acts
 from interlock.cli.screen import Screen, minute
 from interlock.cli.session import with_node
+from interlock.components.component import ComponentRef
+from interlock.components.component import Kind as ComponentKind
 from interlock.durations import parse_duration
 from interlock.errors import InterlockError, Refused
 from interlock.node import Node
@@ -323,3 +325,17 @@ def _tell(screen: Screen, recall: Recall, figures: Figures) -> None:
         screen.line(f"It goes on in `interlock up`: workers undo what was done. `interlock recall show {recall.id}`")
     elif recall.state is RecallState.OPEN:
         screen.line("The rest waits for people: `interlock exceptions`", style="yellow")
+    screen.lines(_next(recall))
+
+
+def _next(recall: Recall) -> list[str]:
+    """What is left to the one who recalls a component that a workflow's file names: nothing brings another one back."""
+    reference = recall.wanted.component
+    if not reference or ComponentRef.parse(reference).kind is ComponentKind.RULES:
+        return []
+    other = "name another version of it under `components:` in the workflow's file, and start `interlock up` anew"
+    if recall.stopped:
+        return [f"people decide what {reference} decided, until you {other}. Nothing need be resumed for that."]
+    decides = f"{reference} goes on deciding, also what is decided anew"
+    stop = "`--stop` of `start`" if recall.state is RecallState.PLANNED else f"`interlock stop component:{reference}`"
+    return [f"{decides}: {stop} has people decide instead; for good, {other}."]

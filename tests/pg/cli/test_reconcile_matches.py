@@ -108,14 +108,7 @@ def test_a_wrong_statement_is_taken_back_by_one_command(
     environment: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    here = Path.cwd()
-    (here / "interlock.toml").write_text(SETTINGS.format(url=books.url))
-    (here / "e.csv").write_text(EXPECTED)
-    (here / "a.csv").write_text(ACTUAL)
-    environment["INTERLOCK_WORKFLOWS"] = WORKFLOW  # the worker's
-    monkeypatch.setenv("INTERLOCK_WORKFLOWS", WORKFLOW)
-    run("reconcile", "take", "e.csv", "--source", "expected.invoices")
-    run("reconcile", "take", "a.csv", "--source", "actual.house")
+    taken_in(run, books, environment, monkeypatch)
     run("reconcile", "run")
     for review in run("reviews", "--json").document["reviews"]:
         run("resolve", review["id"], "approve", "--reason", "as_proposed")
@@ -147,3 +140,39 @@ def test_a_wrong_statement_is_taken_back_by_one_command(
     assert {one.balance.strip("-") for one in books.accounts()} == {"0.00"}
     again = run(*command, "--json").document
     assert (again["done"], again["affected"], again["round"]["target"]) == (True, [], 0)
+
+
+def test_a_wrong_scorer_is_recalled_and_people_decide(
+    run: Run,
+    advance: Advance,
+    books: SimulatedBooks,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken_in(run, books, environment, monkeypatch)
+    run("reconcile", "run")
+    for review in run("reviews", "--json").document["reviews"]:
+        run("resolve", review["id"], "approve", "--reason", "as_proposed")
+    advance()
+    scorer = ("--component", "onnx:match-scorer@1")
+    planned = run("recall", "plan", *scorer)
+    assert "onnx:match-scorer@1 goes on deciding, also what is decided anew: `--stop`" in planned.out
+    started = run("recall", "start", *scorer, "--stop", "--why", "trained on the wrong year")
+    assert "people decide what onnx:match-scorer@1 decided" in started.out
+    advance()
+    assert {one.balance.strip("-") for one in books.accounts()} == {"0.00"}
+    assert run("reconcile", "run", "--json").document["proposed"]["review"] == 1
+    (review,) = run("reviews", "--json").document["reviews"]
+    assert "stopped" in str(review), review
+
+
+def taken_in(run: Run, books: SimulatedBooks, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two files, one of each side, whose entries match once."""
+    here = Path.cwd()
+    (here / "interlock.toml").write_text(SETTINGS.format(url=books.url))
+    (here / "e.csv").write_text(EXPECTED)
+    (here / "a.csv").write_text(ACTUAL)
+    environment["INTERLOCK_WORKFLOWS"] = WORKFLOW  # the worker's
+    monkeypatch.setenv("INTERLOCK_WORKFLOWS", WORKFLOW)
+    run("reconcile", "take", "e.csv", "--source", "expected.invoices")
+    run("reconcile", "take", "a.csv", "--source", "actual.house")
