@@ -27,6 +27,7 @@ from interlock.packs.reconciliation.closing.document import FLOWS, document
 from interlock.packs.reconciliation.closing.report import Line
 from interlock.packs.reconciliation.closing.store import LIST_CLOSES, CloseRow
 from interlock.packs.reconciliation.entry import Balance, Side, Statement
+from interlock.packs.reconciliation.in_force import recall_statement
 from interlock.sim import SimulatedBooks
 
 Admin = psycopg.Connection[tuple[Any, ...]]
@@ -106,7 +107,7 @@ async def first_close(on: Matching) -> Closed:
     with pytest.raises(NotFound, match="no statement of closing is of the account 'X'"):
         await close(on.on.node, Period("closing", "X", DAY), who="ines", why="w")
     with pytest.raises(Refused, match="is not over yet"):
-        await signed(on, datetime.now(UTC).date() + timedelta(days=1))
+        await signed(on, datetime.now(UTC).date())
     with pytest.raises(Refused, match="is not closed"):
         await signed(on, carry_over=["match"], reopen=True)
     return await signed(on, carry_over=["match"])
@@ -171,3 +172,11 @@ async def test_what_is_paid_after_the_day_is_open_on_it_and_statements_that_do_n
         assert [one.what for one in found.unready if one.kind == "balance"] == [
             "statement a2 begins 0.04 EUR from where the statements of the last close ended"
         ]
+        await recall_statement(
+            on.on.node.database, on.on.node.tenant, on.taken[-1].statements[0].id, who="ana", why="w"
+        )
+        found = await reported(on, after)
+        assert found.report.holds, [check.what for check in found.report.checks if not check.holds]
+        assert flows(found.report.lines, "expected") == {"opening": 1000, "closing": 1000}
+        (line,) = [one for one in found.report.lines if one.side == "expected"]
+        assert [part.why for part in line.open] == ["match-withdrawing"]

@@ -45,12 +45,17 @@ create index recon_closed_entry_by_entry on recon_closed_entry (entry);
 call protect('recon_closed_entry', 'select, insert');
 
 -- Where each entry of an account stands on a day, and where it stood at the last close before that day. A match counts
--- once its last entry is booked: what is paid after the day is open on it.
+-- once its last entry is booked: what is paid after the day is open on it. One that holds an entry which is not in force any
+-- more settles nothing: the next round takes it back.
 create function recon_standing(named text, of_account text, first_day date, until date)
   returns table (entry uuid, side text, currency text, minor bigint, was text, now_is text, earlier boolean, why text, age text)
   language sql stable as $$
   with held as (
-    select r.entry, m.state, max(e.booked_on) over (partition by m.id) as last_day
+    select r.entry, m.state, max(e.booked_on) over (partition by m.id) as last_day,
+           bool_and(exists (
+             select from interlock.recon_line l
+             join interlock.recon_statement s on s.id = l.statement and s.state = 'in_force' where l.entry = e.id)
+           ) over (partition by m.id) as whole
     from interlock.recon_match m
     join interlock.recon_member r on r.match = m.id and r.alive
     join interlock.recon_entry e on e.id = r.entry
@@ -67,10 +72,11 @@ create function recon_standing(named text, of_account text, first_day date, unti
                      select from interlock.recon_line l
                      join interlock.recon_statement s on s.id = l.statement and s.state = 'in_force' where l.entry = e.id)
                   then 'gone'
-                when h.state = 'booked' and h.last_day <= recon_standing.until then 'matched'
+                when h.state = 'booked' and h.whole and h.last_day <= recon_standing.until then 'matched'
                 when k.state in ('written_off', 'accepted') then k.state::text
                 else 'open' end as now_is,
-           case when h.state = 'booked' then 'matched-later'
+           case when not h.whole then 'match-withdrawing'
+                when h.state = 'booked' then 'matched-later'
                 when h.state is not null then 'match-' || h.state
                 else coalesce(k.cause, 'waiting') end as why
     from interlock.recon_entry e

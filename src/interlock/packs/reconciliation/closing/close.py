@@ -122,8 +122,11 @@ async def close(
     """
     why = check_why(why)
     today = node.database.clock.now().astimezone(UTC).date()
-    if period.until > today:
-        raise Refused(f"{period.until} is not over yet", where="--until", todo=f"close until {today} or a day before")
+    if period.until >= today:
+        over = today - timedelta(days=1)
+        raise Refused(
+            f"{period.until} is not over yet, in UTC", where="--until", todo=f"close until {over} or a day before"
+        )
     async with taking_turn(node.url, node.tenant, period.reconciliation):
         await _project(node, period.reconciliation)
         try:

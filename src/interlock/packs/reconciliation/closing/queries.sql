@@ -16,7 +16,10 @@ with mine as (
   select r.entry from recon_member r join recon_match m on m.id = r.match
   where m.reconciliation = %(reconciliation)s and m.state = 'booked' and r.alive
     and not exists (select from recon_member o join recon_entry e on e.id = o.entry
-                    where o.match = m.id and o.alive and e.booked_on > %(until)s)
+                    where o.match = m.id and o.alive
+                      and (e.booked_on > %(until)s or not exists (
+                        select from recon_line l join recon_statement s on s.id = l.statement and s.state = 'in_force'
+                        where l.entry = e.id)))
   union all
   select b.entry from recon_break b where b.reconciliation = %(reconciliation)s and b.state in ('written_off', 'accepted')
 )

@@ -78,7 +78,7 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         side: Whose.
         currency: ISO 4217.
-        statements: How many.
+        statements: How many; where there is none, both balances are where the last ones ended.
         opening: None where the first states none.
         closing: None where the last states none.
         moved: What their entries come to.
@@ -208,7 +208,7 @@ def report_of(
         follows=signed.digest,
         lines=lines,
         differences=differences,
-        balances=_balances(sums.stated),
+        balances=_balances(sums.stated, signed.balances),
         untied=tuple(_untied(sums.stated, signed.balances)),
         checks=(*_rolls_forward(lines), *_booked(sums.flows, differences)),
         carried_over=tuple(carried_over),
@@ -296,8 +296,17 @@ def _booked(flows: Sequence[Flow], differences: Sequence[Booked]) -> Iterable[Ch
         yield Check(name="differences", holds=apart == booked, what=said)
 
 
-def _balances(stated: Sequence[Stated]) -> tuple[Balance, ...]:
-    return tuple(
+def _balances(stated: Sequence[Stated], ended: Mapping[tuple[str, str], int]) -> tuple[Balance, ...]:
+    """What statements say; where there is none the last balance stands, so that the next period goes on from it."""
+    silent = ended.keys() - {(one.side, one.currency) for one in stated}
+    carried = [
+        Balance(
+            side=side, currency=currency, statements=0, opening=ended[side, currency], closing=ended[side, currency],
+            moved=0,
+        )
+        for side, currency in silent
+    ]  # fmt: skip
+    said = [
         Balance(
             side=side,
             currency=currency,
@@ -307,7 +316,8 @@ def _balances(stated: Sequence[Stated]) -> tuple[Balance, ...]:
             moved=sum(int(one.minor) for one in mine),
         )
         for (side, currency), mine in _by_side(stated)
-    )
+    ]
+    return tuple(sorted([*carried, *said], key=lambda one: (one.side, one.currency)))
 
 
 def _untied(stated: Sequence[Stated], ended: Mapping[tuple[str, str], int]) -> Iterable[Unready]:
