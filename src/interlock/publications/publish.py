@@ -30,6 +30,7 @@ from interlock.publications.store import (
     ADD_PUBLICATIONS,
     FIND_CONTENT,
     LAST_CHANGE,
+    LIST_COUNTED,
     LIST_PUBLISHED,
     LastChange,
     NewInForce,
@@ -197,6 +198,12 @@ async def list_published(database: Database, tenant: UUID, kind: Kind, name: str
     """Every published version of a tenant, by name, in the order of publishing."""
     async with database.tenant(tenant) as connection:
         return await LIST_PUBLISHED.all(connection, {"kind": kind, "name": name})
+
+
+async def list_counted(database: Database, tenant: UUID, kind: Kind, name: str, line: str) -> list[str]:
+    """The versions that counted for a line, one after the other; one that came back is there again."""
+    async with database.tenant(tenant) as connection:
+        return await LIST_COUNTED.all(connection, {"kind": kind, "name": name, "line": line})
 
 
 async def find_published(

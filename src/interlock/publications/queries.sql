@@ -33,6 +33,11 @@ select content from publication where id = %(id)s
 select change, publication from in_force
 where kind = %(kind)s and name = %(name)s and line = %(line)s order by change desc limit 1
 
+-- name: list_counted
+-- The versions that counted for a line, one after the other; one that came back is there again.
+select p.version from in_force f join publication p on p.id = f.publication
+where f.kind = %(kind)s and f.name = %(name)s and f.line = %(line)s order by f.change
+
 -- name: count_changes
 select count_changes_in_force()
 

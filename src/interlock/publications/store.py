@@ -79,5 +79,6 @@ ADD_IN_FORCE = _SQL.bulk("add_in_force", NewInForce, distinct=("tenant", "kind",
 LIST_PUBLISHED = _SQL.rows("list_published", Standing)
 FIND_CONTENT = _SQL.rows("find_content", bytes)
 LAST_CHANGE = _SQL.rows("last_change", LastChange)
+LIST_COUNTED = _SQL.rows("list_counted", str)
 COUNT_CHANGES = _SQL.rows("count_changes", int)
 FIND_IN_FORCE = _SQL.rows("find_in_force", FoundInForce)

@@ -14,8 +14,6 @@ from typing import TypeVar
 from uuid import UUID
 
 from interlock.cases.cancel import recall_case
-from interlock.cases.publishing import revert_rules
-from interlock.components.component import ComponentRef
 from interlock.db.database import Database
 from interlock.db.gates import TakesKey, key_digest, short_digest
 from interlock.db.work import Stamp, Unit, Write
@@ -23,13 +21,12 @@ from interlock.errors import DatabaseUnavailable, InterlockError, NotFound
 from interlock.guards.stops import resume, stop
 from interlock.ledger.ledger import facts_of, first_entry
 from interlock.oversight.store import WITHDRAW_REVIEWS_OF, WithdrawnReviewsOf
-from interlock.publications.publication import Kind, Standing, line_of, order_of
-from interlock.publications.publish import list_published
 from interlock.recall.anew import decide_anew
 from interlock.recall.begin import find_recall
 from interlock.recall.gather import NIL, gather, gather_late
 from interlock.recall.means import Means
 from interlock.recall.record import Member, MemberState, Recall, RecallState
+from interlock.recall.restore import restore
 from interlock.recall.store import (
     COUNT_MEMBERS,
     END_RECALLS,
@@ -114,7 +111,7 @@ async def _before(database: Database, means: Means, tenant: UUID, recall: Recall
         recall = await find_recall(database, tenant, recall.id)
     if recall.restore and recall.restored is None:
         try:
-            restored = await _restore(database, means, tenant, recall)
+            restored = await restore(database, means, tenant, recall)
         except DatabaseUnavailable:
             raise
         except InterlockError as cause:
@@ -125,41 +122,6 @@ async def _before(database: Database, means: Means, tenant: UUID, recall: Recall
             await _let_go(means, tenant, recall)
         async with database.tenant(tenant) as connection:
             await SET_RESTORED.run(connection, {"id": recall.id, "restored": restored})
-
-
-async def _restore(database: Database, means: Means, tenant: UUID, recall: Recall) -> str:
-    """Let the version before the recalled one count again; what counts now, in words."""
-    reference = ComponentRef.parse(recall.wanted.component)
-    line = line_of(reference.version)
-    published = [
-        one
-        for one in await list_published(database, tenant, Kind.RULES, reference.name)
-        if line_of(one.version) == line
-    ]
-    wrong = _wrong(published, reference.version, recall)
-    now = next((one for one in published if one.in_force), None)
-    if wrong is None or now is None:
-        raise NotFound(f"{recall.wanted.component} is not published")
-    if now.version != wrong.version:
-        return f"rules:{reference.name}@{now.version} counts already"
-    earlier = [one for one in published if order_of(one.version) < order_of(wrong.version)]
-    if not earlier:
-        raise NotFound(f"no version of rules:{reference.name}@{line} is published before {wrong.version}")
-    before = max(earlier, key=lambda one: order_of(one.version))
-    await revert_rules(
-        database, means.writer, means.registry, tenant, name=reference.name, line=line, version=before.version,
-        who=recall.who, why=recall.reason,
-    )  # fmt: skip
-    return f"rules:{reference.name}@{before.version} counts again"
-
-
-def _wrong(published: Sequence[Standing], version: str, recall: Recall) -> Standing | None:
-    """The version that is recalled: the one with the digest, the one that is named, or the one of the line in force."""
-    digest = recall.wanted.digest
-    if digest:
-        return next((one for one in published if one.digest.hex().startswith(digest)), None)
-    exact = next((one for one in published if one.version == version and "." in version), None)
-    return exact or next((one for one in published if one.in_force), None)
 
 
 async def _let_go(means: Means, tenant: UUID, recall: Recall) -> None:

@@ -26,13 +26,13 @@ from json_to_recordset(%(rows)s::json) as r (id uuid, stop uuid)
 where c.id = r.id
 
 -- name: find_recall
-select id, selector, who, why, state::text as state, stop, restore, anew, stopped, restored, names, strand, after, beyond, gathered,
-       decisions, created_at, changed_at, ended_at
+select id, selector, who, why, state::text as state, stop, restore, anew, stopped, wrong, target, restored, names, strand,
+       after, beyond, gathered, decisions, created_at, changed_at, ended_at
 from recall where id = %(id)s
 
 -- name: list_recalls
-select id, selector, who, why, state::text as state, stop, restore, anew, stopped, restored, names, strand, after, beyond, gathered,
-       decisions, created_at, changed_at, ended_at
+select id, selector, who, why, state::text as state, stop, restore, anew, stopped, wrong, target, restored, names, strand,
+       after, beyond, gathered, decisions, created_at, changed_at, ended_at
 from recall where %(before)s::uuid is null or id < %(before)s order by id desc limit %(most)s
 
 -- name: recalls_under_way
@@ -48,6 +48,12 @@ update recall set held_until = clock_timestamp() where id = %(id)s and held_unti
 
 -- name: set_restored
 update recall set restored = %(restored)s where id = %(id)s
+
+-- name: set_restoring
+update recall set wrong = %(wrong)s, target = %(target)s where id = %(id)s and target is null
+
+-- name: other_recalls
+select selector, wrong from recall where state <> 'planned' and id <> %(id)s order by id
 
 -- name: move_gathering
 update recall set strand = %(strand)s, after = %(after)s, beyond = %(beyond)s, gathered = %(gathered)s,

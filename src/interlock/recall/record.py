@@ -90,6 +90,8 @@ class Recall(msgspec.Struct, frozen=True, kw_only=True):
         restore: Whether the version before it counts again.
         anew: Whether what was taken back is decided anew.
         stopped: The stop that it made.
+        wrong: The version that was in force and is recalled, once it is known what comes back for it.
+        target: The version that comes back.
         restored: What counts again, in words; empty: nothing was restored.
         names: See ``Names``; as JSON.
         strand: How many of its strands are gathered.
@@ -111,6 +113,8 @@ class Recall(msgspec.Struct, frozen=True, kw_only=True):
     restore: bool
     anew: bool
     stopped: UUID | None
+    wrong: str | None
+    target: str | None
     restored: str | None
     names: bytes
     strand: int

@@ -65,6 +65,13 @@ class UnderWay(msgspec.Struct, frozen=True, kw_only=True):
     state: RecallState
 
 
+class OtherRecall(msgspec.Struct, frozen=True, kw_only=True):
+    """What another recall was about, and the version that it found wrong where it restored one."""
+
+    selector: bytes
+    wrong: str | None
+
+
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """A decision, or a case, that was looked at; ``meets``: whether it is recalled."""
 
@@ -179,6 +186,8 @@ LIST_RECALLS = _SQL.rows("list_recalls", Recall)
 RECALLS_UNDER_WAY = _SQL.rows("recalls_under_way", UnderWay)
 HOLD_RECALL = _SQL.rows("hold_recall", datetime)
 LET_GO_RECALL = _SQL.command("let_go_recall")
+SET_RESTORING = _SQL.command("set_restoring")
+OTHER_RECALLS = _SQL.rows("other_recalls", OtherRecall)
 SET_RESTORED = _SQL.command("set_restored")
 MOVE_GATHERING = _SQL.command("move_gathering")
 PAGE_BY_COMPONENT = _SQL.rows("page_by_component", Found)

@@ -11,17 +11,23 @@ from uuid import uuid4
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.publications.versions import refund_rules
 from tests.pg.recalling import RULES, ask, carry, members, shop, start
 from tests.pg.stage import declared, payments, stage
 from tests.pg.undoing import took_effect
 
 from interlock.cases.case import Case
+from interlock.cases.publishing import publish_rules
 from interlock.cases.store import CaseState
+from interlock.publications.publication import Kind
+from interlock.publications.publish import list_published
+from interlock.recall import carry as carrying
 from interlock.recall.anew import what_stands
-from interlock.recall.carry import RECALLED_BEFORE
+from interlock.recall.carry import RECALLED_BEFORE, carry_on
 from interlock.recall.record import MemberState
+from interlock.recall.restore import condemned, good_before
 from interlock.recall.selector import Selector
-from interlock.recall.store import StandingAction
+from interlock.recall.store import OtherRecall, StandingAction
 from interlock.sim import FaultPlan, SimulatedProvider
 
 POINT = """\
@@ -75,3 +81,64 @@ def test_what_moved_no_money_and_is_never_taken_back_may_be_done_again(tmp_path:
     assert stands("tell", 5) == "tell 0.05 EUR"
     assert stands("pay", 0) == "pay"  # its undo was not carried out: a person said that it stays
     assert stands("gone", 0) == "gone"  # the file does not declare it any more
+
+
+class Killed(Exception):
+    """The process is no more."""
+
+
+async def test_a_line_is_reverted_once_however_often_the_process_ends_before_it_says_so(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def killed(*_: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr(carrying, "EVERYWHERE_S", 0.0)
+    async with stage(database_url, [shop(tmp_path)], workers=0) as on:
+        node = on.node
+        for version, days in (("1", 30), ("1.1", 20), ("1.2", 1)):
+            rules = refund_rules(version, days=days)
+            await publish_rules(
+                node.database, node.writer, node.registry, node.tenant, rules, "rules", who="ana", why="next"
+            )
+        recall = await start(on, Selector(component=RULES), restore=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(carrying, "_let_go", killed)
+            for _ in range(2):
+                with pytest.raises(Killed):
+                    await carry_on(node.database, node.recall_means, node.tenant, recall)
+        done = await carry(on, recall)
+        assert done.restored == "rules:approve-refund@1.1 counts again"
+        published = await list_published(node.database, node.tenant, Kind.RULES, "approve-refund")
+        assert [one.version for one in published if one.in_force] == ["1.1"]
+
+
+@pytest.mark.parametrize(
+    ("counted", "bad", "before"),
+    [
+        ("1 1.1 1.2", "", "1.1"),
+        ("1 1.1 1 1.2", "", "1"),  # a person took 1.1 back
+        ("1 1.1 1 1.1 1.2", "", "1.1"),  # and let it count after all
+        ("1 1.1 1.2", "1.1", "1"),
+        ("1 1.1 1.2", "1 1.1", None),
+        ("1.2", "", None),
+    ],
+)
+def test_the_version_that_comes_back_was_neither_reverted_nor_recalled(
+    counted: str, bad: str, before: str | None
+) -> None:
+    assert good_before(counted.split(), "1.2", bad.split()) == before
+
+
+def test_recalls_condemn_the_versions_that_they_name_and_those_that_they_restored() -> None:
+    def other(component: str, wrong: str | None = None) -> OtherRecall:
+        return OtherRecall(selector=b'{"component": "%b"}' % component.encode(), wrong=wrong)
+
+    others = [
+        other(f"{RULES}.1"),
+        other(RULES, "1.2"),
+        other(RULES),
+        other("rules:another@1.3"),
+        other("onnx:approve-refund@1.4"),
+    ]
+    assert condemned([*others, OtherRecall(selector=b"{}", wrong=None)], "approve-refund", []) == {"1.1", "1.2"}

@@ -80,6 +80,8 @@ create table recall (
   restore     boolean not null,
   anew        boolean not null,
   stopped     uuid,                       -- the stop that it made
+  wrong       text,                       -- the version in force that was wrong, and
+  target      text,                       -- the one that comes back: both on record before the line is reverted
   restored    text,                       -- what counts again, in words; '': nothing
   names       bytea not null,             -- the names on record that it means: canonical JSON
   strand      int not null,               -- how many of these are gathered, one after the other
