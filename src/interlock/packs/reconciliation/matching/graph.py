@@ -136,13 +136,13 @@ def search_groups(sides: tuple[Entries, Entries], judged: Judged, wishes: Wishes
         open_still = wishes.open[side].copy()
         open_still[positions[sure]] = False
         loose.append(np.nonzero(open_still)[0].tolist())
-    search = find_groups(*sides, (loose[0], loose[1]), terms)
+    search = find_groups(*sides, (loose[0], loose[1]), terms, wishes.standing)
     fine = {
         group: rivals
         for group, rivals in sorted(search.groups.items())
         if group not in wishes.refused and _linked(sides, group, terms)
     }
-    return Search(fine, search.steps, search.cut)
+    return Search(fine, search.steps, search.short)
 
 
 def _cross(group: Group) -> tuple[Ints, Ints]:

@@ -40,6 +40,7 @@ def solve(
     *,
     confirmed: Collection[Members] = (),
     refused: Collection[Members] = (),
+    standing: Collection[Members] = (),
 ) -> Solution:
     """The best whole of matches between two sides.
 
@@ -50,6 +51,8 @@ def solve(
         scorer: What makes probabilities.
         confirmed: Matches that a person said are right: they stand, whatever the terms say.
         refused: Matches that a person said are wrong: none of exactly these entries is proposed.
+        standing: Matches of several that stand. They are weighed like all others, and are looked at even where a bound
+            ends the search for sums before it comes to them; where none does they change nothing.
 
     Returns:
         The same for the same sets, to the bit.
@@ -59,7 +62,7 @@ def solve(
         ComponentFailed: a model cannot be run.
     """
     sides = take_entries(expected, actual, terms)
-    wishes = read_wishes(*sides, confirmed, refused)
+    wishes = read_wishes(*sides, confirmed, refused, standing)
     pairs = block(*sides, terms)
     known = known_of(*sides)
     judged = judge(sides, pairs, wishes, terms, scorer, known)

@@ -26,16 +26,22 @@ class Wishes:
         refused: Matches that are not to be proposed.
         open: For each side, whether an entry is in no confirmed match.
         gone: Confirmed matches that cannot stand: an entry is not in force, or another one holds it.
+        standing: Matches of several that stand, which no bound of the search passes over.
     """
 
     confirmed: tuple[Group, ...]
     refused: frozenset[Group]
     open: tuple[NDArray[np.bool_], NDArray[np.bool_]]
     gone: int
+    standing: frozenset[Group] = frozenset()
 
 
 def read_wishes(
-    expected: Entries, actual: Entries, confirmed: Collection[Members], refused: Collection[Members]
+    expected: Entries,
+    actual: Entries,
+    confirmed: Collection[Members],
+    refused: Collection[Members],
+    standing: Collection[Members] = (),
 ) -> Wishes:
     """Turn identities into positions.
 
@@ -45,7 +51,7 @@ def read_wishes(
     sides = (expected, actual)
     at = [{name: place for place, name in enumerate(side.frame["identity"].to_list())} for side in sides]
     free = np.ones(len(expected), dtype=np.bool_), np.ones(len(actual), dtype=np.bool_)
-    standing: list[Group] = []
+    firm: list[Group] = []
     gone = 0
     for members in sorted(set(confirmed), key=lambda one: (sorted(one[0]), sorted(one[1]))):
         group = _positions(members, at)
@@ -55,9 +61,15 @@ def read_wishes(
         _check(sides, group)
         for side in (0, 1):
             free[side][list(group[side])] = False
-        standing.append(group)
-    said = {_positions(members, at) for members in refused}
-    return Wishes(tuple(standing), frozenset(group for group in said if group is not None), free, gone)
+        firm.append(group)
+    said, stand = ({_positions(members, at) for members in given} for given in (refused, standing))
+    return Wishes(
+        confirmed=tuple(firm),
+        refused=frozenset(group for group in said if group is not None),
+        open=free,
+        gone=gone,
+        standing=frozenset(group for group in stand if group is not None),
+    )
 
 
 def _positions(members: Members, at: list[dict[Any, int]]) -> Group | None:
