@@ -132,6 +132,7 @@ async def test_a_file_that_is_written_slowly_is_taken_when_it_is_whole(
     assert sum([await watched.look() for _ in range(3)]) == 3
     assert await amounts(database, tenant) == [100, 200, 500, 100000]
     assert "was written to after it was dealt with" in caplog.text
+    assert "'cut.csv' waits for 60 s, in case more of it comes, since its last line has no end" in caplog.text
     assert not watched.refused.exists()
 
 

@@ -108,7 +108,7 @@ class WatchedFolder:
         return last is not None and last.seen == seen and now - last.since >= least
 
     def _is_cut(self, name: str, seen: Seen, data: bytes) -> bool:
-        """Whether it seems that more of it is to come; said once, and not thought of what has waited for that."""
+        """Whether it seems that more of it is to come; not of what has waited for that."""
         if self._unended.get(name) == seen:
             return False
         if data and (data.endswith((b"\n", b"\r", b"\n\0", b"\r\0")) or not self._is_text_table(data)):
@@ -116,7 +116,10 @@ class WatchedFolder:
         self._unended[name] = seen
         what = "its last line has no end" if data else "it is empty"
         if UNENDED_S > 0:
-            log.info("%s: %s waits, in case more of it comes: %s", self.folder, _printable(name), what)
+            self._tell(
+                f"{_printable(name)} waits for {UNENDED_S:g} s, in case more of it comes, since {what}; if it is whole,"
+                " `interlock reconcile take FILE` takes it at once"
+            )
         return UNENDED_S > 0
 
     def _is_text_table(self, data: bytes) -> bool:
