@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import json
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -19,6 +21,8 @@ from interlock.errors import NotFound, Refused, StateConflict, StatementUnreadab
 from interlock.packs.reconciliation.entry import Side
 from interlock.packs.reconciliation.in_force import accept_statement, recall_statement
 from interlock.packs.reconciliation.intake import MOST_BROKEN, Intake, Source
+from interlock.packs.reconciliation.snapshot import take_query
+from interlock.packs.reconciliation.statements import Dialect
 from interlock.packs.reconciliation.store import IN_FORCE_SCHEMA, horizons
 
 from .handed import ACCOUNT, BANK, FIRST, Line, amounts, hand_in, in_force, statement_of, statements
@@ -366,3 +370,103 @@ async def test_a_constant_number_corrects_nothing_where_a_statement_goes_on(
         await hand_in(intake, given)
     await hand_in(intake, statement_of(Line(5, day=2), number="S", days=(2, 3), opening=220, closing=225))
     assert await amounts(database, tenant) == [5, 50, 70]
+
+
+async def test_the_same_bytes_of_two_accounts_are_two_files(intake: Intake, database: Database, tenant: UUID) -> None:
+    data = b"day,amount,memo\n2026-03-31,-5.00,Account fee\n"
+    for account in ("1200", "1300"):
+        assert not (await intake.take(replace(BANK, account=account), "march.csv", data)).known
+        assert (await intake.take(replace(BANK, account=account, name="x"), "march.csv", data)).known
+    assert sorted((await in_force(database, tenant))["account"].to_list()) == ["1200", "1300"]
+
+
+@pytest.mark.parametrize("form", ["ofx", "camt"])
+async def test_what_a_bank_states_anew_of_the_same_days_corrects_without_a_number_of_its_own(
+    intake: Intake, database: Database, tenant: UUID, form: str
+) -> None:
+    for turn, amount in ((1, "1000.00"), (2, "100.00")):
+        await intake.take(AUTO, "f", (ofx if form == "ofx" else camt)(turn, amount))
+    assert await amounts(database, tenant) == [10_000]
+
+
+def ofx(turn: int, amount: str) -> bytes:
+    """A download of March, of a server's turn."""
+    return (
+        f"OFXHEADER:100\nDATA:OFXSGML\nVERSION:102\n\n<OFX><SIGNONMSGSRSV1><SONRS><DTSERVER>2026040{turn}</SONRS>"
+        "</SIGNONMSGSRSV1><BANKMSGSRSV1><STMTTRNRS><STMTRS><CURDEF>USD<BANKACCTFROM><BANKID>1<ACCTID>2</BANKACCTFROM>"
+        "<BANKTRANLIST><DTSTART>20260301<DTEND>20260331<STMTTRN><TRNTYPE>CREDIT<DTPOSTED>20260302"
+        f"<TRNAMT>{amount}<FITID>F1<NAME>ACME</STMTTRN></BANKTRANLIST></STMTRS></STMTTRNRS></BANKMSGSRSV1></OFX>"
+    ).encode()
+
+
+def camt(turn: int, amount: str) -> bytes:
+    """Statement 42, told under an id of its own."""
+
+    def money(name: str, code: str, day: str) -> str:
+        kind = f"<Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp>" if code else "<Sts>BOOK</Sts>"
+        said = f'<Amt Ccy="EUR">{"0.00" if code == "OPBD" else amount}</Amt><CdtDbtInd>CRDT</CdtDbtInd>'
+        return f"<{name}>{kind}{said}<{day}><Dt>2026-03-02</Dt></{day}></{name}>"
+
+    return (
+        '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02"><BkToCstmrStmt><GrpHdr><MsgId>M</MsgId>'
+        f"<CreDtTm>2026-03-0{turn + 2}T20:00:00Z</CreDtTm></GrpHdr><Stmt><Id>U-{turn}</Id>"
+        "<ElctrncSeqNb>42</ElctrncSeqNb>"
+        f"<Acct><Id><IBAN>{ACCOUNT}</IBAN></Id><Ccy>EUR</Ccy></Acct>"
+        f"{money('Bal', 'OPBD', 'Dt')}{money('Bal', 'CLBD', 'Dt')}{money('Ntry', '', 'BookgDt')}"
+        "</Stmt></BkToCstmrStmt></Document>"
+    ).encode()
+
+
+async def test_what_corrects_nothing_is_refused_and_siblings_are_held_against_each_other(
+    intake: Intake, database: Database, tenant: UUID
+) -> None:
+    with pytest.raises(StateConflict, match="two statements of it have one number"):
+        await hand_in(intake, statement_of(Line(1), number="7"), statement_of(Line(2), number="7"))
+    assert await statements(database, tenant) == []
+    await hand_in(intake, statement_of(Line(1)))
+    with pytest.raises(Refused, match="it corrects nothing"):
+        await hand_in(intake, statement_of(Line(2)), corrects=True)
+    assert await amounts(database, tenant) == [1]
+
+
+async def test_a_held_statement_is_in_nobodys_way_until_it_is_accepted(
+    intake: Intake, database: Database, tenant: UUID
+) -> None:
+    cut = await hand_in(intake, statement_of(Line(1), number="5", opening=0, closing=3))
+    await hand_in(intake, statement_of(Line(1), Line(2), number="5", opening=0, closing=3))
+    assert await amounts(database, tenant) == [1, 2]
+    with pytest.raises(StateConflict, match="nothing tells which of the two is right"):
+        await accept_statement(database, tenant, cut.statements[0].id, who="me", why="x")
+
+
+async def test_a_refusal_is_over_once_the_file_was_taken(intake: Intake, database: Database, tenant: UUID) -> None:
+    one, two = mt940("5/1", 2, 0, 100), mt940("5/1", 2, 0, 200)
+    first = await intake.take(AUTO, "a.sta", one)
+    with pytest.raises(StateConflict):
+        await intake.take(AUTO, "b.sta", two)
+    second = await intake.take(AUTO, "b.sta", two, corrects=True)
+    for taken in (second, first):
+        await recall_statement(database, tenant, taken.statements[0].id, who="me", why="x")
+    assert await intake.known(AUTO, hashlib.sha256(two).digest()) is None
+
+
+async def test_what_a_query_gives_now_counts_now_and_nothing_is_no_answer(
+    intake: Intake, database: Database, tenant: UUID, database_url: str, admin: Admin
+) -> None:
+    admin.execute("create table public.open_items (amount numeric, due date)")
+    admin.execute("insert into public.open_items values (12.30, '2026-03-02'), (7, '2026-03-02')")
+    source = Source(name="erp", side=Side.EXPECTED, account="1200", currency="EUR")
+    dialect = Dialect(columns={"amount": "amount", "booked_on": "due"})
+
+    async def look() -> list[int]:
+        await take_query(intake, source, dialect, database_url, "select amount, due from public.open_items")
+        return sorted((await in_force(database, tenant, Side.EXPECTED))["minor"].to_list())
+
+    assert await look() == [700, 1230]
+    admin.execute("update recon_statement set precedence = precedence + interval '4 minutes'")
+    admin.execute("delete from public.open_items where amount = 7")
+    assert [await look(), await look()] == [[1230], [1230]]
+    admin.execute("delete from public.open_items")
+    with pytest.raises(Refused, match="gives no row"):
+        await look()
+    assert len(await statements(database, tenant)) == 2

@@ -17,6 +17,7 @@ create table recon_file (
   name            text not null,        -- the file's name, without its folder
   digest          bytea not null constraint recon_file_digest_is_sha256 check (octet_length(digest) = 32),
   read_as         uuid not null,        -- digest of how it was read: format, dialect, account, currency
+  read_for        uuid not null,        -- digest of account and currency alone: the same bytes may be those of two accounts
   bytes           bigint not null,
   state           recon_file_state not null,
   why             text not null,        -- why it was refused or recalled; else empty
@@ -25,7 +26,8 @@ create table recon_file (
   broken          int not null,
   received_at     timestamptz not null
 );
-create unique index recon_file_is_taken_once on recon_file (tenant, reconciliation, side, digest) where state = 'taken';
+create unique index recon_file_is_taken_once on recon_file (tenant, reconciliation, side, digest, read_for)
+  where state = 'taken';
 create unique index recon_file_is_refused_once on recon_file (tenant, reconciliation, side, digest, read_as)
   where state = 'refused';
 create index recon_file_by_digest on recon_file (tenant, reconciliation, side, digest);

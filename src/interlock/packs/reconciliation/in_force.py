@@ -14,6 +14,7 @@ from interlock.packs.reconciliation.counted import count_on
 from interlock.packs.reconciliation.intake_ledger import tell
 from interlock.packs.reconciliation.store import (
     CHANGE_STATEMENTS,
+    FIND_RIVALS,
     KEEP_TOLD,
     LIST_STATEMENTS,
     LOCK_INTAKE,
@@ -22,6 +23,7 @@ from interlock.packs.reconciliation.store import (
     SETTLE_STATEMENTS,
     SETTLE_TELLINGS,
     ChangedStatement,
+    Settled,
     StatementRow,
 )
 
@@ -30,7 +32,7 @@ LONGEST_WHY = 2000
 
 async def settle(
     connection: AsyncConnection[Any], database: Database, tenant: UUID, statements: Sequence[UUID], *, who: str
-) -> None:
+) -> list[Settled]:
     """Say anew which statements of the same numbers are in force, and in which words their entries are told.
 
     Args:
@@ -39,6 +41,9 @@ async def settle(
         tenant: Whose.
         statements: What was changed.
         who: Who changed it.
+
+    Returns:
+        Those that have come into force, or are corrected now, because of it.
     """
     now = database.clock.now()
     settled = await SETTLE_STATEMENTS.all(connection, {"ids": list(statements), "now": now})
@@ -50,6 +55,7 @@ async def settle(
     await count_on(connection, tenant, touched["ids"])
     await KEEP_TOLD.run(connection, touched)
     await SETTLE_TELLINGS.run(connection, touched)
+    return settled
 
 
 async def find_statement(connection: AsyncConnection[Any], statement: UUID) -> StatementRow:
@@ -70,7 +76,7 @@ async def accept_statement(database: Database, tenant: UUID, statement: UUID, *,
 
     Raises:
         NotFound: this tenant has none of that id.
-        StateConflict: it is not held.
+        StateConflict: it is not held, or another one of its number is there that says something else.
         Refused: no usable reason is given.
     """
     return await _change(database, tenant, statement, "in_force", kind="statement.accepted", who=who, why=why)
@@ -104,6 +110,12 @@ async def _change(
             raise StateConflict(
                 f"statement {statement} is {row.state.replace('_', ' ')}",
                 todo=f"`interlock reconcile statement {statement}` shows it",
+            )
+        if state == "in_force" and (rivals := await FIND_RIVALS.all(connection, {"ids": [row.id]})):
+            raise StateConflict(
+                f"statement {statement} and statement {rivals[0].id} have one number and say something else, and"
+                " neither says when it was made: nothing tells which of the two is right",
+                todo="recall the one that is wrong",
             )
         changed = ChangedStatement(id=row.id, state=state, why=why, changed_at=database.clock.now())
         await CHANGE_STATEMENTS.run(connection, [changed])

@@ -39,6 +39,7 @@ from interlock.packs.reconciliation.store import (
     COUNT_RECALLED,
     FIND_CONFLICTS,
     FIND_FILE,
+    FIND_RIVALS,
     LIST_STATEMENTS,
     LOCK_INTAKE,
     FileRow,
@@ -53,8 +54,8 @@ MOST_BROKEN = 1_000
 _CHUNK = 5_000
 _LONGEST_NAME = 255
 _LONGEST_WHY = 2_000
-_TICK = timedelta(microseconds=1)
-_LATEST = datetime.max.replace(tzinfo=UTC) - _TICK
+TICK = timedelta(microseconds=1)
+_LATEST = datetime.max.replace(tzinfo=UTC) - TICK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,13 @@ class Source:
         """A digest of how files are read."""
         return short_digest(*(repr(one).encode() for one in (self.format, self.dialect, self.account, self.currency)))
 
+    @property
+    def read_for(self) -> UUID:
+        """A digest of the account and currency that files are of where they do not say it."""
+        dialect = self.dialect or CsvDialect(columns={})
+        own = (self.account or dialect.account, self.currency or dialect.currency)
+        return short_digest(*(one.encode() for one in own))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
@@ -106,6 +114,7 @@ class _Ready:
     entries: pl.DataFrame
     row: NewStatement
     findings: tuple[StatementFinding, ...]
+    takes_a_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +139,7 @@ class Intake:
         """The file of this content, if it was taken, or refused when it was read just so."""
         wanted = {"reconciliation": self.reconciliation, "side": source.side, "digest": digest}
         async with self.database.tenant(self.tenant) as connection:
-            return await FIND_FILE.one(connection, {**wanted, "read_as": source.read_as})
+            return await FIND_FILE.one(connection, {**wanted, "read_as": source.read_as, "read_for": source.read_for})
 
     async def take(self, source: Source, name: str, data: bytes, *, corrects: bool = False) -> Taken:
         """Take a file in. The same bytes twice are one file; what was refused before is tried again.
@@ -187,8 +196,9 @@ class Intake:
         _check(statements)
         file = NewFile(
             id=self.database.clock.new_id(), tenant=self.tenant, reconciliation=self.reconciliation, side=source.side,
-            source=source.name, name=_shown(name), digest=digest, read_as=source.read_as, bytes=size, state="taken",
-            why="", statements=len(statements), entries=sum(one.entries.height for one in statements),
+            source=source.name, name=_shown(name), digest=digest, read_as=source.read_as, read_for=source.read_for,
+            bytes=size, state="taken", why="", statements=len(statements),
+            entries=sum(one.entries.height for one in statements),
             broken=sum(len(one.broken) for one in statements), received_at=self.database.clock.now(),
         )  # fmt: skip
         async with self.database.tenant(self.tenant) as connection:
@@ -241,6 +251,8 @@ class Intake:
             StateConflict: another one says something else, nothing says which is the later, and no person does.
         """
         row = ready.row
+        if row.state == "held" and not corrects:
+            return ready  # it counts for nothing until somebody accepts it
         wanted = {
             "reconciliation": row.reconciliation, "side": row.side, "account": row.account, "currency": row.currency,
             "number": row.number, "content": row.content, "id": row.id, "first_day": row.first_day or row.begins,
@@ -265,8 +277,8 @@ class Intake:
                 where=f"statement {found[0].id}",
                 todo="recall that one",
             )
-        precedence = max(row.received_at, latest + _TICK)
-        return replace(ready, row=_preceding(row, precedence))
+        precedence = max(row.received_at, latest + TICK)
+        return replace(ready, row=_preceding(row, precedence), takes_a_place=True)
 
     async def _write_entries(self, ready: _Ready) -> None:
         """Entries and lines; they count for nothing until their statement is there."""
@@ -288,14 +300,26 @@ class Intake:
     ) -> FileRow | None:
         """Make it count; the file, if somebody else was faster with the same one."""
         await LOCK_INTAKE.run(connection, {"tenant": self.tenant, "reconciliation": self.reconciliation})
-        known = await FIND_FILE.one(connection, {**self._wanted(file), "read_as": file.read_as})
+        read = {"read_as": file.read_as, "read_for": file.read_for}
+        known = await FIND_FILE.one(connection, {**self._wanted(file), **read})
         if known is not None and known.state == "taken":
             return known
         judged = [await self._judged(connection, one, corrects=corrects) for one in ready]
         rows = [one.row for one in judged]
         await ADD_FILES.run(connection, [file])
         await ADD_STATEMENTS.run(connection, rows)
-        await settle(connection, self.database, self.tenant, [one.id for one in rows], who=self.who)
+        ids = [one.id for one in rows]
+        await _check_siblings(connection, rows)
+        settled = await settle(connection, self.database, self.tenant, ids, who=self.who)
+        if (
+            corrects
+            and not any(one.takes_a_place for one in judged)
+            and not {one.corrected_by for one in settled} & {*ids}
+        ):
+            raise Refused(
+                "it corrects nothing: no statement of the same account, number and days says something else",
+                todo="recall the statement that is wrong by its id, and hand this one in without --corrects",
+            )
         for one in judged:
             kind = "statement.held" if one.row.state == "held" else "statement.taken"
             await tell(connection, self.database, self.tenant, kind, one.row, who=self.who, file_digest=file.digest)
@@ -312,8 +336,8 @@ class Intake:
             id=short_digest(self.tenant.bytes, self.reconciliation.encode(), source.side.encode(), digest,
                             source.read_as.bytes, b"refused"),
             tenant=self.tenant, reconciliation=self.reconciliation, side=source.side, source=source.name,
-            name=_shown(name), digest=digest, read_as=source.read_as, bytes=size, state="refused",
-            why=storable(why)[:_LONGEST_WHY], statements=0, entries=0, broken=0, received_at=now,
+            name=_shown(name), digest=digest, read_as=source.read_as, read_for=source.read_for, bytes=size,
+            state="refused", why=storable(why)[:_LONGEST_WHY], statements=0, entries=0, broken=0, received_at=now,
         )  # fmt: skip
         async with self.database.tenant(self.tenant) as connection:
             await ADD_FILES.run(connection, [file])
@@ -326,6 +350,23 @@ class Intake:
 
     def _wanted(self, file: NewFile) -> dict[str, Any]:
         return {"reconciliation": self.reconciliation, "side": file.side, "digest": file.digest}
+
+
+async def _check_siblings(connection: AsyncConnection[Any], rows: Sequence[NewStatement]) -> None:
+    """Hold the statements of one file against each other.
+
+    Raises:
+        StateConflict: two of one number and the same days say something else, and neither is the later one.
+    """
+    if len({(one.account, one.currency, one.number) for one in rows}) == len(rows):
+        return
+    ids = {one.id for one in rows if one.state != "held"}
+    if any(one.id in ids for one in await FIND_RIVALS.all(connection, {"ids": list(ids)})):
+        raise StateConflict(
+            "two statements of it have one number and the same days and say something else, and neither says when it"
+            " was made: nothing tells which of the two is right",
+            todo="ask who sent it which of them is right, and hand that one in by itself",
+        )
 
 
 def _preceding(row: NewStatement, precedence: datetime) -> NewStatement:

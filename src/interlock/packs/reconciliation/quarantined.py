@@ -42,6 +42,7 @@ from interlock.packs.reconciliation.store import (
     ADD_TELLINGS,
     CHANGE_STATEMENTS,
     FIND_BROKEN,
+    FIND_RIVALS,
     MEND_STATEMENTS,
     STILL_BROKEN,
     ChangedStatement,
@@ -222,7 +223,8 @@ async def _judge_again(
         findings=encode_findings(findings), begins=begins, ends=ends, changed_at=now,
     )  # fmt: skip
     await MEND_STATEMENTS.run(connection, [mended])
-    if row.state == "held" and not holds(findings):
+    rivals = await FIND_RIVALS.all(connection, {"ids": [row.id]}) if row.state == "held" else []
+    if row.state == "held" and not holds(findings) and not rivals:
         changed = ChangedStatement(id=row.id, state="in_force", why=ADDS_UP, changed_at=now)
         await CHANGE_STATEMENTS.run(connection, [changed])
         await tell(connection, database, tenant, "statement.accepted", row, who=who, why=ADDS_UP)

@@ -5,11 +5,15 @@
 select pg_advisory_xact_lock(hashtextextended(%(tenant)s::text || '/intake/' || %(reconciliation)s::text, 0))
 
 -- name: find_file
--- The file that is taken with this content; else the last refusal of it, if it was read just so.
+-- The file that is taken with this content for this account; else the last refusal of it, if it was read just so, and not
+-- taken and recalled since.
 select id, source, name, state, why, statements, entries, broken, received_at
-from recon_file
+from recon_file f
 where reconciliation = %(reconciliation)s and side = %(side)s and digest = %(digest)s
-  and (state = 'taken' or (state = 'refused' and read_as = %(read_as)s::uuid))
+  and ((state = 'taken' and read_for = %(read_for)s::uuid)
+    or (state = 'refused' and read_as = %(read_as)s::uuid and not exists (
+      select from recon_file k where k.reconciliation = %(reconciliation)s and k.side = %(side)s and k.digest = %(digest)s
+        and k.read_as = f.read_as and k.state = 'recalled' and k.received_at >= f.received_at)))
 order by state = 'taken' desc limit 1
 
 -- name: count_recalled
@@ -17,12 +21,12 @@ select count(*) from recon_file
 where reconciliation = %(reconciliation)s and side = %(side)s and digest = %(digest)s and state = 'recalled'
 
 -- name: add_files
-insert into recon_file (id, tenant, reconciliation, side, source, name, digest, read_as, bytes, state, why, statements, entries,
+insert into recon_file (id, tenant, reconciliation, side, source, name, digest, read_as, read_for, bytes, state, why, statements, entries,
   broken, received_at)
-select id, tenant, reconciliation, side, source, name, decode(digest, 'base64'), read_as, bytes, state, why, statements, entries,
+select id, tenant, reconciliation, side, source, name, decode(digest, 'base64'), read_as, read_for, bytes, state, why, statements, entries,
   broken, received_at
 from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, reconciliation text, side text, source text, name text,
-  digest text, read_as uuid, bytes bigint, state recon_file_state, why text, statements int, entries int, broken int,
+  digest text, read_as uuid, read_for uuid, bytes bigint, state recon_file_state, why text, statements int, entries int, broken int,
   received_at timestamptz)
 on conflict (tenant, reconciliation, side, digest, read_as) where state = 'refused'
 do update set why = excluded.why, name = excluded.name, source = excluded.source, received_at = excluded.received_at
@@ -91,6 +95,25 @@ where reconciliation = %(reconciliation)s and side = %(side)s and account = %(ac
     and begins <= %(begins)s::date and ends <= %(ends)s::date, false)
   and (precedence is null or %(precedence)s::timestamptz is null or precedence = %(precedence)s::timestamptz)
 order by received_at desc, id
+
+-- name: find_rivals
+-- As find_conflicts, for statements that are stored already.
+select o.id, o.made_at, o.precedence, o.received_at
+from recon_statement s
+join recon_statement o using (tenant, reconciliation, side, account, currency, number)
+where s.id = any(%(ids)s) and s.number <> '' and s.state <> 'recalled' and o.state in ('in_force', 'corrected') and o.id <> s.id
+  and o.content <> s.content
+  and not exists (select from recon_statement k where k.tenant = s.tenant and k.reconciliation = s.reconciliation
+    and k.side = s.side and k.account = s.account and k.currency = s.currency and k.number = s.number
+    and k.state in ('in_force', 'corrected') and k.content = s.content and k.id <> s.id)
+  and coalesce(coalesce(o.first_day, o.begins) <= coalesce(s.last_day, s.ends), true)
+  and coalesce(coalesce(o.last_day, o.ends) >= coalesce(s.first_day, s.begins), true)
+  and not coalesce(o.opening_minor = s.closing_minor and o.opening_minor <> s.opening_minor
+    and o.begins >= s.begins and o.ends >= s.ends, false)
+  and not coalesce(s.opening_minor = o.closing_minor and o.opening_minor <> s.opening_minor
+    and s.begins >= o.begins and s.ends >= o.ends, false)
+  and (o.precedence is null or s.precedence is null or o.precedence = s.precedence)
+order by o.received_at desc, o.id
 
 -- name: settle_statements
 -- Which statements of the numbers that these have are in force: those that no later one corrects. A function of the rows.

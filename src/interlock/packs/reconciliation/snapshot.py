@@ -13,9 +13,10 @@ from uuid import UUID
 import msgspec
 import polars as pl
 
+from interlock.errors import Refused
 from interlock.packs.reconciliation.entry import ENTRY_SCHEMA, Statement, Totals
 from interlock.packs.reconciliation.identity import content_of, with_identity
-from interlock.packs.reconciliation.intake import Intake, Source, Taken
+from interlock.packs.reconciliation.intake import TICK, Intake, Source, Taken
 from interlock.packs.reconciliation.standing import stated_of
 from interlock.packs.reconciliation.statements import Dialect, read_query
 from interlock.packs.reconciliation.store import LIST_STATEMENTS, StatementRow
@@ -36,8 +37,15 @@ async def take_query(intake: Intake, source: Source, dialect: Dialect, url: str,
         Refused: the query cannot be used, or gives nothing at all: what is in force stays.
     """
     given = await asyncio.to_thread(read_query, url, query, dialect, account=source.account, currency=source.currency)
+    if not any(one.entries.height or one.broken for one in given):
+        raise Refused(
+            "the query gives no row: what was expected before stays, since a table that is being filled looks so too",
+            todo=f"if nothing is expected any more, recall the statements of the source {source.name}",
+        )
     before = await _before(intake, source)
-    now = intake.database.clock.now()
+    # a database whose clock went back, as after a failover, still tells of what is there now
+    last = max((one.precedence for one in before if one.precedence), default=None)
+    now = intake.database.clock.now() if last is None else max(intake.database.clock.now(), last + TICK)
     whole = [*given, *_vanished(given, before)]
     statements = [msgspec.structs.replace(one, number=f"query {source.name}", made_at=now) for one in whole]
     contents = sorted([_content(one, source) for one in statements])

@@ -63,6 +63,7 @@ class NewFile(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     digest: bytes
     read_as: UUID
+    read_for: UUID
     bytes: int
     state: str
     why: str
@@ -290,6 +291,7 @@ ADD_ENTRIES = _SQL.rows("add_entries", int)
 ADD_TELLINGS = _SQL.command("add_tellings")
 ADD_STATEMENTS = _SQL.bulk("add_statements", NewStatement, distinct=("id",))
 FIND_CONFLICTS = _SQL.rows("find_conflicts", Conflict)
+FIND_RIVALS = _SQL.rows("find_rivals", Conflict)
 SETTLE_STATEMENTS = _SQL.rows("settle_statements", Settled)
 CHANGE_STATEMENTS = _SQL.bulk("change_statements", ChangedStatement, distinct=("id",))
 MEND_STATEMENTS = _SQL.bulk("mend_statements", MendedStatement, distinct=("id",))

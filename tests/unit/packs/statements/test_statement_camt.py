@@ -93,8 +93,8 @@ def parts(*amounts: str, tag: str = "Amt") -> str:
 def test_a_batch_with_the_amounts_of_all_is_several_entries(tag: str) -> None:
     statement = one(entry("10.00", "DBIT", "<AcctSvcrRef>B</AcctSvcrRef>" + parts("7.50", "2.50", tag=tag)))
     assert statement.entries.select("minor", "reference", "bank_reference").rows() == [
-        (-750, "E0", "B/1"),
-        (-250, "E1", "B/2"),
+        (-750, "E0", "B/E0"),
+        (-250, "E1", "B/E1"),
     ]
 
 
