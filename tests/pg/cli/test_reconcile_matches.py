@@ -154,6 +154,7 @@ def test_a_wrong_scorer_is_recalled_and_people_decide(
     for review in run("reviews", "--json").document["reviews"]:
         run("resolve", review["id"], "approve", "--reason", "as_proposed")
     advance()
+    monkeypatch.setattr("interlock.cli.recall._STUCK_S", 0.2)  # the worker runs afterwards
     scorer = ("--component", "onnx:match-scorer@1")
     planned = run("recall", "plan", *scorer)
     assert "onnx:match-scorer@1 goes on deciding, also what is decided anew: `--stop`" in planned.out
