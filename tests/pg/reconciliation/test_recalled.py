@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from tests.pg.reconciliation.outcome import outcome, standing_postings
 from interlock.guards.stops import list_stops, resume
 from interlock.packs.reconciliation.entry import Side
 from interlock.packs.reconciliation.in_force import recall_statement
+from interlock.packs.reconciliation.rounds.recalling import affected, rest_on, take_back
+from interlock.packs.reconciliation.rounds.store import Resting
 from interlock.recall.record import RecallState
 from interlock.recall.selector import Selector
 from interlock.sim import SimulatedBooks
@@ -35,6 +37,10 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedBooks]:
         yield found
 
 
+def money(resting: Sequence[Resting]) -> list[tuple[str, str, str, int, int]]:
+    return [(one.kind, one.state, one.currency, one.count, one.minor) for one in affected(resting)]
+
+
 async def take_all(on: Matching) -> None:
     await on.take(Side.EXPECTED, EXPECTED)
     await on.take(Side.ACTUAL, GOOD)
@@ -50,10 +56,18 @@ async def test_a_recalled_statement_leaves_what_there_were_without_it(database_u
         await on.take(Side.EXPECTED, EXPECTED)
         await on.take(Side.ACTUAL, GOOD, LATER)
         assert [row[0] for row in (await outcome(on))["breaks"]] == ["open", "open"]  # which the bad one closes
+        node, invoices = on.on.node, on.taken[0].statements[0]
+        assert money(await rest_on(node.database, node.tenant, invoices.id)) == [
+            ("match", "booked", "EUR", 2, 1500), ("break", "pending", "EUR", 2, 7099),
+        ]  # fmt: skip
         await on.take(Side.ACTUAL, BAD)
-        before = await outcome(on)
-        node, bad = on.on.node, on.taken[-1].statements[0]
+        before, bad = await outcome(on), on.taken[-1].statements[0]
+        # of one of its three entries a match stays, since the good one states it, too
+        assert money(await rest_on(node.database, node.tenant, bad.id)) == [("match", "booked", "EUR", 2, 7099)]
         await recall_statement(node.database, node.tenant, bad.id, who="ana", why="it is another company's")
+        said: list[str] = []
+        done = await take_back(node.database, node.tenant, bad.id, on.rounds(), wait_s=30, say=said.append)
+        assert (done.done, said[-1]) == (True, "all is taken back")
         after = await outcome(on)
         states = sorted(one.state for one in await on.matches())
         await on.take(Side.ACTUAL, BAD)
