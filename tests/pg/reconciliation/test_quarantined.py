@@ -21,6 +21,7 @@ from interlock.packs.reconciliation.entry import Side, Statement
 from interlock.packs.reconciliation.identity import with_identity
 from interlock.packs.reconciliation.in_force import recall_statement
 from interlock.packs.reconciliation.intake import Intake
+from interlock.packs.reconciliation.store import StatementRow
 from interlock.packs.reconciliation.workflow import reconciliation
 
 from .handed import ACCOUNT, FIRST, Line, amounts, hand_in, statement_of, statements
@@ -102,6 +103,34 @@ async def test_a_mended_entry_is_as_a_reader_would_have_it(on: Stage, monkeypatc
     await hand_in(intake_of(on), statement_of(Line(5), Line(1000, "rent march"), number="2", made=1))
     assert await amounts(on.node.database, on.node.tenant) == [5, 1000]
     assert in_loop == [1]  # of all the others it looks only at such as can be equal, however large the statement is
+
+
+async def test_what_comes_broken_again_waits_once_and_stays_mended(on: Stage) -> None:
+    database, letting = on.node.database, release_of(on)
+    for made in range(3):
+        await hand_in(intake_of(on), statement_of(Line(5), number="1", made=made, broken=1))
+    (held,) = await list_held(letting, Cause(), most=10)
+    await letting.mended(held, MENDED)
+    assert await amounts(database, on.node.tenant) == [5, 1000]
+    # told again later, with an entry that equals the mended one, and in another file
+    again = statement_of(Line(5), Line(1000), number="1", made=9, opening=0, closing=2005, broken=1)
+    for given in ((again,), (again, statement_of(Line(77), account="2"))):
+        await hand_in(intake_of(on), *given)
+    assert await amounts(database, on.node.tenant) == [5, 77, 1000, 1000]
+    assert [one.state for one in await list_held(letting, Cause(), most=10) if one.state == "held"] == []
+    latest = await recalled_latest(on)
+    assert (latest.broken, latest.entries) == (0, 3)
+    assert (await reconcile(database, on.node.writer)).gaps == ()
+
+
+async def recalled_latest(on: Stage) -> StatementRow:
+    """The statement that was made last, once it is recalled: what was before is in force, mended as well."""
+    rows = await statements(on.node.database, on.node.tenant)
+    latest = [one for one in rows if one.number == "1" and one.state == "in_force"]
+    for one in latest:
+        await recall_statement(on.node.database, on.node.tenant, one.id, who="me", why="x")
+    assert await amounts(on.node.database, on.node.tenant) == [5, 77, 1000]
+    return latest[0]
 
 
 async def test_two_at_once_mend_an_entry_once(on: Stage) -> None:

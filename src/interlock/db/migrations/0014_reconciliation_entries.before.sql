@@ -129,13 +129,15 @@ create index recon_line_by_entry on recon_line (entry);
 create index recon_line_is_shifted on recon_line (statement) where shift <> 0;
 call protect('recon_line');
 
--- Entries that cannot be used: each waits in quarantine to be mended or discarded.
+-- Entries that cannot be used: each waits in quarantine to be mended or discarded, once for all statements that state it so.
 create table recon_broken (
   statement   uuid not null,
   line        int not null,
   tenant      uuid not null,
   quarantine  uuid not null,
+  data        uuid not null,     -- a digest of it as it came
   primary key (statement, line)
 );
-create unique index recon_broken_by_quarantine on recon_broken (quarantine);
+create index recon_broken_by_quarantine on recon_broken (quarantine);
+create index recon_broken_by_data on recon_broken (tenant, data);
 call protect('recon_broken', 'select, insert');

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import date
 from typing import Any, cast
 from uuid import UUID
@@ -30,7 +31,7 @@ from interlock.ledger.ledger import ADD_ENTRIES as TELL
 from interlock.ledger.ledger import first_entry, hash_of
 from interlock.packs.reconciliation.entry import ENTRY_SCHEMA, Broken, Side, Statement
 from interlock.packs.reconciliation.identity import with_identity, with_ids
-from interlock.packs.reconciliation.in_force import lock_statement, settle
+from interlock.packs.reconciliation.in_force import find_statement, lock_statement, settle
 from interlock.packs.reconciliation.intake_ledger import tell
 from interlock.packs.reconciliation.standing import days_of, encode_findings, holds, statement_of, sums_of
 from interlock.packs.reconciliation.statements import findings_of
@@ -42,10 +43,12 @@ from interlock.packs.reconciliation.store import (
     ADD_TELLINGS,
     CHANGE_STATEMENTS,
     FIND_BROKEN,
+    FIND_KNOWN_BROKEN,
     FIND_RIVALS,
     MEND_STATEMENTS,
     STILL_BROKEN,
     ChangedStatement,
+    KnownBroken,
     MendedStatement,
     NewBroken,
     NewStatement,
@@ -69,6 +72,8 @@ async def quarantine_broken(
 ) -> None:
     """Put the broken entries of a statement into quarantine, in the transaction that takes it in.
 
+    What came broken just so in another statement of the account waits there already, or is mended, and joins as that.
+
     Args:
         connection: In that transaction.
         database: Its clock.
@@ -78,8 +83,14 @@ async def quarantine_broken(
         row: Its row.
         caller: Who handed it in.
     """
+    if not statement.broken:
+        return
+    digests = {one.line: short_digest(one.data or f"{row.id}/{one.line}".encode()) for one in statement.broken}
+    known = await _known_broken(connection, row.id, digests)
     held: list[NewQuarantine] = []
     for one in statement.broken:
+        if one.line in known:
+            continue
         violation = Violation(
             where=storable(one.where), what=storable(one.what), rule=storable(one.rule), todo=storable(one.todo)
         )
@@ -90,17 +101,24 @@ async def quarantine_broken(
                 key=f"{row.id}/{one.line}", caller=caller, rules=rules_of((violation,)),
             )
         )  # fmt: skip
+    new = [one.line for one in statement.broken if one.line not in known]
+    quarantines = {line: one.quarantine for line, one in known.items()}
+    quarantines |= {line: one.id for line, one in zip(new, held, strict=True)}
+    broken = [
+        NewBroken(statement=row.id, line=line, tenant=tenant, quarantine=one, data=digests[line])
+        for line, one in quarantines.items()
+    ]
+    await ADD_BROKEN.run(connection, broken)
+    mended = {line: one for line, one in known.items() if one.mended}
+    for line, one in mended.items():
+        entries = await entries_of_statement(connection, one.statement)
+        (given,) = entries.filter(pl.col("line") == one.line).iter_rows(named=True)
+        await _join(connection, database, tenant, await find_statement(connection, row.id), line, _as_given(given))
+    if mended:
+        await _judge_again(connection, database, tenant, await find_statement(connection, row.id), who=caller)
     if not held:
         return
-    lines = [one.line for one in statement.broken]
     await ADD_QUARANTINES.run(connection, held)
-    await ADD_BROKEN.run(
-        connection,
-        [
-            NewBroken(statement=row.id, line=line, tenant=tenant, quarantine=one.id)
-            for line, one in zip(lines, held, strict=True)
-        ],
-    )
     told = [
         first_entry(
             Stamp(row.received_at, one.id, database.clock), tenant, "decision.quarantined", subject=one.id,
@@ -111,6 +129,21 @@ async def quarantine_broken(
         for one in held
     ]  # fmt: skip
     await TELL.run(connection, cast("Any", told))
+
+
+async def _known_broken(
+    connection: AsyncConnection[Any], statement: UUID, digests: dict[int, UUID]
+) -> dict[int, KnownBroken]:
+    """What of a statement's broken lines came so before; of equal ones each is another one."""
+    wanted = {"statement": statement, "data": list(digests.values())}
+    left: dict[UUID, list[KnownBroken]] = defaultdict(list)
+    for one in await FIND_KNOWN_BROKEN.all(connection, wanted):
+        left[one.data].append(one)
+    return {line: left[data].pop(0) for line, data in digests.items() if left[data]}
+
+
+def _as_given(entry: dict[str, Any]) -> dict[str, Any]:
+    return {name: str(value) if isinstance(value, date) else value for name, value in entry.items()}
 
 
 class EntryMending:
@@ -139,17 +172,20 @@ class EntryMending:
         given = cast("dict[str, Any]", value)
         database, tenant = release.decider.database, release.tenant
         async with database.tenant(tenant) as connection:
-            found = await FIND_BROKEN.one(connection, {"quarantine": held.id})
-            if found is None:
+            found = await FIND_BROKEN.all(connection, {"quarantine": held.id})
+            if not found:
                 raise NotFound(f"{held.id} is no entry of a statement", todo="discard it")
-            row = await lock_statement(connection, tenant, found.statement)
+            row = await lock_statement(connection, tenant, found[0].statement)
             _check_frame(row, given, held)
             locked = await LOCK_QUARANTINES.one(connection, {"ids": [held.id]})
             if locked is None or locked.state != "held":
                 raise StateConflict(f"{held.id} is released or discarded already", todo="look at it again")
-            await _join(connection, database, tenant, row, found.line, given)
             await _end(connection, database, tenant, held, who=release.who)
-            await _judge_again(connection, database, tenant, row, who=release.who)
+            for one in found:
+                row = await lock_statement(connection, tenant, one.statement)
+                if row.state != "recalled":
+                    await _join(connection, database, tenant, row, one.line, given)
+                    await _judge_again(connection, database, tenant, row, who=release.who)
 
 
 entry_mending = EntryMending()

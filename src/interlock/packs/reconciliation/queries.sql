@@ -312,13 +312,24 @@ where s.reconciliation = %(reconciliation)s and s.state = 'in_force' and coalesc
 group by 1, 2, 3 order by 1, 2, 3
 
 -- name: add_broken
-insert into recon_broken (statement, line, tenant, quarantine)
-select statement, line, tenant, quarantine
-from json_to_recordset(%(rows)s::json) as r (statement uuid, line int, tenant uuid, quarantine uuid)
+insert into recon_broken (statement, line, tenant, quarantine, data)
+select statement, line, tenant, quarantine, data
+from json_to_recordset(%(rows)s::json) as r (statement uuid, line int, tenant uuid, quarantine uuid, data uuid)
+
+-- name: find_known_broken
+-- What came broken just so in other statements of the account, with where it stands in the latest of them.
+select distinct on (b.data, b.quarantine) b.data, b.quarantine, q.state = 'released' as mended, b.statement, b.line
+from recon_statement o
+join recon_statement s using (tenant, reconciliation, side, account, currency)
+join recon_broken b on b.statement = s.id and b.data = any(%(data)s::uuid[])
+join quarantine q on q.id = b.quarantine
+where o.id = %(statement)s and s.id <> o.id and s.state <> 'recalled'
+order by b.data, b.quarantine, s.received_at desc, b.statement
 
 -- name: find_broken
 select b.statement, b.line, s.reconciliation from recon_broken b join recon_statement s on s.id = b.statement
 where b.quarantine = %(quarantine)s
+order by s.state = 'recalled', s.received_at, s.id
 
 -- name: still_broken
 -- What of a statement is broken still: held in quarantine, or given up.

@@ -264,6 +264,17 @@ class NewBroken(msgspec.Struct, frozen=True, kw_only=True):
     line: int
     tenant: UUID
     quarantine: UUID
+    data: UUID
+
+
+class KnownBroken(msgspec.Struct, frozen=True, kw_only=True):
+    """What came broken just so before: in which quarantine, whether it is mended, and where a statement states it."""
+
+    data: UUID
+    quarantine: UUID
+    mended: bool
+    statement: UUID
+    line: int
 
 
 class BrokenRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -309,6 +320,7 @@ _ENTRIES_IN_FORCE = _SQL.command("entries_in_force")
 _ENTRIES_OF_STATEMENT = _SQL.command("entries_of_statement")
 HORIZONS = _SQL.rows("horizons", Horizon)
 ADD_BROKEN = _SQL.bulk("add_broken", NewBroken, distinct=("statement", "line"))
+FIND_KNOWN_BROKEN = _SQL.rows("find_known_broken", KnownBroken)
 FIND_BROKEN = _SQL.rows("find_broken", BrokenRow)
 STILL_BROKEN = _SQL.rows("still_broken", StillBroken)
 
