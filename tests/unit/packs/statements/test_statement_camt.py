@@ -98,6 +98,15 @@ def test_a_batch_with_the_amounts_of_all_is_several_entries(tag: str) -> None:
     ]
 
 
+def test_a_transaction_has_its_own_reference_where_no_other_has_the_same() -> None:
+    own = [f"<Refs><AcctSvcrRef>{name}</AcctSvcrRef>" for name in ("T1", "T2", "T2")]
+    told = parts("1.00", "2.00", "3.00")
+    for place, reference in enumerate(own):
+        told = told.replace(f"<Refs><EndToEndId>E{place}", f"{reference}<EndToEndId>E{place}")
+    statement = one(entry("6.00", rest=f"<AcctSvcrRef>B</AcctSvcrRef>{told}"))
+    assert statement.entries["bank_reference"].to_list() == ["T1", "B/E1", "B/E2"]
+
+
 @pytest.mark.parametrize("amounts", [("7.50", ""), ("7.50", "2.49"), ("", "")])
 def test_a_batch_whose_amounts_do_not_add_up_is_one_entry(amounts: tuple[str, ...]) -> None:
     statement = one(entry("10.00", "DBIT", parts(*amounts)))

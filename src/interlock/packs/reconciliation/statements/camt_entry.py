@@ -115,12 +115,12 @@ def _parts(whole: Draft, entry: Node, details: list[Node]) -> list[Draft]:
     if sum(one for one in amounts if one is not None) != Decimal(whole.amount):
         return []
     own = [_given(one.words("Refs", "AcctSvcrRef")) for one in details]
-    times = Counter(own)
+    shared = Counter(own)
     made: list[Draft] = []
     times: Counter[str] = Counter()
     for place, (one, amount) in enumerate(zip(details, amounts, strict=True), start=1):
         told = _told(whole, entry, one)
-        reference = own[place - 1] if times[own[place - 1]] == 1 else ""
+        reference = own[place - 1] if shared[own[place - 1]] == 1 else ""
         within = _within(whole, one, f"{amount:f}", times) if whole.bank_reference else ""
         made.append(
             msgspec.structs.replace(
