@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedProv
         yield provider
 
 
+CARRYING: ContextVar[bool] = ContextVar("carrying", default=False)
+
+
 class CutOff(Exception):
     """The process is no more."""
 
@@ -52,7 +56,9 @@ class Cutting:
         self.lose = lose
 
     async def through(self, write: Any) -> Any:
-        """Write, unless the process is cut off."""
+        """Write, unless the process is cut off; workers, in processes of their own, are not."""
+        if not CARRYING.get():
+            return await write()
         self.left -= 1
         if self.left > 0:
             return await write()
@@ -64,6 +70,7 @@ class Cutting:
 async def cut_off(on: Stage, recall: Any, cutting: Cutting, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Carry a recall out until it is cut off; whether it was."""
     node, real = on.node, on.node.writer
+    CARRYING.set(True)
 
     class CutWriter(Writer):
         async def write(self, unit: Unit) -> Refusal | None:

@@ -76,11 +76,13 @@ def shop(folder: Path, *, more: str = "", components: str = f"{RULES}, person", 
     return register(workflow("shop", version=version, file=file)(body), (REFUNDS,))
 
 
-async def ask(on: Stage, key: str, amount: str = "20.00", days: int = 3) -> Decision:
+async def ask(
+    on: Stage, key: str, amount: str = "20.00", days: int = 3, point: str = "shop.approve"
+) -> Decision:
     """Ask in line."""
     value: dict[str, Any] = {"customer": "Ana", "amount": amount, "days_since_purchase": days}
     node = on.node
-    named = find_point(node.registry, "shop.approve")
+    named = find_point(node.registry, point)
     decided = await ask_in_line(node.tools.decider, node.writer, node.tenant, named, key=key, value=value, caller="ana")
     assert not isinstance(decided, Deferred)
     return decided

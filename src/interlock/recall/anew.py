@@ -17,7 +17,14 @@ from interlock.cases.submit import LONGEST_KEY, submit
 from interlock.contracts import read_json
 from interlock.decisions.asked import Deferred
 from interlock.decisions.origin import Origin
-from interlock.errors import DatabaseUnavailable, InterlockError
+from interlock.errors import (
+    DatabaseUnavailable,
+    FeatureUnusable,
+    InterlockError,
+    LimitReached,
+    Refused,
+    StateConflict,
+)
 from interlock.lineage.influence import amount
 from interlock.money import Money
 from interlock.privacy.token import MARKER_BYTES
@@ -26,12 +33,16 @@ from interlock.recall.record import MemberState, Recall
 from interlock.recall.store import MovedMember, StandingAction, Was
 
 PERSONAL = "its input holds personal data, which only who has them can submit again"
+CONTINUED = "it went on by continue_as, and what it began with is not kept: its last part alone is not all that it did"
 
 
 async def decide_anew(
     means: Means, tenant: UUID, recall: Recall, was: Was, standing: Iterable[StandingAction] = ()
 ) -> MovedMember | None:
     """Decide one case, or one question, anew; where its member is now. None: not yet, for its point is held.
+
+    What does not go on now, but may later or elsewhere, stays where it is, with the reason: only what would be refused
+    again is left for good.
 
     Said twice it is once: the key follows from the recall and the key that it had. A case of which something stands
     is left, since it would be done a second time.
@@ -48,7 +59,7 @@ async def decide_anew(
     """
     registered = means.registry.find(was.workflow)
     if registered is None:
-        return _left(recall, was, f"no workflow {was.workflow} is carried here")
+        return _not_yet(recall, was, f"no process that carries {was.workflow} has come by")
     if why := _why_not(registered.declaration, was, standing):
         return _left(recall, was, why)
     try:
@@ -62,7 +73,13 @@ async def decide_anew(
     except DatabaseUnavailable:
         raise
     except InterlockError as cause:
-        return _left(recall, was, f"it could not be decided anew: {cause.what}"[:500])
+        why = f"it could not be decided anew: {cause.what}"[:500]
+        return _left(recall, was, why) if is_final(cause) else _not_yet(recall, was, why)
+
+
+def is_final(cause: InterlockError) -> bool:
+    """Whether what was refused would be refused again: it is the input's fault, not the hour's."""
+    return isinstance(cause, Refused) and not isinstance(cause, LimitReached | StateConflict | FeatureUnusable)
 
 
 def _why_not(declaration: Declaration, was: Was, standing: Iterable[StandingAction]) -> str:
@@ -71,6 +88,8 @@ def _why_not(declaration: Declaration, was: Was, standing: Iterable[StandingActi
         return "its workflow's file leaves it to whoever made it"
     if MARKER_BYTES in was.input or MARKER_BYTES in (was.question or b""):
         return PERSONAL
+    if was.continued:
+        return CONTINUED
     stands = what_stands(declaration.actions, standing)
     return f"{stands} stands: it would be done twice" if stands else ""
 
@@ -118,6 +137,10 @@ def _origin(was: Was) -> Origin | None:
 
 def _anew(recall: Recall, was: Was, made: UUID) -> MovedMember:
     return MovedMember(recall=recall.id, member=was.id, state=MemberState.ANEW, anew=made)
+
+
+def _not_yet(recall: Recall, was: Was, why: str) -> MovedMember:
+    return MovedMember(recall=recall.id, member=was.id, state=MemberState.ENDED, why=why)
 
 
 def _left(recall: Recall, was: Was, why: str) -> MovedMember:

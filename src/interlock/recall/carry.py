@@ -23,7 +23,7 @@ from interlock.ledger.ledger import facts_of, first_entry
 from interlock.oversight.store import WITHDRAW_REVIEWS_OF, WithdrawnReviewsOf
 from interlock.recall.anew import decide_anew
 from interlock.recall.begin import find_recall
-from interlock.recall.gather import NIL, gather, gather_late
+from interlock.recall.gather import NIL, gather, look_again
 from interlock.recall.means import Means
 from interlock.recall.record import Member, MemberState, Recall, RecallState
 from interlock.recall.restore import restore
@@ -32,6 +32,7 @@ from interlock.recall.store import (
     END_RECALLS,
     MEMBERS_ENDED,
     MEMBERS_FOUND,
+    MOVE_DECIDING,
     MOVE_MEMBERS,
     SET_RESTORED,
     SET_STOPPED,
@@ -89,8 +90,8 @@ async def carry_on(database: Database, means: Means, tenant: UUID, recall_id: UU
         return Turn(recall.state, moved=True)
     async with database.tenant(tenant) as connection:
         settled = await SETTLE_MEMBERS.run(connection, {"recall": recall.id, "most": _MOST_SETTLED})
-    decided = await _decide(database, means, tenant, recall) if recall.anew else 0
-    if settled or decided:
+    more = await _decide(database, means, tenant, recall) if recall.anew else False
+    if settled or more:
         return Turn(recall.state, moved=True)
     return await _end(database, means, tenant, recall)
 
@@ -190,27 +191,32 @@ async def _withdraw(means: Means, tenant: UUID, recall: Recall, decision: UUID) 
     return refusal is None or refusal.same
 
 
-async def _decide(database: Database, means: Means, tenant: UUID, recall: Recall) -> int:
-    """Decide the next members anew that are taken back; how many were."""
-    moved = 0
-    for pending in (True, False):
+async def _decide(database: Database, means: Means, tenant: UUID, recall: Recall) -> bool:
+    """Decide the next members anew that are taken back; whether there is more to do at once.
+
+    Each turn goes on after the last member that was looked at: those that are held keep none behind them waiting.
+    """
+    async with database.tenant(tenant) as connection:
+        asked = {"recall": recall.id, "after": recall.decided, "most": AT_A_TIME}
+        found = await MEMBERS_ENDED.all(connection, asked)
+        cases = [one.member for one in found if one.is_case]
+        others = [one.member for one in found if not one.is_case]
+        standing = await STANDING_OF.all(connection, {"ids": cases}) if cases else []
+        was = [
+            *(await WHAT_CASES_WERE.all(connection, {"ids": cases}) if cases else ()),
+            *(await WHAT_DECISIONS_WERE.all(connection, {"ids": others}) if others else ()),
+        ]
+    stands: dict[UUID, list[StandingAction]] = defaultdict(list)
+    for one in standing:
+        stands[one.case_id].append(one)
+    moved = await _move(
+        database, tenant, was, lambda one: decide_anew(means, tenant, recall, one, stands.get(one.id, ()))
+    )
+    decided = found[-1].member if len(found) == AT_A_TIME else NIL
+    if decided != recall.decided:
         async with database.tenant(tenant) as connection:
-            asked = {"recall": recall.id, "pending": pending, "after": NIL, "most": AT_A_TIME}
-            found = await MEMBERS_ENDED.all(connection, asked)
-            cases = [one.member for one in found if one.is_case]
-            others = [one.member for one in found if not one.is_case]
-            standing = await STANDING_OF.all(connection, {"ids": cases}) if cases else []
-            was = [
-                *(await WHAT_CASES_WERE.all(connection, {"ids": cases}) if cases else ()),
-                *(await WHAT_DECISIONS_WERE.all(connection, {"ids": others}) if others else ()),
-            ]
-        stands: dict[UUID, list[StandingAction]] = defaultdict(list)
-        for one in standing:
-            stands[one.case_id].append(one)
-        moved += await _move(
-            database, tenant, was, lambda one, of=stands: decide_anew(means, tenant, recall, one, of.get(one.id, ()))
-        )
-    return moved
+            await MOVE_DECIDING.run(connection, {"id": recall.id, "decided": decided})
+    return bool(moved) or decided != NIL
 
 
 async def _move(
@@ -227,7 +233,7 @@ async def _move(
     if moved:
         async with database.tenant(tenant) as connection:
             await MOVE_MEMBERS.run(connection, moved)
-    return len(moved)
+    return sum(1 for row in moved if row.state is not MemberState.ENDED)
 
 
 # ----------------------------------------------------------------------- the end
@@ -235,7 +241,8 @@ async def _move(
 
 async def _end(database: Database, means: Means, tenant: UUID, recall: Recall) -> Turn:
     """End the recall if nothing is left of it but what waits for a person."""
-    await gather_late(database, tenant, recall)
+    if not recall.combed:
+        return Turn(recall.state, moved=await look_again(database, tenant, recall))
     counts = await count_members(database, tenant, recall.id)
     by_state = {one.state: one for one in counts}
     waiting = by_state.get(MemberState.WANTED)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 from uuid import UUID
 
@@ -15,7 +17,7 @@ from interlock.errors import InterlockError
 from interlock.recall.carry import Turn, carry_on
 from interlock.recall.means import Means
 from interlock.recall.record import RecallState
-from interlock.recall.store import HOLD_RECALL, LET_GO_RECALL, RECALLS_UNDER_WAY, UnderWay
+from interlock.recall.store import HOLD_RECALL, HOLD_RECALL_ON, LET_GO_RECALL, RECALLS_UNDER_WAY, UnderWay
 
 log = logging.getLogger("interlock.recall")
 
@@ -23,6 +25,8 @@ POLL_S = 1.0
 """How long it waits before it looks again for what is under way."""
 OPEN_EVERY = 15
 """Recalls that wait for people are looked at once in so many rounds."""
+RENEW_S = 3.0
+"""How often a hold of ten seconds is renewed while a turn goes on."""
 _PATIENCE_S = 2.0
 _TURN_S = 5.0
 
@@ -94,8 +98,34 @@ async def turn_alone(database: Database, means: Means, tenant: UUID, recall: UUI
         mine = await HOLD_RECALL.one(connection, {"id": recall})
     if mine is None:
         return None
+    hold = _Hold(mine)
+    renewing = asyncio.create_task(_hold_on(database, tenant, recall, hold), name="interlock-recall-hold")
     try:
         return await carry_on(database, means, tenant, recall)
     finally:
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
         async with database.tenant(tenant) as connection:
-            await LET_GO_RECALL.run(connection, {"id": recall, "mine": mine})
+            await LET_GO_RECALL.run(connection, {"id": recall, "mine": hold.until})
+
+
+@dataclass(slots=True)
+class _Hold:
+    """Until when this process has a recall to itself."""
+
+    until: datetime
+
+
+async def _hold_on(database: Database, tenant: UUID, recall: UUID, hold: _Hold) -> None:
+    """Renew a hold, however long its turn takes; one that was lost while the database was away is another's."""
+    while True:
+        await asyncio.sleep(RENEW_S)
+        try:
+            async with database.tenant(tenant) as connection:
+                renewed = await HOLD_RECALL_ON.one(connection, {"id": recall, "mine": hold.until})
+        except (InterlockError, psycopg.Error) as cause:
+            log.warning("the hold of a recall could not be renewed: %s", cause)
+            continue
+        if renewed is None:
+            return
+        hold.until = renewed

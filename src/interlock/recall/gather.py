@@ -29,6 +29,7 @@ from interlock.recall.selector import Selector
 from interlock.recall.store import (
     ADD_MEMBERS,
     CASES_MEETING,
+    LOOK_AGAIN,
     MEETING,
     MOVE_GATHERING,
     PAGE_BY_COMPONENT,
@@ -43,7 +44,7 @@ PAGE = 2000
 """Decisions that are looked at in one transaction."""
 NIL = UUID(int=0)
 _LATE = timedelta(minutes=1)
-"""How much is looked at a second time at the end: what was under way in a commit when gathering came by."""
+"""How much is looked at a second time, once: longer than any process tries to commit what it has decided."""
 _CATCH_UP_S = 300.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -126,28 +127,30 @@ async def gather(database: Database, tenant: UUID, recall: Recall) -> bool:
         whole = len(found) < PAGE
         strand = recall.strand + whole
         last = whole and strand >= len(recall.named.strands)
-        after = first_of(selector) if whole and not last else found[-1].id if found else recall.after
-        await _keep(connection, tenant, recall, found)
+        begins = _late(selector, beyond) if recall.combed else first_of(selector)
+        after = begins if whole and not last else found[-1].id if found else recall.after
+        new = await _keep(connection, tenant, recall, found)
         moved = {"strand": strand, "after": after, "beyond": beyond, "gathered": last}
-        await MOVE_GATHERING.run(connection, {"id": recall.id, "found": _count(found), **moved})
+        await MOVE_GATHERING.run(connection, {"id": recall.id, "found": new, **moved})
         return last
 
 
-async def gather_late(database: Database, tenant: UUID, recall: Recall) -> None:
-    """Look again at the last minute before the end: at what was under way in a commit when gathering came by."""
-    selector = recall.wanted
-    if recall.beyond is None or selector.source:
-        return
-    since = max(first_of(selector), UUID(int=max(recall.beyond.int - _id_span(_LATE), 0)))
+async def look_again(database: Database, tenant: UUID, recall: Recall) -> bool:
+    """Begin the one second look, at what was in a commit when gathering came by; whether it began.
+
+    It begins when no transaction is open any more that might hold a decision from before the recall. Of a source it is
+    all that it influenced, in the order of the ledger; else the last minute before the end.
+    """
+    if recall.beyond is None:
+        raise AssertionError("what is gathered has an end")
+    first = first_of(recall.wanted) if recall.wanted.source else _late(recall.wanted, recall.beyond)
     async with database.tenant(tenant) as connection:
-        for name in recall.named.strands:
-            after = since
-            while True:
-                found = await _look(connection, recall, name, after=after, beyond=recall.beyond)
-                await _keep(connection, tenant, recall, found)
-                if len(found) < PAGE:
-                    break
-                after = found[-1].id
+        return bool(await LOOK_AGAIN.one(connection, {"id": recall.id, "first": first}))
+
+
+def _late(selector: Selector, beyond: UUID) -> UUID:
+    """After which id the second look begins."""
+    return max(first_of(selector), UUID(int=max(beyond.int - _id_span(_LATE), 0)))
 
 
 def _id_span(span: timedelta) -> int:
@@ -209,22 +212,26 @@ async def _by_source(
     if selector.only_cases and brought:
         asked = {"ids": brought, "after": since, "beyond": beyond, "workflow": selector.workflow}
         cases = await CASES_MEETING.all(connection, asked)
-    await _keep(connection, tenant, recall, [*found, *cases])
+    new = await _keep(connection, tenant, recall, [*found, *cases], count=found)
     after = UUID(int=below) if below is not None else NIL
     moved = {"strand": 0, "after": after, "beyond": beyond, "gathered": below is None}
-    await MOVE_GATHERING.run(connection, {"id": recall.id, "found": _count(found), **moved})
+    await MOVE_GATHERING.run(connection, {"id": recall.id, "found": new, **moved})
     return below is None
 
 
-async def _keep(connection: AsyncConnection[Any], tenant: UUID, recall: Recall, found: Sequence[Found]) -> None:
+async def _keep(
+    connection: AsyncConnection[Any],
+    tenant: UUID,
+    recall: Recall,
+    found: Sequence[Found],
+    *,
+    count: Sequence[Found] | None = None,
+) -> int:
+    """Keep what is found as members; how many decisions there are among them, in the second look how many members."""
     members = {one.case_id or one.id: one.case_id is not None for one in found if one.meets}
     rows = [
         NewMember(recall=recall.id, member=member, tenant=tenant, is_case=is_case)
         for member, is_case in members.items()
     ]
-    if rows:
-        await ADD_MEMBERS.run(connection, rows)
-
-
-def _count(found: Sequence[Found]) -> int:
-    return sum(1 for one in found if one.meets)
+    added = await ADD_MEMBERS.run(connection, rows) if rows else 0
+    return added if recall.combed else sum(1 for one in (found if count is None else count) if one.meets)

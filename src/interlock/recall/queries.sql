@@ -27,12 +27,12 @@ where c.id = r.id
 
 -- name: find_recall
 select id, selector, who, why, state::text as state, stop, restore, anew, stopped, wrong, target, restored, names, strand,
-       after, beyond, gathered, decisions, created_at, changed_at, ended_at
+       after, beyond, gathered, decisions, decided, combed, created_at, changed_at, ended_at
 from recall where id = %(id)s
 
 -- name: list_recalls
 select id, selector, who, why, state::text as state, stop, restore, anew, stopped, wrong, target, restored, names, strand,
-       after, beyond, gathered, decisions, created_at, changed_at, ended_at
+       after, beyond, gathered, decisions, decided, combed, created_at, changed_at, ended_at
 from recall where %(before)s::uuid is null or id < %(before)s order by id desc limit %(most)s
 
 -- name: recalls_under_way
@@ -43,8 +43,25 @@ select tenant, id, state::text as state from recalls_under_way()
 update recall set held_until = clock_timestamp() + interval '10 seconds'
 where id = %(id)s and held_until < clock_timestamp() returning held_until
 
+-- name: hold_recall_on
+update recall set held_until = clock_timestamp() + interval '10 seconds'
+where id = %(id)s and held_until = %(mine)s returning held_until
+
 -- name: let_go_recall
 update recall set held_until = clock_timestamp() where id = %(id)s and held_until = %(mine)s
+
+-- name: look_again
+-- Once, when no transaction is open any more that was when everything was gathered and taken back: what it decided before the
+-- recall is gathered by a second look.
+update recall r set within = s.within, combed = s.is_over, gathered = not s.is_over, strand = case when s.is_over then 0 else r.strand end,
+  after = case when s.is_over then %(first)s else r.after end
+from (select coalesce(c.within, pg_snapshot_xmax(pg_current_snapshot())) as within,
+             pg_snapshot_xmin(pg_current_snapshot()) >= coalesce(c.within, pg_snapshot_xmax(pg_current_snapshot())) as is_over
+      from recall c where c.id = %(id)s) s
+where r.id = %(id)s and not r.combed returning r.combed
+
+-- name: move_deciding
+update recall set decided = %(decided)s where id = %(id)s
 
 -- name: set_restored
 update recall set restored = %(restored)s where id = %(id)s
@@ -128,7 +145,7 @@ order by member limit %(most)s
 -- name: members_ended
 select member, is_case, state::text as state, anew, why
 from recall_member
-where recall = %(recall)s and state = 'ended' and pending = %(pending)s and member > %(after)s
+where recall = %(recall)s and state = 'ended' and member > %(after)s
 order by member limit %(most)s
 
 -- name: list_members
@@ -138,7 +155,7 @@ from recall_member where recall = %(recall)s and member > %(after)s order by mem
 -- name: move_members
 update recall_member m set state = r.state, anew = r.anew, why = r.why
 from json_to_recordset(%(rows)s::json) as r (recall uuid, member uuid, state recall_member_state, anew uuid, why text)
-where m.recall = r.recall and m.member = r.member
+where m.recall = r.recall and m.member = r.member and m.state not in ('anew', 'left') and (m.state, m.why) is distinct from (r.state, r.why)
 
 -- name: settle_members
 -- Those whose case has come to its end since.
@@ -159,6 +176,7 @@ where m.recall = %(recall)s group by 1
 -- name: what_cases_were
 -- What is submitted again: the input as the case last had it; and of one that began with a decision, that question.
 select c.id, c.workflow, c.key, c.input, c.caller, d.point, d.key as asked, d.input as question, d.exposure_minor, d.currency,
+       c.run > 1 and exists (select from ledger_entry e where e.subject = c.id and e.kind = 'case.continued') as continued,
        (select e.body from ledger_entry e where e.subject = coalesce(d.id, c.id) and e.case_id = c.id
         and e.kind = case when d.id is null then 'case.received' else 'decision.taken' end order by e.id limit 1) as body
 from cases c
@@ -170,7 +188,7 @@ where c.id = any(%(ids)s)
 
 -- name: what_decisions_were
 select d.id, d.workflow, '' as key, d.input, coalesce((select s.caller from searchable s where s.id = d.id), '') as caller, d.point,
-       d.key as asked, d.input as question, d.exposure_minor, d.currency,
+       d.key as asked, d.input as question, d.exposure_minor, d.currency, false as continued,
        (select e.body from ledger_entry e where e.id = d.id) as body
 from decision d where d.id = any(%(ids)s)
 

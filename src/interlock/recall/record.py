@@ -99,6 +99,8 @@ class Recall(msgspec.Struct, frozen=True, kw_only=True):
         beyond: Where gathering ends: what was decided later is not recalled.
         gathered: Whether everything is gathered.
         decisions: How many decisions were found.
+        combed: Whether it is gathered, or was, what was in a commit when gathering came by.
+        decided: After which member the next ones are decided anew: what is held does not keep others from it.
         created_at: When it was planned or started.
         changed_at: When it last went on.
         ended_at: When it ended.
@@ -122,6 +124,8 @@ class Recall(msgspec.Struct, frozen=True, kw_only=True):
     beyond: UUID | None
     gathered: bool
     decisions: int
+    decided: UUID
+    combed: bool
     created_at: datetime
     changed_at: datetime
     ended_at: datetime | None

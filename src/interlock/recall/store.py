@@ -121,6 +121,7 @@ class Was(msgspec.Struct, frozen=True, kw_only=True):
         question: It.
         exposure_minor: The money that was at stake in it.
         currency: Of the exposure.
+        continued: Whether it went on by ``continue_as``: the input is that of its last run.
         body: What the ledger says of how it came.
     """
 
@@ -134,6 +135,7 @@ class Was(msgspec.Struct, frozen=True, kw_only=True):
     question: bytes | None
     exposure_minor: int | None
     currency: str | None
+    continued: bool
     body: bytes | None
 
 
@@ -185,10 +187,13 @@ FIND_RECALL = _SQL.rows("find_recall", Recall)
 LIST_RECALLS = _SQL.rows("list_recalls", Recall)
 RECALLS_UNDER_WAY = _SQL.rows("recalls_under_way", UnderWay)
 HOLD_RECALL = _SQL.rows("hold_recall", datetime)
+HOLD_RECALL_ON = _SQL.rows("hold_recall_on", datetime)
 LET_GO_RECALL = _SQL.command("let_go_recall")
 SET_RESTORING = _SQL.command("set_restoring")
 OTHER_RECALLS = _SQL.rows("other_recalls", OtherRecall)
 SET_RESTORED = _SQL.command("set_restored")
+LOOK_AGAIN = _SQL.rows("look_again", bool)
+MOVE_DECIDING = _SQL.command("move_deciding")
 MOVE_GATHERING = _SQL.command("move_gathering")
 PAGE_BY_COMPONENT = _SQL.rows("page_by_component", Found)
 PAGE_BY_CONTRACT = _SQL.rows("page_by_contract", Found)

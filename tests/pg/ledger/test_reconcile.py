@@ -62,8 +62,7 @@ NOT_COMPARED = {
     "ledger_head": "as ledger_checkpoint",
     "ledger_leaf": "as ledger_checkpoint",
     "ledger_node": "as ledger_checkpoint",
-    "recall": "what it did are entries of its own, and of each case that it ended",
-    "recall_member": "which cases a recall holds: found by conditions that its entry states, and each has an entry of its end",
+    "recall_member": "what a recall holds: found by what its entry states, and each has an entry of its end",
     "reconciliation": "how far the comparison has come",
     "recon_break": "its case is compared; what becomes of it are the case's decisions, actions and exceptions",
     "recon_close": "its entry bears the SHA-256 of its report",
@@ -160,6 +159,11 @@ QUARANTINE = (
 STOP = (
     "insert into {table} (id, {tenant}scope, who, why, created_at, lifted_at) "
     "values (%(id)s, {value}'workflow:w', 'me', 'why', now(), {lifted})"
+)
+RECALL = (
+    "insert into recall (id, tenant, selector, who, why, state, stop, restore, anew, names, strand, after, gathered, "
+    "decisions, held_until, created_at, changed_at, ended_at) values (%(id)s, %(tenant)s, '{{}}', 'me', 'why', "
+    "{state}, false, false, false, '{{}}', 0, %(id)s, true, 0, now(), now(), now(), now())"
 )
 ENTRY = (
     "insert into ledger_entry (id, tenant, kind, subject, at, body) "
@@ -271,6 +275,10 @@ TRICKS = (
         "a migration", "insert into public.interlock_migration (name, digest) values ('0099_sly.sql', 'd')",
         "interlock_migration", "migration.applied", "entry",
     ),
+    Trick("a plan", RECALL.format(state="'planned'"), "recall", "recall.planned", "entry"),
+    Trick("a recall", RECALL.format(state="'running'"), "recall", "recall.started", "entry"),
+    Trick("its end", RECALL.format(state="'done'"), "recall", "recall.ended", "entry"),
+    inserted("recall.started", "recall"),
     inserted("case.received", "cases"),
     inserted("step.done", "cases"),
     inserted("decision.taken", "decision"),
@@ -293,6 +301,8 @@ TRICKS = (
     inserted("migration.applied", "interlock_migration"),
 )  # fmt: skip
 CHANGES = (
+    ("recall", RECALL.format(state="'planned'"), "recall.planned", "recall.started"),
+    ("recall", RECALL.format(state="'running'"), "recall.started", "recall.ended"),
     ("review", REVIEW.format(state="'open'", how="null"), "review.opened", "review.resolved"),
     ("review", REVIEW.format(state="'open'", how="null"), "review.opened", "review.withdrawn"),
     ("cases", CASE.format(state="'ready'", end="null"), "case.received", "case.done"),

@@ -89,6 +89,9 @@ create table recall (
   beyond      uuid,                       -- where gathering ends
   gathered    boolean not null,
   decisions   bigint not null,
+  within      xid8,                       -- transactions before this one were open when all was gathered: they may hold more of it
+  combed      boolean not null default false,  -- whether these are over, and it is looked for what they held
+  decided     uuid not null default '00000000-0000-0000-0000-000000000000',  -- how far its members are decided anew, in this round
   held_until  timestamptz not null,       -- the process at work on it renews this; others leave it alone until then
   created_at  timestamptz not null,
   changed_at  timestamptz not null,
@@ -115,7 +118,34 @@ call protect('recall_member');
 -- An enumeration's comparison is not leakproof and so in no index condition, but a predicate is compared while planning.
 create index recall_member_found on recall_member (recall, pending, member) where state = 'found';
 create index recall_member_wanted on recall_member (recall, member) where state = 'wanted';
-create index recall_member_ended on recall_member (recall, pending, member) where state = 'ended';
+create index recall_member_ended on recall_member (recall, member) where state = 'ended';
+
+-- Recalls are held against the ledger, as everything is that takes money back.
+do $$
+declare
+  compared constant text := pg_get_functiondef('interlock.ledger_gaps(uuid, uuid, int, boolean)'::regprocedure);
+  mended constant text := replace(replace(replace(compared,
+    $was$    select e.tenant, r.relation, e.subject, e.kind, case when r.is_there$was$,
+    $now$    select x.tenant, 'recall', x.id, k.kind, 'entry' from recall x
+    cross join lateral (values (case when x.state = 'planned' then 'recall.planned' else 'recall.started' end),
+                               (case when x.state in ('open', 'done') then 'recall.ended' end)) as k (kind)
+    where x.id >= least_id and x.id < $2 and k.kind is not null
+      and not exists (select from ledger_entry e where e.subject = x.id and e.tenant = x.tenant and e.kind = k.kind and e.id >= near offset 0)
+    union all
+    select e.tenant, r.relation, e.subject, e.kind, case when r.is_there$now$),
+    $was$when k.noun = 'escalation' then exists$was$,
+    $now$when k.noun = 'recall' then exists (select from recall x where x.id = e.subject and x.tenant = e.tenant)
+          when k.noun = 'escalation' then exists$now$),
+    $was$when 'key.revoked' then exists$was$,
+    $now$when 'recall.started' then exists (select from recall x where x.id = e.subject and x.state <> 'planned')
+          when 'recall.ended' then exists (select from recall x where x.id = e.subject and x.state in ('open', 'done'))
+          when 'key.revoked' then exists$now$);
+begin
+  if mended not like '%''recall.planned''%' or mended not like '%k.noun = ''recall''%' or mended not like '%when ''recall.ended''%' then
+    raise exception 'ledger_gaps does not compare escalations and keys as this migration expects';
+  end if;
+  execute mended;
+end $$;
 
 -- What is to be carried out, in every tenant; what ended with questions open is looked at again now and then.
 create function recalls_under_way() returns table (tenant uuid, id uuid, state recall_state)
