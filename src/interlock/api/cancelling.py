@@ -34,7 +34,7 @@ async def cancel_case(request: Call, case_id: FromPath[UUID]) -> Response[bytes]
 
 @post(
     "/v1/cases/{case_id:uuid}/take-back",
-    opt=says(Endpoint(needs=(Scope.REVIEW,), takes=CancelBody, gives={200: CancellingDocument}, refuses=(404,))),
+    opt=says(Endpoint(needs=(Scope.ADMIN,), takes=CancelBody, gives={200: CancellingDocument}, refuses=(404,))),
 )
 async def take_case_back(request: Call, case_id: FromPath[UUID]) -> Response[bytes]:
     """Take a case back, even one that is done: what it did is undone in reverse order, then it is cancelled.

@@ -99,7 +99,8 @@ def check_selector(selector: Selector) -> Selector:
     if selector.since and selector.until and selector.since >= selector.until:
         raise Refused("until is not after since", where="until", todo="name a span of time that is not empty")
     digest = selector.digest.removeprefix("sha256:").lower()
-    if digest and (not set(digest) <= _HEX or not 6 <= len(digest) <= 64):  # noqa: PLR2004 - as it is said
+    # a digest without digits, as of a variable that was empty, would be a condition that all meet
+    if selector.digest and (not set(digest) <= _HEX or not 6 <= len(digest) <= 64):  # noqa: PLR2004 - as it is said
         raise Refused(
             f"{selector.digest[:60]!r} begins no SHA-256", where="digest", todo="write 6 to 64 digits from 0 to f"
         )

@@ -10,6 +10,8 @@ import httpx
 
 from interlock.node import Node
 
+from .conftest import MakeCaller
+
 SMALL = {"who": "ana", "total": "12.30"}
 
 
@@ -29,7 +31,9 @@ async def until(caller: httpx.AsyncClient, case: str, *states: str) -> dict[str,
     raise AssertionError(f"the case is not {states}")
 
 
-async def test_a_case_is_cancelled_once_and_says_by_whom(caller: httpx.AsyncClient, node: Node) -> None:
+async def test_a_case_is_cancelled_once_and_says_by_whom(
+    caller: httpx.AsyncClient, node: Node, make_caller: MakeCaller
+) -> None:
     case = await take(caller, "cancelled")
     path = f"/v1/cases/{case}/cancel"
     assert (await caller.post(path, json={"why": ""})).status_code == 400
@@ -45,6 +49,8 @@ async def test_a_case_is_cancelled_once_and_says_by_whom(caller: httpx.AsyncClie
     refused = await caller.post(f"/v1/cases/{done}/cancel", json={"why": "too late"})
     assert (refused.status_code, refused.json()["code"]) == (409, "state-conflict")
     assert "has ended" in refused.json()["detail"]
+    reviewer = await make_caller("review", "read", name="reviewer")
+    assert (await reviewer.post(f"/v1/cases/{done}/take-back", json={"why": "mine"})).status_code == 403
     async with node.worker():
         back = await caller.post(f"/v1/cases/{done}/take-back", json={"why": "the rule was wrong"})
         assert (back.status_code, back.json()["new"]) == (200, True)

@@ -27,6 +27,8 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
         Selector(source="JOB"),
         Selector(source="publication:0192f0c1-2345-7abc-8def-0123456789ab"),
         Selector(digest="abc"),
+        Selector(digest="sha256:"),
+        Selector(digest="sha256:", component="rules:approve@1"),
         Selector(digest="xyz123456"),
         Selector(digest="a" * 65),
         Selector(point="approve"),
