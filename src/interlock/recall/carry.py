@@ -23,7 +23,7 @@ from interlock.ledger.ledger import facts_of, first_entry
 from interlock.oversight.store import WITHDRAW_REVIEWS_OF, WithdrawnReviewsOf
 from interlock.recall.anew import decide_anew
 from interlock.recall.begin import find_recall
-from interlock.recall.gather import NIL, gather, look_again
+from interlock.recall.gather import NIL, gather, look_again, set_span
 from interlock.recall.means import Means
 from interlock.recall.record import Member, MemberState, Recall, RecallState
 from interlock.recall.restore import restore
@@ -84,6 +84,9 @@ async def carry_on(database: Database, means: Means, tenant: UUID, recall_id: UU
     if not recall.gathered:
         if recall.state is not RecallState.PLANNED:
             await _before(database, means, tenant, recall)
+        if recall.beyond is None:
+            await set_span(database, means.registry, tenant, recall)
+            return Turn(recall.state, moved=True)
         last = await gather(database, tenant, recall)
         return Turn(recall.state, moved=not last or recall.state is not RecallState.PLANNED)
     if await _take_back(database, means, tenant, recall):

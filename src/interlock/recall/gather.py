@@ -5,13 +5,15 @@ Killed anywhere, gathering goes on after the last page that was committed; what 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from psycopg import AsyncConnection
 
+from interlock.cases.journal import encode
 from interlock.cases.registry import Registry
 from interlock.clock import first_id
 from interlock.components.component import ComponentRef
@@ -36,6 +38,7 @@ from interlock.recall.store import (
     PAGE_BY_CONTRACT,
     PAGE_BY_POINT,
     PAGE_BY_TIME,
+    SET_SPAN,
     Found,
     NewMember,
 )
@@ -109,6 +112,27 @@ def _since(selector: Selector) -> UUID:
     return first_id(selector.since) if selector.since and selector.since > _EPOCH else NIL
 
 
+async def set_span(database: Database, registry: Registry, tenant: UUID, recall: Recall) -> None:
+    """Set what is gathered, as it begins: until when, and then by which names.
+
+    In this order, so that a version that was published since the recall was planned or started is among them.
+    """
+    async with database.tenant(tenant) as connection:
+        beyond = await _beyond(connection, recall.wanted)
+    before = recall.named
+    try:
+        now = await names_of(database, tenant, registry, recall.wanted)
+    except Refused:
+        now = before  # this process knows less of the contract than the one in which the recall was planned or started
+    names = Names(
+        components=tuple(dict.fromkeys([*before.components, *now.components])),
+        contracts=tuple(dict.fromkeys([*before.contracts, *now.contracts])),
+    )
+    async with database.tenant(tenant) as connection:
+        kept = {"beyond": beyond, "names": encode(msgspec.to_builtins(names))}
+        await SET_SPAN.run(connection, {"id": recall.id, "state": recall.state, **kept})
+
+
 async def gather(database: Database, tenant: UUID, recall: Recall) -> bool:
     """Gather a page; whether that was the last.
 
@@ -119,7 +143,9 @@ async def gather(database: Database, tenant: UUID, recall: Recall) -> bool:
     if selector.source and recall.after == first_of(selector):
         await _count_all(database)
     async with database.tenant(tenant) as connection:
-        beyond = recall.beyond or await _beyond(connection, selector)
+        beyond = recall.beyond
+        if beyond is None:
+            raise AssertionError("the span is set before anything is gathered")
         source = selector.where
         if source is not None:
             return await _by_source(connection, tenant, recall, source, beyond)
@@ -131,8 +157,7 @@ async def gather(database: Database, tenant: UUID, recall: Recall) -> bool:
         after = begins if whole and not last else found[-1].id if found else recall.after
         new = await _keep(connection, tenant, recall, found)
         moved = {"strand": strand, "after": after, "beyond": beyond, "gathered": last}
-        await MOVE_GATHERING.run(connection, {"id": recall.id, "found": new, **moved})
-        return last
+        return await _go_on(connection, recall, new, moved)
 
 
 async def look_again(database: Database, tenant: UUID, recall: Recall) -> bool:
@@ -168,6 +193,12 @@ async def _count_all(database: Database) -> None:
             f"{behind} entries of the ledger are not counted yet, so not all that the source influenced is known",
             todo="it goes on by itself once they are: `interlock up` counts",
         )
+
+
+async def _go_on(connection: AsyncConnection[Any], recall: Recall, found: int, moved: Mapping[str, Any]) -> bool:
+    """Record how far it is gathered; whether that was the last page. Where it is elsewhere by now, nothing is moved."""
+    began = {"id": recall.id, "state": recall.state, "was_strand": recall.strand, "was_after": recall.after}
+    return bool(await MOVE_GATHERING.run(connection, {**began, "found": found, **moved})) and moved["gathered"]
 
 
 async def _beyond(connection: AsyncConnection[Any], selector: Selector) -> UUID:
@@ -215,8 +246,7 @@ async def _by_source(
     new = await _keep(connection, tenant, recall, [*found, *cases], count=found)
     after = UUID(int=below) if below is not None else NIL
     moved = {"strand": 0, "after": after, "beyond": beyond, "gathered": below is None}
-    await MOVE_GATHERING.run(connection, {"id": recall.id, "found": new, **moved})
-    return below is None
+    return await _go_on(connection, recall, new, moved)
 
 
 async def _keep(

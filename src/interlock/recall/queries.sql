@@ -72,10 +72,15 @@ update recall set wrong = %(wrong)s, target = %(target)s where id = %(id)s and t
 -- name: other_recalls
 select selector, wrong from recall where state <> 'planned' and id <> %(id)s order by id
 
+-- name: set_span
+update recall set beyond = %(beyond)s, names = %(names)s
+where id = %(id)s and state = %(state)s::recall_state and beyond is null
+
 -- name: move_gathering
+-- From where the page began: a page that was under way while the plan was started, or that another process gathered, moves nothing.
 update recall set strand = %(strand)s, after = %(after)s, beyond = %(beyond)s, gathered = %(gathered)s,
   decisions = decisions + %(found)s, changed_at = clock_timestamp()
-where id = %(id)s
+where id = %(id)s and state = %(state)s::recall_state and strand = %(was_strand)s and after = %(was_after)s and not gathered
 
 -- name: page_by_component
 -- A page of bounded effort: what is read by the index, and of each whether it meets the other conditions.

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -23,11 +24,12 @@ from interlock.publications.publication import Kind
 from interlock.publications.publish import list_published
 from interlock.recall import carry as carrying
 from interlock.recall.anew import what_stands
+from interlock.recall.begin import find_recall, plan_recall
 from interlock.recall.carry import RECALLED_BEFORE, carry_on
 from interlock.recall.record import MemberState
 from interlock.recall.restore import condemned, good_before
 from interlock.recall.selector import Selector
-from interlock.recall.store import OtherRecall, StandingAction
+from interlock.recall.store import PAGE_BY_COMPONENT, OtherRecall, StandingAction
 from interlock.sim import FaultPlan, SimulatedProvider
 
 POINT = """\
@@ -142,3 +144,34 @@ def test_recalls_condemn_the_versions_that_they_name_and_those_that_they_restore
         other("onnx:approve-refund@1.4"),
     ]
     assert condemned([*others, OtherRecall(selector=b"{}", wrong=None)], "approve-refund", []) == {"1.1", "1.2"}
+
+
+async def test_a_plan_that_is_started_while_a_page_is_read_begins_anew_with_what_came_since(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage(database_url, [shop(tmp_path)], workers=0) as on:
+        node, look, since = on.node, PAGE_BY_COMPONENT.all, list[Any]()
+        await ask(on, "a")
+        made = await plan_recall(
+            node.database, node.writer, node.registry, node.tenant, Selector(component=RULES), who="rosa"
+        )
+
+        async def while_it_is_started(*given: Any, **named: Any) -> Any:
+            found = await look(*given, **named)
+            if not since:
+                since.append(await ask(on, "between"))
+                rules = refund_rules("1.1", days=1)
+                await publish_rules(
+                    node.database, node.writer, node.registry, node.tenant, rules, "rules", who="ana", why="next"
+                )
+                await start(on, made, stop=True)
+            return found
+
+        monkeypatch.setattr(PAGE_BY_COMPONENT, "all", while_it_is_started)
+        for _ in range(8):
+            await carry_on(node.database, node.recall_means, node.tenant, made)
+        recall = await find_recall(node.database, node.tenant, made)
+        assert recall.stopped
+        assert f"{RULES}.1" in recall.named.components
+        assert since[0].case_id in await members(on, made)
+        assert recall.decisions == 2
