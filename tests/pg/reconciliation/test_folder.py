@@ -112,6 +112,12 @@ async def test_what_was_dealt_with_is_moved_and_nothing_there_is_overwritten(
         "2026-03-02,1.00,m", "2026-03-02,2.00,m",
     ]  # fmt: skip
     assert len(list(watched.refused.iterdir())) == 2
+    (tmp_path / "link").symlink_to(watched.folder)
+    watched.done = tmp_path / "link"  # the folder itself
+    put(watched.folder, "c.csv", 4)
+    for _ in range(4):
+        await watched.look()
+    assert [one.name for one in watched.folder.iterdir()] == ["c.csv"]
 
 
 async def test_a_file_that_is_written_slowly_is_taken_when_it_is_whole(

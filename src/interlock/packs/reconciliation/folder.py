@@ -231,6 +231,8 @@ class WatchedFolder:
         path = self.folder / name
         try:
             target.mkdir(parents=True, exist_ok=True)
+            if target.samefile(self.folder):
+                return  # by a link, which the settings do not show: it would be moved again and again
             if _seen(path.lstat()) != seen:
                 return  # another file has taken its place, and is looked at by itself
             goal = target / name
