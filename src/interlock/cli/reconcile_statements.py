@@ -28,7 +28,15 @@ from interlock.packs.reconciliation.in_force import (
     find_statement,
 )
 from interlock.packs.reconciliation.standing import Remark, decode_findings, remarks
-from interlock.packs.reconciliation.store import LIST_ENTRIES, LIST_FILES, LIST_STATEMENTS, FileRow, StatementRow
+from interlock.packs.reconciliation.store import (
+    LIST_ENTRIES,
+    LIST_FILES,
+    LIST_STATEMENTS,
+    SUMS_IN_FORCE,
+    FileRow,
+    StatementRow,
+    SumInForce,
+)
 
 Identifier = Annotated[str, typer.Argument(metavar="STATEMENT", help="The statement's id.")]
 
@@ -64,19 +72,21 @@ def statements(
     screen = Screen(as_json=as_json)
     mine = settings_of(load_settings(context), name)
 
-    async def read(node: Node) -> list[StatementRow]:
+    async def read(node: Node) -> tuple[list[StatementRow], list[SumInForce]]:
         wanted = {"id": None, "reconciliation": mine.name, "state": None, "file": None, "most": None}
         async with node.database.tenant(node.tenant) as connection:
-            return await LIST_STATEMENTS.all(connection, wanted)
+            rows = await LIST_STATEMENTS.all(connection, wanted)
+            return rows, await SUMS_IN_FORCE.all(connection, {"reconciliation": mine.name})
 
-    every = with_node(context, read)
+    every, sums = with_node(context, read)
     noticed: dict[UUID, list[Remark]] = defaultdict(list)
-    for one in remarks(every):
+    for one in remarks(every, sums):
         noticed[one.statement].append(one)
     found = [one for one in every if state is None or one.state == state]
     if as_json:
         screen.document({"statements": [statement_document(one, noticed[one.id]) for one in found]})
-    screen.table(("side", *HEADS), ((one.side, *statement_row(one)) for one in found), none="There is no statement.")
+    rows = ((identifier, one.side, *rest) for one in found for identifier, *rest in [statement_row(one)])
+    screen.table((HEADS[0], "side", *HEADS[1:]), rows, none="There is no statement.", stacked=True)
     for one in found:
         screen.lines(f"{one.id}: {finding.what}" for finding in decode_findings(one.findings))
         screen.lines(f"{one.id}: {remark.what}" for remark in noticed[one.id])

@@ -24,7 +24,7 @@ from interlock.packs.reconciliation.standing import (
     sums_of,
 )
 from interlock.packs.reconciliation.statements import findings_of
-from interlock.packs.reconciliation.store import StatementRow
+from interlock.packs.reconciliation.store import StatementRow, SumInForce
 
 MONDAY = date(2026, 3, 2)
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
@@ -95,6 +95,22 @@ def test_sums_and_findings_beyond_64_bits_are_kept() -> None:
     assert [one.rule for one in decode_findings(encode_findings(found))] == [one.rule for one in found]
     assert sums_of(pl.DataFrame(schema=ENTRY_SCHEMA)) == (Decimal(0), Decimal(0))
     assert not holds(findings_of(statement(1, 2)))
+
+
+def test_what_counts_is_held_against_the_balances_of_the_chain() -> None:
+    rows = [row(1, 0, 0, closing_minor=150), row(2, 1, 1, opening_minor=150, closing_minor=175)]
+
+    def said(minor: int, *given: StatementRow) -> list[tuple[int, str]]:
+        made = SumInForce(side=Side.ACTUAL, account="1", currency="EUR", minor=Decimal(minor))
+        return [(one.statement.int, one.rule) for one in remarks(given, [made]) if one.rule == "sum-gap"]
+
+    assert said(75, *rows) == []
+    assert said(50, *rows) == [(2, "sum-gap")]
+    whole = row(3, 0, 1, closing_minor=175, number="W")
+    assert said(75, *rows, whole) == []
+    assert said(100, *rows, whole) == [(3, "sum-gap")]
+    # no one chain joins them: what is missing between them is told by itself
+    assert said(1, rows[0], row(4, 1, 1, opening_minor=999, closing_minor=5, number="x")) == []
 
 
 def test_a_stored_statement_is_held_to_the_same_figures() -> None:

@@ -278,6 +278,15 @@ where e.reconciliation = %(reconciliation)s and (%(side)s::text is null or e.sid
   and (%(after)s::uuid is null or e.id > %(after)s::uuid)
 order by e.id limit %(most)s
 
+-- name: sums_in_force
+-- What the entries make that statements in force with both balances state.
+with counting as materialized (
+  select distinct l.entry from recon_statement s join recon_line l on l.statement = s.id
+  where s.reconciliation = %(reconciliation)s and s.state = 'in_force' and s.opening_minor is not null
+    and s.closing_minor is not null)
+select e.side, e.account, e.currency, sum(e.minor) as minor
+from counting c join recon_entry e on e.id = c.entry group by 1, 2, 3
+
 -- name: entries_in_force
 -- Read as a table of columns, in copy (...) to stdout: no row of it becomes an object.
 -- From statements to lines to entries, whatever the planner knows: right after a large file it knows nothing, and looking for

@@ -16,7 +16,7 @@ import polars as pl
 from interlock.money import LARGEST_MINOR, Money, exponent
 from interlock.packs.reconciliation.entry import Broken, Statement
 from interlock.packs.reconciliation.statements import StatementFinding
-from interlock.packs.reconciliation.store import Stated, StatementRow
+from interlock.packs.reconciliation.store import Stated, StatementRow, SumInForce
 
 HOLDING = frozenset({"balance", "count", "credit", "debit", "net"})
 """Findings that a statement's figures do not add up."""
@@ -36,7 +36,7 @@ class Remark(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         statement: The statement.
-        rule: ``balance-gap``, ``day-gap``, ``number-gap``, ``many-entries``, ``much-money``.
+        rule: ``balance-gap``, ``day-gap``, ``number-gap``, ``many-entries``, ``much-money``, ``sum-gap``.
         what: In a sentence, with the figures.
     """
 
@@ -100,20 +100,24 @@ def amount_text(minor: Decimal, currency: str) -> str:
     return f"{minor.scaleb(-exponent(currency)):f} {currency}"
 
 
-def remarks(rows: Sequence[StatementRow]) -> list[Remark]:
+def remarks(rows: Sequence[StatementRow], sums: Iterable[SumInForce] = ()) -> list[Remark]:
     """What is unusual about statements in force: gaps between them, and sizes that their accounts never had.
 
     A function of the rows, not of their order. A statement is compared with all of its account, later ones too.
 
     Args:
         rows: Statements of one reconciliation, in any state.
+        sums: What the entries of each account make that its statements with balances state.
     """
+    made: dict[tuple[str, str, str], Decimal] = {(one.side, one.account, one.currency): one.minor for one in sums}
     accounts: dict[tuple[str, str, str], list[StatementRow]] = defaultdict(list)
     for row in rows:
         if row.state == "in_force":
             accounts[row.side, row.account, row.currency].append(row)
     found: list[Remark] = []
-    for _, mine in sorted(accounts.items()):
+    for account, mine in sorted(accounts.items()):
+        if account in made:
+            found.extend(_sum(mine, made[account]))
         mine.sort(key=lambda one: (str(one.first_day or one.last_day or ""), one.number, one.id))
         for before, after in itertools.pairwise(mine):
             found.extend(_between(before, after))
@@ -140,6 +144,24 @@ def _between(before: StatementRow, after: StatementRow) -> Iterator[Remark]:
         if missing > 0:
             what = f"it is number {after.number}, and the one before has {before.number}: {missing} are missing"
             yield Remark(statement=after.id, rule="number-gap", what=what)
+
+
+def _sum(rows: Iterable[StatementRow], made: Decimal) -> Iterator[Remark]:
+    """Entries in force make what lies between the first balance and the last, if one chain of balances joins these."""
+    both = [one for one in rows if one.opening_minor is not None and one.closing_minor is not None]
+    opening, closing = ({getattr(one, name) for one in both} for name in ("opening_minor", "closing_minor"))
+    first, last = opening - closing, closing - opening
+    if len(first) != 1 or len(last) != 1:
+        return
+    begins, ends = first.pop(), last.pop()
+    off = made - (ends - begins)
+    if off:
+        final = next(one for one in both if one.closing_minor == ends)
+        what = (
+            f"the entries that count make {amount_text(made, final.currency)}, and the balances of the account's"
+            f" statements {amount_text(Decimal(ends - begins), final.currency)}: {amount_text(off, final.currency)} off"
+        )
+        yield Remark(statement=final.id, rule="sum-gap", what=what)
 
 
 def _misses_working_days(first: date, until: date) -> bool:

@@ -257,6 +257,15 @@ class Horizon(msgspec.Struct, frozen=True, kw_only=True):
     until: date
 
 
+class SumInForce(msgspec.Struct, frozen=True, kw_only=True):
+    """What the entries of an account make, in minor units, that statements with both balances state."""
+
+    side: Side
+    account: str
+    currency: str
+    minor: Decimal
+
+
 class NewBroken(msgspec.Struct, frozen=True, kw_only=True):
     """A broken entry, and the quarantine that it waits in."""
 
@@ -306,6 +315,7 @@ FIND_RIVALS = _SQL.rows("find_rivals", Conflict)
 SETTLE_STATEMENTS = _SQL.rows("settle_statements", Settled)
 CHANGE_STATEMENTS = _SQL.bulk("change_statements", ChangedStatement, distinct=("id",))
 MEND_STATEMENTS = _SQL.bulk("mend_statements", MendedStatement, distinct=("id",))
+SUMS_IN_FORCE = _SQL.rows("sums_in_force", SumInForce)
 LIST_LINKABLE = _SQL.rows("list_linkable", Linkable)
 LIST_STATING = _SQL.rows("list_stating", Stating)
 LIST_MOVING = _SQL.rows("list_moving", MovingLine)
