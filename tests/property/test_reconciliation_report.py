@@ -62,7 +62,7 @@ def difference(entries: list[tuple[tuple[str, str], int, list[str]]], currency: 
         for (side, other), minor, states in entries
         if other == currency and states[close] == "matched"
     )
-    return Difference(currency=currency, matches=1, minor=Decimal(apart), elsewhere=Decimal(0))
+    return Difference(currency=currency, matches=1, minor=Decimal(apart), fees=Decimal(0), elsewhere=Decimal(0))
 
 
 def reported(sums: Sums, signed: Signed = NOTHING_SIGNED) -> Report:

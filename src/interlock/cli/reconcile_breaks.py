@@ -64,6 +64,7 @@ def breaks(
             for b in found
         ),
         none=f"{mine.name} has no such breaks.",
+        stacked=True,
     )  # fmt: skip
     screen.lines(
         f"{one.state}, {one.cause}: {one.breaks} breaks, {amount_text(int(one.minor), one.currency)}, "

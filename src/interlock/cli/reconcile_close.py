@@ -131,6 +131,7 @@ def closes(
             for c in found
         ),
         none=f"{mine.name} has no closes.",
+        stacked=True,
     )  # fmt: skip
 
 
@@ -184,22 +185,26 @@ def _show(screen: Screen, found: Report) -> None:
     since = f"from {found.first_day} " if found.first_day else ""
     screen.line(f"{found.reconciliation}, account {found.account}, {since}until {found.until}")
     told = document(found)
-    heads = ("side", *(what.replace("_", " ") for what in FLOWS))
-    screen.table(
-        heads,
-        (
-            (line["side"], *(f"{line[what]['amount']} ({line[what]['entries']})" for what in FLOWS))
-            for line in told["lines"]
-        ),
-        none="Nothing is known of this account until that day.",
-    )
+    for currency in sorted({line["currency"] for line in told["lines"]}):
+        sides = [line for line in told["lines"] if line["currency"] == currency]
+        screen.table(
+            (currency, *(line["side"] for line in sides)),
+            (
+                (what.replace("_", " "), *(f"{line[what]['amount']} ({line[what]['entries']})" for line in sides))
+                for what in FLOWS
+            ),
+            none="",
+        )
+    if not told["lines"]:
+        screen.line("Nothing is known of this account until that day.")
     for line in told["lines"]:
         for part in line["open"]:
             screen.line(
                 f"open, {line['side']}: {part['amount']} in {part['entries']} entries: {part['why']}, {part['age']}"
             )
     for one in told["differences"]:
-        screen.line(f"booked as differences and fees: {one['amount']}, {one['total']} in all")
+        fees = f"of it as fees {one['fees']}, {one['fees_total']} in all"
+        screen.line(f"booked as differences and fees: {one['amount']}, {one['total']} in all; {fees}")
     for one in told["balances"]:
         ends = f"{one['opening'] or 'no balance'} to {one['closing'] or 'no balance'}"
         screen.line(f"statements, {one['side']}: {one['statements']}, from {ends}, entries {one['moved']}")

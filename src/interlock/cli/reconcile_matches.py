@@ -71,7 +71,7 @@ def matches(
         for one in found
     )  # fmt: skip
     heads = ("match", "state", "form", "expected", "actual", "probability", "by", "proposed")
-    screen.table(heads, rows, none=f"{mine.name} has no such matches.")
+    screen.table(heads, rows, none=f"{mine.name} has no such matches.", stacked=True)
     screen.lines(f"{one.state}: {one.matches} matches, {_money(one.minor, one.currency)}" for one in counts)
 
 

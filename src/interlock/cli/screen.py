@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -80,10 +81,17 @@ class Screen:
         if not self.as_json:
             self._draw(grid)
 
-    def table(self, heads: Sequence[str], rows: Iterable[Sequence[object]], *, none: str) -> None:
+    def table(
+        self, heads: Sequence[str], rows: Iterable[Sequence[object]], *, none: str, stacked: bool = False
+    ) -> None:
         """Print a table for people, or the sentence that says that it would be empty.
 
-        A narrow terminal gets the first columns whole, and is told which are missing.
+        Args:
+            heads: Of its columns.
+            rows: Its cells.
+            none: What to say where there is no row.
+            stacked: What a terminal gets that is too narrow for all columns: each row as its first cell with the named
+                others below it; else the first columns whole, and which are missing.
         """
         cells = [["" if value is None else safe(value) for value in row] for row in rows]
         if self.as_json:
@@ -92,6 +100,9 @@ class Screen:
             self.line(none)
             return
         shown = _columns_that_fit([list(column) for column in zip(heads, *cells, strict=True)], self.out.width)
+        if stacked and shown < len(heads):
+            self.lines(line for row in cells for line in _stack(heads, row, self.out.width))
+            return
         self._draw(make_table(heads[:shown], (row[:shown] for row in cells)))
         if shown < len(heads):
             self.line(f"A wider terminal also shows: {', '.join(heads[shown:])}. So does --json.", style="dim")
@@ -125,6 +136,12 @@ def _columns_that_fit(columns: Sequence[Sequence[str]], width: int) -> int:
         if used > width:
             return max(place, 1)
     return len(columns)
+
+
+def _stack(heads: Sequence[str], row: Sequence[str], width: int) -> Iterable[str]:
+    """A row on lines of its own: its first cell, which may be copied, and the others that hold something."""
+    named = "; ".join(f"{head}: {cell}" for head, cell in zip(heads[1:], row[1:], strict=True) if cell)
+    return [row[0], *textwrap.wrap(named, max(width, 20), initial_indent="  ", subsequent_indent="  ")]
 
 
 def make_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:

@@ -42,6 +42,8 @@ def test_an_account_is_reported_on_signed_off_and_closed_again(run: Run, taken: 
     assert 'actual,EUR,"open: waiting, 8 to 30 days",2,12.25' in sums
     assert "no day" in run("reconcile", "report", "--account", "DE02", "--until", "soon", code=2).err
     assert "its accounts are DE02" in run("reconcile", "report", "--account", "X", "--until", "2026-03-31", code=4).err
+    assert "no round has looked at any entry yet" in run("reconcile", "close", *what, "--why", "March", code=2).err
+    what = (*what, "--carry-over", "round")
     signed = run("reconcile", "close", *what, "--why", "March", "--wait", "0", "--as", "ines", "--json").document
     assert signed["leaf"] is None
     run("reconcile", "close", *what, "--why", "March", "--wait", "0", code=5)

@@ -91,11 +91,13 @@ async def first_close(on: Matching) -> Closed:
     """Close a day on which a match waits for a person, after each way to be refused."""
     await on.take(Side.EXPECTED, on_day(statement("e", ("A", SURE, 1000), ("B", UNSURE, 700), ("C", SURE, 50)), DAY))
     await on.take(Side.ACTUAL, on_day(statement("a", ("A", "", 970), ("B", "", 700)), DAY, opening=5000))
+    with pytest.raises(Refused, match="no round has looked at any entry yet"):
+        await signed(on)
     await on.settle()
     found = await reported(on)
     assert flows(found.report.lines, "expected") == {"received": 1750, "matched": 1000, "closing": 750}
     assert flows(found.report.lines, "actual") == {"received": 1670, "matched": 970, "closing": 700}
-    assert [(one.total, one.moved) for one in found.report.differences] == [(-30, -30)]
+    assert [(one.total, one.moved, one.fees) for one in found.report.differences] == [(-30, -30, -30)]
     assert [(one.opening, one.closing, one.moved) for one in found.report.balances if one.side == "actual"] == [
         (5000, 6670, 1670)
     ]
@@ -180,3 +182,4 @@ async def test_what_is_paid_after_the_day_is_open_on_it_and_statements_that_do_n
         assert flows(found.report.lines, "expected") == {"opening": 1000, "closing": 1000}
         (line,) = [one for one in found.report.lines if one.side == "expected"]
         assert [part.why for part in line.open] == ["match-withdrawing"]
+        assert [one.kind for one in found.unready] == ["round"]

@@ -13,7 +13,8 @@ create table recon_round (
   scorer          text not null,        -- the component whose probabilities it went by
   scorer_digest   bytea not null,
   terms           bytea not null,       -- tolerances and windows, as canonical JSON
-  figures         bytea not null        -- entries, candidates, matches kept, proposed, withdrawn, breaks; canonical JSON
+  figures         bytea not null,       -- entries, candidates, matches kept, proposed, withdrawn, breaks; canonical JSON
+  rested_on       text not null default ''  -- the news of statements and of people's words that it went by; see rounds/queries.sql
 );
 call protect('recon_round');
 
@@ -30,6 +31,7 @@ create table recon_match (
   currency        text not null,
   expected_minor  bigint not null,      -- signed sums of its sides
   actual_minor    bigint not null,
+  explained       text not null,        -- what the difference is taken for; a fee is booked as one
   probability     double precision not null,
   margin          double precision not null,
   sure            boolean not null,     -- whether the round held it to be sure enough to be booked without a person

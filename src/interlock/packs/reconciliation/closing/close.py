@@ -26,6 +26,7 @@ from interlock.packs.reconciliation.breaks.store import PROJECT_BREAKS
 from interlock.packs.reconciliation.closing.amounts import amount_text
 from interlock.packs.reconciliation.closing.document import digest_of, encode, signed_of
 from interlock.packs.reconciliation.closing.report import Report, report_of
+from interlock.packs.reconciliation.closing.rested import not_looked_at
 from interlock.packs.reconciliation.closing.store import (
     ADD_CLOSE,
     ADD_CLOSED_ENTRIES,
@@ -34,6 +35,7 @@ from interlock.packs.reconciliation.closing.store import (
     FLOWS,
     KNOWN_ACCOUNTS,
     LAST_CLOSE,
+    LAST_ROUND,
     REOPEN_CLOSE,
     STATED,
     TOTALS,
@@ -41,10 +43,10 @@ from interlock.packs.reconciliation.closing.store import (
     CloseRow,
 )
 from interlock.packs.reconciliation.closing.sums import Sums, Unready
-from interlock.packs.reconciliation.rounds.store import PROJECT_MATCHES
+from interlock.packs.reconciliation.rounds.store import NEWS, PROJECT_MATCHES
 from interlock.packs.reconciliation.rounds.turn import taking_turn
 
-KINDS = ("statement", "broken", "match", "break", "balance")
+KINDS = ("statement", "broken", "round", "match", "break", "balance")
 """What may be carried over, all of a kind by its name."""
 _SHOWN = 5
 _LOOK_AGAIN_S = 0.2
@@ -195,7 +197,7 @@ async def _reported(
         differences=await DIFFERENCES.all(connection, asked),
         stated=await STATED.all(connection, asked),
     )
-    waiting = await UNREADY.all(connection, _asked(period))
+    waiting, named = await UNREADY.all(connection, _asked(period)), {"reconciliation": period.reconciliation}
     told: dict[str, Any] = {
         "reconciliation": period.reconciliation,
         "account": period.account,
@@ -204,7 +206,8 @@ async def _reported(
         "signed": signed_of(last.report if last else None),
     }
     found = report_of(sums, **told)
-    unready = (*waiting, *found.untied)
+    rounds = not_looked_at(await LAST_ROUND.one(connection, named), await NEWS.one(connection, named) or "")
+    unready = (*waiting, *rounds, *found.untied)
     if carry_over is None:
         return Reported(found, unready)
     return Reported(report_of(sums, **told, carried_over=carried_over(unready, carry_over)), ())

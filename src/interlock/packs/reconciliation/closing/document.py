@@ -30,6 +30,8 @@ def document(report: Report) -> dict[str, Any]:
                 "before": amount_text(one.before, one.currency),
                 "amount": amount_text(one.moved, one.currency),
                 "total": amount_text(one.total, one.currency),
+                "fees": amount_text(one.fees_moved, one.currency),
+                "fees_total": amount_text(one.fees, one.currency),
             }
             for one in report.differences
         ],
@@ -93,6 +95,7 @@ def signed_of(report: bytes | None) -> Signed:
             (line.side, line.currency): Sum(line.closing.entries, minor_of(line.closing.amount)) for line in read.lines
         },
         differences={one.currency: minor_of(one.total) for one in read.differences},
+        fees={one.currency: minor_of(one.fees_total) for one in read.differences},
         balances={(one.side, one.currency): minor_of(one.closing) for one in read.balances if one.closing},
     )
 
@@ -111,6 +114,7 @@ class _ReadLine(msgspec.Struct, frozen=True):
 class _ReadDifference(msgspec.Struct, frozen=True):
     currency: str
     total: str
+    fees_total: str
 
 
 class _ReadBalance(msgspec.Struct, frozen=True):

@@ -28,13 +28,15 @@ select m.side, m.currency, count(*) as entries, sum(m.minor) as minor, count(s.e
 from mine m left join (select distinct entry from settled) s on s.entry = m.id group by 1, 2 order by 1, 2
 
 -- name: differences
--- What all matches that settle entries of the account differ by, and the part of them that stands on other accounts.
+-- What all matches that settle entries of the account differ by, as it is booked: what of it as fees; and, to hold their
+-- entries against it, what of these stands on other accounts.
 with mine as (
   select distinct r.match as id
   from recon_standing(%(reconciliation)s, %(account)s, %(first_day)s, %(until)s) t
   join recon_member r on r.entry = t.entry and r.alive
   where t.now_is = 'matched')
 select m.currency, count(*) as matches, sum(m.actual_minor::numeric - m.expected_minor) as minor,
+       coalesce(sum(m.actual_minor::numeric - m.expected_minor) filter (where m.explained = 'fee'), 0) as fees,
        sum((select coalesce(sum(case when e.side = 'actual' then e.minor else -e.minor end), 0)
             from recon_member r join recon_entry e on e.id = r.entry
             where r.match = m.id and r.alive and e.account <> %(account)s)) as elsewhere
@@ -78,6 +80,11 @@ from recon_break b join recon_entry e on e.id = b.entry
 where b.reconciliation = %(reconciliation)s and b.state in ('open', 'withdrawing') and e.account = %(account)s
   and e.booked_on <= %(until)s
 order by kind, id
+
+-- name: last_round
+-- The last round that came to its end.
+select id, rested_on, figures from recon_round
+where reconciliation = %(reconciliation)s and ended_at is not null order by id desc limit 1
 
 -- name: last_close
 -- The close in force before a day.

@@ -95,22 +95,36 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 class Booked(msgspec.Struct, frozen=True, kw_only=True):
     """What the matches of a currency differ by, booked as fees and differences: actual sums less expected ones.
 
+    A match counts whole on each account that it settles an entry of: where the two sides have accounts of their own,
+    both tell of the same differences.
+
     Attributes:
         currency: ISO 4217.
         matches: How many there are now.
         before: What they came to at the last close.
-        total: What they come to, without what stands on other accounts.
+        total: What they come to.
+        fees_before: What of it was booked as fees at the last close.
+        fees: What of it is booked as fees; the rest as differences.
+        elsewhere: What their entries on other accounts come to, actual less expected.
     """
 
     currency: str
     matches: int
     before: int
     total: int
+    fees_before: int
+    fees: int
+    elsewhere: int
 
     @property
     def moved(self) -> int:
         """What was booked since the last close."""
         return self.total - self.before
+
+    @property
+    def fees_moved(self) -> int:
+        """What of it as fees."""
+        return self.fees - self.fees_before
 
 
 class Signed(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,17 +134,23 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
         digest: SHA-256 of its bytes, in hex; empty: there was none.
         openings: What it left open, by side and currency.
         differences: What its matches came to, by currency.
+        fees: What of these was booked as fees.
         balances: Where its last statements ended, by side and currency, where they say it.
     """
 
     digest: str
     openings: Mapping[tuple[str, str], Sum]
     differences: Mapping[str, int]
+    fees: Mapping[str, int]
     balances: Mapping[tuple[str, str], int]
 
 
 NOTHING_SIGNED = Signed(
-    digest="", openings=MappingProxyType({}), differences=MappingProxyType({}), balances=MappingProxyType({})
+    digest="",
+    openings=MappingProxyType({}),
+    differences=MappingProxyType({}),
+    fees=MappingProxyType({}),
+    balances=MappingProxyType({}),
 )
 
 
@@ -199,7 +219,7 @@ def report_of(
         carried_over: What is not done and is carried over.
     """
     lines = _lines(sums, signed.openings)
-    differences = _differences(sums.differences, signed.differences)
+    differences = _differences(sums.differences, signed)
     return Report(
         reconciliation=reconciliation,
         account=account,
@@ -271,29 +291,36 @@ def _rolls_forward(lines: Sequence[Line]) -> Iterable[Check]:
         yield Check(name="rolls-forward", holds=holds, what=said)
 
 
-def _differences(found: Sequence[Difference], before: Mapping[str, int]) -> tuple[Booked, ...]:
+def _differences(found: Sequence[Difference], signed: Signed) -> tuple[Booked, ...]:
+    zero = Decimal(0)
     known = {one.currency: one for one in found}
+    for currency in signed.differences.keys() - known.keys():
+        known[currency] = Difference(currency=currency, matches=0, minor=zero, fees=zero, elsewhere=zero)
     return tuple(
         Booked(
             currency=currency,
-            matches=known[currency].matches if currency in known else 0,
-            before=before.get(currency, 0),
-            total=int(known[currency].minor) - int(known[currency].elsewhere) if currency in known else 0,
+            matches=one.matches,
+            before=signed.differences.get(currency, 0),
+            total=int(one.minor),
+            fees_before=signed.fees.get(currency, 0),
+            fees=int(one.fees),
+            elsewhere=int(one.elsewhere),
         )
-        for currency in sorted(known.keys() | before.keys())
+        for currency, one in sorted(known.items())
     )
 
 
 def _booked(flows: Sequence[Flow], differences: Sequence[Booked]) -> Iterable[Check]:
-    """Whether what is matched on both sides differs by what its matches do."""
-    known = {one.currency: one.total for one in differences}
+    """Whether what is matched, with what its matches hold on other accounts, differs by what they are booked with."""
+    known = {one.currency: one for one in differences}
     for currency in sorted({flow.currency for flow in flows}):
         matched = [flow for flow in flows if flow.currency == currency and flow.now_is == MATCHED]
         apart = sum(int(flow.minor) * (1 if flow.side == "actual" else -1) for flow in matched)
-        booked = known.get(currency, 0)
-        said = f"{currency}: the sides of what is matched differ by {amount_text(apart, currency)}, "
-        said += f"and the matches by {amount_text(booked, currency)}"
-        yield Check(name="differences", holds=apart == booked, what=said)
+        booked, elsewhere = (known[currency].total, known[currency].elsewhere) if currency in known else (0, 0)
+        said = f"{currency}: the sides of what is matched differ by {amount_text(apart, currency)} here "
+        said += f"and {amount_text(elsewhere, currency)} on other accounts, "
+        said += f"and the matches are booked with {amount_text(booked, currency)}"
+        yield Check(name="differences", holds=apart + elsewhere == booked, what=said)
 
 
 def _balances(stated: Sequence[Stated], ended: Mapping[tuple[str, str], int]) -> tuple[Balance, ...]:

@@ -62,13 +62,15 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         currency: ISO 4217.
         matches: How many.
-        minor: The actual sums less the expected ones.
-        elsewhere: The part of these sums that stands on other accounts, actual less expected.
+        minor: The actual sums less the expected ones, as they are booked.
+        fees: What of it is booked as fees.
+        elsewhere: What entries of these matches on other accounts come to, actual less expected.
     """
 
     currency: str
     matches: int
     minor: Decimal
+    fees: Decimal
     elsewhere: Decimal
 
 
@@ -106,8 +108,8 @@ class Unready(msgspec.Struct, frozen=True, kw_only=True):
     """What of the period is not done.
 
     Attributes:
-        kind: statement, broken, match, break, balance.
-        id: Of the statement, the quarantine, the match or the break.
+        kind: statement, broken, round, match, break, balance.
+        id: Of the statement, the quarantine, the round, the match or the break; all zeros where no round ever ended.
         currency: ISO 4217.
         minor: The money in it, without sign, if that is known.
         what: In words.
@@ -118,6 +120,20 @@ class Unready(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     minor: Decimal | None
     what: str
+
+
+class LastRound(msgspec.Struct, frozen=True, kw_only=True):
+    """The last round that came to its end.
+
+    Attributes:
+        id: Its id.
+        rested_on: The news that it rested on.
+        figures: What it found and did, as JSON.
+    """
+
+    id: UUID
+    rested_on: str
+    figures: bytes
 
 
 class Sums(msgspec.Struct, frozen=True, kw_only=True):

@@ -167,6 +167,7 @@ class Proposer:
             currency=proposal.currency,
             expected_minor=proposal.expected_minor,
             actual_minor=proposal.actual_minor,
+            explained=proposal.explained,
             probability=proposal.probability,
             margin=proposal.margin,
             sure=proposal.sure,

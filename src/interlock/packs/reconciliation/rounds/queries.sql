@@ -10,8 +10,8 @@ insert into recon_round (id, tenant, reconciliation, began_at, scorer, scorer_di
 values (%(id)s, interlock.current_tenant(), %(reconciliation)s, %(began_at)s, %(scorer)s, %(scorer_digest)s, %(terms)s, %(figures)s)
 
 -- name: end_rounds
-update recon_round r set ended_at = s.at, figures = decode(s.figures, 'base64')
-from json_to_recordset(%(rows)s::json) as s (id uuid, at timestamptz, figures text)
+update recon_round r set ended_at = s.at, figures = decode(s.figures, 'base64'), rested_on = s.rested_on
+from json_to_recordset(%(rows)s::json) as s (id uuid, at timestamptz, figures text, rested_on text)
 where r.id = s.id
 
 -- name: last_rounds
@@ -19,12 +19,12 @@ select id, reconciliation, began_at, ended_at, scorer, figures from recon_round
 where reconciliation = %(reconciliation)s order by id desc limit %(most)s
 
 -- name: add_matches
-insert into recon_match (id, tenant, reconciliation, round, key, members, form, currency, expected_minor, actual_minor,
+insert into recon_match (id, tenant, reconciliation, round, key, members, form, currency, expected_minor, actual_minor, explained,
   probability, margin, sure, decision, case_id, state, word, by_person, why, proposed_at, changed_at)
-select id, tenant, reconciliation, round, key, members, form, currency, expected_minor, actual_minor,
+select id, tenant, reconciliation, round, key, members, form, currency, expected_minor, actual_minor, explained,
   probability, margin, sure, decision, case_id, state, '', '', why, at, at
 from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, reconciliation text, round uuid, key text, members uuid,
-  form text, currency text, expected_minor bigint, actual_minor bigint, probability double precision,
+  form text, currency text, expected_minor bigint, actual_minor bigint, explained text, probability double precision,
   margin double precision, sure boolean, decision uuid, case_id uuid, state recon_match_state,
   why text, at timestamptz)
 

@@ -253,7 +253,7 @@ class Rounds:
         }
 
         def build(stamp: Stamp) -> list[Write]:
-            row = EndedRound(id=round_id, at=stamp.now, figures=_canonical.encode(told))
+            row = EndedRound(id=round_id, at=stamp.now, figures=_canonical.encode(told), rested_on=self._basis)
             return [
                 Write(END_ROUNDS, row),
                 entry_of(stamp, stamp.entry, self._node.tenant, ENDED, round_id, None, facts),

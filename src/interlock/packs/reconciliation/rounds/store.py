@@ -29,6 +29,7 @@ class NewMatch(msgspec.Struct, frozen=True, kw_only=True):
         currency: Of all its entries.
         expected_minor: The signed sum of the expected side.
         actual_minor: The signed sum of the actual side.
+        explained: What the difference is taken for: ``fee`` where it is booked as one.
         probability: How likely the solver held it to be right.
         margin: How much worse the best whole without it is.
         sure: Whether the round held it to be sure enough to be booked without a person.
@@ -49,6 +50,7 @@ class NewMatch(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     expected_minor: int
     actual_minor: int
+    explained: str
     probability: float
     margin: float
     sure: bool
@@ -87,11 +89,12 @@ class SaidOfMatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndedRound(msgspec.Struct, frozen=True, kw_only=True):
-    """A round that came to its end, with its figures as canonical JSON."""
+    """A round that came to its end, with its figures as canonical JSON, and the news that it rested on."""
 
     id: UUID
     at: datetime
     figures: bytes
+    rested_on: str
 
 
 class RoundRow(msgspec.Struct, frozen=True, kw_only=True):
