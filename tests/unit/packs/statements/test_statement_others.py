@@ -10,7 +10,7 @@ import pytest
 from interlock.errors import StatementUnreadable
 from interlock.money import Money
 from interlock.packs.reconciliation.entry import Statement
-from interlock.packs.reconciliation.statements import Dialect, findings_of, read_statements
+from interlock.packs.reconciliation.statements import Dialect, findings_of, read, read_statements, source
 
 GERMAN = Dialect(
     columns={"booked_on": "Buchungstag", "memo": "Verwendungszweck", "amount": "Betrag", "currency": "CCY",
@@ -121,3 +121,13 @@ def test_the_arithmetic_of_paper_statements(name: str, shared_data: Path) -> Non
     (statement,) = read_statements("\n".join(lines).encode(), format="csv", dialect=dialect)
     assert _amounts(statement) == [one["amount"] for one in expected["transactions"]]
     assert statement.entries["memo"].to_list() == [one["description"] for one in expected["transactions"]]
+
+
+@pytest.mark.parametrize(("form", "text"), [("mt940", ":20:S\n"), ("ofx", "<OFX></OFX>"), ("camt", "<Document/>")])
+def test_forms_that_cost_much_memory_have_bounds_of_their_own(
+    form: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert read.LARGEST_OF[form] < source.LARGEST
+    monkeypatch.setitem(read.LARGEST_OF, form, 4)
+    with pytest.raises(StatementUnreadable, match=f"at most 4 are read as {form}"):
+        read_statements(text.encode())

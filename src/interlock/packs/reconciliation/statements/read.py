@@ -20,6 +20,9 @@ from interlock.spelling import meant
 FORMATS = ("camt", "mt940", "ofx", "csv", "parquet")
 _TABLES = frozenset({"csv", "parquet"})
 _HEAD = 65_536
+_MIB = 1024 * 1024
+LARGEST_OF = {"mt940": 64 * _MIB, "ofx": 128 * _MIB, "camt": 256 * _MIB}
+"""Bytes of a file whose entries become objects on the way: some 35, 20 and 6 times as many are in memory meanwhile."""
 _MT940 = re.compile(r"(?m)^:\n?(?:13|20|21|25|28|34|60|61|62|64|65|86|90|NS)[A-Z]?:")
 _READERS: dict[str, Callable[..., list[Statement]]] = {"camt": read_camt, "mt940": read_mt940, "ofx": read_ofx}
 
@@ -84,6 +87,11 @@ def read_statements(
 
 def _read(form: str, data: bytes, dialect: Dialect | None, *, account: str, currency: str) -> list[Statement]:
     if form not in _TABLES:
+        if len(data) > LARGEST_OF[form]:
+            raise StatementUnreadable(
+                f"the file has {len(data):,} bytes, and at most {LARGEST_OF[form]:,} are read as {form}",
+                todo="have it sent in pieces",
+            )
         return _READERS[form](data, account=account, currency=currency)
     if dialect is None:
         raise StatementUnreadable(

@@ -18,7 +18,7 @@ from interlock.errors import StatementUnreadable
 # an extension module without type information: what comes out of it is given our own types at once
 _etree: Any = import_module("lxml.etree")
 _DEEPEST = 100
-_MOST_NODES = 1_000_000
+_MOST_NODES = 250_000
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
