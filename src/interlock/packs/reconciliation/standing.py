@@ -116,12 +116,12 @@ def remarks(rows: Sequence[StatementRow], sums: Iterable[SumInForce] = ()) -> li
             accounts[row.side, row.account, row.currency].append(row)
     found: list[Remark] = []
     for account, mine in sorted(accounts.items()):
-        if account in made:
-            found.extend(_sum(mine, made[account]))
         mine.sort(key=lambda one: (str(one.first_day or one.last_day or ""), one.number, one.id))
         for before, after in itertools.pairwise(mine):
             found.extend(_between(before, after))
         found.extend(_sizes(mine))
+        if account in made:
+            found.extend(_sum(mine, made[account]))
     return found
 
 
