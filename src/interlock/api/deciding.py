@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from uuid import UUID
 
 import msgspec
 
@@ -22,6 +23,7 @@ from interlock.api.reading import read_body
 from interlock.api.stored import embed
 from interlock.cases.in_line import NamedPoint, ask_in_line, find_point, read_exposure
 from interlock.contracts import read_json
+from interlock.db.database import Database
 from interlock.decisions.asked import Deferred
 from interlock.decisions.decision import Decision, Route
 from interlock.decisions.origin import Origin
@@ -31,6 +33,8 @@ from interlock.node import Node
 from interlock.oversight.queue import find_review
 from interlock.oversight.review import Resolution, Review
 from interlock.privacy.token import hide
+from interlock.recall.begin import find_taken
+from interlock.recall.record import Taken
 
 JSON = b"application/json"
 _encoder = msgspec.json.Encoder(decimal_format="string")
@@ -77,10 +81,10 @@ async def answer_decision(
     named = find_point(node.registry, body.point, where="/point")
     until = _until(body.within)
     asking = _ask(node, caller, body, named, key_of(body.key, header_key), until, ticket, Origin(trace=trace))
-    decision, review = await (asking if until is None else answered_by(until, asking, ticket))
+    decision, review, recalled = await (asking if until is None else answered_by(until, asking, ticket))
     if isinstance(decision, Deferred):
         return deferred_reply(decision, trace)
-    document = decided_document(decision, review)
+    document = decided_document(decision, review, recalled)
     content = _encoder.encode(document)
     if named.point.purpose:
         content = hide(content)
@@ -97,8 +101,8 @@ async def _ask(
     until: float | None,
     ticket: Ticket | None,
     origin: Origin,
-) -> tuple[Decision | Deferred, Review | None]:
-    """The decision, with its review where the key came before."""
+) -> tuple[Decision | Deferred, Review | None, Taken | None]:
+    """The decision; where the key came before with its review, and whether it was recalled since."""
     began = node.database.clock.now()
     decision = await ask_in_line(
         node.tools.decider,
@@ -114,31 +118,40 @@ async def _ask(
         aside=ticket.aside if ticket else nullcontext,
         where="/input",
     )
-    if isinstance(decision, Deferred) or not decision.review or decision.decided_at >= began:
-        return decision, None  # a review that was opened just now says nothing yet
-    return decision, await find_review(node.database, caller.tenant, decision.review)
+    if isinstance(decision, Deferred) or decision.decided_at >= began:
+        return decision, None, None  # a review that was opened just now says nothing yet
+    review = await find_review(node.database, caller.tenant, decision.review) if decision.review else None
+    return decision, review, await recalled_since(node.database, caller.tenant, decision)
 
 
-def decided_document(decision: Decision, review: Review | None) -> DecidedDocument:
+async def recalled_since(database: Database, tenant: UUID, decision: Decision) -> Taken | None:
+    """By which recall a decision was taken back; what has a case is told by the case."""
+    return await find_taken(database, tenant, decision.id) if decision.case_id is None else None
+
+
+def decided_document(decision: Decision, review: Review | None, recalled: Taken | None = None) -> DecidedDocument:
     """What a caller acts on: the output only where one holds."""
     resolution = review.resolution if review else None
     output = None
-    if decision.route is Route.AUTOMATIC:
+    if recalled:
+        pass  # none holds any more
+    elif decision.route is Route.AUTOMATIC:
         output = decision.output
     elif review and resolution in (Resolution.APPROVE, Resolution.CHANGE):
         output = review.output
     return DecidedDocument(
         id=decision.id,
         route=decision.route,
-        settled=decision.route is not Route.REVIEW or resolution is not None,
+        settled=decision.route is not Route.REVIEW or resolution is not None or recalled is not None,
         output=embed(output),
         confidence=decision.confidence,
         reasons=embed(decision.reasons),
-        valid_until=decision.valid_until,
+        valid_until=None if recalled else decision.valid_until,
         review=decision.review,
         resolution=resolution,
         case=decision.case_id,
         follow=f"/v1/decisions/{decision.id}",
+        recalled=recalled,
     )
 
 

@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from interlock.api.admission import RETRY_AFTER_S
 from interlock.api.bodies import DecideBody, DecisionQuery
 from interlock.api.call import Call
-from interlock.api.deciding import answer_decision, decided_document, overloaded
+from interlock.api.deciding import answer_decision, decided_document, overloaded, recalled_since
 from interlock.api.documents import DecidedDocument, DecisionDocument, FullDecision
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
@@ -81,7 +81,8 @@ async def read_decision(request: Call, decision_id: FromPath[UUID]) -> Response[
     while review and review.resolution is None and (left := give_up - time.monotonic()) > 0:
         await asyncio.sleep(min(LOOKS_EVERY_S, left))
         review = await review_of(request, decision)
-    holds = decided_document(decision, review)
+    recalled = await recalled_since(request.node.database, request.tenant, decision)
+    holds = decided_document(decision, review, recalled)
     fields = {name: getattr(told, name) for told in [decision_document(decision)] for name in told.__struct_fields__}
     document = FullDecision(
         **fields,
@@ -89,6 +90,7 @@ async def read_decision(request: Call, decision_id: FromPath[UUID]) -> Response[
         output=holds.output,
         resolution=holds.resolution,
         resolved_by=review.resolved_by if review else None,
+        recalled=recalled,
     )
     return await answer_for(request, document, asked.purpose, decision_id)
 

@@ -13,6 +13,7 @@ from interlock.cases.explain import Passage
 from interlock.cases.store import CaseState
 from interlock.decisions.decision import Route
 from interlock.oversight.review import Resolution, ReviewState
+from interlock.recall.record import Taken
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -298,6 +299,7 @@ class DecidedDocument(Document, frozen=True, kw_only=True):
         resolution: What a person decided.
         case: The case that it is part of: that of the action that follows it, if one does.
         follow: Where to see it again; asking again with the same key and input tells too.
+        recalled: By which recall it was taken back, and what took its place: then no output of it holds any more.
     """
 
     id: UUID
@@ -311,6 +313,7 @@ class DecidedDocument(Document, frozen=True, kw_only=True):
     resolution: Resolution | None
     case: UUID | None
     follow: str
+    recalled: Taken | None = None
 
 
 class FullDecision(DecisionDocument, frozen=True, kw_only=True):
@@ -321,12 +324,14 @@ class FullDecision(DecisionDocument, frozen=True, kw_only=True):
         output: The output that holds; null: it is not settled, or the answer is no.
         resolution: What a person decided.
         resolved_by: Who.
+        recalled: By which recall it was taken back, and what took its place: then no output of it holds any more.
     """
 
     settled: bool
     output: Any
     resolution: Resolution | None
     resolved_by: str | None
+    recalled: Taken | None = None
 
 
 class AttemptDocument(Document, frozen=True, kw_only=True):

@@ -18,9 +18,17 @@ from interlock.db.writer import Writer
 from interlock.errors import NotFound, Refused, StateConflict
 from interlock.ledger.ledger import first_entry
 from interlock.recall.gather import first_of, names_of
-from interlock.recall.record import LONGEST_WHY, Recall, RecallState, Wishes
+from interlock.recall.record import LONGEST_WHY, RECALLED_BEFORE, Recall, RecallState, Taken, Wishes
 from interlock.recall.selector import Selector, check_selector
-from interlock.recall.store import ADD_RECALLS, FIND_RECALL, LIST_RECALLS, START_RECALLS, NewRecall, StartedRecall
+from interlock.recall.store import (
+    ADD_RECALLS,
+    FIND_RECALL,
+    LIST_RECALLS,
+    RECALL_OF_DECISION,
+    START_RECALLS,
+    NewRecall,
+    StartedRecall,
+)
 
 PLANNED = "it is only looked at"
 
@@ -112,6 +120,12 @@ async def find_recall(database: Database, tenant: UUID, recall: UUID) -> Recall:
     if found is None:
         raise NotFound(f"there is no recall {recall}", todo="`interlock recall list` lists them")
     return found
+
+
+async def find_taken(database: Database, tenant: UUID, decision: UUID) -> Taken | None:
+    """By which recall a decision without a case was taken back; None: none was."""
+    async with database.tenant(tenant) as connection:
+        return await RECALL_OF_DECISION.one(connection, {"id": decision, "before": RECALLED_BEFORE})
 
 
 async def list_recalls(database: Database, tenant: UUID, *, before: UUID | None = None, most: int = 50) -> list[Recall]:

@@ -25,7 +25,7 @@ from interlock.recall.anew import decide_anew
 from interlock.recall.begin import find_recall
 from interlock.recall.gather import NIL, gather, look_again, set_span
 from interlock.recall.means import Means
-from interlock.recall.record import Member, MemberState, Recall, RecallState
+from interlock.recall.record import RECALLED_BEFORE, Member, MemberState, Recall, RecallState
 from interlock.recall.restore import restore
 from interlock.recall.store import (
     COUNT_MEMBERS,
@@ -53,7 +53,6 @@ AT_A_TIME = 256
 """Members of one turn."""
 EVERYWHERE_S = 2.0
 """After how long every process knows what counts: twice what publishing promises."""
-RECALLED_BEFORE = "another recall took it back before"
 _AT_ONCE = 32
 _MOST_SETTLED = 5000
 

@@ -153,6 +153,13 @@ from recall_member
 where recall = %(recall)s and state = 'ended' and member > %(after)s
 order by member limit %(most)s
 
+-- name: recall_of_decision
+-- The one recall that took a decision without a case back; another that came by left it to that one.
+select r.id as recall, r.who as by, r.why, m.anew
+from recall_member m join recall r on r.id = m.recall
+where m.member = %(id)s and not m.is_case and (m.state in ('ended', 'anew') or (m.state = 'left' and m.why <> %(before)s))
+limit 1
+
 -- name: list_members
 select member, is_case, state::text as state, anew, why
 from recall_member where recall = %(recall)s and member > %(after)s order by member limit %(most)s

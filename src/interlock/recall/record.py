@@ -17,6 +17,7 @@ import msgspec
 from interlock.recall.selector import Selector
 
 LONGEST_WHY = 1900
+RECALLED_BEFORE = "another recall took it back before"
 
 
 class RecallState(StrEnum):
@@ -144,6 +145,22 @@ class Recall(msgspec.Struct, frozen=True, kw_only=True):
     def reason(self) -> str:
         """Why its cases end, as each of them says it: with the recall that it belongs to."""
         return f"{self.why} (recall {self.id})"
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """That a decision without a case was recalled: it does not hold any more.
+
+    Attributes:
+        recall: By which recall.
+        by: By whose word.
+        why: Why.
+        anew: The decision, or the case, that took its place; null: none has.
+    """
+
+    recall: UUID
+    by: str
+    why: str
+    anew: UUID | None
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):

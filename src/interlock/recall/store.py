@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.db.queries import load_queries
-from interlock.recall.record import Member, MemberState, Recall, RecallState
+from interlock.recall.record import Member, MemberState, Recall, RecallState, Taken
 
 
 class NewRecall(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,6 +205,7 @@ CASES_MEETING = _SQL.rows("cases_meeting", Found)
 ADD_MEMBERS = _SQL.bulk("add_members", NewMember, distinct=("recall", "member"))
 MEMBERS_FOUND = _SQL.rows("members_found", Member)
 MEMBERS_ENDED = _SQL.rows("members_ended", Member)
+RECALL_OF_DECISION = _SQL.rows("recall_of_decision", Taken)
 LIST_MEMBERS = _SQL.rows("list_members", Member)
 MOVE_MEMBERS = _SQL.bulk("move_members", MovedMember, distinct=("recall", "member"))
 SETTLE_MEMBERS = _SQL.command("settle_members")

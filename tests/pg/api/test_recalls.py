@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 
 from interlock.node import Node
+from interlock.recall.carry import carry_on
 from interlock.recall.duty import Recalling
 
 from .conftest import MakeCaller
@@ -79,3 +80,22 @@ async def test_what_says_nothing_or_two_things_is_refused(caller: httpx.AsyncCli
         assert (await caller.post("/v1/recalls", json=body)).status_code in (400, 422), body
     assert (await caller.post("/v1/recalls", json={"why": "x", "plan": str(uuid4())})).status_code == 404
     assert (await caller.get("/v1/recalls")).json() == {"recalls": []}
+
+
+async def test_a_decision_without_a_case_says_that_it_was_recalled_wherever_it_is_asked_for(
+    caller: httpx.AsyncClient, node: Node
+) -> None:
+    body = {"point": "claims.approve", "key": "k", "input": {"who": "ana", "total": "10.00"}}
+    made = (await caller.post("/v1/decisions", json=body)).json()
+    assert (made["case"], made["recalled"]) == (None, None)
+    asked = {"why": "it was wrong", "what": WHAT, "anew": True}
+    recalls = [UUID((await caller.post("/v1/recalls", json=asked)).json()["recall"]["id"]) for _ in range(2)]
+    for recall in recalls:
+        for _ in range(8):
+            await carry_on(node.database, node.recall_means, node.tenant, recall)
+    (member,) = (await caller.get(f"/v1/recalls/{recalls[0]}/members")).json()["members"]
+    recalled = {"recall": str(recalls[0]), "by": "boss", "why": "it was wrong", "anew": member["anew"]}
+    assert member["anew"]
+    for told in (await caller.post("/v1/decisions", json=body), await caller.get(f"/v1/decisions/{made['id']}")):
+        answer = told.json()
+        assert (answer["id"], answer["output"], answer["recalled"]) == (made["id"], None, recalled)

@@ -25,8 +25,8 @@ from interlock.publications.publish import list_published
 from interlock.recall import carry as carrying
 from interlock.recall.anew import what_stands
 from interlock.recall.begin import find_recall, plan_recall
-from interlock.recall.carry import RECALLED_BEFORE, carry_on
-from interlock.recall.record import MemberState
+from interlock.recall.carry import carry_on
+from interlock.recall.record import RECALLED_BEFORE, MemberState
 from interlock.recall.restore import condemned, good_before
 from interlock.recall.selector import Selector
 from interlock.recall.store import PAGE_BY_COMPONENT, OtherRecall, StandingAction

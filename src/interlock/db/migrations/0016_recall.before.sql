@@ -117,6 +117,7 @@ create table recall_member (
 call protect('recall_member');
 -- An enumeration's comparison is not leakproof and so in no index condition, but a predicate is compared while planning.
 create index recall_member_found on recall_member (recall, pending, member) where state = 'found';
+create index recall_member_decision on recall_member (member) where not is_case;
 create index recall_member_wanted on recall_member (recall, member) where state = 'wanted';
 create index recall_member_ended on recall_member (recall, member) where state = 'ended';
 
