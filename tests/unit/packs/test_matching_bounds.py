@@ -13,7 +13,8 @@ import pytest
 from interlock.packs.reconciliation.matching import sums
 from interlock.packs.reconciliation.matching.packing import PACKED, Candidates, choose
 from interlock.packs.reconciliation.matching.scorer import Scorer, load_scorer
-from interlock.packs.reconciliation.matching.solve import solve
+from interlock.packs.reconciliation.matching.solve import DOUBTED, solve
+from interlock.packs.reconciliation.matching.telling import reasons
 from interlock.packs.reconciliation.terms import ReconciliationTerms
 
 TERMS = ReconciliationTerms(name="t")
@@ -127,3 +128,26 @@ def test_a_group_in_a_large_component_spoils_no_pair() -> None:
         assert np.bincount(whole.entry[chosen]).max() == 1
         assert int(whole.gain[found.chosen].sum()) >= best + more
         assert found.cut == 1
+
+
+def test_what_holds_all_that_a_person_refused_or_its_like_is_a_persons(scorer: Scorer) -> None:
+    invoice: Row = (10_000, 0, "Invoice 4711 ACME", "ACME")
+    in_a_sum: tuple[list[Row], list[Row]] = (
+        [invoice, (100, 0, "ACME late charge", "ACME")],
+        [(10_100, 1, "Invoice 4711 ACME", "ACME")],
+    )
+    by_its_twin: tuple[list[Row], list[Row]] = [invoice], [(10_000, 1, "Invoice 4711 ACME", "ACME")] * 2
+    for expected, actual in (in_a_sum, by_its_twin):
+        one, other = frame("e", expected), frame("a", actual)
+        first = solve(one[:1], other[:1] if len(actual) == 1 else other, TERMS, scorer).proposals.row(0, named=True)
+        refused = [(frozenset(first["expected"]), frozenset(first["actual"]))]
+        (row,) = solve(one, other, TERMS, scorer, refused=refused).proposals.iter_rows(named=True)
+        assert row["contradicts"]
+        assert row["probability"] <= DOUBTED
+        assert reasons(row).endswith("but a person refused a part of it, or one just like it")
+    (row,) = solve(frame("e", by_its_twin[0]), frame("a", by_its_twin[1]), TERMS, scorer).proposals.iter_rows(
+        named=True
+    )
+    assert not row["contradicts"]
+    assert row["probability"] > DOUBTED
+    assert reasons(row).endswith("one of two identical entries, which one does not matter")

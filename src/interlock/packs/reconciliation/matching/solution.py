@@ -19,6 +19,8 @@ PROPOSAL_SCHEMA: dict[str, Any] = {
     "probability": "calibrated, that these entries and no others belong together; 1 where a person said so",
     "margin": "what the best whole loses without this match, in natural log odds",
     "confirmed": "whether a person said so",
+    "contradicts": "whether it holds all entries of a match that a person refused, or ones that nothing tells apart",
+    "identical": "how many other entries nothing tells apart from one of these",
     "runner_up_expected": "identities of the best other match of these entries; empty if there is none",
     "runner_up_actual": "the same on the actual side",
     "runner_up_probability": "that it is that one; 0 if there is none",

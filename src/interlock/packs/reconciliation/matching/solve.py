@@ -26,10 +26,13 @@ from interlock.packs.reconciliation.matching.scorer import MATCH, Scorer
 from interlock.packs.reconciliation.matching.solution import Figures, Solution
 from interlock.packs.reconciliation.matching.sums import Search
 from interlock.packs.reconciliation.matching.telling import Told, tell_matches, tell_open
-from interlock.packs.reconciliation.matching.wishes import Members, Wishes, read_wishes
+from interlock.packs.reconciliation.matching.wishes import Members, Refusals, Wishes, read_wishes
 from interlock.packs.reconciliation.terms import ReconciliationTerms
 
 Reals = NDArray[np.float64]
+
+DOUBTED = 0.99
+"""How probable a match is told to be at most that contradicts what a person said."""
 
 
 def solve(
@@ -50,7 +53,8 @@ def solve(
         terms: What may differ, by how many days, in groups of how many, between which accounts.
         scorer: What makes probabilities.
         confirmed: Matches that a person said are right: they stand, whatever the terms say.
-        refused: Matches that a person said are wrong: none of exactly these entries is proposed.
+        refused: Matches that a person said are wrong: none of exactly these entries is proposed, and one that holds all
+            of them, or entries that nothing tells apart from them, ``contradicts``.
         standing: Matches of several that stand. They are weighed like all others, and are looked at even where a bound
             ends the search for sums before it comes to them; where none does they change nothing.
 
@@ -69,7 +73,7 @@ def solve(
     search = search_groups(sides, judged, wishes, terms)
     graph = build_graph(sides, judged, search, terms, scorer, known)
     whole = choose(graph.candidates())
-    told = [*_confirmed(wishes), *_chosen(graph, whole, scorer)]
+    told = [*_confirmed(wishes), *_chosen(graph, whole, scorer, Refusals(sides, wishes.refused))]
     return Solution(
         proposals=tell_matches(sides, told, terms, known),
         open=tell_open(sides, _matched(sides, told), judged),
@@ -84,6 +88,7 @@ def _confirmed(wishes: Wishes) -> list[Told]:
             probability=1.0,
             margin=0.0,
             confirmed=True,
+            contradicts=False,
             runner_up=None,
             runner_up_probability=0.0,
             features=[0.0] * len(MATCH_FEATURES),
@@ -92,17 +97,19 @@ def _confirmed(wishes: Wishes) -> list[Told]:
     ]
 
 
-def _chosen(graph: Graph, whole: Whole, scorer: Scorer) -> list[Told]:
-    """The chosen matches with their calibrated probabilities."""
+def _chosen(graph: Graph, whole: Whole, scorer: Scorer, refusals: Refusals) -> list[Told]:
+    """The chosen matches with their calibrated probabilities; for what contradicts a no, ``DOUBTED`` at most."""
     likely = marginals(graph.match, graph.entry, graph.prior())
     rivals = rivals_of(graph.match, graph.entry, graph.odds, graph.alike, graph.sides[0])
     matrix = match_features(_neighbourhood(graph, whole, rivals, graph.of_alike(likely)))
     sure = scorer.score(MATCH, matrix).tolist()
     runners = _listed(rivals.runner_up[whole.chosen])
+    contradicts = [refusals.contradict(graph.members[match]) for match in _listed(whole.chosen)]
     return [
         Told(
             members=graph.members[match],
-            probability=sure[at],
+            probability=min(sure[at], DOUBTED) if contradicts[at] else sure[at],
+            contradicts=contradicts[at],
             margin=float(whole.margin[at]) / UNIT,
             confirmed=False,
             runner_up=graph.members[runners[at]] if runners[at] >= 0 else None,

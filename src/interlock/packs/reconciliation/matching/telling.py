@@ -42,6 +42,7 @@ class Told:
         probability: Calibrated.
         margin: In log odds.
         confirmed: Whether a person said so.
+        contradicts: Whether a person said no to a part of it, or to entries that nothing tells apart from them.
         runner_up: The best other match of its entries; None if there is none.
         runner_up_probability: That it is that one.
         features: Of the model.
@@ -51,6 +52,7 @@ class Told:
     probability: float
     margin: float
     confirmed: bool
+    contradicts: bool
     runner_up: Group | None
     runner_up_probability: float
     features: list[float]
@@ -63,6 +65,7 @@ def tell_matches(
     names = [side.frame["identity"] for side in sides]
     ordered = sorted(told, key=lambda one: one.members)
     currencies = sides[0].texts("currency")
+    alike = [np.bincount(side.twins)[side.twins] - 1 for side in sides]
     rows: dict[str, list[Any]] = defaultdict(list)
     for one in ordered:
         sums = [sum(int(side.minor[at]) for at in chosen) for side, chosen in zip(sides, one.members, strict=True)]
@@ -76,6 +79,8 @@ def tell_matches(
         rows["probability"].append(one.probability)
         rows["margin"].append(one.margin)
         rows["confirmed"].append(one.confirmed)
+        rows["contradicts"].append(one.contradicts)
+        rows["identical"].append(_identical(sides, one.members, alike))
         rows["runner_up_probability"].append(one.runner_up_probability)
         rows["days"].append(_latest(sides[1], one.members[1]) - _latest(sides[0], one.members[0]))
         rows["shared"].append(_shared(sides, one.members, known))
@@ -107,6 +112,8 @@ _TOLD: dict[str, Any] = {
     "probability": pl.Float64(),
     "margin": pl.Float64(),
     "confirmed": pl.Boolean(),
+    "contradicts": pl.Boolean(),
+    "identical": pl.Int64(),
     "runner_up_probability": pl.Float64(),
     "days": pl.Int64(),
     "shared": pl.List(pl.String()),
@@ -133,6 +140,16 @@ def _form(members: Group) -> str:
     if one > 1 and other > 1:
         return "n:m"
     return f"{'n' if one > 1 else 1}:{'n' if other > 1 else 1}"
+
+
+def _identical(sides: tuple[Entries, Entries], members: Group, alike: Sequence[NDArray[np.int64]]) -> int:
+    """How many entries outside of a match nothing tells apart from one inside."""
+    most = 0
+    for side, chosen, many in zip(sides, members, alike, strict=True):
+        for at in chosen:
+            inside = sum(1 for other in chosen if side.twins[other] == side.twins[at]) - 1 if many[at] else 0
+            most = max(most, int(many[at]) - inside)
+    return most
 
 
 def _latest(side: Entries, chosen: Sequence[int]) -> int:
@@ -279,8 +296,12 @@ def reasons(row: Mapping[str, Any]) -> str:
     if row["runner_up_expected"]:
         points = round(100 * (float(row["probability"]) - float(row["runner_up_probability"])))
         parts.append(f"next best is {points} point{'' if abs(points) == 1 else 's'} away")
-    elif not row["confirmed"]:
+    elif not row["confirmed"] and not row["identical"]:
         parts.append("nothing else comes near")
+    if row["identical"] and not row["confirmed"]:
+        parts.append(f"one of {_number(int(row['identical']) + 1)} identical entries, which one does not matter")
+    if row["contradicts"]:
+        parts.append("but a person refused a part of it, or one just like it")
     return ", ".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -70,6 +71,33 @@ def read_wishes(
         gone=gone,
         standing=frozenset(group for group in stand if group is not None),
     )
+
+
+class Refusals:
+    """Matches that people refused, by what tells their entries from others.
+
+    Args:
+        sides: All entries.
+        refused: The matches.
+    """
+
+    def __init__(self, sides: tuple[Entries, Entries], refused: Collection[Group]) -> None:
+        self._twins = [side.twins.tolist() if refused else [] for side in sides]
+        self._found: defaultdict[int, list[list[Counter[int]]]] = defaultdict(list)
+        for group in sorted(refused):
+            kinds = self._kinds(group)
+            self._found[min(kinds[0])].append(kinds)
+
+    def contradict(self, group: Group) -> bool:
+        """Whether a match holds all entries of a refused one, or entries that nothing tells apart from them."""
+        if not self._found:
+            return False
+        kinds = self._kinds(group)
+        near = (refused for kind in kinds[0] for refused in self._found.get(kind, ()))
+        return any(refused[0] <= kinds[0] and refused[1] <= kinds[1] for refused in near)
+
+    def _kinds(self, group: Group) -> list[Counter[int]]:
+        return [Counter(twins[at] for at in chosen) for twins, chosen in zip(self._twins, group, strict=True)]
 
 
 def _positions(members: Members, at: list[dict[Any, int]]) -> Group | None:

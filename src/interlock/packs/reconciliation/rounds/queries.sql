@@ -94,10 +94,13 @@ where m.reconciliation = %(reconciliation)s and m.alive and e.alive order by e.e
 
 -- name: words
 -- What people said: the entries of the matches that stand confirmed, and of those that were refused; read as columns.
-select e.match, r.identity as entry, r.side, case when m.word = 'yes' then 'yes' else 'no' end as word
+-- And matches of several that stand, which no bound of a solver's search passes over.
+select e.match, r.identity as entry, r.side,
+       case when m.word = 'yes' then 'yes' when m.word = 'no' or m.state = 'refused' then 'no' else 'stands' end as word
 from recon_match m join recon_member e on e.match = m.id join recon_entry r on r.id = e.entry
 where m.reconciliation = %(reconciliation)s
-  and ((m.alive and m.word = 'yes' and m.state <> 'withdrawing') or m.word = 'no' or m.state = 'refused')
+  and ((m.alive and m.word = 'yes' and m.state <> 'withdrawing') or m.word = 'no' or m.state = 'refused'
+    or (m.word = '' and m.alive and m.form <> '1:1' and m.state in ('asked', 'booked')))
 order by e.match, r.identity
 
 -- name: earlier_turns

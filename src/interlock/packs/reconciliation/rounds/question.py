@@ -35,6 +35,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
         probability: How likely the solver holds it to be right.
         margin: How much worse the best whole without it is.
         sure: Whether the probability suffices to book it without a person.
+        contradicts: Whether a person refused a part of it, or one that nothing tells apart from it.
         features: What the decision's model is given.
         explained: What the difference is taken for.
         reasons: Why it is proposed, in words.
@@ -51,6 +52,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     probability: float
     margin: float
     sure: bool
+    contradicts: bool
     features: tuple[float, ...]
     explained: str
     reasons: str
@@ -98,6 +100,7 @@ def proposals(
             probability=row["probability"],
             margin=row["margin"],
             sure=row["sure"],
+            contradicts=row["contradicts"],
             features=tuple(row["features"]),
             explained=row["explained"],
             reasons=row["reasons"],
@@ -132,6 +135,7 @@ def question(proposal: Proposal, terms: ReconciliationTerms) -> dict[str, Any]:
         "features": list(proposal.features),
         "probability": proposal.probability,
         "margin": proposal.margin,
+        "contradicts": proposal.contradicts,
         "journal": journal(proposal, terms),
     }
 

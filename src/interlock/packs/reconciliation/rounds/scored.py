@@ -19,7 +19,9 @@ def with_scorer(scorer: Scorer) -> Solve:
     """The pack's own solver, with one version of its scorer; what is less probable than ``ask_from`` stays open."""
 
     def run(expected: pl.DataFrame, actual: pl.DataFrame, terms: ReconciliationTerms, words: Words) -> Solved:
-        solution = solve(expected, actual, terms, scorer, confirmed=words.confirmed, refused=words.refused)
+        solution = solve(
+            expected, actual, terms, scorer, confirmed=words.confirmed, refused=words.refused, standing=words.standing
+        )
         asked = solution.proposals.filter((pl.col("probability") >= terms.ask_from) | pl.col("confirmed"))
         told = [reasons(row) for part in asked.iter_slices(_SLICE) for row in part.iter_rows(named=True)]
         matches = asked.with_columns(pl.Series("reasons", told, dtype=pl.String()))

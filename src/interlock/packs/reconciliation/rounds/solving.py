@@ -18,30 +18,33 @@ from interlock.packs.reconciliation.terms import ReconciliationTerms
 
 Members = tuple[frozenset[str], frozenset[str]]
 """The identities of the expected and of the actual entries of a match."""
-_NO, _YES = "no", "yes"
+_NO, _YES, _STANDS = "no", "yes", "stands"
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What people said of matches.
+    """What people said of matches, and which ones of several stand.
 
     Attributes:
         confirmed: Matches that stand because a person said so.
         refused: Entries that are never to be matched with one another, each as a whole.
+        standing: Matches of several that stand and of which nobody said anything. INVARIANT: they matter only where a
+            bound ends a solver's search before it comes to them; else the target would depend on what stands.
     """
 
     confirmed: frozenset[Members] = frozenset()
     refused: frozenset[Members] = frozenset()
+    standing: frozenset[Members] = frozenset()
 
     @classmethod
     def of(cls, rows: pl.DataFrame) -> Words:
         """From the rows of the statement ``words``: ``match``, ``entry``, ``side``, ``word``."""
-        found: dict[str, set[Members]] = {_YES: set(), _NO: set()}
+        found: dict[str, set[Members]] = {_YES: set(), _NO: set(), _STANDS: set()}
         for (_, word), part in rows.group_by("match", "word"):
             sides = (part.filter(pl.col("side") == side)["entry"].to_list() for side in (Side.EXPECTED, Side.ACTUAL))
             expected, actual = (frozenset(one) for one in sides)
             found[str(word)].add((expected, actual))
-        return cls(frozenset(found[_YES]), frozenset(found[_NO]))
+        return cls(frozenset(found[_YES]), frozenset(found[_NO]), frozenset(found[_STANDS]))
 
     def in_force(self, identities: set[str]) -> Words:
         """The same without confirmed matches that hold an entry which is in force no more.
@@ -50,7 +53,7 @@ class Words:
             identities: Of all entries in force.
         """
         kept = {one for one in self.confirmed if one[0] | one[1] <= identities}
-        return Words(frozenset(kept), self.refused)
+        return Words(frozenset(kept), self.refused, self.standing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ class Solved:
     """What a solver found.
 
     Attributes:
-        matches: The columns of ``TARGET_SCHEMA`` but ``members`` and ``sure``; sides are lists of identities.
+        matches: The columns of ``TARGET_SCHEMA`` but ``members`` and ``sure``; sides are lists of identities. A solver
+            that knows of no words may leave ``contradicts`` out.
         figures: What it says of its work.
         solution: All that it found, for breaks; whatever it is.
     """
@@ -108,9 +112,12 @@ def target_of(
         str(members_digest(terms.name, list(mine), list(theirs)))
         for mine, theirs in solved.matches.select("expected", "actual").iter_rows()
     ]
-    matches = solved.matches.with_columns(
+    told = solved.matches
+    if "contradicts" not in told.columns:
+        told = told.with_columns(contradicts=pl.lit(value=False))
+    matches = told.with_columns(
         pl.Series("members", digests, dtype=pl.String()),
-        sure=_sure(point),
+        sure=_sure(point) & ~pl.col("contradicts"),
         **{side: pl.col(side).list.eval(pl.element().replace_strict(known)) for side, known in ids.items()},
     )
     return Target(
