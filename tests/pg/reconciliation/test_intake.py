@@ -470,3 +470,13 @@ async def test_what_a_query_gives_now_counts_now_and_nothing_is_no_answer(
     with pytest.raises(Refused, match="gives no row"):
         await look()
     assert len(await statements(database, tenant)) == 2
+
+
+async def test_the_same_file_never_counts_on_both_sides(intake: Intake, database: Database, tenant: UUID) -> None:
+    data = b"day,amount,memo\n2026-03-02,12.30,coffee\n"
+    await intake.take(BANK, "march.csv", data)
+    with pytest.raises(Refused, match=r"counts on the other side already, as march\.csv"):
+        await intake.take(replace(BANK, side=Side.EXPECTED), "again.csv", data)
+    assert (await in_force(database, tenant, Side.EXPECTED)).is_empty()
+    other = replace(BANK, side=Side.EXPECTED, account="1200")
+    assert (await intake.take(other, "a table of both sides.csv", data)).statements

@@ -39,6 +39,7 @@ from interlock.packs.reconciliation.store import (
     COUNT_RECALLED,
     FIND_CONFLICTS,
     FIND_FILE,
+    FIND_ON_OTHER_SIDE,
     FIND_RIVALS,
     LIST_STATEMENTS,
     LOCK_INTAKE,
@@ -304,6 +305,12 @@ class Intake:
         known = await FIND_FILE.one(connection, {**self._wanted(file), **read})
         if known is not None and known.state == "taken":
             return known
+        other = await FIND_ON_OTHER_SIDE.one(connection, {**self._wanted(file), "read_for": file.read_for})
+        if other is not None:
+            raise Refused(
+                f"the same file counts on the other side already, as {other.name}: it would be matched with itself",
+                todo=f"hand it in for the side that it is of; if that is the {file.side} one, recall its statements first",
+            )
         judged = [await self._judged(connection, one, corrects=corrects) for one in ready]
         rows = [one.row for one in judged]
         await ADD_FILES.run(connection, [file])

@@ -16,6 +16,14 @@ where reconciliation = %(reconciliation)s and side = %(side)s and digest = %(dig
         and k.read_as = f.read_as and k.state = 'recalled' and k.received_at >= f.received_at)))
 order by state = 'taken' desc limit 1
 
+-- name: find_on_other_side
+-- A file that is taken with this content for this account, on the other side.
+select id, source, name, state, why, statements, entries, broken, received_at
+from recon_file
+where reconciliation = %(reconciliation)s and side <> %(side)s and digest = %(digest)s and state = 'taken'
+  and read_for = %(read_for)s::uuid
+limit 1
+
 -- name: count_recalled
 select count(*) from recon_file
 where reconciliation = %(reconciliation)s and side = %(side)s and digest = %(digest)s and state = 'recalled'

@@ -304,6 +304,7 @@ class StillBroken(msgspec.Struct, frozen=True, kw_only=True):
 _SQL = load_queries(__file__)
 LOCK_INTAKE = _SQL.command("lock_intake")
 FIND_FILE = _SQL.rows("find_file", FileRow)
+FIND_ON_OTHER_SIDE = _SQL.rows("find_on_other_side", FileRow)
 COUNT_RECALLED = _SQL.rows("count_recalled", int)
 ADD_FILES = _SQL.bulk("add_files", NewFile, distinct=("id",))
 RECALL_FILE = _SQL.command("recall_file")
