@@ -309,7 +309,7 @@ class Intake:
         if other is not None:
             raise Refused(
                 f"the same file counts on the other side already, as {other.name}: it would be matched with itself",
-                todo=f"hand it in for the side that it is of; if that is the {file.side} one, recall its statements first",
+                todo=f"hand it in for the side that it is of; if that is the {file.side} one, recall what counts first",
             )
         judged = [await self._judged(connection, one, corrects=corrects) for one in ready]
         rows = [one.row for one in judged]
