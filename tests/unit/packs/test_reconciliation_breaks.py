@@ -120,6 +120,12 @@ def test_each_cause_is_recognised_and_a_match_ends_it() -> None:
     assert "paid" not in causes(found)
 
 
+def test_money_that_is_matched_takes_nothing_back() -> None:
+    acme: dict[str, Any] = {"counterparty": "ACME Ltd."}
+    found = plan([], [entry("paid", 500, **acme), entry("back", -500, day=12, **acme)], matched=("paid",))
+    assert causes(found) == {"back": "missing"}
+
+
 @pytest.mark.parametrize(("paid", "cause"), [(9800, "missing"), (9799, "wrong-amount"), (10205, "wrong-amount")])
 def test_what_is_tolerated_is_no_wrong_amount(paid: int, cause: str) -> None:
     found = plan([entry("e", 10000, reference="X1234")], [entry("a", paid, reference="x1234")])

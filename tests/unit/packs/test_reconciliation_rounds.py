@@ -16,8 +16,15 @@ from hypothesis import strategies as st
 from interlock.cases.declaration import load_declaration
 from interlock.money import Money
 from interlock.packs.reconciliation.matching.scorer import FOLDER
-from interlock.packs.reconciliation.rounds.compare import MEMBER_SCHEMA, STANDING_SCHEMA, Comparison, compare
+from interlock.packs.reconciliation.rounds.compare import (
+    MEMBER_SCHEMA,
+    STANDING_SCHEMA,
+    WORD_SCHEMA,
+    Comparison,
+    compare,
+)
 from interlock.packs.reconciliation.rounds.question import Proposal, amount_text, journal
+from interlock.packs.reconciliation.rounds.solving import Words
 from interlock.packs.reconciliation.rounds.target import TARGET_SCHEMA, members_digest
 from interlock.packs.reconciliation.terms import ReconciliationTerms
 from interlock.packs.reconciliation.workflow import reconciliation
@@ -127,3 +134,21 @@ def test_the_file_is_as_careful_as_the_scorer_was_fitted_to_be() -> None:
     fitted = json.loads((FOLDER / "thresholds.json").read_text("utf-8"))["sure_from"]
     assert min(fitted) <= point.sure_from < 1
     assert not point.bands
+
+
+def test_a_yes_stands_whenever_it_can_and_the_newest_word_counts() -> None:
+    rows = [  # the newest first
+        ("5", "E3", "expected", "no"), ("5", "A3", "actual", "no"),
+        ("4", "E3", "expected", "yes"), ("4", "A3", "actual", "yes"),  # refused since
+        ("3", "E1", "expected", "yes"), ("3", "A2", "actual", "yes"),
+        ("2", "E1", "expected", "yes"), ("2", "A1", "actual", "yes"),
+        ("1", "E2", "expected", "yes"), ("1", "E1", "actual", "yes"),  # the same identity on the other side
+    ]  # fmt: skip
+    said = Words.of(pl.DataFrame(rows, schema=WORD_SCHEMA, orient="row"))
+    older, newer, other = [
+        (frozenset({mine}), frozenset({theirs})) for mine, theirs in (("E1", "A1"), ("E1", "A2"), ("E2", "E1"))
+    ]
+    expected = {"E1", "E2", "E3"}
+    assert said.in_force(expected, {"A1", "A2", "A3", "E1"}).confirmed == (newer, other)
+    assert said.in_force(expected, {"A1", "A3"}).confirmed == (older,)
+    assert said.in_force(expected, {"A1", "A2", "A3", "E1"}).refused == {(frozenset({"E3"}), frozenset({"A3"}))}

@@ -7,5 +7,6 @@ written off is then taken back before anything else is booked for the entry.
 INVARIANTS:
     * An entry has at most one break that is alive, made in the commit of its case; the database refuses a second.
     * Which breaks there should be follows from the entries and statements in force and the solution alone.
-    * What a person settled stays so until the entry is matched or no longer in force; other knowledge reopens nothing.
+    * What a person settled stays so until a sure match takes the entry, it is no longer in force, or somebody takes the
+      break's case back; other knowledge, a doubtful match too, reopens nothing.
 """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from interlock.cases.registry import Registered
 from interlock.cases.submit import submit
 from interlock.db.work import Stamp, Unit, Write
 from interlock.node import Node
-from interlock.packs.reconciliation.breaks.compare import compare_breaks
+from interlock.packs.reconciliation.breaks.compare import compare_breaks, without_doubts
 from interlock.packs.reconciliation.breaks.facts import BreakPlan, break_input, break_key, plan_breaks
 from interlock.packs.reconciliation.breaks.store import (
     ADD_BREAKS,
@@ -66,6 +66,7 @@ class BreakFigures:
         undoing: Those that are being taken back still, whose entries are not free yet.
         held: New ones that wait until a match that holds their entry is taken back.
         waiting: Entries that wait for their partner and are no breaks yet.
+        doubted: Doubtful matches that are not asked, since a person settled a break of an entry of theirs.
     """
 
     target: int = 0
@@ -75,6 +76,7 @@ class BreakFigures:
     undoing: int = 0
     held: int = 0
     waiting: int = 0
+    doubted: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +84,7 @@ class BreaksFound:
     """What a pass found of breaks, once what is overtaken is being taken back.
 
     Attributes:
+        matches: Those of the target that may take their entries; see ``without_doubts``.
         plan: What should be.
         new: Rows of ``BreakPlan.breaks`` without a break that is alive.
         kept: How many stay.
@@ -90,6 +93,7 @@ class BreaksFound:
         holds: The entries of all breaks that are alive, in the form of members of matches.
     """
 
+    matches: pl.DataFrame
     plan: BreakPlan
     new: pl.DataFrame
     kept: int
@@ -111,7 +115,7 @@ class Breaks:
         self.node = node
         self.registered = registered
         self.terms = terms
-        self._planned: tuple[Target, BreakPlan] | None = None
+        self._planned: tuple[Target, Target, BreakPlan] | None = None
 
     async def project(self) -> int:
         """Bring the rows of the breaks up to what became of their cases; how many changed."""
@@ -119,13 +123,16 @@ class Breaks:
         async with self.node.database.tenant(self.node.tenant) as connection:
             return await PROJECT_BREAKS.one(connection, {**self._of(), "now": now}) or 0
 
-    async def plan(self, target: Target) -> BreakPlan:
-        """The breaks that follow from a target, computed in a thread, once for each target."""
-        if self._planned is None or self._planned[0] is not target:
+    async def plan(self, target: Target, matches: pl.DataFrame) -> BreakPlan:
+        """The breaks that follow from a target of which these matches count, computed in a thread, once for each."""
+        known = self._planned
+        if known is None or known[0] is not target or not known[1].matches["members"].equals(matches["members"]):
             async with self.node.database.tenant(self.node.tenant) as connection:
-                known = await horizons(connection, self.terms.name)
-            self._planned = target, await asyncio.to_thread(plan_of, target, known, self.terms)
-        return self._planned[1]
+                days = await horizons(connection, self.terms.name)
+            counting = replace(target, matches=matches)
+            known = target, counting, await asyncio.to_thread(plan_of, counting, days, self.terms)
+            self._planned = known
+        return known[2]
 
     async def take_back(self, target: Target) -> BreaksFound:
         """Take back what the target has overtaken; before anything new is matched.
@@ -137,12 +144,14 @@ class Breaks:
             target: The best whole.
         """
         await self.project()
-        plan = await self.plan(target)
         async with self.node.database.tenant(self.node.tenant) as connection:
             standing = await read_columns(connection, STANDING_BREAKS, self._of(), STANDING_BREAK_SCHEMA)
+        matches = without_doubts(target.matches, standing)
+        plan = await self.plan(target, matches)
         found = compare_breaks(plan, standing)
         withdrawn = await self._withdraw(found.gone)
         return BreaksFound(
+            matches=matches,
             plan=plan,
             new=found.new,
             kept=found.kept,

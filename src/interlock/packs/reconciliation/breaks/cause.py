@@ -6,7 +6,7 @@ come; before that it only waits. No clock is asked: what is known follows from t
 The causes, the first that fits:
 
     duplicate     an equal entry of the same side is matched already
-    reversal      its opposite, from or to the same party, stands on the same side
+    reversal      its opposite, from or to the same party, is open on the same side
     fee           the right party's entry differs by a known fee, and the scorer was not sure enough
     wrong-amount  the right party's entry differs by more than is tolerated
     missing       nothing on the other side looks like it
@@ -135,7 +135,8 @@ def with_causes(
     duplicates = _nearest(told, taken, by_words, _DUPLICATE_WITHIN).with_columns(cause=pl.lit(str(Cause.DUPLICATE)))
     window = timedelta(days=max(terms.days_later, terms.days_earlier))
     named = free.filter(pl.col("party") != "")
-    opposite = everything.with_columns(sign=-pl.col("sign"))
+    # of what is open alone: money that is matched already was not taken back, and cannot be accepted with this
+    opposite = free.with_columns(sign=-pl.col("sign"))
     of_party = ["side", "account", "currency", "size", "sign", "party"]
     reversals = _nearest(named, opposite, of_party, window).with_columns(cause=pl.lit(str(Cause.REVERSAL)))
     amounts = _amounts(free, candidates, terms, window)

@@ -9,6 +9,7 @@ import polars as pl
 from interlock.packs.reconciliation.breaks.facts import BreakPlan
 
 MATCHED = "a match takes the entry now, or no statement in force states it any more"
+SETTLED = ("written_off", "accepted")
 OTHERWISE = "what is known of the entry has changed; another break takes the place of this one, if one is needed"
 
 
@@ -29,6 +30,22 @@ class Comparison:
     new: pl.DataFrame
 
 
+def without_doubts(matches: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
+    """The matches that may take their entries: all but doubtful ones of entries of which a person settled a break.
+
+    A doubt is no reason to take back what a person settled. The other entries of such a match stay open; each becomes a
+    break that names the settled one as its candidate, so that somebody sees it and can take the settled one back.
+
+    Args:
+        matches: By ``TARGET_SCHEMA``.
+        standing: By ``STANDING_BREAK_SCHEMA``.
+    """
+    settled = standing.filter(pl.col("state").is_in(SETTLED)).select("entry")
+    doubtful = matches.filter(~pl.col("sure")).select("members", entry=pl.col("expected").list.concat("actual"))
+    held = doubtful.explode("entry").join(settled, on="entry", how="semi").select("members").unique()
+    return matches.join(held, on="members", how="anti", maintain_order="left")
+
+
 def compare_breaks(plan: BreakPlan, standing: pl.DataFrame) -> Comparison:
     """Hold a plan against the breaks that are alive.
 
@@ -43,7 +60,7 @@ def compare_breaks(plan: BreakPlan, standing: pl.DataFrame) -> Comparison:
     wanted = plan.breaks.select(entry="id", planned="facts")
     free = plan.free.select(entry="id", free=pl.lit(value=True))
     judged = staying.join(wanted, on="entry", how="left").join(free, on="entry", how="left")
-    settled = pl.col("state").is_in(["written_off", "accepted"])
+    settled = pl.col("state").is_in(SETTLED)
     is_free = pl.col("free").fill_null(value=False)
     stays = pl.when(settled).then(is_free).otherwise((pl.col("planned") == pl.col("facts")).fill_null(value=False))
     gone = judged.filter(~stays).with_columns(why=pl.when(is_free).then(pl.lit(OTHERWISE)).otherwise(pl.lit(MATCHED)))

@@ -177,7 +177,7 @@ def _cause(row: Mapping[str, Any]) -> str:
         case Cause.DUPLICATE:
             return f"An equal entry, of {day}, is matched already."
         case Cause.REVERSAL:
-            return f"Its opposite, {amount} of {day}, is on the same account: one takes the other back."
+            return f"Its opposite, {amount} of {day}, is open on the same account: one takes the other back."
         case Cause.FEE:
             return f"{amount} of {day} is {other} and differs by {apart}, which is a known fee."
         case _:

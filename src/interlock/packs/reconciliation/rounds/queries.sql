@@ -93,15 +93,18 @@ from recon_member e join recon_match m on m.id = e.match
 where m.reconciliation = %(reconciliation)s and m.alive and e.alive order by e.entry
 
 -- name: words
--- What people said: the entries of the matches that stand confirmed, and of those that were refused; read as columns.
--- And matches of several that stand, which no bound of a solver's search passes over.
+-- What people said: the entries of the matches that were confirmed, and of those that were refused; read as columns, the
+-- newest first. A yes counts until somebody takes it back: what a round took back, since an entry was out of force for a
+-- while, is confirmed still. And matches of several that stand, which no bound of a solver's search passes over.
 select e.match, r.identity as entry, r.side,
        case when m.word = 'yes' then 'yes' when m.word = 'no' or m.state = 'refused' then 'no' else 'stands' end as word
 from recon_match m join recon_member e on e.match = m.id join recon_entry r on r.id = e.entry
+left join cases c on c.id = m.case_id
 where m.reconciliation = %(reconciliation)s
-  and ((m.alive and m.word = 'yes' and m.state <> 'withdrawing') or m.word = 'no' or m.state = 'refused'
-    or (m.word = '' and m.alive and m.form <> '1:1' and m.state in ('asked', 'booked')))
-order by e.match, r.identity
+  and (m.word = 'no' or m.state = 'refused'
+    or (m.word = '' and m.alive and m.form <> '1:1' and m.state in ('asked', 'booked'))
+    or (m.word = 'yes' and (m.state in ('asked', 'booked') or c.cancel_by = 'interlock reconcile')))
+order by e.match desc, r.identity
 
 -- name: earlier_turns
 -- How often the same entries were proposed together before; read as columns.
@@ -132,12 +135,14 @@ from recon_member e join recon_entry r on r.id = e.entry
 where e.match = %(match)s order by r.side desc, r.booked_on, e.entry
 
 -- name: news
--- What a round rests on, in one text: it is the same while no statement and no word of a person has changed.
+-- What a round rests on, in one text: it is the same while no statement and no word of a person has changed. Sums of the
+-- digests of all rows, since a newest time would not show what is stamped by a clock that is behind.
 select concat_ws(' ',
-  (select count(*)::text || '/' || coalesce(max(changed_at)::text, '') from recon_statement
-   where reconciliation = %(reconciliation)s),
-  (select count(*)::text || '/' || coalesce(max(changed_at)::text, '') from recon_match
-   where reconciliation = %(reconciliation)s and (word <> '' or state = 'refused')))
+  (select count(*) || '/' || coalesce(sum(hashtextextended(concat_ws(' ', id, state, extract(epoch from changed_at)), 0)), 0)
+   from recon_statement where reconciliation = %(reconciliation)s),
+  (select count(*) || '/' || coalesce(sum(hashtextextended(
+     concat_ws(' ', id, word, state = 'refused', word = 'yes' and state in ('asked', 'booked')), 0)), 0)
+   from recon_match where reconciliation = %(reconciliation)s and (word <> '' or state = 'refused')))
 
 -- name: moves
 -- Whether cases have moved on since their rows were brought up to them: 'free' where entries may be free by that, so that

@@ -188,9 +188,10 @@ class Rounds:
             standing = await read_columns(connection, STANDING_MATCHES, self._of(), STANDING_SCHEMA)
             members = await read_columns(connection, STANDING_MEMBERS, self._of(), MEMBER_SCHEMA)
             turns = await read_columns(connection, EARLIER_TURNS, self._of(), TURNS_SCHEMA)
-        found = compare(target.matches, standing, pl.concat([members, broken.holds]))
+        found = compare(broken.matches, standing, pl.concat([members, broken.holds]))
         figures.expected, figures.actual = target.expected.height, target.actual.height
         figures.target, figures.kept, figures.solver = target.matches.height, found.kept, target.figures
+        figures.breaks.doubted = target.matches.height - broken.matches.height
         withdrawn = await Withdrawer(self._node.writer, self._node.tenant, CALLER).withdraw_all(found.gone)
         proposed = await self._proposer(round_id).propose(found.new, turns, target.expected, target.actual)
         figures.withdrawn += withdrawn

@@ -26,34 +26,44 @@ class Words:
     """What people said of matches, and which ones of several stand.
 
     Attributes:
-        confirmed: Matches that stand because a person said so.
+        confirmed: Matches that stand because a person said so, the newest first.
         refused: Entries that are never to be matched with one another, each as a whole.
         standing: Matches of several that stand and of which nobody said anything. INVARIANT: they matter only where a
             bound ends a solver's search before it comes to them; else the target would depend on what stands.
     """
 
-    confirmed: frozenset[Members] = frozenset()
+    confirmed: tuple[Members, ...] = ()
     refused: frozenset[Members] = frozenset()
     standing: frozenset[Members] = frozenset()
 
     @classmethod
     def of(cls, rows: pl.DataFrame) -> Words:
-        """From the rows of the statement ``words``: ``match``, ``entry``, ``side``, ``word``."""
-        found: dict[str, set[Members]] = {_YES: set(), _NO: set(), _STANDS: set()}
-        for (_, word), part in rows.group_by("match", "word"):
+        """From the rows of the statement ``words``: ``match``, ``entry``, ``side``, ``word``; newest matches first."""
+        found: dict[str, list[Members]] = {_YES: [], _NO: [], _STANDS: []}
+        for (_, word), part in rows.group_by("match", "word", maintain_order=True):
             sides = (part.filter(pl.col("side") == side)["entry"].to_list() for side in (Side.EXPECTED, Side.ACTUAL))
             expected, actual = (frozenset(one) for one in sides)
-            found[str(word)].add((expected, actual))
-        return cls(frozenset(found[_YES]), frozenset(found[_NO]), frozenset(found[_STANDS]))
+            found[str(word)].append((expected, actual))
+        return cls(tuple(found[_YES]), frozenset(found[_NO]), frozenset(found[_STANDS]))
 
-    def in_force(self, identities: set[str]) -> Words:
-        """The same without confirmed matches that hold an entry which is in force no more.
+    def in_force(self, expected: set[str], actual: set[str]) -> Words:
+        """The same without the confirmed matches that cannot stand now; when they can again, they do.
+
+        One cannot where an entry of it is not in force, where the same was refused since, or where a newer one holds an
+        entry of it.
 
         Args:
-            identities: Of all entries in force.
+            expected: The identities of all entries in force of the expected side.
+            actual: Those of the actual side.
         """
-        kept = {one for one in self.confirmed if one[0] | one[1] <= identities}
-        return Words(frozenset(kept), self.refused, self.standing)
+        kept: list[Members] = []
+        free = set(expected), set(actual)
+        for one in self.confirmed:
+            if one not in self.refused and one[0] <= free[0] and one[1] <= free[1]:
+                kept.append(one)
+                free[0].difference_update(one[0])
+                free[1].difference_update(one[1])
+        return Words(tuple(kept), self.refused, self.standing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +115,7 @@ def target_of(
     """The target of entries and words. Pure, as the solver is."""
     words = Words.of(rows)
     if words.confirmed:
-        words = words.in_force(set(expected["identity"].to_list()) | set(actual["identity"].to_list()))
+        words = words.in_force(set(expected["identity"].to_list()), set(actual["identity"].to_list()))
     solved = solve(expected, actual, terms, words)
     ids = {"expected": _ids(expected), "actual": _ids(actual)}
     digests = [

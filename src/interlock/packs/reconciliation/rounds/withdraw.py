@@ -11,7 +11,8 @@ import polars as pl
 
 from interlock.cases.cancel import cancel_writes, check_why, held_for_recall
 from interlock.db.database import Database
-from interlock.db.work import Stamp, Unit, Write
+from interlock.db.gates import HoldsCase
+from interlock.db.work import Condition, Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import NotFound, StateConflict
 from interlock.ledger.ledger import first_entry, further_entry
@@ -123,16 +124,18 @@ async def confirm_match(
     Raises:
         Refused: no reason is given.
         NotFound: this tenant has no such match.
-        StateConflict: it is not booked; what waits for a person is answered as a review.
+        StateConflict: it is not booked, or is being taken back; what waits for a person is answered as a review.
     """
     why = check_why(why)
     match = await find_match(database, tenant, match_id)
-    if match.state != "booked":
+    if match.state != "booked" or match.case_id is None:
         raise StateConflict(
             f"match {match_id} is {match.state}, and only one that is booked can be confirmed",
             todo="answer its review, if it has one: `interlock reviews`",
         )
-    await _say(writer, tenant, match, SaidOfMatch(id=match_id, word="yes", who=who, why=why, at=match.changed_at))
+    said = SaidOfMatch(id=match_id, word="yes", who=who, why=why, at=match.changed_at)
+    # INVARIANT: in the commit that says so the booking stands: a round may have begun to take it back since
+    await _say(writer, tenant, match, said, HoldsCase(match.case_id, None, ("done",), even_cancelled=False))
     return match
 
 
@@ -149,13 +152,13 @@ async def find_match(database: Database, tenant: UUID, match_id: UUID) -> Match:
     return match
 
 
-async def _say(writer: Writer, tenant: UUID, match: Match, said: SaidOfMatch) -> None:
+async def _say(writer: Writer, tenant: UUID, match: Match, said: SaidOfMatch, *conditions: Condition) -> None:
     kind = "match.refused" if said.word == "no" else "match.confirmed"
 
     def build(stamp: Stamp) -> Sequence[Write]:
         entry = first_entry(stamp, tenant, kind, subject=said.id, case_id=match.case_id, who=said.who, why=said.why)
         return [_word(said, stamp), entry]
 
-    refusal = await writer.write(Unit(tenant, build))
+    refusal = await writer.write(Unit(tenant, build, conditions))
     if refusal:
         raise StateConflict(refusal.what, where=str(said.id), todo="look at it again")
