@@ -51,3 +51,4 @@ def test_real_payments_are_booked_and_scored(tmp_path: Path, shared_data: Path) 
     assert report["expected"] == report["actual"] == 22_540
     assert report["known"] == report["files"] == 12
     assert report["held_out"]["candidates"] > 0.98 * report["held_out"]["groups"]
+    assert report["candidate_recall"] >= 0.98

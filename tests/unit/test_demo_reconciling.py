@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import msgspec
 import polars as pl
 import pytest
 
 from interlock.cli.demo.reconciling.balance import ROWS, balance, read_postings
-from interlock.cli.demo.reconciling.truth import score, signatures_of, signed
+from interlock.cli.demo.reconciling.truth import candidate_recall, score, score_part, signatures_of, signed
 from interlock.packs.reconciliation.generated import make_month
 from interlock.packs.reconciliation.terms import ReconciliationTerms
 
@@ -36,6 +38,44 @@ def test_only_what_the_truth_says_is_right() -> None:
     assert (scored.groups, scored.candidates, scored.booked) == (2, 1, 2)
     assert (scored.automatic, scored.automatic_right, scored.wrong) == (2, 1, {"JPY": 300})
     assert (scored.people, scored.people_right) == (1, 1)
+
+
+_ALIVE = {"signature": pl.String, "state": pl.String, "automatic": pl.Boolean, "currency": pl.String, "minor": pl.Int64}
+
+
+def alive(*signatures: str) -> pl.DataFrame:
+    """Automatic matches that are booked."""
+    rows = [(one, "booked", True, "GBP", 5) for one in signatures]
+    return pl.DataFrame(rows, schema=_ALIVE, orient="row")
+
+
+def test_a_signature_of_several_groups_is_right_as_often_and_no_oftener() -> None:
+    truth = pl.DataFrame({"signature": ["x|y", "x|y", "z|w"], "group": [1, 2, 3], "kind": ["pair"] * 3})
+    twice = score(alive("x|y", "x|y"), alive("x|y"), truth)
+    assert (twice.automatic, twice.automatic_right, twice.booked, twice.candidates) == (2, 2, 2, 1)
+    assert score(alive("x|y", "x|y", "x|y"), alive(), truth).automatic_wrong == 1
+
+
+def test_a_wrong_match_of_several_counts_in_the_half_of_any_of_them() -> None:
+    half = pl.DataFrame({"signature": ["e1|a1", "e3|a3"], "group": [1, 3], "kind": ["pair"] * 2})
+    matches = alive("e0 e1|a1", "e3|a3", "e0|a0")
+    found = score_part(matches, matches, half)
+    assert (found.automatic, found.automatic_right, found.automatic_wrong) == (2, 1, 1)
+
+
+def test_candidate_recall_counts_the_true_pairs_that_are_looked_at() -> None:
+    rows = [
+        ("expected", "e1", "ada", 100), ("expected", "e2", "ada", 100), ("expected", "e3", "bob", 700),
+        ("actual", "a1", "ADA", 100), ("actual", "a2", "ADA", 100), ("actual", "a3", "XYZ", 70_000),
+    ]  # fmt: skip
+    texts = ("counterparty", "counterparty_account", "reference", "bank_reference", "code")
+    entries = pl.DataFrame(rows, schema=["side", "identity", "key", "minor"], orient="row").with_columns(
+        *(pl.lit("").alias(name) for name in texts),
+        account=pl.lit("main"), currency=pl.lit("GBP"), memo="key", reverses=pl.lit(value=False),
+        booked_on=pl.lit(date(2026, 3, 2)), value_on=pl.lit(date(2026, 3, 2)),
+    )  # fmt: skip
+    truth = pl.DataFrame({"signature": ["ada|ADA", "ada|ADA", "bob|XYZ"], "group": [1, 2, 3], "kind": ["pair"] * 3})
+    assert candidate_recall(entries, truth, TERMS) == pytest.approx(2 / 3)
 
 
 def test_a_made_up_months_truth_names_each_group_and_what_would_do_as_well() -> None:

@@ -98,6 +98,7 @@ class ReconciliationReport(msgspec.Struct, frozen=True, kw_only=True):
         held: Statements that were held back, since their figures do not add up.
         score: Matches against the truth.
         held_out: The same on the half on which no model was trained; None for generated entries.
+        candidate_recall: Of that half, the share of true pairs that matching looked at before it chose.
         reviewed: Matches that the reviewer approved and refused, and left.
         waiting: Matches that wait for a person.
         open: What nothing explains, by cause.
@@ -123,6 +124,7 @@ class ReconciliationReport(msgspec.Struct, frozen=True, kw_only=True):
     held: int
     score: Score
     held_out: Score | None
+    candidate_recall: float | None
     reviewed: tuple[int, int, int]
     waiting: int
     open: tuple[OpenGroup, ...]
@@ -150,12 +152,13 @@ def peak_memory() -> tuple[int, int]:
     return mine // 1024, others // 1024
 
 
-def goals_of(score: Score, held_out: Score | None, matched_s: float) -> tuple[Goal, ...]:
+def goals_of(score: Score, held_out: Score | None, looked_at: float | None, matched_s: float) -> tuple[Goal, ...]:
     """The goals that are set for the real payments; of generated entries there is none but speed.
 
     Args:
         score: On all of them.
         held_out: On the half on which no model was trained.
+        looked_at: The share of its true pairs that are candidates.
         matched_s: Seconds until all was booked.
     """
     speed = Goal(
@@ -164,16 +167,16 @@ def goals_of(score: Score, held_out: Score | None, matched_s: float) -> tuple[Go
         found=f"{matched_s:.1f} s for {score.groups:,}",
         met=matched_s < SECONDS,
     )
-    if held_out is None:
+    if held_out is None or looked_at is None:
         return (speed,)
     share, wrong = held_out.automatic_share, held_out.automatic_wrong
     found = f"{share:.1%}, {wrong} wrong of {held_out.automatic:,}"
     return (
         Goal(
-            name="in the target, held-out half",
-            wanted="at least 98 % of pairs are candidates; this is the stricter share that the whole holds",
-            found=f"{held_out.recall:.1%}",
-            met=held_out.recall >= RECALL,
+            name="candidate recall, held-out half",
+            wanted="at least 98 % of pairs are candidates",
+            found=f"{looked_at:.2%}; {held_out.recall:.2%} stand in the best whole",
+            met=looked_at >= RECALL,
         ),
         Goal(
             name="automatic, held-out half",

@@ -25,7 +25,7 @@ from interlock.cli.demo.reconciling.report import (
     processor_time,
 )
 from interlock.cli.demo.reconciling.reviewer import MatchReviewer
-from interlock.cli.demo.reconciling.truth import Score, score, signatures_of, signed
+from interlock.cli.demo.reconciling.truth import candidate_recall, score, score_part, signatures_of, signed
 from interlock.client import Client
 from interlock.config import Settings
 from interlock.errors import NotFound
@@ -190,7 +190,8 @@ async def _report(
     matches = signed(matches_with_members(standing, members, entries), entries)
     target = _target(course, entries)
     scored = score(matches, target, signatures)
-    on_half = _on(held_out, matches, target) if held_out is not None else None
+    on_half = score_part(matches, target, held_out) if held_out is not None else None
+    looked_at = candidate_recall(entries, held_out, course.terms) if held_out is not None else None
     matched = members.join(standing.select(match="id"), on="match", how="semi")["entry"].n_unique()
     handed = course.handed
     statements = [one for taken in handed.taken.values() for one in taken.statements]
@@ -205,6 +206,7 @@ async def _report(
         held=sum(one.state == "held" for one in statements),
         score=scored,
         held_out=on_half,
+        candidate_recall=looked_at,
         reviewed=reviewed,
         waiting=standing.filter((pl.col("state") == "asked") & ~pl.col("sure")).height,
         open=await _open(course.node, course.terms.name),
@@ -217,7 +219,7 @@ async def _report(
         seconds=round(time.monotonic() - began, 1),
         processor_s=processor_time(),
         memory_mb=peak_memory(),
-        goals=goals_of(scored, on_half, matched_s),
+        goals=goals_of(scored, on_half, looked_at, matched_s),
     )
 
 
@@ -237,13 +239,6 @@ def _target(course: Course, entries: pl.DataFrame) -> pl.DataFrame:
     if found is None:
         return pl.DataFrame(schema={"signature": pl.String()})
     return signed(found.matches.select("expected", "actual", match="members"), entries)
-
-
-def _on(held_out: pl.DataFrame, matches: pl.DataFrame, target: pl.DataFrame) -> Score:
-    """The score of a part of the truth: of the matches whose expected side is in it."""
-    own = held_out.select(side=pl.col("signature").str.split("|").list.first()).unique()
-    mine = pl.col("signature").str.split("|").list.first().is_in(own["side"].implode())
-    return score(matches.filter(mine), target.filter(mine), held_out)
 
 
 async def _open(node: Node, reconciliation: str) -> tuple[OpenGroup, ...]:

@@ -7,7 +7,11 @@ from collections.abc import Mapping
 import msgspec
 import polars as pl
 
+from interlock.packs.reconciliation.entry import Side
+from interlock.packs.reconciliation.evaluate import recall
 from interlock.packs.reconciliation.generated import Month
+from interlock.packs.reconciliation.rehearsal import Case
+from interlock.packs.reconciliation.terms import ReconciliationTerms
 
 SIGNATURES: dict[str, pl.DataType] = {
     "signature": pl.String(),  # the keys of the expected side, a bar, those of the actual side; each sorted
@@ -93,20 +97,22 @@ def signed(matches: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
 
 
 def score(matches: pl.DataFrame, target: pl.DataFrame, signatures: pl.DataFrame) -> Score:
-    """Hold matches against the truth.
+    """Hold matches against the truth. One signature may stand for several groups: it is right as often, not oftener.
 
     Args:
         matches: The matches that are alive, signed: ``signature``, ``state``, ``automatic``, ``currency``, ``minor``.
         target: The target of the last round, signed.
         signatures: By ``SIGNATURES``.
     """
-    judged = matches.join(signatures, on="signature", how="left").with_columns(right=pl.col("group").is_not_null())
+    true = _numbered(signatures, "signature")
+    judged = _numbered(matches, "signature").join(true, on=["signature", "number"], how="left")
+    judged = judged.with_columns(right=pl.col("group").is_not_null())
     booked = judged.filter(pl.col("state") == "booked")
     automatic, people = booked.filter(pl.col("automatic")), judged.filter(~pl.col("automatic"))
     wrong = automatic.filter(~pl.col("right")).group_by("currency").agg(pl.col("minor").sum()).sort("currency")
     return Score(
         groups=signatures["group"].n_unique(),
-        candidates=target.join(signatures, on="signature")["group"].n_unique(),
+        candidates=_numbered(target, "signature").join(true, on=["signature", "number"])["group"].n_unique(),
         automatic=automatic.height,
         automatic_right=int(automatic["right"].sum()),
         wrong=dict(wrong.iter_rows()),
@@ -114,3 +120,43 @@ def score(matches: pl.DataFrame, target: pl.DataFrame, signatures: pl.DataFrame)
         people_right=int(people["right"].sum()),
         booked=booked.height,
     )
+
+
+def score_part(matches: pl.DataFrame, target: pl.DataFrame, part: pl.DataFrame) -> Score:
+    """The score of a part of the truth: of the matches that hold an expected entry of it, alone or among others.
+
+    Args:
+        matches: As in ``score``.
+        target: As in ``score``.
+        part: By ``SIGNATURES``.
+    """
+    expected = pl.col("signature").str.split("|").list.first().str.split(" ")
+    own = part.select(key=expected.explode()).unique()["key"].implode()
+    mine = expected.list.eval(pl.element().is_in(own)).list.any()
+    return score(matches.filter(mine), target.filter(mine), part)
+
+
+def candidate_recall(entries: pl.DataFrame, part: pl.DataFrame, terms: ReconciliationTerms) -> float:
+    """The share of true pairs that matching looks at at all, before it chooses among them.
+
+    Args:
+        entries: All entries in force, with ``side`` and ``key``.
+        part: What belongs together, pairs only, by ``SIGNATURES``; of entries that nothing tells apart any will do.
+        terms: On which they are matched.
+    """
+    keys = part.select("group", pl.col("signature").str.split("|"))
+    keys = keys.select(expected=pl.col("signature").list.first(), actual=pl.col("signature").list.last())
+    sides = {side: entries.filter(side=side.value) for side in Side}
+    for side, own in sides.items():
+        names = _numbered(own.sort("identity"), "key").select("key", "number", name="identity")
+        keys = _numbered(keys, str(side)).join(names, left_on=[str(side), "number"], right_on=["key", "number"])
+        keys = keys.drop("number").rename({"name": f"{side}_identity"})
+    rows = keys.select("expected_identity", "actual_identity").iter_rows()
+    truth = frozenset((frozenset({one}), frozenset({other})) for one, other in rows)
+    found, _ = recall(Case("demo", sides[Side.EXPECTED], sides[Side.ACTUAL], terms, truth))
+    return found / max(part.height, 1)
+
+
+def _numbered(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Rows with their ``number`` among those of an equal value."""
+    return frame.with_columns(number=pl.int_range(pl.len()).over(column))
