@@ -95,7 +95,9 @@ def _told(stamp: Stamp, tenant: UUID, said: SaidOfMatch, case_id: UUID) -> Write
 async def refuse_match(
     database: Database, writer: Writer, tenant: UUID, match_id: UUID, *, who: str, why: str
 ) -> Match:
-    """A person says that a match is wrong: it is taken back, and its entries are never proposed together again.
+    """A person says that a match is wrong: it is taken back, and exactly its entries are never proposed together again.
+
+    What holds all of them among others, or entries that nothing tells apart from them, is put to a person.
 
     Raises:
         Refused: no reason is given.
