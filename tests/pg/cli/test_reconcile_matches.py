@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import Request, urlopen
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from interlock.sim import SimulatedBooks
@@ -38,6 +40,9 @@ max_request_life = "2s"
 method = "POST"
 path = "/journals"
 body = {{reference = "{{reference}}", date = "{{date}}", currency = "{{currency}}", lines = "{{lines}}"}}
+[connectors.books.reads.accounts]
+path = "/accounts"
+value = ""
 [connectors.books.operations.unbook]
 method = "POST"
 path = "/journals/{{undoes.response.id}}/reversal"
@@ -83,6 +88,12 @@ def test_a_match_is_made_shown_confirmed_and_undone(
     assert shown.out.count("INVOICE 4711 CORVINUS MARITIME") == 2
     assert "booked: 1 matches, 1234.56 EUR" in run("reconcile", "matches").out
     assert {one.balance for one in books.accounts()} == {"1234.56", "-1234.56"}
+    assert "The books and our rows agree" in run("reconcile", "balance").out
+    posted_by_hand(books)
+    told = run("reconcile", "balance", "--json", code=9).document
+    assert [(one["account"], one["ours"], one["theirs"]) for one in told["accounts"] if not one["agrees"]] == [
+        ("clearing:actual", "1234.56 EUR", "1234.57 EUR")
+    ]
 
     run("reconcile", "confirm", found["id"], "--why", "they told me", "--as", "ines")
     assert run("reconcile", "match", found["id"], "--json").document["by_person"] == "ines"
@@ -95,7 +106,7 @@ def test_a_match_is_made_shown_confirmed_and_undone(
     assert run("reconcile", "matches", "--json").document["counts"] == [
         {"state": "withdrawn", "matches": 1, "money": "1234.56 EUR"}
     ]
-    assert {one.balance.strip("-") for one in books.accounts()} == {"0.00"}
+    assert {one.balance.strip("-") for one in books.accounts()} == {"0.00", "0.01"}
     rounds = run("reconcile", "rounds", "--json").document["rounds"]
     assert len(rounds) == 3
     assert rounds[0]["figures"]["expected"] == 2
@@ -165,6 +176,16 @@ def test_a_wrong_scorer_is_recalled_and_people_decide(
     assert run("reconcile", "run", "--json").document["proposed"]["review"] == 1
     (review,) = run("reviews", "--json").document["reviews"]
     assert "stopped" in str(review), review
+
+
+def posted_by_hand(books: SimulatedBooks) -> None:
+    """A cent that somebody else posts to an account of ours."""
+    lines = [{"account": "clearing:actual", "amount": "0.01"}, {"account": "elsewhere", "amount": "-0.01"}]
+    body = {"reference": "by hand", "date": "2026-03-05", "currency": "EUR", "lines": lines}
+    url, key = f"{books.url}/journals", {"Idempotency-Key": '"by-hand"'}
+    asked = Request(url, msgspec.json.encode(body), key)  # noqa: S310 - this test's own books
+    with urlopen(asked, timeout=10) as answer:  # noqa: S310 - the same
+        assert answer.status == 201
 
 
 def taken_in(run: Run, books: SimulatedBooks, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,8 +24,9 @@ from interlock.ledger.keys import make_key
 from interlock.ledger.seal import LedgerTerms, Sealer
 from interlock.packs.reconciliation.closing.close import Closed, Period, Reported, close, leaf_of, report_on
 from interlock.packs.reconciliation.closing.document import FLOWS, document
+from interlock.packs.reconciliation.closing.outside import Held, accounts_of, hold_against
 from interlock.packs.reconciliation.closing.report import Line
-from interlock.packs.reconciliation.closing.store import LIST_CLOSES, CloseRow
+from interlock.packs.reconciliation.closing.store import LIST_CLOSES, POSTED, CloseRow
 from interlock.packs.reconciliation.entry import Balance, Side, Statement
 from interlock.packs.reconciliation.in_force import recall_statement
 from interlock.sim import SimulatedBooks
@@ -95,6 +96,7 @@ async def first_close(on: Matching) -> Closed:
         await signed(on)
     await on.settle()
     found = await reported(on)
+    assert await apart_from_books(on) == []
     assert flows(found.report.lines, "expected") == {"received": 1750, "matched": 1000, "closing": 750}
     assert flows(found.report.lines, "actual") == {"received": 1670, "matched": 970, "closing": 700}
     assert [(one.total, one.moved, one.fees) for one in found.report.differences] == [(-30, -30, -30)]
@@ -106,8 +108,8 @@ async def first_close(on: Matching) -> Closed:
         await signed(on)
     with pytest.raises(Refused, match="nothing that is open"):
         await signed(on, carry_over=["break", "everything"])
-    with pytest.raises(NotFound, match="no statement of closing is of the account 'X'"):
-        await close(on.on.node, Period("closing", "X", DAY), who="ines", why="w")
+    with pytest.raises(NotFound, match=f"no statement of {on.terms.name} is of the account 'X'"):
+        await close(on.on.node, Period(on.terms.name, "X", DAY), who="ines", why="w")
     with pytest.raises(Refused, match="is not over yet"):
         await signed(on, datetime.now(UTC).date())
     with pytest.raises(Refused, match="is not closed"):
@@ -119,7 +121,7 @@ async def test_what_comes_later_for_a_closed_day_is_a_correction_in_the_next_rep
     database_url: str, books: SimulatedBooks, admin: Admin
 ) -> None:
     next_day = DAY + timedelta(days=1)
-    async with matching(database_url, books, name="closing") as on:
+    async with matching(database_url, books, name="correcting") as on:
         first = await first_close(on)
         await on.take(Side.ACTUAL, on_day(statement("a2", ("C", "", 50)), DAY))
         await on.take(Side.ACTUAL, on_day(statement("a", ("A", "", 940), ("B", "", 700), made=1), DAY, opening=5000))
@@ -146,6 +148,16 @@ async def test_what_comes_later_for_a_closed_day_is_a_correction_in_the_next_rep
     assert [kind for kind, _, _ in told].count("reconciliation.closed") == 3
     assert [subject for kind, subject, _ in told if kind == "reconciliation.reopened"] == [first.id]
     assert all(ACCOUNT.encode() not in body for _, _, body in told)
+
+
+async def apart_from_books(on: Matching) -> list[Held]:
+    """The accounts on which the books say something else than our rows."""
+    async with on.on.node.database.tenant(on.on.node.tenant) as connection:
+        posted = await POSTED.all(connection, {"reconciliation": on.terms.name})
+    theirs = [msgspec.to_builtins(one) for one in on.books.accounts()]
+    found = hold_against([(on.terms, posted)], theirs, accounts_of(on.terms).values())
+    assert len(found) == 3
+    return [one for one in found if one.ours != one.theirs]
 
 
 async def listed(on: Matching) -> list[CloseRow]:

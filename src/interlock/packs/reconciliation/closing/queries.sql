@@ -81,6 +81,37 @@ where b.reconciliation = %(reconciliation)s and b.state in ('open', 'withdrawing
   and e.booked_on <= %(until)s
 order by kind, id
 
+-- name: posted
+-- What should stand on each account of the books by what is booked and written off; where each stands is read from its case,
+-- which a row may be behind.
+with booked as (
+  select m.currency, m.expected_minor::numeric as expected, m.actual_minor::numeric as actual, m.explained
+  from recon_match m join cases c on c.id = m.case_id
+  where m.reconciliation = %(reconciliation)s and m.alive and c.state = 'done' and c.cancel_at is null
+    and c.conclusion is distinct from 'rejected'
+), written_off as (
+  select e.side, e.currency, e.minor::numeric as minor
+  from recon_break b join cases c on c.id = b.case_id join recon_entry e on e.id = b.entry
+  where b.reconciliation = %(reconciliation)s and b.alive and c.state = 'done' and c.cancel_at is null
+    and c.conclusion = 'written_off')
+select kind, currency, sum(minor) as minor from (
+  select 'clearing_expected' as kind, currency, -expected as minor from booked
+  union all select 'clearing_actual', currency, actual from booked
+  union all select case when explained = 'fee' then 'fees' else 'differences' end, currency, expected - actual from booked
+  union all select 'clearing_' || side, currency, case when side = 'expected' then -minor else minor end from written_off
+  union all select 'write_offs', currency, case when side = 'expected' then minor else -minor end from written_off) lines
+group by 1, 2 order by 1, 2
+
+-- name: on_their_way
+-- How many matches and breaks are being booked or taken back now: what each did may stand on one side alone.
+select count(*) from cases c
+where c.state not in ('done', 'cancelled') and (c.cancel_at is not null or c.id in (
+    select m.case_id from recon_match m where m.reconciliation = %(reconciliation)s and m.alive)
+    and not exists (select from review v where v.tenant = c.tenant and v.case_id = c.id and v.state in ('open', 'claimed')))
+  and c.id in (
+    select m.case_id from recon_match m where m.reconciliation = %(reconciliation)s and m.alive
+    union all select b.case_id from recon_break b where b.reconciliation = %(reconciliation)s and b.alive)
+
 -- name: last_round
 -- The last round that came to its end.
 select id, rested_on, figures from recon_round

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.db.queries import load_queries
-from interlock.packs.reconciliation.closing.sums import Difference, Flow, LastRound, Stated, Total, Unready
+from interlock.packs.reconciliation.closing.sums import Difference, Flow, LastRound, Posted, Stated, Total, Unready
 
 
 class CloseRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +55,8 @@ TOTALS = _SQL.rows("totals", Total)
 DIFFERENCES = _SQL.rows("differences", Difference)
 STATED = _SQL.rows("stated", Stated)
 UNREADY = _SQL.rows("unready", Unready)
+POSTED = _SQL.rows("posted", Posted)
+ON_THEIR_WAY = _SQL.rows("on_their_way", int)
 LAST_ROUND = _SQL.rows("last_round", LastRound)
 LAST_CLOSE = _SQL.rows("last_close", CloseRow)
 CLOSES_FROM = _SQL.rows("closes_from", CloseRow)

@@ -122,6 +122,20 @@ class Unready(msgspec.Struct, frozen=True, kw_only=True):
     what: str
 
 
+class Posted(msgspec.Struct, frozen=True, kw_only=True):
+    """What should stand on an account of the books.
+
+    Attributes:
+        kind: Which: clearing_expected, clearing_actual, fees, differences, write_offs.
+        currency: ISO 4217.
+        minor: Debit less credit, in minor units; a whole number.
+    """
+
+    kind: str
+    currency: str
+    minor: Decimal
+
+
 class LastRound(msgspec.Struct, frozen=True, kw_only=True):
     """The last round that came to its end.
 
