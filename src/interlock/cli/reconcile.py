@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from interlock.cli.options import commands
 from interlock.cli.reconcile_balance import balance
-from interlock.cli.reconcile_breaks import breaks
+from interlock.cli.reconcile_breaks import breaks, open_entries
 from interlock.cli.reconcile_close import close_account, closes, report
 from interlock.cli.reconcile_matches import confirm, match, matches, undo
 from interlock.cli.reconcile_recall import recall_statement
@@ -44,6 +44,7 @@ group.command()(match)
 group.command()(undo)
 group.command()(confirm)
 group.command()(breaks)
+group.command(name="open")(open_entries)
 group.command()(balance)
 group.command()(report)
 group.command(name="close")(close_account)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from interlock.cli.options import Json, Limit
+from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen, minute
 from interlock.cli.session import load_settings, with_node
 from interlock.node import Node
 from interlock.packs.reconciliation.breaks.cause import Cause
-from interlock.packs.reconciliation.breaks.store import COUNT_BREAKS, LIST_BREAKS, BreakCount, BreakRow
+from interlock.packs.reconciliation.breaks.store import (
+    COUNT_BREAKS,
+    LIST_BREAKS,
+    LIST_OPEN,
+    BreakCount,
+    BreakRow,
+    OpenRow,
+)
 from interlock.packs.reconciliation.closing.amounts import amount_text
 from interlock.packs.reconciliation.configured import settings_of
 
@@ -71,6 +80,46 @@ def breaks(
         f"the oldest of {one.oldest}"
         for one in counts
     )
+
+
+def open_entries(
+    context: typer.Context,
+    name: Name = "",
+    *,
+    account: Annotated[str | None, typer.Option(metavar="ACCOUNT", help="Only those of an account.")] = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """List every entry that is not settled, the oldest first, with its age, its money, and why; breaks or not."""
+    screen = Screen(as_json=as_json)
+    mine = settings_of(load_settings(context), name)
+    asked = {"reconciliation": mine.name, "account": account, "most": limit}
+
+    async def read(node: Node) -> tuple[list[OpenRow], date]:
+        async with node.database.tenant(node.tenant) as connection:
+            return await LIST_OPEN.all(connection, asked), node.database.clock.now().date()
+
+    found, today = with_node(context, read)
+    if as_json:
+        screen.document({"open": [_open_document(one, today) for one in found]})
+    screen.table(
+        ("entry", "why", "amount", "of", "days", "side", "account", "party", "other side known until"),
+        (
+            (one.entry, one.why, amount_text(one.minor, one.currency), one.value_on, (today - one.value_on).days,
+             one.side, one.account, one.counterparty, one.known_until or "never")
+            for one in found
+        ),
+        none=f"Nothing of {mine.name} is open.",
+        stacked=True,
+    )  # fmt: skip
+
+
+def _open_document(one: OpenRow, today: date) -> dict[str, Any]:
+    return {
+        **{name: value for name, value in as_document(one).items() if name not in ("minor", "currency")},
+        "amount": amount_text(one.minor, one.currency),
+        "days": (today - one.value_on).days,
+    }
 
 
 def document(one: BreakRow) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import polars as pl
+import psycopg
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -22,7 +23,7 @@ from interlock.cases.store import CaseState
 from interlock.errors import ContractViolated
 from interlock.oversight.exception import CaseException, grouped
 from interlock.oversight.store import LIST_EXCEPTION_GROUPS
-from interlock.packs.reconciliation.breaks.store import COUNT_BREAKS, LIST_BREAKS, BreakRow
+from interlock.packs.reconciliation.breaks.store import COUNT_BREAKS, LIST_BREAKS, LIST_OPEN, BreakRow
 from interlock.packs.reconciliation.entry import ENTRY_SCHEMA, Side, Statement
 from interlock.sim import SimulatedBooks
 
@@ -212,6 +213,30 @@ async def test_a_break_that_is_young_waits_is_reminded_of_and_then_asks(
         assert due.reminded_at is not None
         assert (case.waiting_for or "").startswith("the other side; an exception on ")
         assert case.wake_at == datetime.combine(today + timedelta(days=1), datetime.min.time(), UTC)
+
+
+async def test_an_entry_whose_other_side_stays_out_is_listed_and_asked_about_by_the_calendar(
+    database_url: str, books: SimulatedBooks
+) -> None:
+    async with matching(database_url, books, name="silent") as on:
+        await on.take(Side.EXPECTED, statement("e", ("A", SURE, 100000)))
+        await on.take(Side.ACTUAL, up_to(date(2026, 3, 1), "last"))
+        rounds = on.rounds()
+        assert (await rounds.run()).breaks.waiting == 1  # what came in today is given time
+        async with on.on.node.database.tenant(on.on.node.tenant) as connection:
+            (listed,) = await LIST_OPEN.all(connection, {"reconciliation": "silent", "account": None, "most": 9})
+        assert (listed.minor, listed.why, listed.known_until) == (100000, "waiting", date(2026, 3, 1))
+        async with await psycopg.AsyncConnection.connect(database_url) as owner:
+            await owner.execute("update interlock.recon_entry set received_at = received_at - interval '3 days'")
+        figures = await on.run()
+        assert (figures.breaks.opened, figures.breaks.waiting) == (1, 0)
+        (one,) = await asked(on)
+        assert one.kind == "break-uncovered"
+        assert "The other side's statements end on 2026-03-01" in one.what
+        await on.take(Side.ACTUAL, statement("a", ("A", "", 100000)))
+        await on.settle()
+        assert await breaks(on) == []
+    assert on.balances() == {"actual EUR": "1000.00", "expected EUR": "-1000.00"}
 
 
 async def test_what_is_known_of_an_open_break_changes_and_another_takes_its_place(

@@ -56,13 +56,15 @@ def plan(
     candidates: tuple[tuple[str, str, float], ...] = (),
     horizons: pl.DataFrame | None = None,
     terms: ReconciliationTerms = TERMS,
+    late: tuple[str, ...] = (),
 ) -> BreakPlan:
     looked = pl.DataFrame(
         list(candidates), schema={"expected": pl.String, "actual": pl.String, "probability": pl.Float64}, orient="row"
     )
     sides = {Side.EXPECTED: frame(expected), Side.ACTUAL: frame(actual)}
     taken = pl.Series(list(matched), dtype=pl.String)
-    return plan_breaks(sides, taken, looked, known_until() if horizons is None else horizons, terms)
+    tardy = pl.Series(list(late), dtype=pl.String)
+    return plan_breaks(sides, taken, looked, known_until() if horizons is None else horizons, terms, tardy)
 
 
 def causes(found: BreakPlan) -> dict[str, str]:
@@ -82,6 +84,19 @@ def test_an_entry_is_a_break_once_the_other_side_is_known_beyond_its_window() ->
     found = plan([], [entry("a", 1000)], horizons=known_until(expected=date(2026, 1, 14)))
     assert causes(found) == {"a": "missing"}
     assert plan(mine, [], horizons=known_until(actual=None)).waiting == 1
+
+
+def test_what_is_late_by_the_calendar_is_a_break_that_nothing_covers_until_the_other_side_is_known() -> None:
+    mine, theirs = [entry("e", 1000, reference="R")], [entry("a", 900, reference="R")]
+    short = known_until(actual=date(2026, 1, 9), expected=None)
+    found = plan(mine, theirs, horizons=short, late=("id-e",))
+    assert (causes(found), found.waiting) == ({"e": "uncovered"}, 1)
+    told = break_input(row(found, "e"), TERMS, "key")
+    assert "The other side's statements end on 2026-01-09, before" in told["what"]
+    assert "difference" not in told
+    none = plan(mine, [], horizons=known_until(actual=None), late=("id-e",))
+    assert "No statement of the other side has come." in break_input(row(none, "e"), TERMS, "key")["what"]
+    assert causes(plan(mine, [], late=("id-e",))) == {"e": "missing"}
 
 
 def test_where_accounts_are_linked_the_one_that_is_known_least_far_counts() -> None:

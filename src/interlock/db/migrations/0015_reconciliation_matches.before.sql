@@ -74,7 +74,7 @@ create table recon_break (
   key             text not null,        -- of its case
   facts           uuid not null,        -- digest of what its case was told: another digest is another break
   cause           text not null constraint recon_break_has_a_cause
-    check (cause in ('missing', 'wrong-amount', 'duplicate', 'reversal', 'fee')),
+    check (cause in ('missing', 'wrong-amount', 'duplicate', 'reversal', 'fee', 'uncovered')),
   case_id         uuid not null,        -- the row is made in the commit of its case
   state           recon_break_state not null,
   alive           boolean not null generated always as (state <> 'withdrawn') stored,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -20,11 +21,13 @@ from interlock.cases.submit import submit
 from interlock.db.work import Stamp, Unit, Write
 from interlock.node import Node
 from interlock.packs.reconciliation.breaks.compare import compare_breaks, without_doubts
-from interlock.packs.reconciliation.breaks.facts import BreakPlan, break_input, break_key, plan_breaks
+from interlock.packs.reconciliation.breaks.facts import BreakPlan, break_input, break_key, late_from, plan_breaks
 from interlock.packs.reconciliation.breaks.store import (
     ADD_BREAKS,
     EARLIER_BREAK_SCHEMA,
     EARLIER_BREAKS,
+    LATE_ENTRIES,
+    LATE_ENTRY_SCHEMA,
     PROJECT_BREAKS,
     STANDING_BREAK_SCHEMA,
     STANDING_BREAKS,
@@ -116,6 +119,7 @@ class Breaks:
         self.registered = registered
         self.terms = terms
         self._planned: tuple[Target, Target, BreakPlan] | None = None
+        self._planned_on = date.min
 
     async def project(self) -> int:
         """Bring the rows of the breaks up to what became of their cases; how many changed."""
@@ -124,14 +128,17 @@ class Breaks:
             return await PROJECT_BREAKS.one(connection, {**self._of(), "now": now}) or 0
 
     async def plan(self, target: Target, matches: pl.DataFrame) -> BreakPlan:
-        """The breaks that follow from a target of which these matches count, computed in a thread, once for each."""
-        known = self._planned
-        if known is None or known[0] is not target or not known[1].matches["members"].equals(matches["members"]):
+        """The breaks that follow from a target of which these matches count, in a thread, once for each and a day."""
+        known, today = self._planned, self.node.database.clock.now().date()
+        same = known and known[0] is target and known[1].matches["members"].equals(matches["members"])
+        if known is None or not same or self._planned_on != today:
+            asked = {**self._of(), "today": today, "days": late_from(self.terms)}
             async with self.node.database.tenant(self.node.tenant) as connection:
                 days = await horizons(connection, self.terms.name)
+                late = await read_columns(connection, LATE_ENTRIES, asked, LATE_ENTRY_SCHEMA)
             counting = replace(target, matches=matches)
-            known = target, counting, await asyncio.to_thread(plan_of, counting, days, self.terms)
-            self._planned = known
+            known = target, counting, await asyncio.to_thread(plan_of, counting, days, self.terms, late["id"])
+            self._planned, self._planned_on = known, today
         return known[2]
 
     async def take_back(self, target: Target) -> BreaksFound:
@@ -246,13 +253,14 @@ class Breaks:
         return {"reconciliation": self.terms.name}
 
 
-def plan_of(target: Target, known: Sequence[Horizon], terms: ReconciliationTerms) -> BreakPlan:
+def plan_of(target: Target, known: Sequence[Horizon], terms: ReconciliationTerms, late: pl.Series) -> BreakPlan:
     """The plan that follows from a target. Pure.
 
     Args:
         target: The best whole; its matches name entries by their ids.
         known: Up to which day each side, account and currency is known.
         terms: Of the reconciliation.
+        late: The ids of entries that are late by the calendar.
     """
     entries = {Side.EXPECTED: target.expected, Side.ACTUAL: target.actual}
     taken = target.matches.select(id=pl.col("expected").list.concat("actual").explode())
@@ -262,7 +270,7 @@ def plan_of(target: Target, known: Sequence[Horizon], terms: ReconciliationTerms
         schema={"side": pl.String, "account": pl.String, "currency": pl.String, "last_day": pl.Date},
         orient="row",
     )
-    return plan_breaks(entries, matched, candidates_of(target.solution), reach, terms)
+    return plan_breaks(entries, matched, candidates_of(target.solution), reach, terms, late)
 
 
 def candidates_of(solution: object) -> pl.DataFrame:

@@ -1,10 +1,12 @@
 """Why an entry has no match, as far as the entries themselves tell it. Pure.
 
 An entry that no match takes is a break once the other side's statements cover every day on which its partner could have
-come; before that it only waits. No clock is asked: what is known follows from the entries and statements in force.
+come; before that it only waits: what is known follows from the entries and statements in force. Where the other side's
+statements stay out, the calendar speaks: an entry that is late by it is a break, too, which nothing covers.
 
 The causes, the first that fits:
 
+    uncovered     the other side's statements do not reach it, though they should by now
     duplicate     an equal entry of the same side is matched already
     reversal      its opposite, from or to the same party, is open on the same side
     fee           the right party's entry differs by a known fee, and the scorer was not sure enough
@@ -33,6 +35,7 @@ class Cause(StrEnum):
     DUPLICATE = "duplicate"
     REVERSAL = "reversal"
     FEE = "fee"
+    UNCOVERED = "uncovered"
 
 
 Frames: TypeAlias = dict[Side, pl.DataFrame]
@@ -49,9 +52,9 @@ _PARTNER = ("partner", "partner_minor", "partner_on", "partner_party")
 
 
 def open_entries(
-    entries: Frames, matched: pl.Series, horizons: pl.DataFrame, terms: ReconciliationTerms
+    entries: Frames, matched: pl.Series, horizons: pl.DataFrame, terms: ReconciliationTerms, late: pl.Series
 ) -> pl.DataFrame:
-    """The entries that no match takes, with ``side``, ``overdue`` and what they are compared by.
+    """The entries that no match takes, with ``side``, ``overdue``, ``uncovered`` and what they are compared by.
 
     Args:
         entries: Both sides.
@@ -59,8 +62,14 @@ def open_entries(
         horizons: Up to which day statements in force cover an account: ``side``, ``account``, ``currency``,
             ``last_day``.
         terms: The windows and links.
+        late: The ids of entries that are late by the calendar.
+
+    Returns:
+        Also ``horizon``: up to which day the other side is known; null where no statement of it has come.
     """
-    return pl.concat([_open(side, entries[side], matched, horizons, terms) for side in Side])
+    found = pl.concat([_open(side, entries[side], matched, horizons, terms) for side in Side])
+    uncovered = ~pl.col("overdue") & pl.col("id").is_in(late.implode())
+    return found.with_columns(uncovered=uncovered, overdue=pl.col("overdue") | uncovered)
 
 
 def _open(
@@ -70,11 +79,8 @@ def _open(
     free = compared(side, frame).filter(~pl.col("identity").is_in(matched.implode()))
     known = covered(side, free.select("account", "currency").unique(), horizons, terms)
     reaches = pl.col("value_on").cast(pl.Int32) + window  # in days: no date is too late to be compared
-    return (
-        free.join(known, on=["account", "currency"], how="left", maintain_order="left")
-        .with_columns(overdue=(pl.col("horizon").cast(pl.Int32) > reaches).fill_null(value=False))
-        .drop("horizon")
-    )
+    joined = free.join(known, on=["account", "currency"], how="left", maintain_order="left")
+    return joined.with_columns(overdue=(pl.col("horizon").cast(pl.Int32) > reaches).fill_null(value=False))
 
 
 def covered(side: Side, accounts: pl.DataFrame, horizons: pl.DataFrame, terms: ReconciliationTerms) -> pl.DataFrame:
@@ -141,11 +147,12 @@ def with_causes(
     reversals = _nearest(named, opposite, of_party, window).with_columns(cause=pl.lit(str(Cause.REVERSAL)))
     amounts = _amounts(free, candidates, terms, window)
     found = pl.concat([duplicates, reversals, amounts]).unique("identity", keep="first", maintain_order=True)
-    return (
-        free.join(found, on="identity", how="left")
-        .with_columns(cause=pl.col("cause").fill_null(str(Cause.MISSING)))
-        .sort("identity")
-    )
+    # while the other side's statements stay out, whatever else seems to speak for a cause may be told otherwise by them
+    stays_out = pl.col("uncovered")
+    known = pl.col("cause").fill_null(str(Cause.MISSING))
+    cause = pl.when(stays_out).then(pl.lit(str(Cause.UNCOVERED))).otherwise(known)
+    nobody = (pl.when(~stays_out).then(pl.col(name)).alias(name) for name in _PARTNER)
+    return free.join(found, on="identity", how="left").with_columns(cause.alias("cause"), *nobody).sort("identity")
 
 
 def _nearest(free: pl.DataFrame, others: pl.DataFrame, by: list[str], within: timedelta) -> pl.DataFrame:

@@ -48,6 +48,7 @@ def plan_breaks(
     candidates: pl.DataFrame,
     horizons: pl.DataFrame,
     terms: ReconciliationTerms,
+    late: pl.Series,
 ) -> BreakPlan:
     """The breaks that follow from a solution. Depends on sets of rows alone, not on their order.
 
@@ -58,9 +59,10 @@ def plan_breaks(
         horizons: Up to which day statements in force cover an account: ``side``, ``account``, ``currency``,
             ``last_day``.
         terms: Tolerances, fees, windows, links.
+        late: The ids of entries that are late by the calendar, as ``late_from`` counts.
     """
     matched = matched.cast(entries[Side.EXPECTED]["identity"].dtype)
-    free = open_entries(entries, matched, horizons, terms)
+    free = open_entries(entries, matched, horizons, terms, late)
     due = free.filter(pl.col("overdue"))
     everything = pl.concat([entries[side] for side in Side])
     caused = with_causes(free, entries, matched, candidates, terms).join(
@@ -78,10 +80,16 @@ def plan_breaks(
         free=free.select("id", "identity"),
         breaks=breaks.with_columns(facts=_digests(breaks)).select(
             "id", "identity", "side", "account", "currency", "minor", "booked_on", "value_on", "memo", "counterparty",
-            "reference", "cause", "partner", "partner_minor", "partner_on", "partner_party", "candidates", "facts",
+            "reference", "cause", "horizon", "partner", "partner_minor", "partner_on", "partner_party", "candidates",
+            "facts",
         ),
         waiting=len(free) - len(due),
     )  # fmt: skip
+
+
+def late_from(terms: ReconciliationTerms) -> int:
+    """After how many days of age an entry is late by the calendar: never before its partner's window ends."""
+    return max(terms.escalate_days, terms.days_later, terms.days_earlier)
 
 
 def _digests(breaks: pl.DataFrame) -> pl.Series:
@@ -169,6 +177,8 @@ def words(row: Mapping[str, Any]) -> str:
 
 def _cause(row: Mapping[str, Any]) -> str:
     currency, other = row["currency"], "reported" if row["side"] == Side.EXPECTED else "expected"
+    if row["cause"] == Cause.UNCOVERED:
+        return _uncovered(row["horizon"])
     if row["partner"] is None:
         return f"Nothing that is {other} looks like it."
     amount, day = Money.of_minor(row["partner_minor"], currency), row["partner_on"]
@@ -182,6 +192,12 @@ def _cause(row: Mapping[str, Any]) -> str:
             return f"{amount} of {day} is {other} and differs by {apart}, which is a known fee."
         case _:
             return f"{amount} of {day} is {other} for the same party or reference, and differs by {apart}."
+
+
+def _uncovered(known: date | None) -> str:
+    if known is None:
+        return "No statement of the other side has come."
+    return f"The other side's statements end on {known}, before the last day on which its partner could have come."
 
 
 def _nearest(row: Mapping[str, Any]) -> str:

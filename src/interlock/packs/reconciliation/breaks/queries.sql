@@ -40,6 +40,30 @@ from recon_break where reconciliation = %(reconciliation)s and alive order by en
 select facts, count(*) as turns
 from recon_break where reconciliation = %(reconciliation)s and not alive group by facts order by facts
 
+-- name: late_entries
+-- Entries for which the other side is late by the calendar, whatever its statements cover; read as columns. They count from two
+-- days after they came in: a history that is being taken in is one-sided for a while, and no break by that.
+select id from recon_entry
+where reconciliation = %(reconciliation)s and value_on < %(today)s::date - %(days)s::int
+  and (received_at at time zone 'UTC')::date < %(today)s::date - 1
+
+-- name: list_open
+-- Every entry in force that neither a booked match nor a person has settled, the oldest first.
+with counting as materialized (
+  select distinct l.entry from recon_statement s join recon_line l on l.statement = s.id
+  where s.reconciliation = %(reconciliation)s and s.state = 'in_force')
+select e.id as entry, e.side, e.account, e.currency, e.minor, e.value_on, e.counterparty, e.reference,
+  case when m.id is not null then 'match-' || m.state else coalesce(b.cause, 'waiting') end as why,
+  (select max(coalesce(s.last_day, s.first_day)) from recon_statement s
+   where s.reconciliation = e.reconciliation and s.side <> e.side and s.currency = e.currency and s.state = 'in_force') as known_until
+from counting c join recon_entry e on e.id = c.entry
+left join recon_member r on r.entry = e.id and r.alive
+left join recon_match m on m.id = r.match
+left join recon_break b on b.entry = e.id and b.alive
+where (m.id is null or m.state <> 'booked') and (b.id is null or b.state not in ('written_off', 'accepted'))
+  and (%(account)s::text is null or e.account = %(account)s)
+order by e.value_on, e.id limit %(most)s
+
 -- name: count_breaks
 select b.state::text as state, b.cause, e.currency, count(*) as breaks, sum(abs(e.minor))::numeric as minor, min(e.value_on) as oldest
 from recon_break b join recon_entry e on e.id = b.entry

@@ -124,6 +124,34 @@ class BreakRow(msgspec.Struct, frozen=True, kw_only=True):
     exception: UUID | None
 
 
+class OpenRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry in force that is not settled, for people.
+
+    Attributes:
+        entry: The entry.
+        side: Whose entry it is.
+        account: Of which account.
+        currency: ISO 4217.
+        minor: Signed minor units.
+        value_on: From when its age counts.
+        counterparty: The other party.
+        reference: Identifiers.
+        why: ``match-STATE``, the cause of its break, or ``waiting`` for the other side's statements.
+        known_until: The last day that a statement of the other side covers in this currency; None: there is none.
+    """
+
+    entry: UUID
+    side: str
+    account: str
+    currency: str
+    minor: int
+    value_on: date
+    counterparty: str
+    reference: str
+    why: str
+    known_until: date | None
+
+
 _SQL = load_queries(__file__)
 ADD_BREAKS = _SQL.bulk("add_breaks", NewBreak, distinct=("id",))
 WITHDRAW_BREAKS = _SQL.bulk("withdraw_breaks", WithdrawnBreak, distinct=("id",))
@@ -131,9 +159,13 @@ PROJECT_BREAKS = _SQL.rows("project_breaks", int)
 STANDING_BREAKS = _SQL.rows("standing_breaks", StandingBreak)
 EARLIER_BREAKS = _SQL.rows("earlier_breaks", EarlierBreak)
 COUNT_BREAKS = _SQL.rows("count_breaks", BreakCount)
+LATE_ENTRIES = _SQL.rows("late_entries", UUID)
+LIST_OPEN = _SQL.rows("list_open", OpenRow)
 LIST_BREAKS = _SQL.rows("list_breaks", BreakRow)
 
 STANDING_BREAK_SCHEMA: dict[str, pl.DataType] = dict.fromkeys(("id", "entry", "facts", "state", "case_id"), pl.String())
 """The breaks that are alive, as columns."""
 EARLIER_BREAK_SCHEMA: dict[str, pl.DataType] = {"facts": pl.String(), "turns": pl.Int64()}
 """How often the same was known before, as columns."""
+LATE_ENTRY_SCHEMA: dict[str, pl.DataType] = {"id": pl.String()}
+"""The entries that are late by the calendar, as a column."""

@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -129,6 +130,10 @@ class Rounds:
         """What a round rests on, in a text that is the same while nothing has changed."""
         async with self._node.database.tenant(self._node.tenant) as connection:
             return await NEWS.one(connection, self._of()) or ""
+
+    def today(self) -> date:
+        """The day, UTC, as the database counts: by it entries become late; see ``Breaks.plan``."""
+        return self._node.database.clock.now().date()
 
     async def run(self, *, patience_s: float = 0.0) -> Figures:
         """Go through one round.

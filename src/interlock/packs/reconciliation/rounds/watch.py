@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from datetime import date
 
 import psycopg
 
@@ -38,6 +39,7 @@ class Watch:
         self._seen = ""
         self._since = self._changed = 0.0
         self._again_at = float("inf")
+        self._day = date.min
 
     async def run(self, ended: asyncio.Event) -> None:
         """Until ``ended`` is set; trouble with the database is waited out."""
@@ -62,7 +64,10 @@ class Watch:
             self._seen, self._changed = news, now
         calm = now - self._changed >= CALM_S or now - self._since >= LONGEST_S
         moves = await self._rounds.moves()
-        if moves == "free" or now >= self._again_at or (news != self._done and calm):
+        today = self._rounds.today()
+        late = news == self._done and today != self._day  # by the calendar alone entries may have become breaks
+        if moves == "free" or now >= self._again_at or late or (news != self._done and calm):
+            self._day = today
             self._took(await self._rounds.run(patience_s=PATIENCE_S), news)
         elif moves:
             await self._rounds.catch_up()
