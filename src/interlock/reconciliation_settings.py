@@ -203,7 +203,6 @@ TERM_FORMS: Mapping[str, SettingForm[Any]] = MappingProxyType(
         "ask_from": SettingForm(_probability, 0.0),
         "links": SettingForm(_links, ()),
         "workflow": SettingForm(_short, ""),
-        "owner": SettingForm(_short, ""),
         "remind_days": _whole(0, _MOST_DAYS),
         "escalate_days": _whole(0, _MOST_DAYS),
         "clearing_expected": SettingForm(_short, ""),

@@ -28,8 +28,7 @@ class ReconciliationTerms(msgspec.Struct, frozen=True, kw_only=True):
         links: Which account of the expected side is paid on which account of the actual side; empty: every account on
             every one of the same currency. An account that stands in no link is matched with none.
         workflow: The workflow whose decision point ``match`` decides.
-        owner: Who owns what is open.
-        remind_days: After how many days of waiting an open entry's owner is reminded.
+        remind_days: After how many days of waiting an open entry is put on the list of what is due.
         escalate_days: After how many days of waiting it becomes an exception.
         clearing_expected: The account of the books that the expected entries stand on.
         clearing_actual: The account that the actual entries stand on.
@@ -48,7 +47,6 @@ class ReconciliationTerms(msgspec.Struct, frozen=True, kw_only=True):
     ask_from: float = 0.5
     links: tuple[tuple[str, str], ...] = ()
     workflow: str = "reconciliation"
-    owner: str = "finance"
     remind_days: int = 3
     escalate_days: int = 10
     clearing_expected: str = "clearing:expected"
