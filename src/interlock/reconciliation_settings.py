@@ -133,6 +133,11 @@ def _amounts(raw: Raw, _environ: Mapping[str, str]) -> tuple[Money, ...]:
     return tuple(_amount(text) for text in _texts(raw))
 
 
+def _differences(raw: Raw, environ: Mapping[str, str]) -> tuple[Money, ...] | None:
+    """Amounts, or ``any``."""
+    return None if raw.value == "any" else _amounts(raw, environ)
+
+
 def _amount(text: str) -> Money:
     money = Money.parse(text)
     if money.minor <= 0:
@@ -197,6 +202,7 @@ TERM_FORMS: Mapping[str, SettingForm[Any]] = MappingProxyType(
     {
         "tolerance": SettingForm(_tolerance, (None, ())),
         "fees": SettingForm(_amounts, ()),
+        "differences": SettingForm(_differences, ()),
         "days_later": _whole(0, _MOST_DAYS),
         "days_earlier": _whole(0, _MOST_DAYS),
         "largest_group": _whole(1, _LARGEST_GROUP),

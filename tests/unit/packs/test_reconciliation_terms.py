@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
+import msgspec
+import polars as pl
 import pytest
 
 from interlock.contracts.canonical import canonical
 from interlock.money import Money
-from interlock.packs.reconciliation.terms import ReconciliationTerms
+from interlock.packs.reconciliation.matching.scorer import FOLDER
+from interlock.packs.reconciliation.rounds.question import is_beyond
+from interlock.packs.reconciliation.rounds.solving import beyond
+from interlock.packs.reconciliation.terms import ON_ONE_WORD, ReconciliationTerms
 
 TERMS = ReconciliationTerms(
     name="bank",
@@ -44,3 +50,39 @@ def test_equal_terms_have_equal_records_and_others_do_not() -> None:
     assert canonical(ReconciliationTerms(name="bank", tolerance_share=Decimal("0.15")).document()) == canonical(
         other.document()
     )
+
+
+def test_a_difference_is_booked_unasked_as_far_as_one_person_may_write_off() -> None:
+    table = json.loads((FOLDER.parent / "write-off@1.rules.json").read_text("utf-8"))
+    rows = next(node["content"]["rules"] for node in table["nodes"] if node["type"] == "decisionTableNode")
+    alone = {
+        (currency.strip(" '"), row["amount"].removeprefix("<= "))
+        for row in rows
+        if row["refer"] == "false"
+        for currency in row["currency"].split(",")
+    }
+    assert {(one.currency, str(int(one.amount))) for one in ON_ONE_WORD} == alone
+
+
+@pytest.mark.parametrize(
+    ("terms", "currency", "difference", "explained", "asks"),
+    [
+        (TERMS, "EUR", 500, "tolerance", False),
+        (TERMS, "EUR", -501, "tolerance", True),
+        (TERMS, "EUR", 90_000, "fee", False),
+        (TERMS, "EUR", 90_000, "rounding", False),
+        (TERMS, "JPY", 701, "tolerance", True),
+        (TERMS, "KWD", 1, "tolerance", True),
+        (TERMS, "KWD", 0, "none", False),
+        (msgspec.structs.replace(TERMS, differences=None), "EUR", 10**12, "tolerance", False),
+        (msgspec.structs.replace(TERMS, differences=(Money("9.00", "KWD"),)), "KWD", 9_000, "tolerance", False),
+    ],
+)
+def test_what_is_given_up_above_it_is_asked_of_a_person(
+    terms: ReconciliationTerms, currency: str, difference: int, explained: str, *, asks: bool
+) -> None:
+    frame = pl.DataFrame(
+        {"currency": [currency], "expected_minor": [difference], "actual_minor": [0], "explained": [explained]}
+    )
+    assert frame.select(beyond(terms)).item() is asks
+    assert is_beyond(currency, difference, explained, terms) is asks

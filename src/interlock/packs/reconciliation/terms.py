@@ -12,6 +12,17 @@ import msgspec
 
 from interlock.money import Money
 
+ON_ONE_WORD = tuple(
+    Money(amount, currency)
+    for amount, currencies in (
+        (5, ("EUR", "USD", "GBP", "CHF")),
+        (700, ("JPY", "KRW")),
+        (20, ("MYR", "PLN", "CZK", "DKK", "SEK", "NOK")),
+    )
+    for currency in currencies
+)
+"""What is given up without a second person: the same amounts as in ``write-off@1``."""
+
 
 class ReconciliationTerms(msgspec.Struct, frozen=True, kw_only=True):
     """What one reconciliation goes by.
@@ -21,6 +32,8 @@ class ReconciliationTerms(msgspec.Struct, frozen=True, kw_only=True):
         tolerance_share: The share of the greater side by which the two sides of a match may differ: 0.02 is 2 %.
         tolerance_amounts: Amounts by which they may differ in any case, at most one for a currency.
         fees: Amounts that are known to be deducted on the way, by which the two sides of a match may differ, too.
+        differences: Amounts up to which a difference is booked without a person, one for a currency; none is where its
+            currency is not named. A declared fee and a rounding need none. None: whatever is tolerated.
         days_later: By how many days the actual side may come after the expected one.
         days_earlier: By how many days it may come before.
         largest_group: The most entries of one side of a match; 1: only pairs.
@@ -41,6 +54,7 @@ class ReconciliationTerms(msgspec.Struct, frozen=True, kw_only=True):
     tolerance_share: Decimal = Decimal("0.02")
     tolerance_amounts: tuple[Money, ...] = ()
     fees: tuple[Money, ...] = ()
+    differences: tuple[Money, ...] | None = ON_ONE_WORD
     days_later: int = 10
     days_earlier: int = 10
     largest_group: int = 5
@@ -64,6 +78,12 @@ class ReconciliationTerms(msgspec.Struct, frozen=True, kw_only=True):
         """
         share = int(self.tolerance_share * abs(minor))  # towards zero: nothing beyond the share is tolerated
         return max(share, *(one.minor for one in self.tolerance_amounts if one.currency == currency), 0)
+
+    def booked_unasked(self, currency: str) -> int | None:
+        """Up to which difference, in minor units, a match of this currency needs no person; None: there is no bound."""
+        if self.differences is None:
+            return None
+        return max((one.minor for one in self.differences if one.currency == currency), default=0)
 
     def document(self) -> dict[str, Any]:
         """All of them as JSON values, decimals as text: for a round's record. Equal terms give equal documents."""

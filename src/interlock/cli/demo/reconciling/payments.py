@@ -23,6 +23,7 @@ _HANDED = ("transaction_date", "amount", "memo")
 SETTINGS = """
 [reconciliation.payments]
 tolerance = ["15 %"]
+differences = "any"
 days_later = 30
 days_earlier = 3
 

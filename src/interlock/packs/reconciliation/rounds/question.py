@@ -131,6 +131,7 @@ def question(proposal: Proposal, terms: ReconciliationTerms) -> dict[str, Any]:
         "actual_sum": amount_text(proposal.actual_minor, currency),
         "difference": amount_text(proposal.expected_minor - proposal.actual_minor, currency),
         "explained": proposal.explained,
+        "beyond": is_beyond(currency, proposal.expected_minor - proposal.actual_minor, proposal.explained, terms),
         "reasons": proposal.reasons[:LONGEST_REASONS],
         "features": list(proposal.features),
         "probability": proposal.probability,
@@ -138,6 +139,12 @@ def question(proposal: Proposal, terms: ReconciliationTerms) -> dict[str, Any]:
         "contradicts": proposal.contradicts,
         "journal": journal(proposal, terms),
     }
+
+
+def is_beyond(currency: str, difference: int, explained: str, terms: ReconciliationTerms) -> bool:
+    """Whether more is given up than is booked without a person: as ``solving.beyond``, of one match."""
+    allowed = terms.booked_unasked(currency)
+    return allowed is not None and explained == "tolerance" and abs(difference) > allowed
 
 
 def journal(proposal: Proposal, terms: ReconciliationTerms) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def target_of(
         told = told.with_columns(contradicts=pl.lit(value=False))
     matches = told.with_columns(
         pl.Series("members", digests, dtype=pl.String()),
-        sure=_sure(point) & ~pl.col("contradicts"),
+        sure=_sure(point) & ~beyond(terms) & ~pl.col("contradicts"),
         **{side: pl.col(side).list.eval(pl.element().replace_strict(known)) for side, known in ids.items()},
     )
     return Target(
@@ -141,6 +141,16 @@ def target_of(
 
 def _ids(entries: pl.DataFrame) -> dict[str, str]:
     return dict(entries.select("identity", "id").iter_rows())
+
+
+def beyond(terms: ReconciliationTerms) -> pl.Expr:
+    """Whether more is given up by a match than is booked without a person: neither a declared fee nor a rounding."""
+    if terms.differences is None:
+        return pl.lit(value=False)
+    most = {one.currency: one.minor for one in terms.differences}
+    allowed = pl.col("currency").replace_strict(most, default=0, return_dtype=pl.Int64)
+    given_up = (pl.col("expected_minor") - pl.col("actual_minor")).abs()
+    return (pl.col("explained") == "tolerance") & (given_up > allowed)
 
 
 def _sure(point: DecisionPoint) -> pl.Expr:
