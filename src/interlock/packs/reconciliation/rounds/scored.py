@@ -23,8 +23,12 @@ def with_scorer(scorer: Scorer) -> Solve:
             expected, actual, terms, scorer, confirmed=words.confirmed, refused=words.refused, standing=words.standing
         )
         asked = solution.proposals.filter((pl.col("probability") >= terms.ask_from) | pl.col("confirmed"))
-        told = [reasons(row) for part in asked.iter_slices(_SLICE) for row in part.iter_rows(named=True)]
-        matches = asked.with_columns(pl.Series("reasons", told, dtype=pl.String()))
+        none = pl.Series("reasons", [], dtype=pl.String())
+        slices = (  # only the texts of one slice are Python objects at a time
+            pl.Series([reasons(row) for row in part.iter_rows(named=True)], dtype=pl.String())
+            for part in asked.iter_slices(_SLICE)
+        )
+        matches = asked.with_columns(pl.concat([none, *slices]))
         return Solved(matches, {**asdict(solution.figures), "scorer": scorer.ref}, solution)
 
     return run
