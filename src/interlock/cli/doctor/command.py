@@ -16,6 +16,7 @@ from interlock.cli.doctor.flags import check_flags
 from interlock.cli.doctor.ledger import check_ledger
 from interlock.cli.doctor.local import check_connectors, check_folder, check_settings, check_workflows
 from interlock.cli.doctor.published import check_published
+from interlock.cli.doctor.reconciliations import check_reconciliations
 from interlock.cli.options import Json, commands
 from interlock.cli.screen import Screen
 from interlock.cli.session import load_settings, run_loop
@@ -73,6 +74,7 @@ async def _look(settings: Settings) -> list[Check]:
         checks.append(fail("database", what, "see that the URLs name the right database and roles, and migrate it"))
     checks += check_workflows(settings)
     checks += check_flags(settings)
+    checks += check_reconciliations(settings)
     checks += await check_connectors(settings) if connectors is None else connectors
     return checks
 
