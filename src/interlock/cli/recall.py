@@ -288,6 +288,16 @@ def _document(recall: Recall, figures: Figures) -> dict[str, Any]:
     return {**_row(recall), "figures": figures}
 
 
+def _nothing(wanted: Selector) -> str:
+    """What is said where nothing is found; of a file that was loaded, that statements are recalled elsewhere."""
+    if not wanted.source:
+        return "Nothing rests on it."
+    return (
+        "No decision that lineage knows rests on this source. Matches of statements are not found so: "
+        "`interlock reconcile recall-statement ID --plan` lists what rests on a statement."
+    )
+
+
 def _tell(screen: Screen, recall: Recall, figures: Figures) -> None:
     if screen.as_json:
         screen.document(_document(recall, figures))
@@ -309,7 +319,7 @@ def _tell(screen: Screen, recall: Recall, figures: Figures) -> None:
     screen.table(
         ("workflow", "state", "cases", "at stake"),
         ((one.workflow, one.state, one.count, ", ".join(one.at_stake)) for one in figures.cases),
-        none="Nothing rests on it.",
+        none=_nothing(recall.wanted),
     )
     for one in figures.money:
         screen.line(

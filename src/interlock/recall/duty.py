@@ -65,7 +65,7 @@ class Recalling:
             try:
                 await self._round(with_open=rounds % OPEN_EVERY == 0)
             except (InterlockError, psycopg.Error) as cause:
-                log.warning("a recall waits, trying again soon: %s", cause)
+                log.warning("recalls, if any are under way, could not go on; trying again: %s", cause)
             except Exception:
                 # INVARIANT: a task never ends without a word while the process runs
                 log.exception("a recall failed, trying again soon")
