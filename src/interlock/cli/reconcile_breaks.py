@@ -76,7 +76,8 @@ def breaks(
         stacked=True,
     )  # fmt: skip
     screen.lines(
-        f"{one.state}, {one.cause}: {one.breaks} breaks, {amount_text(int(one.minor), one.currency)}, "
+        f"{one.state}, {one.cause}: {one.breaks} break{'s' if one.breaks != 1 else ''}, "
+        f"{amount_text(int(one.minor), one.currency)}, "
         f"the oldest of {one.oldest}"
         for one in counts
     )

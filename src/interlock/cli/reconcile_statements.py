@@ -186,7 +186,7 @@ def files(
         for one in found
     )
     heads = ("file", "source", "state", "statements", "entries", "broken", "received", "why")
-    screen.table(heads, rows, none="No file has come in.")
+    screen.table(heads, rows, none=f"No file is {state}." if state else "No file has come in.")
 
 
 def _show(screen: Screen, found: StatementRow) -> None:

@@ -61,6 +61,8 @@ async def test_what_is_no_finished_file_is_left_alone(
     (watched.folder / "link.csv").symlink_to(outside)
     (watched.folder / "folder").mkdir()
     put(watched.folder / "folder", "deep.csv", 8)
+    watched.refused = watched.folder / "bad"
+    watched.refused.mkdir()
     os.mkfifo(watched.folder / "pipe.csv")
     put(watched.folder, "evil\n\udce4 'x\".csv", 5)
     for _ in range(3):

@@ -138,7 +138,7 @@ class WatchedFolder:
                         found = entry.stat(follow_symlinks=False)
                         if stat.S_ISREG(found.st_mode):
                             seen[entry.name] = _seen(found)
-                        else:
+                        elif Path(entry.path) not in (self.done, self.refused):
                             self._tell(f"{_printable(entry.name)} is no file and is left alone")
         except OSError as cause:
             self._tell(f"it cannot be looked into: {cause.strerror}")
