@@ -82,7 +82,10 @@ async def test_what_nothing_explains_is_asked_for_by_cause_and_settled_singly_or
         assert small.what.startswith("3.00 EUR from Corvina Lines of 2026-03-02 is expected on")
         async with on.on.node.database.tenant(on.on.node.tenant) as connection:
             (group,) = grouped(await LIST_EXCEPTION_GROUPS.all(connection, {"most": 10}))
-            counted = await COUNT_BREAKS.all(connection, {"reconciliation": "breaks"})
+            every = {"reconciliation": "breaks", "due": False, "cause": None, "state": None, "account": None}
+            counted = await COUNT_BREAKS.all(connection, every)
+            for wanted in ({"cause": "fee"}, {"account": "nobody's"}, {"state": "withdrawn"}):
+                assert not await COUNT_BREAKS.all(connection, {**every, **wanted})
         assert (group.members, [str(one) for one in group.exposures]) == (2, ["403.00 EUR"])
         assert [(one.cause, one.breaks, int(one.minor)) for one in counted] == [("missing", 2, 40300)]
         with pytest.raises(ContractViolated, match="settlement@1"):

@@ -243,7 +243,8 @@ def _target(course: Course, entries: pl.DataFrame) -> pl.DataFrame:
 
 async def _open(node: Node, reconciliation: str) -> tuple[OpenGroup, ...]:
     async with node.database.tenant(node.tenant) as connection:
-        found = await COUNT_BREAKS.all(connection, {"reconciliation": reconciliation})
+        every = {"reconciliation": reconciliation, "due": False, "cause": None, "state": None, "account": None}
+        found = await COUNT_BREAKS.all(connection, every)
     return tuple(
         OpenGroup(
             cause=one.cause,

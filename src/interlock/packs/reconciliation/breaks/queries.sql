@@ -65,9 +65,19 @@ where (m.id is null or m.state <> 'booked') and (b.id is null or b.state not in 
 order by e.value_on, e.id limit %(most)s
 
 -- name: count_breaks
+-- Of those that list_breaks lists, and of those beyond its limit.
 select b.state::text as state, b.cause, e.currency, count(*) as breaks, sum(abs(e.minor))::numeric as minor, min(e.value_on) as oldest
-from recon_break b join recon_entry e on e.id = b.entry
-where b.reconciliation = %(reconciliation)s and b.alive
+from recon_break b
+join recon_entry e on e.id = b.entry
+join cases c on c.id = b.case_id
+where b.reconciliation = %(reconciliation)s
+  and (%(state)s::text is null and b.alive or b.state::text = %(state)s)
+  and (%(cause)s::text is null or b.cause = %(cause)s)
+  and (%(account)s::text is null or e.account = %(account)s)
+  and (not %(due)s::boolean or b.state = 'open' and (
+    exists (select from exception x where x.case_id = b.case_id and x.state = 'open')
+    or exists (select from journal j where j.case_id = b.case_id and j.run = c.run and j.kind = 'step' and j.name = 'reminder'
+      and j.state = 'done')))
 group by 1, 2, 3 order by 1, 2, 3
 
 -- name: list_breaks

@@ -158,7 +158,10 @@ select case
     where b.reconciliation = %(reconciliation)s and b.alive and c.state = 'cancelled') then 'free'
   when exists (
     select from recon_match m join cases c on c.id = m.case_id
-    where m.reconciliation = %(reconciliation)s and m.state = 'asked' and c.state = 'done') then 'states'
+    where m.reconciliation = %(reconciliation)s and m.state = 'asked' and c.state = 'done')
+    or exists (
+    select from recon_break b join cases c on c.id = b.case_id
+    where b.reconciliation = %(reconciliation)s and b.state = 'open' and c.state = 'done') then 'states'
   else '' end
 
 -- name: rest_on_statement

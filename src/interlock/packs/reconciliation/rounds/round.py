@@ -169,13 +169,13 @@ class Rounds:
             return await MOVES.one(connection, self._of()) or ""
 
     async def catch_up(self) -> int:
-        """Bring the rows of the matches up to their cases, while no other process works on them; how many changed.
+        """Bring the rows of matches and breaks up to their cases, while no other process works on them; how many changed.
 
         Raises:
             StateConflict: another process is at it.
         """
         async with taking_turn(self._node.url, self._node.tenant, self._terms.name):
-            return await self.project()
+            return await self.project() + await self._breaks.project()
 
     async def project(self) -> int:
         """Bring the rows of the matches up to what became of their cases; how many changed."""
