@@ -20,6 +20,7 @@ from interlock.cases.ways import Way
 from interlock.packs.reconciliation.breaks.store import LIST_BREAKS, BreakRow
 from interlock.packs.reconciliation.entry import Side
 from interlock.packs.reconciliation.rounds import watch
+from interlock.packs.reconciliation.rounds.round import Rounds
 from interlock.packs.reconciliation.rounds.withdraw import refuse_match
 from interlock.sim import SimulatedBooks
 
@@ -57,6 +58,15 @@ async def test_news_is_taken_up_and_nothing_is_done_without_it(
             rounds = await on.count_rounds()
             await asyncio.sleep(0.5)
             assert await on.count_rounds() == rounds  # nothing has changed, so nobody looked again
+
+            def another_day(_rounds: Rounds) -> date:
+                return date(2100, 1, 1)
+
+            async def looked() -> bool:
+                return await on.count_rounds() == rounds + 1
+
+            monkeypatch.setattr(Rounds, "today", another_day)  # when entries may have become late
+            await until(looked)
             ended.set()
             await watching
         assert on.balances() == {"expected EUR": "-5.00", "actual EUR": "5.00"}

@@ -56,12 +56,12 @@ order by s.side, s.currency, coalesce(s.first_day, s.last_day), s.last_day, s.nu
 -- name: unready
 -- What of the period is not done.
 select 'statement' as kind, s.id, s.currency, null::numeric as minor,
-       'statement ' || s.number || ' is held back: ' || s.why as what
+       'statement ' || coalesce(nullif(s.number, ''), s.id::text) || ' is held back: ' || s.why as what
 from recon_statement s
 where s.reconciliation = %(reconciliation)s and s.account = %(account)s and s.state = 'held'
   and coalesce(s.first_day, s.last_day, %(until)s) <= %(until)s
 union all
-select 'broken', q.id, s.currency, null, 'line ' || b.line || ' of statement ' || s.number || ' is broken'
+select 'broken', q.id, s.currency, null, 'line ' || b.line || ' of statement ' || coalesce(nullif(s.number, ''), s.id::text) || ' is broken'
 from recon_broken b
 join recon_statement s on s.id = b.statement and s.state in ('in_force', 'held')
 join quarantine q on q.id = b.quarantine and q.state = 'held'
