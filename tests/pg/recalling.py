@@ -76,9 +76,7 @@ def shop(folder: Path, *, more: str = "", components: str = f"{RULES}, person", 
     return register(workflow("shop", version=version, file=file)(body), (REFUNDS,))
 
 
-async def ask(
-    on: Stage, key: str, amount: str = "20.00", days: int = 3, point: str = "shop.approve"
-) -> Decision:
+async def ask(on: Stage, key: str, amount: str = "20.00", days: int = 3, point: str = "shop.approve") -> Decision:
     """Ask in line."""
     value: dict[str, Any] = {"customer": "Ana", "amount": amount, "days_since_purchase": days}
     node = on.node

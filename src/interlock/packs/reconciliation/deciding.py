@@ -29,8 +29,8 @@ def read(input: Mapping[str, Any], run: Run) -> Answer:  # noqa: A002 - the name
         run: Runs the model ``match``.
 
     Returns:
-        Output ``{"verdict": "same"}``: the entries are held to be the same money, with the confidence that the model gives.
-        Where that is too little for the terms of the point, a person says it.
+        Output ``{"verdict": "same"}``: the entries are held to be the same money, with the confidence that the model
+        gives. Where that is too little for the terms of the point, a person says it.
 
     Raises:
         ComponentFailed: the features are not as many as the model's.

@@ -20,9 +20,7 @@ WRITTEN_OFF = "written_off"
 """How a break concludes; by these words the round knows what became of it."""
 
 
-@workflow(
-    "reconciliation", version="1.0.0", mends="interlock.packs.reconciliation.quarantined:entry_mending"
-)
+@workflow("reconciliation", version="1.0.0", mends="interlock.packs.reconciliation.quarantined:entry_mending")
 async def reconciliation(case: Case) -> str:
     """Follow one break: wait, remind, escalate, do as a person says. Concludes as ``written_off`` or ``accepted``."""
     found = case.input

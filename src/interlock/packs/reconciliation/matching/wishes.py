@@ -82,7 +82,7 @@ class Refusals:
     """
 
     def __init__(self, sides: tuple[Entries, Entries], refused: Collection[Group]) -> None:
-        self._twins = [side.twins.tolist() if refused else [] for side in sides]
+        self._twins: list[list[int]] = [side.twins.tolist() if refused else [] for side in sides]
         self._found: defaultdict[int, list[list[Counter[int]]]] = defaultdict(list)
         for group in sorted(refused):
             kinds = self._kinds(group)

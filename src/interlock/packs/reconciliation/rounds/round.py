@@ -169,7 +169,7 @@ class Rounds:
             return await MOVES.one(connection, self._of()) or ""
 
     async def catch_up(self) -> int:
-        """Bring the rows of matches and breaks up to their cases, while no other process works on them; how many changed.
+        """Bring the rows of matches and breaks up to their cases, while no other process does; how many changed.
 
         Raises:
             StateConflict: another process is at it.
