@@ -43,6 +43,7 @@ BUILT = {
 """Kinds that the code puts together."""
 ELSEWHERE = {
     "decision.replayed": "who had a decision made again; nothing rests on it: tests/pg/cli/test_replay.py",
+    "decision.recalled": "what a recall takes back of its own accord; cut in tests/fault/test_recall_crashes.py",
     "rules.published": "a person publishes; no case is in it: tests/fault/test_publication_writes.py",
     "rules.reverted": "as rules.published",
     "contract.published": "as rules.published",

@@ -272,7 +272,7 @@ async def test_a_provider_that_refuses_while_down_is_transient(
     provider.set_faults(FaultPlan(down=Down(seconds=60)))
     connector = connect(provider.url)
     assert await connector.send(ask("down")) == Transient(
-        "it answered 503 Service Unavailable: Service Unavailable; this provider is down", timedelta(seconds=1), "503"
+        "it answered 503 Service Unavailable: Service Unavailable; this system is down", timedelta(seconds=1), "503"
     )
     assert isinstance(await connector.look_up(ask("down")), Unknown)
 

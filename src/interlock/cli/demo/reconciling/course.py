@@ -6,10 +6,11 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import polars as pl
 
-from interlock.cases.store import LIST_CASES, CaseState
+from interlock.cases.store import FIND_CASE, LIST_CASES, CaseState
 from interlock.cli.crew import Crew, WorkerEnded
 from interlock.cli.demo.reconciling.balance import ROWS, BooksBalance, balance, read_postings
 from interlock.errors import InterlockError
@@ -117,14 +118,19 @@ class Course:
     async def moving(self) -> str:
         """What goes on by itself still, in words; nothing when only people are waited for."""
         standing = await self.standing()
-        going = standing.filter((pl.col("state") == "withdrawing") | ((pl.col("state") == "asked") & pl.col("sure")))
-        if going.height:
-            return f"{going.height} matches are on their way"
+        going = standing.filter(pl.col("state") == "withdrawing").height
+        if going:
+            return f"{going} matches are being taken back"
+        asked = standing.filter((pl.col("state") == "asked") & pl.col("sure"))["case_id"].to_list()
         async with self.node.database.tenant(self.node.tenant) as connection:
             for state in _MOVING:
                 wanted = {"state": state, "workflow": None, "before": None, "most": 1}
                 if await LIST_CASES.all(connection, wanted):
                     return f"a case is {state}"
+            for case_id in asked:  # what a person confirmed and is decided anew may be a person's again
+                case = await FIND_CASE.one(connection, {"id": UUID(case_id)})
+                if case is not None and case.wake_at is not None:
+                    return "a match is tried again"
         return ""
 
     async def standing(self) -> pl.DataFrame:
