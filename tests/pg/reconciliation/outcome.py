@@ -33,6 +33,7 @@ async def settle(on: Matching, patience_s: float = 60.0) -> None:
         while await _moving(on):
             assert time.monotonic() < give_up, "cases still move"
             await asyncio.sleep(0.05)
+        await rounds.catch_up()  # what a killed round had decided may be booked only now
         moved = found.withdrawn or found.proposed.decided or found.breaks.withdrawn or found.breaks.opened
         if found.settled and not moved:
             return
