@@ -24,6 +24,8 @@ data_dir = "."
 tenant = "demo"
 workflows = ["{workflow}"]
 api_port = 0
+# A booking waits for commits and for the books most of its time.
+concurrency = 128
 
 [connectors.books]
 kind = "http"
