@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,6 +30,7 @@ from interlock.db.database import Database
 from interlock.db.embedded import EmbeddedPostgres
 from interlock.db.migrate import migrate, migrations
 from interlock.db.signals import Notifier
+from interlock.sim import FaultPlan, SimulatedProvider
 
 _TEMPLATE_LOCK = 0x74657374
 _MEMORY = Path("/dev/shm")  # noqa: S108 - the folder's name has the user in it, and EmbeddedPostgres makes it private
@@ -208,3 +210,19 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the real data are not here: {folder} (set INTERLOCK_SHARED_DATA)")
     return folder
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedProvider]:
+    """One provider for the tests of a module."""
+    with SimulatedProvider(tmp_path_factory.mktemp("provider") / "book") as provider:
+        yield provider
+
+
+@pytest.fixture
+def provider(running: SimulatedProvider, monkeypatch: pytest.MonkeyPatch) -> SimulatedProvider:
+    """A good provider, asked again at once."""
+    running.set_faults(FaultPlan())
+    monkeypatch.setattr("interlock.actions.action.FIRST_PAUSE", timedelta(milliseconds=5))
+    monkeypatch.setattr("interlock.actions.doubt._LOOK_AGAIN", timedelta(milliseconds=50))
+    return running

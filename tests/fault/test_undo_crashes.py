@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
@@ -21,7 +20,6 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.pg.stage import Stage, settings_for, stage
 from tests.pg.undoing import cancel, open_exceptions, refunding, story, undoable
 
-from interlock.actions import action as action_rules
 from interlock.actions.action import ActionState
 from interlock.cases.cancel import recall_case
 from interlock.cases.case import Case
@@ -34,21 +32,6 @@ from interlock.db.writer import Writer
 from interlock.money import Money
 from interlock.node import open_node
 from interlock.sim import FaultKind, FaultPlan, FaultRule, Operation, SimulatedProvider
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedProvider]:
-    with SimulatedProvider(tmp_path_factory.mktemp("provider") / "book") as provider:
-        yield provider
-
-
-@pytest.fixture
-def provider(running: SimulatedProvider, monkeypatch: pytest.MonkeyPatch) -> SimulatedProvider:
-    """A good provider, asked again at once."""
-    running.set_faults(FaultPlan())
-    monkeypatch.setattr(action_rules, "FIRST_PAUSE", timedelta(milliseconds=5))
-    monkeypatch.setattr("interlock.actions.doubt._LOOK_AGAIN", timedelta(milliseconds=50))
-    return running
 
 
 async def pays(case: Case) -> str:

@@ -8,19 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Callable
-from typing import Any
-
-import msgspec
 
 from interlock.cli.reconcile_take import intake_of
-from interlock.cli.screen import tell_error
-from interlock.cli.session import begin_logging, read_settings, run_loop
-from interlock.cli.worker_process import die_with, end_with_pipe
+from interlock.cli.serving import Ready, serve_as_child
 from interlock.config import Settings
-from interlock.errors import InterlockError
 from interlock.node import open_node
 from interlock.packs.reconciliation.configured import settings_of, terms_of
 from interlock.packs.reconciliation.feeds import looks, run_feeds
@@ -31,23 +24,12 @@ from interlock.reconciliation_settings import ReconciliationSettings
 
 def main() -> None:
     """Run the reconciliation until SIGTERM, or the parent's end."""
-    die_with(int(sys.argv[1]))
-    flags: dict[str, Any] = msgspec.json.decode(sys.stdin.buffer.readline())
-    try:
-        settings = read_settings(flags)
-        begin_logging(settings)
-        run_loop(lambda: _work(settings, sys.argv[2]))
-    except InterlockError as cause:
-        tell_error(cause)
-        sys.exit(cause.exit_code)
+    serve_as_child(_run)
 
 
-async def _work(settings: Settings, name: str) -> None:
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, ended.set)
-    loop.add_reader(sys.stdin.fileno(), end_with_pipe, loop, ended)
-    await serve_reconciliation(settings, settings_of(settings, name), ended, lambda: print(name, flush=True))  # noqa: T201 - the parent reads it
+async def _run(settings: Settings, ended: asyncio.Event, ready: Ready) -> None:
+    name = sys.argv[2]
+    await serve_reconciliation(settings, settings_of(settings, name), ended, lambda: ready(name))
 
 
 async def serve_reconciliation(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -15,7 +14,8 @@ from interlock.cli.options import Json, Limit
 from interlock.cli.reconcile_process import serve_reconciliation
 from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen
-from interlock.cli.session import begin_logging, load_settings, run_loop, with_node
+from interlock.cli.serving import serve_in_terminal
+from interlock.cli.session import begin_logging, load_settings, with_node
 from interlock.node import Node
 from interlock.packs.reconciliation.configured import settings_of, terms_of
 from interlock.packs.reconciliation.rounds.open import open_rounds
@@ -75,23 +75,11 @@ def _watch(context: typer.Context, screen: Screen, name: str) -> None:
     settings = load_settings(context)
     mine = settings_of(settings, name)
     begin_logging(settings)
-    numbers: list[int] = []
-
-    async def work() -> None:
-        ended = asyncio.Event()
-        loop = asyncio.get_running_loop()
-
-        def end(number: int) -> None:
-            numbers.append(number)
-            ended.set()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, end, number)
-        await serve_reconciliation(settings, mine, ended, lambda: _say_ready(screen, mine.name))
-
-    run_loop(work)
+    interrupted = serve_in_terminal(
+        lambda ended: serve_reconciliation(settings, mine, ended, lambda: _say_ready(screen, mine.name))
+    )
     screen.line("Stopped.")
-    if signal.SIGINT in numbers:
+    if interrupted:
         raise typer.Exit(INTERRUPTED)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from typing import Annotated
 
@@ -10,7 +9,8 @@ import typer
 
 from interlock.cli.options import Json, commands
 from interlock.cli.screen import Screen
-from interlock.cli.session import begin_logging, load_settings, run_loop
+from interlock.cli.serving import serve_in_terminal
+from interlock.cli.session import begin_logging, load_settings
 from interlock.cli.stream_process import find_stream, serve_stream
 
 app = commands()
@@ -33,25 +33,13 @@ def run_one(
     settings = load_settings(context)
     terms = find_stream(settings, name)
     begin_logging(settings)
-    numbers: list[int] = []
-
-    async def run() -> None:
-        ended = asyncio.Event()
-        loop = asyncio.get_running_loop()
-
-        def end(number: int) -> None:
-            numbers.append(number)
-            ended.set()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, end, number)
-        await serve_stream(settings, terms, ended, lambda: _say_ready(screen, name, terms.target))
-
-    run_loop(run)
+    interrupted = serve_in_terminal(
+        lambda ended: serve_stream(settings, terms, ended, lambda: _say_ready(screen, name, terms.target))
+    )
     if as_json:
         screen.document({"event": "stopped", "stream": name})
     screen.line("Stopped.")
-    if signal.SIGINT in numbers:
+    if interrupted:
         raise typer.Exit(INTERRUPTED)
 
 

@@ -7,18 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Callable
-from typing import Any
 
-import msgspec
-
-from interlock.cli.screen import tell_error
-from interlock.cli.session import begin_logging, read_settings, run_loop
-from interlock.cli.worker_process import die_with, end_with_pipe
+from interlock.cli.serving import Ready, serve_as_child
 from interlock.config import Settings
-from interlock.errors import InterlockError, NotFound
+from interlock.errors import NotFound
 from interlock.node import open_node
 from interlock.spelling import meant
 from interlock.stream_settings import StreamSettings
@@ -27,23 +21,12 @@ from interlock.streams.run import StreamRun
 
 def main() -> None:
     """Run the stream until SIGTERM, or the parent's end."""
-    die_with(int(sys.argv[1]))
-    flags: dict[str, Any] = msgspec.json.decode(sys.stdin.buffer.readline())
-    try:
-        settings = read_settings(flags)
-        begin_logging(settings)
-        run_loop(lambda: _work(settings, sys.argv[2]))
-    except InterlockError as cause:
-        tell_error(cause)
-        sys.exit(cause.exit_code)
+    serve_as_child(_run)
 
 
-async def _work(settings: Settings, name: str) -> None:
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, ended.set)
-    loop.add_reader(sys.stdin.fileno(), end_with_pipe, loop, ended)
-    await serve_stream(settings, find_stream(settings, name), ended, lambda: print(name, flush=True))  # noqa: T201 - the parent reads it
+async def _run(settings: Settings, ended: asyncio.Event, ready: Ready) -> None:
+    name = sys.argv[2]
+    await serve_stream(settings, find_stream(settings, name), ended, lambda: ready(name))
 
 
 def find_stream(settings: Settings, name: str) -> StreamSettings:

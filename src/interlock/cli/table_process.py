@@ -19,8 +19,8 @@ from interlock.batch.hands import Hands
 from interlock.batch.wire import HEADER, Greeting, message, pack_outcomes, unpack_rows
 from interlock.cases.in_line import find_point
 from interlock.cli.screen import tell_error
+from interlock.cli.serving import die_with
 from interlock.cli.session import begin_logging, read_settings, run_loop
-from interlock.cli.worker_process import die_with
 from interlock.config import Settings
 from interlock.errors import InterlockError
 from interlock.node import open_node

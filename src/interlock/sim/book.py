@@ -11,7 +11,6 @@ a book is what its events make of it, so a restart ends where the provider was.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -19,8 +18,8 @@ from enum import StrEnum
 import msgspec
 
 from interlock.money import exponent
-from interlock.sim.keys import KeyRing
 from interlock.sim.problem import Problem, problem
+from interlock.sim.shelf import Late, Replayed, Shelf
 
 
 class EntryKind(StrEnum):
@@ -107,19 +106,6 @@ EVENTS: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Accepted | Settled | 
 """Reads the book's events from its file."""
 
 
-class Replayed(msgspec.Struct, frozen=True):
-    """The key already stands for this very payload; nothing changes."""
-
-    entry: Entry
-
-
-class Late(msgspec.Struct, frozen=True):
-    """The effect shall come later, at ``due``; ``hidden`` from look-ups by key until then."""
-
-    due: datetime
-    hidden: bool
-
-
 class Total(msgspec.Struct, frozen=True, kw_only=True):
     """What took effect in one currency, as exact decimals: paid out, given back, and the difference."""
 
@@ -148,33 +134,24 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     totals: dict[str, Total]
 
 
-class Book:
-    """The book in memory: entries in the order in which they were accepted. Owned by one event loop.
+class Book(Shelf[Entry]):
+    """The book in memory. Owned by one event loop.
 
     Args:
         retention: For how long a key is honoured, counted from its acceptance.
     """
 
     def __init__(self, retention: timedelta) -> None:
-        self._entries: dict[str, Entry] = {}
-        self._keys = KeyRing(retention)
+        super().__init__(retention, Draft.__struct_fields__)
         self._refund_of: dict[str, str] = {}
 
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(self._entries.values())
-
-    def get(self, entry_id: str) -> Entry | None:
-        """The entry of an id, also while it is hidden: only who was told the id can ask for it."""
-        return self._entries.get(entry_id)
-
     def find(self, key: str, kind: EntryKind) -> list[Entry]:
-        """What a look-up by key shows, oldest first; it knows keys longer than they are honoured."""
-        under = [self._entries[entry_id] for entry_id in self._keys.under(key)]
-        return [entry for entry in under if entry.kind is kind and not entry.hidden]
+        """What a look-up by key shows of a kind, oldest first."""
+        return [entry for entry in self.shown_under(key) if entry.kind is kind]
 
     def accept(
         self, draft: Draft, *, key: str, now: datetime, late: Late | None = None, honours_keys: bool = True
-    ) -> Accepted | Replayed | Problem:
+    ) -> Accepted | Replayed[Entry] | Problem:
         """Decide on a payment or refund. An entry is accepted once under a key that is honoured.
 
         Args:
@@ -184,14 +161,14 @@ class Book:
             late: When given, the effect is to come later.
             honours_keys: Whether the key counts at all.
         """
-        if key and honours_keys and (known := self._known(draft, key, now)) is not None:
+        if key and honours_keys and (known := self.known(draft, key, now)) is not None:
             return known
         if draft.kind is EntryKind.REFUND and (refusal := self._not_refundable(draft.payment)) is not None:
             return refusal
         prefix = "ref" if draft.kind is EntryKind.REFUND else "pay"
         entry = Entry(
             **msgspec.structs.asdict(draft),
-            id=f"{prefix}-{len(self._entries) + 1}",
+            id=f"{prefix}-{len(self.entries) + 1}",
             state=EntryState.PENDING if late else EntryState.SETTLED,
             key=key,
             at=now,
@@ -203,38 +180,33 @@ class Book:
 
     def settle(self, entry_id: str, now: datetime) -> Settled | None:
         """The effect of a pending entry; nothing when its key was voided meanwhile."""
-        pending = self._entries[entry_id].state is EntryState.PENDING
+        pending = self.entries[entry_id].state is EntryState.PENDING
         return Settled(entry_id, now) if pending else None
 
     def void(self, key: str, now: datetime) -> Voided | Problem | None:
         """Use a key up, so that no later request under it has an effect; nothing when that is so already."""
-        if self._keys.is_void(key, now):
-            return None
-        holder = self._holder(key, now)
-        if holder is None or holder.hidden:
-            return Voided(key, now)
-        detail = f"the key {key!r} stands for {holder.id}, which is {holder.state}; it cannot be voided"
-        return problem(409, "key-in-use", detail)
+        may = self.may_void(key, now)
+        return may if isinstance(may, Problem) else Voided(key, now) if may else None
 
     def apply(self, event: Event) -> None:
         """Take an event in."""
         match event:
             case Accepted(entry):
-                self._entries[entry.id] = entry
-                self._keys.hold(entry.key, entry.id, entry.at)
+                self.entries[entry.id] = entry
+                self.keys.hold(entry.key, entry.id, entry.at)
                 self._mark_refund(entry)
             case Settled(entry_id, at):
                 entry = msgspec.structs.replace(
-                    self._entries[entry_id], state=EntryState.SETTLED, settled_at=at, hidden=False
+                    self.entries[entry_id], state=EntryState.SETTLED, settled_at=at, hidden=False
                 )
-                self._entries[entry_id] = entry
+                self.entries[entry_id] = entry
                 self._mark_refund(entry)
             case Voided(key, at):
-                self._keys.void(key, at)
-                for entry_id in self._keys.under(key):
-                    entry = self._entries[entry_id]
+                self.keys.void(key, at)
+                for entry_id in self.keys.under(key):
+                    entry = self.entries[entry_id]
                     if entry.hidden and entry.state is EntryState.PENDING:
-                        self._entries[entry_id] = msgspec.structs.replace(entry, state=EntryState.VOID)
+                        self.entries[entry_id] = msgspec.structs.replace(entry, state=EntryState.VOID)
                         self._refund_of.pop(entry.payment, None)
 
     def summary(self) -> Summary:
@@ -247,24 +219,11 @@ class Book:
             return
         self._refund_of[entry.payment] = entry.id
         if entry.state is EntryState.SETTLED:
-            payment = self._entries[entry.payment]
-            self._entries[entry.payment] = msgspec.structs.replace(payment, state=EntryState.REFUNDED)
-
-    def _known(self, draft: Draft, key: str, now: datetime) -> Replayed | Problem | None:
-        if self._keys.is_void(key, now):
-            return problem(409, "key-void", f"the key {key!r} was voided; nothing happens under it")
-        holder = self._holder(key, now)
-        if holder is None:
-            return None
-        if any(getattr(holder, field) != getattr(draft, field) for field in Draft.__struct_fields__):
-            detail = (
-                f"the key {key!r} stands for {holder.id}, which has another payload; use a new key for a new payload"
-            )
-            return problem(422, "key-reused", detail)
-        return Replayed(holder)
+            payment = self.entries[entry.payment]
+            self.entries[entry.payment] = msgspec.structs.replace(payment, state=EntryState.REFUNDED)
 
     def _not_refundable(self, payment_id: str) -> Problem | None:
-        payment = self._entries[payment_id]
+        payment = self.entries[payment_id]
         if payment_id in self._refund_of:
             detail = f"{payment_id} has the refund {self._refund_of[payment_id]} already"
         elif payment.state is EntryState.SETTLED:
@@ -272,11 +231,6 @@ class Book:
         else:
             detail = f"{payment_id} is {payment.state}; only what is settled can be refunded"
         return problem(409, "not-refundable", detail)
-
-    def _holder(self, key: str, now: datetime) -> Entry | None:
-        """The newest entry under a key, unless the key has been forgotten."""
-        newest = self._keys.holder(key, now)
-        return self._entries[newest] if newest is not None else None
 
 
 def summary(entries: tuple[Entry, ...]) -> Summary:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
 
 from interlock.errors import MoneyInvalid
 from interlock.money import Money
-from interlock.sim.book import Accepted, Book, Draft, Entry, EntryKind, EntryState, Event, Late, Replayed
-from interlock.sim.faults import FaultKind, FaultPlan, FaultRun, Operation
+from interlock.sim.book import Book, Draft, Entry, EntryKind, EntryState, Event
+from interlock.sim.clerk import Clerk
+from interlock.sim.faults import Operation
 from interlock.sim.journal import Journal
 from interlock.sim.problem import Problem, problem
-from interlock.sim.striking import after_effect, before_effect
-from interlock.sim.wire import Dropped, Reply, answer
+from interlock.sim.wire import Reply, answer
 
 LARGEST_AMOUNT = 10**15
 
@@ -57,11 +56,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         )
 
 
-class Counter:
-    """Takes requests against a book. Nothing is answered before it is on the disk.
-
-    Owned by one event loop. Between deciding on the book and applying the decision nothing is awaited, so of requests
-    with one key one has the effect.
+class Counter(Clerk[Draft, Entry]):
+    """Takes requests against a provider's book.
 
     Args:
         book: The book, as its journal left it.
@@ -69,21 +65,8 @@ class Counter:
     """
 
     def __init__(self, book: Book, journal: Journal[Event]) -> None:
+        super().__init__(book, book, journal, named="this provider", subject="a payment", shown=_shown)
         self._book = book
-        self._journal = journal
-        self._run = FaultRun(FaultPlan())
-        for entry in book:
-            if entry.state is EntryState.PENDING:
-                self._settle_later(entry)
-
-    @property
-    def run(self) -> FaultRun:
-        """The fault plan at work."""
-        return self._run
-
-    def put(self, plan: FaultPlan) -> None:
-        """Put another plan in force; attempts and faults are counted anew."""
-        self._run = FaultRun(plan)
 
     async def pay(self, order: Order, key: str) -> Reply:
         """``POST /payments``."""
@@ -95,8 +78,8 @@ class Counter:
 
     async def refund(self, payment_id: str, key: str) -> Reply:
         """``POST /payments/{id}/refund``: give a payment back whole, once."""
-        payment = self._book.get(payment_id)
-        if payment is None or payment.kind is not EntryKind.PAYMENT:
+        payment = self._payment(payment_id)
+        if payment is None:
             return answer(_absent(payment_id))
         draft = Draft(
             kind=EntryKind.REFUND,
@@ -110,94 +93,24 @@ class Counter:
 
     async def look_up(self, kind: EntryKind, key: str) -> Reply:
         """``GET /payments?key=`` and ``GET /refunds?key=``: the first entry under the key, and how many there are."""
-        struck = self._run.strike(Operation.LOOKUP, key=key)
-        if (stopped := await before_effect(self._run, struck)) is not None:
-            return stopped
-        found = self._book.find(key, kind)
-        await self._journal.flushed()
-        if self._run.plan.no_lookup:
-            reply = answer(problem(501, "no-look-up", "this provider cannot look a payment up"))
-        elif found:
-            reply = answer(_shown(found[0]), under_key=str(len(found)))
-        else:
-            reply = answer(problem(404, "not-found", f"no {kind} under the key {key!r}"))
-        return await after_effect(self._run, struck, reply)
+        absent = problem(404, "not-found", f"no {kind} under the key {key!r}")
+        return await self.found(key, lambda: self._book.find(key, kind), absent, count=True)
 
     async def show(self, payment_id: str) -> Reply:
         """``GET /payments/{id}``."""
-        struck = self._run.strike(Operation.LOOKUP, key=payment_id)
-        if (stopped := await before_effect(self._run, struck)) is not None:
-            return stopped
-        entry = self._book.get(payment_id)
-        await self._journal.flushed()
-        if self._run.plan.no_lookup:
-            reply = answer(problem(501, "no-look-up", "this provider cannot look a payment up"))
-        elif entry is None or entry.kind is not EntryKind.PAYMENT:
-            reply = answer(_absent(payment_id))
-        else:
-            reply = answer(_shown(entry))
-        return await after_effect(self._run, struck, reply)
 
-    async def void(self, key: str) -> Reply:
-        """``POST /keys/{key}/void``: no later request under the key has an effect."""
-        struck = self._run.strike(Operation.VOID, key=key)
-        if (stopped := await before_effect(self._run, struck)) is not None:
-            return stopped
-        plan = self._run.plan
-        if plan.no_void or plan.ignores_keys:
-            return await after_effect(
-                self._run, struck, answer(problem(501, "no-void", "this provider cannot void a key"))
-            )
-        outcome = self._book.void(key, datetime.now(UTC))
-        if isinstance(outcome, Problem):
-            reply = answer(outcome)
-        else:
-            if outcome is not None:
-                self._take(outcome)
-            reply = answer({"key": key, "state": "void"})
-        await self._journal.flushed()
-        return await after_effect(self._run, struck, reply)
+        def look() -> list[Entry]:
+            payment = self._payment(payment_id)
+            return [payment] if payment else []
+
+        return await self.found(payment_id, look, _absent(payment_id))
+
+    def _payment(self, payment_id: str) -> Entry | None:
+        entry = self._book.get(payment_id)
+        return entry if entry is not None and entry.kind is EntryKind.PAYMENT else None
 
     async def _book_it(self, draft: Draft, key: str) -> Reply:
-        struck = self._run.strike(_OPERATION[draft.kind], key=key, reference=draft.reference, to=draft.to)
-        if (stopped := await before_effect(self._run, struck)) is not None:
-            return stopped
-        late = struck.get(FaultKind.LATE_EFFECT)
-        now = datetime.now(UTC)
-        outcome = self._book.accept(
-            draft,
-            key=key,
-            now=now,
-            late=Late(now + timedelta(seconds=late.seconds), hidden=late.answer == "drop") if late else None,
-            honours_keys=not self._run.plan.ignores_keys,
-        )
-        if isinstance(outcome, Accepted):
-            self._take(outcome)
-            if late:
-                self._run.count(late.kind)
-                self._settle_later(outcome.entry)
-        await self._journal.flushed()
-        if isinstance(outcome, Problem):
-            return await after_effect(self._run, struck, answer(outcome))
-        if isinstance(outcome, Accepted) and outcome.entry.hidden:
-            return Dropped()
-        entry = self._book.get(outcome.entry.id) or outcome.entry
-        status = 202 if entry.state is EntryState.PENDING else 201
-        replayed = {"idempotent_replayed": "true"} if isinstance(outcome, Replayed) else {}
-        return await after_effect(self._run, struck, answer(_shown(entry), status, **replayed))
-
-    def _take(self, event: Event) -> None:
-        self._book.apply(event)
-        self._journal.append(event)
-
-    def _settle_later(self, entry: Entry) -> None:
-        seconds = (entry.due - datetime.now(UTC)).total_seconds() if entry.due else 0.0
-        asyncio.get_running_loop().call_later(max(seconds, 0.0), self._settle, entry.id)
-
-    def _settle(self, entry_id: str) -> None:
-        settled = self._book.settle(entry_id, datetime.now(UTC))
-        if settled is not None:
-            self._take(settled)
+        return await self.book(draft, _OPERATION[draft.kind], key=key, reference=draft.reference, to=draft.to)
 
 
 def _absent(payment_id: str) -> Problem:

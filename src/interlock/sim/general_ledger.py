@@ -11,7 +11,6 @@ events make of it. INVARIANT: the lines of each posting sum to zero, so all acco
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
@@ -19,9 +18,8 @@ from typing import Annotated
 import msgspec
 
 from interlock.money import Money, exponent
-from interlock.sim.book import Late
-from interlock.sim.keys import KeyRing
 from interlock.sim.problem import Problem, problem
+from interlock.sim.shelf import Late, Replayed, Shelf
 
 
 class PostingState(StrEnum):
@@ -88,7 +86,7 @@ class Posting(PostingDraft, frozen=True, kw_only=True, omit_defaults=True):
 class PostingAccepted(msgspec.Struct, frozen=True, tag="posting-accepted", tag_field="event"):
     """A posting or a reversal came into the ledger."""
 
-    posting: Posting
+    entry: Posting
 
 
 class PostingSettled(msgspec.Struct, frozen=True, tag="posting-settled", tag_field="event"):
@@ -109,12 +107,6 @@ LedgerEvent = PostingAccepted | PostingSettled | KeyVoided
 
 LEDGER_EVENTS: msgspec.json.Decoder[LedgerEvent] = msgspec.json.Decoder(PostingAccepted | PostingSettled | KeyVoided)
 """Reads the ledger's events from its file."""
-
-
-class PostingReplayed(msgspec.Struct, frozen=True):
-    """The key already stands for this very payload; nothing changes."""
-
-    posting: Posting
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,30 +149,21 @@ class LedgerSummary(msgspec.Struct, frozen=True, kw_only=True):
     unbalanced: tuple[str, ...]
 
 
-class GeneralLedger:
-    """The ledger in memory: postings in the order in which they were accepted. Owned by one event loop.
+class GeneralLedger(Shelf[Posting]):
+    """The ledger in memory. Owned by one event loop.
 
     Args:
         retention: For how long a key is honoured, counted from its acceptance.
     """
 
     def __init__(self, retention: timedelta) -> None:
-        self._postings: dict[str, Posting] = {}
-        self._keys = KeyRing(retention)
+        super().__init__(retention, PostingDraft.__struct_fields__)
         self._reversal_of: dict[str, str] = {}
         self._accounts: dict[tuple[str, str], tuple[int, int, int]] = {}
 
-    def __iter__(self) -> Iterator[Posting]:
-        return iter(self._postings.values())
-
-    def get(self, posting_id: str) -> Posting | None:
-        """The posting of an id, also while it is hidden: only who was told the id can ask for it."""
-        return self._postings.get(posting_id)
-
     def find(self, key: str) -> list[Posting]:
-        """What a look-up by key shows, oldest first; it knows keys longer than they are honoured."""
-        under = [self._postings[posting_id] for posting_id in self._keys.under(key)]
-        return [posting for posting in under if not posting.hidden]
+        """What a look-up by key shows, oldest first."""
+        return self.shown_under(key)
 
     def accounts(self) -> tuple[Account, ...]:
         """Every account, by name and currency."""
@@ -188,7 +171,7 @@ class GeneralLedger:
 
     def accept(
         self, draft: PostingDraft, *, key: str, now: datetime, late: Late | None = None, honours_keys: bool = True
-    ) -> PostingAccepted | PostingReplayed | Problem:
+    ) -> PostingAccepted | Replayed[Posting] | Problem:
         """Decide on a posting or a reversal. A posting is accepted once under a key that is honoured.
 
         Args:
@@ -198,13 +181,13 @@ class GeneralLedger:
             late: When given, the effect is to come later.
             honours_keys: Whether the key counts at all.
         """
-        if key and honours_keys and (known := self._known(draft, key, now)) is not None:
+        if key and honours_keys and (known := self.known(draft, key, now)) is not None:
             return known
         if draft.reverses and (refusal := self._not_reversible(draft)) is not None:
             return refusal
         posting = Posting(
             **{field: getattr(draft, field) for field in PostingDraft.__struct_fields__},
-            id=f"{'rev' if draft.reverses else 'jnl'}-{len(self._postings) + 1}",
+            id=f"{'rev' if draft.reverses else 'jnl'}-{len(self.entries) + 1}",
             state=PostingState.PENDING if late else PostingState.POSTED,
             key=key,
             at=now,
@@ -216,41 +199,36 @@ class GeneralLedger:
 
     def settle(self, posting_id: str, now: datetime) -> PostingSettled | None:
         """The effect of a pending posting; nothing when its key was voided meanwhile."""
-        pending = self._postings[posting_id].state is PostingState.PENDING
+        pending = self.entries[posting_id].state is PostingState.PENDING
         return PostingSettled(posting_id, now) if pending else None
 
     def void(self, key: str, now: datetime) -> KeyVoided | Problem | None:
         """Use a key up, so that no later request under it has an effect; nothing when that is so already."""
-        if self._keys.is_void(key, now):
-            return None
-        holder = self._holder(key, now)
-        if holder is None or holder.hidden:
-            return KeyVoided(key, now)
-        detail = f"the key {key!r} stands for {holder.id}, which is {holder.state}; it cannot be voided"
-        return problem(409, "key-in-use", detail)
+        may = self.may_void(key, now)
+        return may if isinstance(may, Problem) else KeyVoided(key, now) if may else None
 
     def apply(self, event: LedgerEvent) -> None:
         """Take an event in."""
         match event:
             case PostingAccepted(posting):
-                self._postings[posting.id] = posting
-                self._keys.hold(posting.key, posting.id, posting.at)
+                self.entries[posting.id] = posting
+                self.keys.hold(posting.key, posting.id, posting.at)
                 if posting.reverses:
                     self._reversal_of[posting.reverses] = posting.id
                 if posting.state is PostingState.POSTED:
                     self._post(posting)
             case PostingSettled(posting_id, at):
                 posting = msgspec.structs.replace(
-                    self._postings[posting_id], state=PostingState.POSTED, posted_at=at, hidden=False
+                    self.entries[posting_id], state=PostingState.POSTED, posted_at=at, hidden=False
                 )
-                self._postings[posting_id] = posting
+                self.entries[posting_id] = posting
                 self._post(posting)
             case KeyVoided(key, at):
-                self._keys.void(key, at)
-                for posting_id in self._keys.under(key):
-                    posting = self._postings[posting_id]
+                self.keys.void(key, at)
+                for posting_id in self.keys.under(key):
+                    posting = self.entries[posting_id]
                     if posting.hidden and posting.state is PostingState.PENDING:
-                        self._postings[posting_id] = msgspec.structs.replace(posting, state=PostingState.VOID)
+                        self.entries[posting_id] = msgspec.structs.replace(posting, state=PostingState.VOID)
                         self._reversal_of.pop(posting.reverses, None)
 
     def summary(self) -> LedgerSummary:
@@ -264,24 +242,11 @@ class GeneralLedger:
             debit, credit, lines = self._accounts.get(place, (0, 0, 0))
             self._accounts[place] = (debit + max(minor, 0), credit - min(minor, 0), lines + 1)
         if posting.reverses:
-            reversed_one = self._postings[posting.reverses]
-            self._postings[posting.reverses] = msgspec.structs.replace(reversed_one, state=PostingState.REVERSED)
-
-    def _known(self, draft: PostingDraft, key: str, now: datetime) -> PostingReplayed | Problem | None:
-        if self._keys.is_void(key, now):
-            return problem(409, "key-void", f"the key {key!r} was voided; nothing happens under it")
-        holder = self._holder(key, now)
-        if holder is None:
-            return None
-        if any(getattr(holder, field) != getattr(draft, field) for field in PostingDraft.__struct_fields__):
-            detail = (
-                f"the key {key!r} stands for {holder.id}, which has another payload; use a new key for a new payload"
-            )
-            return problem(422, "key-reused", detail)
-        return PostingReplayed(holder)
+            reversed_one = self.entries[posting.reverses]
+            self.entries[posting.reverses] = msgspec.structs.replace(reversed_one, state=PostingState.REVERSED)
 
     def _not_reversible(self, draft: PostingDraft) -> Problem | None:
-        original = self._postings[draft.reverses]
+        original = self.entries[draft.reverses]
         if original.reverses:
             detail = f"{original.id} is a reversal itself; post what it took back anew"
         elif original.id in self._reversal_of:
@@ -294,11 +259,6 @@ class GeneralLedger:
         else:
             return None
         return problem(409, "not-reversible", detail)
-
-    def _holder(self, key: str, now: datetime) -> Posting | None:
-        """The newest posting under a key, unless the key has been forgotten."""
-        newest = self._keys.holder(key, now)
-        return self._postings[newest] if newest is not None else None
 
 
 def negated(posting: PostingDraft) -> tuple[Line, ...]:

@@ -40,15 +40,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedProvi
         yield provider
 
 
-@pytest.fixture
-def provider(running: SimulatedProvider, monkeypatch: pytest.MonkeyPatch) -> SimulatedProvider:
-    """A good provider, asked again at once."""
-    running.set_faults(FaultPlan())
-    monkeypatch.setattr(action_rules, "FIRST_PAUSE", timedelta(milliseconds=5))
-    monkeypatch.setattr("interlock.actions.doubt._LOOK_AGAIN", timedelta(milliseconds=50))
-    return running
-
-
 async def pay(case: Case) -> str:
     """Pay what is asked for."""
     await case.act("pay", {"to": case.input["customer"], "amount": Money(case.input["amount"], "EUR")}, key=case.key)

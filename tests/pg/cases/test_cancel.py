@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -17,7 +16,6 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.stage import Stage, declared, stage
 from tests.pg.undoing import cancel, open_exceptions, refunding, story, took_effect, undoable
 
-from interlock.actions import action as action_rules
 from interlock.actions.action import ActionState
 from interlock.cases.case import Case
 from interlock.cases.resolve import Way, resolve_exception
@@ -31,21 +29,6 @@ from interlock.money import Money
 from interlock.oversight.queue import Answer
 from interlock.oversight.review import Resolution
 from interlock.sim import FaultKind, FaultPlan, FaultRule, Operation, SimulatedProvider
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedProvider]:
-    with SimulatedProvider(tmp_path_factory.mktemp("provider") / "book") as provider:
-        yield provider
-
-
-@pytest.fixture
-def provider(running: SimulatedProvider, monkeypatch: pytest.MonkeyPatch) -> SimulatedProvider:
-    """A good provider, asked again at once."""
-    running.set_faults(FaultPlan())
-    monkeypatch.setattr(action_rules, "FIRST_PAUSE", timedelta(milliseconds=5))
-    monkeypatch.setattr("interlock.actions.doubt._LOOK_AGAIN", timedelta(milliseconds=50))
-    return running
 
 
 async def pay(case: Case, name: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.stage import Stage, stage
 from tests.pg.undoing import open_exceptions, refunding, story, took_effect, undoable
 
-from interlock.actions import action as action_rules
 from interlock.actions.action import ActionState
 from interlock.cases.case import Case
 from interlock.cases.explain import as_text, explain
@@ -34,21 +32,6 @@ from interlock.oversight.store import LIST_EXCEPTION_GROUPS
 from interlock.sim import FaultKind, FaultPlan, FaultRule, Operation, SimulatedProvider
 
 INPUT = {"customer": "Ana", "amount": "20.00", "days_since_purchase": 3}
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedProvider]:
-    with SimulatedProvider(tmp_path_factory.mktemp("provider") / "book") as provider:
-        yield provider
-
-
-@pytest.fixture
-def provider(running: SimulatedProvider, monkeypatch: pytest.MonkeyPatch) -> SimulatedProvider:
-    """A good provider, asked again at once."""
-    running.set_faults(FaultPlan())
-    monkeypatch.setattr(action_rules, "FIRST_PAUSE", timedelta(milliseconds=5))
-    monkeypatch.setattr("interlock.actions.doubt._LOOK_AGAIN", timedelta(milliseconds=50))
-    return running
 
 
 async def resolve(on: Stage, one: CaseException, way: Way, *, value: Any = None, why: str = "a reason") -> UUID:

@@ -16,7 +16,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.stage import DOSSIER, Stage, declared, payments, stage
 
-from interlock.actions import action as action_rules
 from interlock.actions.action import ActionState
 from interlock.cases.case import Case
 from interlock.cases.limited import limited
@@ -36,14 +35,6 @@ Admin = psycopg.Connection[tuple[Any, ...]]
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedProvider]:
     with SimulatedProvider(tmp_path_factory.mktemp("provider") / "book", keys_optional=True) as provider:
         yield provider
-
-
-@pytest.fixture
-def provider(running: SimulatedProvider, monkeypatch: pytest.MonkeyPatch) -> SimulatedProvider:
-    """A good provider, asked again at once."""
-    running.set_faults(FaultPlan())
-    monkeypatch.setattr(action_rules, "FIRST_PAUSE", timedelta(milliseconds=5))
-    return running
 
 
 async def pay(case: Case) -> str:

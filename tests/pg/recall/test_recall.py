@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -18,7 +16,6 @@ from tests.pg.recalling import RULES, ask, carry, figures, members, plan, shop, 
 from tests.pg.stage import Stage, stage
 from tests.pg.undoing import open_exceptions, refunding, took_effect
 
-from interlock.actions import action as action_rules
 from interlock.cases.publishing import publish_rules
 from interlock.cases.resolve import Way, resolve_exception
 from interlock.cases.store import CaseState
@@ -32,20 +29,6 @@ from interlock.recall.figures import CasesTold
 from interlock.recall.record import MemberState, RecallState
 from interlock.recall.selector import Selector
 from interlock.sim import FaultKind, FaultPlan, FaultRule, Operation, SimulatedProvider
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedProvider]:
-    with SimulatedProvider(tmp_path_factory.mktemp("provider") / "book") as provider:
-        yield provider
-
-
-@pytest.fixture
-def provider(running: SimulatedProvider, monkeypatch: pytest.MonkeyPatch) -> SimulatedProvider:
-    """A good provider, asked again at once."""
-    running.set_faults(FaultPlan())
-    monkeypatch.setattr(action_rules, "FIRST_PAUSE", timedelta(milliseconds=5))
-    return running
 
 
 def standing(provider: SimulatedProvider, key: str) -> list[str]:

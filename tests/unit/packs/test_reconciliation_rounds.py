@@ -40,7 +40,7 @@ def wanted(*rows: tuple[str, bool, str, str]) -> pl.DataFrame:
             {
                 "members": members, "form": "1:1", "currency": "EUR", "expected": [one], "actual": [other],
                 "expected_minor": 1, "actual_minor": 1, "probability": 0.9, "margin": 1.0, "sure": sure,
-                "contradicts": False,
+                "contradicts": False, "beyond": False,
                 "features": [0.9], "explained": "none", "reasons": "",
             }
             for members, sure, one, other in rows
@@ -107,7 +107,7 @@ def test_a_journal_balances_and_its_debits_are_what_is_at_stake(
     proposal = Proposal(
         members=UUID(int=1), turn=0, form="1:1", currency=currency, expected=(entry,),
         actual=({"booked_on": date(2026, 3, 5)},), expected_minor=expected, actual_minor=actual, probability=0.9,
-        margin=1.0, sure=True, contradicts=False, features=(0.9,), explained=explained, reasons="",
+        margin=1.0, sure=True, contradicts=False, beyond=False, features=(0.9,), explained=explained, reasons="",
     )  # fmt: skip
     made = journal(proposal, TERMS)
     amounts = [Decimal(line["amount"]) for line in made["lines"]]

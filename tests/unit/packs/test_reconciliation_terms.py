@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from decimal import Decimal
+from uuid import UUID
 
 import msgspec
 import polars as pl
@@ -12,7 +14,7 @@ import pytest
 from interlock.contracts.canonical import canonical
 from interlock.money import Money
 from interlock.packs.reconciliation.matching.scorer import FOLDER
-from interlock.packs.reconciliation.rounds.question import is_beyond
+from interlock.packs.reconciliation.rounds.question import Proposal, question
 from interlock.packs.reconciliation.rounds.solving import beyond
 from interlock.packs.reconciliation.terms import ON_ONE_WORD, ReconciliationTerms
 
@@ -64,6 +66,12 @@ def test_a_difference_is_booked_unasked_as_far_as_one_person_may_write_off() -> 
     assert {(one.currency, str(int(one.amount))) for one in ON_ONE_WORD} == alone
 
 
+NOBODY = {
+    "id": str(UUID(int=2)), "account": "1", "minor": 0, "booked_on": date(2026, 1, 1), "value_on": date(2026, 1, 1),
+    "memo": "", "counterparty": "", "reference": "",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("terms", "currency", "difference", "explained", "asks"),
     [
@@ -85,4 +93,9 @@ def test_what_is_given_up_above_it_is_asked_of_a_person(
         {"currency": [currency], "expected_minor": [difference], "actual_minor": [0], "explained": [explained]}
     )
     assert frame.select(beyond(terms)).item() is asks
-    assert is_beyond(currency, difference, explained, terms) is asks
+    proposal = Proposal(
+        members=UUID(int=1), turn=0, form="1:1", currency=currency, expected=(NOBODY,), actual=(NOBODY,),
+        expected_minor=difference, actual_minor=0, probability=0.9, margin=1.0, sure=False, contradicts=False,
+        beyond=frame.select(beyond(terms)).item(), features=(0.9,), explained=explained, reasons="",
+    )  # fmt: skip
+    assert question(proposal, terms)["beyond"] is asks

@@ -79,12 +79,6 @@ class ReconciliationTerms(msgspec.Struct, frozen=True, kw_only=True):
         share = int(self.tolerance_share * abs(minor))  # towards zero: nothing beyond the share is tolerated
         return max(share, *(one.minor for one in self.tolerance_amounts if one.currency == currency), 0)
 
-    def booked_unasked(self, currency: str) -> int | None:
-        """Up to which difference, in minor units, a match of this currency needs no person; None: there is no bound."""
-        if self.differences is None:
-            return None
-        return max((one.minor for one in self.differences if one.currency == currency), default=0)
-
     def document(self) -> dict[str, Any]:
         """All of them as JSON values, decimals as text: for a round's record. Equal terms give equal documents."""
         found: dict[str, Any] = msgspec.to_builtins(self)

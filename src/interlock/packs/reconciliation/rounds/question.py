@@ -36,6 +36,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
         margin: How much worse the best whole without it is.
         sure: Whether the probability suffices to book it without a person.
         contradicts: Whether a person refused a part of it, or one that nothing tells apart from it.
+        beyond: Whether more is given up by it than is booked without a person.
         features: What the decision's model is given.
         explained: What the difference is taken for.
         reasons: Why it is proposed, in words.
@@ -53,6 +54,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     margin: float
     sure: bool
     contradicts: bool
+    beyond: bool
     features: tuple[float, ...]
     explained: str
     reasons: str
@@ -101,6 +103,7 @@ def proposals(
             margin=row["margin"],
             sure=row["sure"],
             contradicts=row["contradicts"],
+            beyond=row["beyond"],
             features=tuple(row["features"]),
             explained=row["explained"],
             reasons=row["reasons"],
@@ -131,7 +134,7 @@ def question(proposal: Proposal, terms: ReconciliationTerms) -> dict[str, Any]:
         "actual_sum": amount_text(proposal.actual_minor, currency),
         "difference": amount_text(proposal.expected_minor - proposal.actual_minor, currency),
         "explained": proposal.explained,
-        "beyond": is_beyond(currency, proposal.expected_minor - proposal.actual_minor, proposal.explained, terms),
+        "beyond": proposal.beyond,
         "reasons": proposal.reasons[:LONGEST_REASONS],
         "features": list(proposal.features),
         "probability": proposal.probability,
@@ -139,12 +142,6 @@ def question(proposal: Proposal, terms: ReconciliationTerms) -> dict[str, Any]:
         "contradicts": proposal.contradicts,
         "journal": journal(proposal, terms),
     }
-
-
-def is_beyond(currency: str, difference: int, explained: str, terms: ReconciliationTerms) -> bool:
-    """Whether more is given up than is booked without a person: as ``solving.beyond``, of one match."""
-    allowed = terms.booked_unasked(currency)
-    return allowed is not None and explained == "tolerance" and abs(difference) > allowed
 
 
 def journal(proposal: Proposal, terms: ReconciliationTerms) -> dict[str, Any]:

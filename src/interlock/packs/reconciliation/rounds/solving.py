@@ -127,6 +127,7 @@ def target_of(
         told = told.with_columns(contradicts=pl.lit(value=False))
     matches = told.with_columns(
         pl.Series("members", digests, dtype=pl.String()),
+        beyond=beyond(terms),
         sure=_sure(point) & ~beyond(terms) & ~pl.col("contradicts"),
         **{side: pl.col(side).list.eval(pl.element().replace_strict(known)) for side, known in ids.items()},
     )

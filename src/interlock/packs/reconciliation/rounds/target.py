@@ -29,6 +29,7 @@ TARGET_SCHEMA: dict[str, pl.DataType] = {
     "margin": pl.Float64(),
     "sure": pl.Boolean(),  # whether the probability suffices for the decision point to go by itself
     "contradicts": pl.Boolean(),  # whether a person refused a part of it, or its like: then it never goes by itself
+    "beyond": pl.Boolean(),  # whether more is given up by it than is booked without a person
     "features": pl.List(pl.Float32()),  # what the decision's model is given
     "explained": pl.String(),  # what the difference is taken for
     "reasons": pl.String(),  # in words
