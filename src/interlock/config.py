@@ -87,6 +87,7 @@ FORMS: Mapping[str, SettingForm[Any]] = MappingProxyType(
         "lineage_url": WEB_ADDRESS,
         "lineage_file": PATH,
         "lineage_key": SECRET,
+        "policies": PATH,
     }
 )
 """The settings that stand alone, by key, with how each is written. Some have tables of their own."""
@@ -127,6 +128,7 @@ class Settings:
         lineage_url: An OpenLineage server that is told what happens; empty: none.
         lineage_file: A file or a folder that is told the same; None: none.
         lineage_key: What stands in the Authorization header there.
+        policies: A folder of Cedar policies, absolute; None: those that are shipped.
         connectors: What may act on outside systems, by name.
         llm: The providers of language models, by name.
         streams: Whose messages are decided, by name.
@@ -161,6 +163,7 @@ class Settings:
     lineage_url: str = ""
     lineage_file: Path | None = None
     lineage_key: SecretRef | None = None
+    policies: Path | None = None
     connectors: Mapping[str, ConnectorSettings] = field(default_factory=lambda: MappingProxyType({}))
     llm: Mapping[str, LlmSettings] = field(default_factory=lambda: MappingProxyType({}))
     streams: Mapping[str, StreamSettings] = field(default_factory=lambda: MappingProxyType({}))
@@ -202,8 +205,9 @@ class Settings:
         values["ledger_folder"] = (
             cwd / values["ledger_folder"] if "ledger_folder" in raw else values["data_dir"] / cls.ledger_folder
         )
-        if "lineage_file" in raw:
-            values["lineage_file"] = cwd / values["lineage_file"]
+        for path in ("lineage_file", "policies"):
+            if path in raw:
+                values[path] = cwd / values[path]
         sources = {one.name: "default" for one in fields(cls) if one.name in FORMS}
         sources |= {key: given.source for key, given in raw.items()}
         sources |= {f"connectors.{name}": connectors[name].source for name in connectors}

@@ -22,6 +22,7 @@ from interlock.actions.circuit_gate import CircuitGate
 from interlock.actions.connector import Connector
 from interlock.actions.dispatch import Dispatcher
 from interlock.actions.store import action_gate
+from interlock.authority.judge import Authority, load_authority
 from interlock.cases.build import keep_builds, keeping_published
 from interlock.cases.events import event_gate
 from interlock.cases.flags.evaluate import Flags, provider_of
@@ -119,6 +120,7 @@ class Node:
         publications: What is published of what its workflows refer to.
         levels: How fresh and complete the data are that its workflows rest on.
         vault: Makes and opens tokens of personal data.
+        authority: Says who may do what.
     """
 
     settings: Settings
@@ -132,6 +134,7 @@ class Node:
     publications: Publications
     levels: DataLevels
     vault: Vault
+    authority: Authority
 
     def worker(self, *, serves: UUID | None = None) -> Worker:
         """A worker of this process, to be entered; it takes every tenant's cases, or those of one.
@@ -286,7 +289,10 @@ async def open_node(
         decider = Decider(database, writer, watch, features, levels, vault)
         stack.push_async_callback(decider.close)
         tools = Tools(database, writer, decider, dispatcher, connectors, flags)
-        yield Node(settings, url, tenant, database, writer, notifier, known, tools, publications, levels, vault)
+        authority = load_authority(settings.policies)
+        yield Node(
+            settings, url, tenant, database, writer, notifier, known, tools, publications, levels, vault, authority
+        )
 
 
 def _master_keys(settings: Settings) -> MasterKeys:

@@ -1,0 +1,55 @@
+"""The console's routes, and the application that has them beside the API's."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Request, Response, Router, get
+from litestar.types import ControllerRouterHandler
+
+from interlock.api.app import create_app
+from interlock.api.call import limit_time
+from interlock.api.front import Front
+from interlock.api.problems import log_problem, problem_of
+from interlock.api.sending import trace_of
+from interlock.console.assets import read_asset
+from interlock.console.refusal import answer_refusal
+from interlock.console.visit import OPEN, Visit, check_form, check_visitor
+from interlock.node import Node
+
+MOST_BYTES = 2_200_000
+
+ROUTES: tuple[ControllerRouterHandler, ...] = (read_asset,)
+"""Every page, form and part of the console."""
+
+
+@get("/", opt=OPEN)
+async def begin() -> Response[None]:
+    """Who comes by the bare address comes to the console."""
+    return Response(None, status_code=HTTPStatus.SEE_OTHER, headers={"Location": "/console"})
+
+
+def create_site(node: Node) -> Front:
+    """The API and the console of a node.
+
+    Args:
+        node: The process; it is not closed here.
+    """
+    console = Router(
+        path="/",
+        route_handlers=[*ROUTES, begin],
+        request_class=Visit,
+        request_max_body_size=MOST_BYTES,
+        guards=[check_visitor],
+        before_request=check_form,
+        middleware=[limit_time],
+        exception_handlers={Exception: _answer_error},
+    )
+    return create_app(node, more=[console])
+
+
+def _answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    problem = problem_of(error, trace_of(request.scope).id)
+    log_problem(problem, error, request.method, request.url.path)
+    return answer_refusal(request, problem)

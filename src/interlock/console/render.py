@@ -1,0 +1,127 @@
+"""Rendering: templates, what every page knows, and how amounts, times and ids are written."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any, cast
+from uuid import UUID
+
+import jinja2
+from litestar import Response
+from markupsafe import Markup
+
+from interlock.console.assets import asset_path
+from interlock.console.visit import Visit
+from interlock.money import Money
+from interlock.oversight.escalation import shown_age
+
+HTML = "text/html"
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "Referrer-Policy": "same-origin",
+}
+"""Those of a page; the others are on every answer."""
+
+
+def render(
+    visit: Visit, template: str, /, *, status: int = 200, headers: dict[str, str] | None = None, **shown: Any
+) -> Response[bytes]:
+    """A page, or a part of one: ``visit`` is known to every template, with what the function is given.
+
+    Args:
+        visit: The request.
+        template: The file under ``templates/``.
+        status: The HTTP status.
+        headers: Others beside a page's own.
+        shown: What the template names.
+    """
+    text = templates().get_template(template).render(visit=visit, now=visit.node.database.clock.now(), **shown)
+    return Response(
+        text.encode(), status_code=status, media_type=f"{HTML}; charset=utf-8", headers=HEADERS | (headers or {})
+    )
+
+
+@cache
+def templates() -> jinja2.Environment:
+    """The templates, compiled once.
+
+    INVARIANT: everything is escaped unless our own code made it HTML.
+    """
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("interlock.console"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    filters = cast("dict[str, Any]", made.filters)
+    filters |= {
+        "money": money, "when": when, "ago": ago, "short": short, "percent": percent, "pretty": pretty,
+        "lasting": lasting,
+    }  # fmt: skip
+    cast("dict[str, Any]", made.globals)["asset"] = asset_path
+    return made
+
+
+def money(amount: Money | None, *, none: str = "–") -> Markup:
+    """An amount, grouped in thousands, its currency apart: ``1,234.50 EUR``."""
+    if amount is None:
+        return Markup('<span class="money none">{}</span>').format(none)
+    return Markup('<span class="money"><span class="amount">{}</span> <span class="currency">{}</span></span>').format(
+        f"{amount.amount:,}", amount.currency
+    )
+
+
+def when(moment: datetime | None, *, none: str = "–") -> Markup:
+    """A moment, in UTC; the page's script shows how long ago it is beside it."""
+    if moment is None:
+        return Markup('<span class="none">{}</span>').format(none)
+    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
+        moment.isoformat(), f"{moment:%Y-%m-%d %H:%M:%S}", f"{moment:%b %d %H:%M}"
+    )
+
+
+def ago(moment: datetime | None, now: datetime, *, none: str = "–") -> Markup:
+    """How long ago, or in how long: ``4m``, ``in 2h``."""
+    if moment is None:
+        return Markup('<span class="none">{}</span>').format(none)
+    away = moment - now
+    text = f"in {lasting(away)}" if away > timedelta(0) else lasting(-away)
+    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
+        moment.isoformat(), f"{moment:%Y-%m-%d %H:%M:%S}", text
+    )
+
+
+def lasting(length: timedelta | float) -> str:
+    """A length of time in its two largest units: ``49h 2m``, ``8s``."""
+    seconds = length.total_seconds() if isinstance(length, timedelta) else length
+    return shown_age(round(seconds))
+
+
+def short(identity: UUID | None) -> str:
+    """The end of an id, enough to tell it from its neighbours; the beginning of UUIDv7s is the time."""
+    return "–" if identity is None else identity.hex[-8:]
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share of one as a percentage."""
+    return "–" if share is None else f"{share * 100:.{digits}f} %"
+
+
+def pretty(value: Any) -> str:
+    """A JSON value for people to read."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> str:
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
