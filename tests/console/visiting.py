@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -53,7 +53,7 @@ async def refund_orders(case: Case) -> str:
 
 
 @asynccontextmanager
-async def site(database_url: str, registry: Registry, **settings: object) -> AsyncIterator[tuple[Node, str]]:
+async def site(database_url: str, registry: Registry, **settings: object) -> AsyncGenerator[tuple[Node, str]]:
     """A node and where its site listens."""
     told = Settings(database_url=database_url, admin_database_url=database_url, **settings)  # type: ignore[arg-type]
     async with open_node(told, registry=registry) as node, serving(create_site(node), "127.0.0.1", 0) as url:
