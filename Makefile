@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nats model soak chaos check format bench lock clean
+.PHONY: help demo test nats chromium pictures model soak chaos check format bench lock clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -21,7 +21,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: $(INSTALLED)   ## run the main job on generated receipts, on an embedded PostgreSQL
 	$(BIN)/interlock demo
 
-test: check nats     ## all checks and all tests
+test: check nats chromium ## all checks and all tests
 	$(BIN)/pytest -n 2 --dist worksteal
 
 nats:                # the broker that streams are tested with; root gets it, others are told and its tests are skipped
@@ -29,11 +29,19 @@ nats:                # the broker that streams are tested with; root gets it, ot
 	  || { [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -y -q --no-install-recommends nats-server; } \
 	  || echo "nats-server is missing, so the tests of streams are skipped: apt-get install nats-server" >&2
 
+chromium:            # the browser that the console is tested in; root gets it, others are told and its tests are skipped
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core; } \
+	  || echo "Chromium is missing, so the tests in the browser are skipped: apt-get install chromium" >&2
+
 model: $(INSTALLED)  ## check the model of dispatch in every order of its steps (needs spin and gcc; root gets them)
 	@command -v spin >/dev/null && command -v gcc >/dev/null \
 	  || { [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -y -q spin gcc; } \
 	  || { echo "spin and gcc are missing: apt-get install spin gcc" >&2; exit 1; }
 	$(BIN)/pytest --long -n 2 --dist worksteal tests/model
+
+pictures: $(INSTALLED) chromium ## screenshots of every page of the console, light and dark, into docs/pictures
+	$(BIN)/python docs/pictures/take.py
 
 soak: $(INSTALLED)   ## the long forms: two hundred kills, and whatever else takes many minutes
 	$(BIN)/pytest --long -m long -s
