@@ -40,6 +40,7 @@ from interlock.sim import SimulatedProvider
 Admin = psycopg.Connection[tuple[Any, ...]]
 NOT_COMPARED = {
     "artifact": "content-addressed: its bytes are its name, and the decision that names it is compared",
+    "bulk_act": "its entry has all that it says, and each review that it decided has one of its own",
     "circuit": "what a process measures of the other side; by hand it is an entry of its own",
     "data_arrival": "telemetry: when data last came",
     "data_tally": "telemetry: how many records came",
@@ -76,8 +77,10 @@ NOT_COMPARED = {
     "recon_member": "which entries are in a match: the input of its decision names them, and is compared",
     "recon_round": "what a round found and did: its entry has the figures",
     "recon_telling": "as recon_entry",
+    "review_verdict": "its entry bears the SHA-256 of all that it says, and the review that it settles is compared",
     "stream_standing": "telemetry: how a stream stands",
     "stream_trial": "what a stream tries again; what it led to is compared",
+    "task_note": "what people tell each other: the entry of each bears its SHA-256",
     "worker": "which processes live",
 }
 """Tables that are not held against the ledger, and why."""
