@@ -14,13 +14,14 @@ from interlock.api.front import Front
 from interlock.api.problems import log_problem, problem_of
 from interlock.api.sending import trace_of
 from interlock.console.assets import read_asset
+from interlock.console.live import ROUTES as LIVE_ROUTES
 from interlock.console.refusal import answer_refusal
 from interlock.console.visit import OPEN, Visit, check_form, check_visitor
 from interlock.node import Node
 
 MOST_BYTES = 2_200_000
 
-ROUTES: tuple[ControllerRouterHandler, ...] = (read_asset,)
+ROUTES: tuple[ControllerRouterHandler, ...] = (read_asset, *LIVE_ROUTES)
 """Every page, form and part of the console."""
 
 

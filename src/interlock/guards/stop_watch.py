@@ -80,6 +80,10 @@ class StopWatch:
         """Whether anything at all is known to be stopped."""
         return bool(self._known)
 
+    def in_force(self, tenant: UUID) -> tuple[Stop, ...]:
+        """What is known to be stopped for a tenant, half a second late at worst: to be shown, not to be relied on."""
+        return tuple(stop for stop in self._known if stop.tenant in (None, tenant))
+
     @contextlib.asynccontextmanager
     async def cutting(self, tenant: UUID, scopes: tuple[str, ...]) -> AsyncGenerator[None]:
         """Cut the body off when one of these scopes is stopped.
