@@ -35,3 +35,8 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     tenant: UUID
     roles: tuple[str, ...] = ()
     teams: tuple[str, ...] = ()
+
+
+def known_as(name: str) -> str:
+    """A name as policies compare it: whoever is ``Ana`` here is ``ana`` and ``cli:ana`` elsewhere, and one person."""
+    return name.strip().casefold().removeprefix("cli:")

@@ -5,8 +5,10 @@ Source: the Cedar policy language, https://docs.cedarpolicy.com.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -18,12 +20,18 @@ import cedarpy
 import msgspec
 from cedarpy import PolicySet, Schema, policies_to_json_str
 
-from interlock.authority.actor import Actor, ActorKind
+from interlock.authority.actor import Actor, ActorKind, known_as
 from interlock.errors import ConfigInvalid, Forbidden
 
 log = logging.getLogger("interlock.authority")
 _SHIPPED = files("interlock.authority") / "policies"
 _LARGEST = 1_000_000
+_MOST_REMEMBERED = 4096
+_NAMES = frozenset({"name", "handed_in_by", "decided_by", "held_by", "set_by", "owners"})
+"""Facts that name somebody: they are compared with who acts, so both are written alike."""
+_COMMENT = re.compile(r"//.*")
+_ACTION = re.compile(r"\baction\b([^;{]*)")
+_QUOTED = re.compile(r"\"([^\"]+)\"")
 _cedar: Any = cedarpy
 """Its functions say less of their types than they have."""
 _TYPES: Mapping[ActorKind, str] = MappingProxyType(
@@ -71,12 +79,18 @@ class Authority:
         text: All policies.
         schema: What they may speak of.
 
+    Attributes:
+        text: All policies.
+        schema: What they may speak of.
+        digest: SHA-256 over both, in hexadecimal: by it a verdict says which policies it rests on.
+        acts: Every act that policies may speak of, as the schema names them.
+
     Raises:
         ConfigInvalid: a policy cannot be read, has no id, or speaks of what the schema does not have.
     """
 
     def __init__(self, text: str, schema: str) -> None:
-        self.text = text
+        self.text, self.schema = text, schema
         self.digest = hashlib.sha256(schema.encode() + b"\0" + text.encode()).hexdigest()
         try:
             told = _cedar.validate_policies(text, schema)
@@ -87,22 +101,15 @@ class Authority:
         if not told:
             wrong = "; ".join(str(error) for error in told.errors)
             raise ConfigInvalid(f"policies speak of what is not there: {wrong}", where="policies")
+        named = _ACTION.findall(_COMMENT.sub("", schema))
+        self.acts = tuple(dict.fromkeys(act for line in named for act in _QUOTED.findall(line)))
+        self._recall = functools.lru_cache(_MOST_REMEMBERED)(self._evaluate_whole)
 
     def judge(self, actor: Actor, act: str, resource: Resource) -> Verdict:
         """Whether somebody may do something. What cannot be evaluated is refused, and told in the log."""
-        kind = _TYPES[actor.kind]
-        request: dict[str, Any] = {
-            "principal": f"{kind}::{_quoted(actor.name)}",
-            "action": f"Action::{_quoted(act)}",
-            "resource": f"{resource.kind}::{_quoted(resource.id)}",
-            "context": {},
-        }
-        answer = _cedar.is_authorized(request, self._set, [_principal(actor, kind), _resource(resource)], self._schema)
-        failed = tuple(answer.diagnostics.errors)
-        if failed:
-            log.error("policies could not judge %s of %s: %s", act, actor.name, "; ".join(failed))
-        because = tuple(sorted(answer.diagnostics.reasons))
-        return Verdict(allowed=answer.allowed and not failed, because=because, policies=self.digest, failed=failed)
+        if not resource.facts:  # it rests on these words alone, and every request asks it
+            return self._recall(actor, act, resource.kind, resource.id, resource.tenant)
+        return self._evaluate(actor, act, resource)
 
     def require(self, actor: Actor, act: str, resource: Resource) -> Verdict:
         """The verdict, if it may be done.
@@ -118,6 +125,44 @@ class Authority:
             )
             raise Forbidden(what, todo="ask somebody who may; `interlock policies` shows who that is")
         return verdict
+
+    def _evaluate_whole(self, actor: Actor, act: str, kind: str, identity: str, tenant: UUID) -> Verdict:
+        return self._evaluate(actor, act, Resource(kind=kind, id=identity, tenant=tenant))
+
+    def _evaluate(self, actor: Actor, act: str, resource: Resource) -> Verdict:
+        try:
+            request: dict[str, Any] = {
+                "principal": {"type": _TYPES[actor.kind], "id": actor.name},
+                "action": {"type": "Action", "id": act},
+                "resource": {"type": resource.kind, "id": resource.id},
+                "context": {},
+            }
+            told = msgspec.json.encode([_principal(actor, _TYPES[actor.kind]), _resource(resource)])
+            entities = _cedar.Entities.from_json_str(told.decode(), self._schema)
+            answer = _cedar.is_authorized(request, self._set, entities, self._schema)
+        except (ValueError, TypeError) as cause:  # of another type than the schema has, or no text at all
+            return self._failed(actor, act, (str(cause)[:500],))
+        because = tuple(sorted(answer.diagnostics.reasons))
+        if answer.diagnostics.errors:
+            return self._failed(actor, act, tuple(answer.diagnostics.errors), because)
+        return Verdict(allowed=answer.allowed, because=because, policies=self.digest)
+
+    def _failed(self, actor: Actor, act: str, failed: tuple[str, ...], because: tuple[str, ...] = ()) -> Verdict:
+        log.error("policies could not judge %r of %r: %s", act, actor.name, "; ".join(failed))
+        return Verdict(allowed=False, because=because, policies=self.digest, failed=failed)
+
+
+def verdict_facts(verdict: Verdict) -> dict[str, Any]:
+    """What an entry of the ledger says of a verdict: by which policies, and which of them decided.
+
+    The text of the policies is in the archive under the whole digest, of which this is the beginning.
+    """
+    return {"policies": verdict.policies[:16], "because": verdict.because}
+
+
+def account(tenant: UUID, name: str) -> Resource:
+    """Somebody's account, where it is changed: nobody changes what they may do themselves."""
+    return Resource(kind="Account", id=name, tenant=tenant, facts={"name": name})
 
 
 def everything(tenant: UUID) -> Resource:
@@ -163,17 +208,17 @@ def _named(text: str) -> PolicySet:
 def _principal(actor: Actor, kind: str) -> dict[str, Any]:
     return {
         "uid": {"type": kind, "id": actor.name},
-        "attrs": {"name": actor.name, "tenant": str(actor.tenant), "teams": list(actor.teams)},
+        "attrs": {
+            "name": known_as(actor.name),
+            "tenant": str(actor.tenant),
+            "teams": sorted({known_as(team) for team in actor.teams}),
+        },
         "parents": [{"type": "Role", "id": role} for role in actor.roles],
     }
 
 
 def _resource(resource: Resource) -> dict[str, Any]:
-    facts = {
-        name: list(fact) if isinstance(fact, Iterable) and not isinstance(fact, str) else fact
-        for name, fact in resource.facts.items()
-        if fact is not None
-    }
+    facts = {name: _fact(name, fact) for name, fact in resource.facts.items() if fact is not None}
     return {
         "uid": {"type": resource.kind, "id": resource.id},
         "attrs": {"tenant": str(resource.tenant), **facts},
@@ -181,5 +226,9 @@ def _resource(resource: Resource) -> dict[str, Any]:
     }
 
 
-def _quoted(text: str) -> str:
-    return msgspec.json.encode(text).decode()
+def _fact(name: str, fact: Fact) -> str | int | bool | list[str]:
+    if isinstance(fact, str):
+        return known_as(fact) if name in _NAMES else fact
+    if isinstance(fact, Iterable):
+        return sorted({known_as(one) if name in _NAMES else one for one in fact})
+    return fact

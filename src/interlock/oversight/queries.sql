@@ -1,23 +1,33 @@
 -- name: lock_reviews
--- A claim that has run out is no claim; a live one is named, so that the refusal can say whose it is.
-select id, case when state = 'claimed' and claimed_until > clock_timestamp() then 'claimed by ' || claimed_by
-                when state = 'claimed' then 'open' else state::text end as state
+-- A claim that has run out is no claim; a live one is named, so that the refusal can say whose it is. A verdict that is held
+-- can be taken back until it is due; from then on it can only take effect. Of one on which people have spoken it says how many.
+select id, case when held_verdict is not null and effective_at > clock_timestamp() then 'held by ' || claimed_by
+                when held_verdict is not null then 'due ' || held_verdict
+                when state = 'claimed' and claimed_until > clock_timestamp() then 'claimed by ' || claimed_by
+                when state = 'claimed' then 'open' else state::text end
+           || case when state in ('open', 'claimed') and decided_by <> '{}' then ' after ' || cardinality(decided_by) else '' end as state
 from review where id = any(%(ids)s) order by id for no key update
 
 -- name: find_review
 select id, case_id, decision_id, workflow, point, queue, state::text as state, question, proposal, exposure_minor, currency,
-       urgency, due_at, claimed_by, claimed_at, claimed_until, resolution::text as resolution, output, reason_code, note, resolved_by, created_at, resolved_at
+       urgency, due_at, claimed_by, claimed_at, claimed_until, resolution::text as resolution, output, reason_code, note, resolved_by, created_at, resolved_at,
+       team, assigned_to, snoozed_until, snoozed_by, asked_to, asked_by, asked_at, asked_question, effective_at, held_verdict,
+       needed, decided_by, disagreed
 from review where id = %(id)s
 
 -- name: reviews_of_case
 select id, case_id, decision_id, workflow, point, queue, state::text as state, question, proposal, exposure_minor, currency,
-       urgency, due_at, claimed_by, claimed_at, claimed_until, resolution::text as resolution, output, reason_code, note, resolved_by, created_at, resolved_at
+       urgency, due_at, claimed_by, claimed_at, claimed_until, resolution::text as resolution, output, reason_code, note, resolved_by, created_at, resolved_at,
+       team, assigned_to, snoozed_until, snoozed_by, asked_to, asked_by, asked_at, asked_question, effective_at, held_verdict,
+       needed, decided_by, disagreed
 from review where case_id = %(case_id)s order by id
 
 -- name: list_queue
 -- The most expected loss first, then the oldest.
 select id, case_id, decision_id, workflow, point, queue, state::text as state, question, proposal, exposure_minor, currency,
-       urgency, due_at, claimed_by, claimed_at, claimed_until, resolution::text as resolution, output, reason_code, note, resolved_by, created_at, resolved_at
+       urgency, due_at, claimed_by, claimed_at, claimed_until, resolution::text as resolution, output, reason_code, note, resolved_by, created_at, resolved_at,
+       team, assigned_to, snoozed_until, snoozed_by, asked_to, asked_by, asked_at, asked_question, effective_at, held_verdict,
+       needed, decided_by, disagreed
 from review
 where state in ('open', 'claimed') and (%(queue)s::text is null or queue = %(queue)s)
 order by urgency desc, id
@@ -28,11 +38,12 @@ select count(*) from review where queue = %(queue)s and state in ('open', 'claim
 
 -- name: add_reviews
 insert into review (id, tenant, case_id, decision_id, workflow, point, queue, state, question, proposal, exposure_minor,
-                    currency, urgency, due_at, created_at)
+                    currency, urgency, due_at, created_at, needed)
 select id, tenant, case_id, decision_id, workflow, point, queue, 'open', decode(question, 'base64'), decode(proposal, 'base64'),
-       exposure_minor, currency, urgency, due_at, created_at
+       exposure_minor, currency, urgency, due_at, created_at, needed
 from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, case_id uuid, decision_id uuid, workflow text, point text,
-  queue text, question text, proposal text, exposure_minor bigint, currency text, urgency bigint, due_at timestamptz, created_at timestamptz)
+  queue text, question text, proposal text, exposure_minor bigint, currency text, urgency bigint, due_at timestamptz, created_at timestamptz,
+  needed smallint)
 
 -- name: add_answered_reviews
 -- What a person answered unasked, to a question that failed: resolved from the beginning.
@@ -45,29 +56,129 @@ from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, case_id uuid,
   at timestamptz)
 
 -- name: claim_reviews
--- Who renews a claim that still holds has held it since it was made.
+-- Who renews a claim that still holds has held it since it was made. What is claimed waits for nobody's morning any more.
 update review v set state = 'claimed', claimed_by = r.claimed_by, claimed_until = r.claimed_until,
        claimed_at = case when v.claimed_by = r.claimed_by and v.claimed_until > r.claimed_at
-                         then coalesce(v.claimed_at, r.claimed_at) else r.claimed_at end
+                         then coalesce(v.claimed_at, r.claimed_at) else r.claimed_at end,
+       snoozed_until = null, snoozed_by = null
 from json_to_recordset(%(rows)s::json) as r (id uuid, claimed_by text, claimed_at timestamptz, claimed_until timestamptz)
 where v.id = r.id
 
--- name: release_reviews
-update review v set state = 'open', claimed_by = null, claimed_at = null, claimed_until = null
-from json_to_recordset(%(rows)s::json) as r (id uuid)
+-- name: claim_exceptions
+update exception v set claimed_by = r.claimed_by, claimed_until = r.claimed_until,
+       claimed_at = case when v.claimed_by = r.claimed_by and v.claimed_until > r.claimed_at
+                         then coalesce(v.claimed_at, r.claimed_at) else r.claimed_at end,
+       snoozed_until = null, snoozed_by = null
+from json_to_recordset(%(rows)s::json) as r (id uuid, claimed_by text, claimed_at timestamptz, claimed_until timestamptz)
+where v.id = r.id
+
+-- name: hand_reviews_on
+-- Nobody holds it any more; the rest is as it is given.
+update review v set state = 'open', claimed_by = null, claimed_at = null, claimed_until = null,
+       team = r.team, assigned_to = r.assigned_to, snoozed_until = r.snoozed_until, snoozed_by = r.snoozed_by,
+       asked_to = r.asked_to, asked_by = r.asked_by, asked_at = r.asked_at, asked_question = r.asked_question
+from json_to_recordset(%(rows)s::json) as r (id uuid, team text, assigned_to text, snoozed_until timestamptz, snoozed_by text,
+  asked_to text, asked_by text, asked_at timestamptz, asked_question text)
+where v.id = r.id
+
+-- name: hand_exceptions_on
+update exception v set claimed_by = null, claimed_at = null, claimed_until = null,
+       team = r.team, assigned_to = r.assigned_to, snoozed_until = r.snoozed_until, snoozed_by = r.snoozed_by,
+       asked_to = r.asked_to, asked_by = r.asked_by, asked_at = r.asked_at, asked_question = r.asked_question
+from json_to_recordset(%(rows)s::json) as r (id uuid, team text, assigned_to text, snoozed_until timestamptz, snoozed_by text,
+  asked_to text, asked_by text, asked_at timestamptz, asked_question text)
+where v.id = r.id
+
+-- name: add_notes
+insert into task_note (id, tenant, task, kind, who, to_whom, text, at)
+select id, tenant, task, kind, who, to_whom, text, at
+from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, task uuid, kind text, who text, to_whom text, text text,
+  at timestamptz)
+
+-- name: notes_of
+-- What people told each other of a task, in order.
+select id, task, kind, who, to_whom, text, at from task_note where task = %(task)s order by id limit 1000
+
+-- name: find_colleague
+-- Somebody to whom work can be given.
+select name, roles, teams from person where name = %(name)s and disabled_at is null
+
+-- name: team_is_known
+select exists (select from person where %(team)s = any (teams) and disabled_at is null) as there
+
+-- name: add_verdicts
+insert into review_verdict (id, tenant, review, seat, who, kind, act, resolution, output, reason_code, note, shown, nonce, digest,
+                            at, effective_at, looked_since, looked_ms, looked_of, because, policies, bulk)
+select id, tenant, review, seat, who, kind, act, resolution, decode(output, 'base64'), reason_code, note, shown,
+       decode(nonce, 'base64'), decode(digest, 'base64'), at, effective_at, looked_since, looked_ms, looked_of, because, policies, bulk
+from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, review uuid, seat smallint, who text, kind text, act text,
+  resolution resolution, output text, reason_code text, note text, shown text, nonce text, digest text, at timestamptz,
+  effective_at timestamptz, looked_since timestamptz, looked_ms bigint, looked_of text, because text[], policies text, bulk uuid)
+
+-- name: verdicts_of
+-- Those that stand, by seat.
+select id, review, seat, who, kind, act, resolution::text as resolution, output, reason_code, note, shown, nonce, digest, at,
+       effective_at, looked_since, looked_ms, looked_of, because, policies, bulk
+from review_verdict where review = %(review)s and undone_at is null order by seat
+
+-- name: undo_verdicts
+update review_verdict v set undone_at = r.undone_at
+from json_to_recordset(%(rows)s::json) as r (id uuid, undone_at timestamptz)
+where v.id = r.id
+
+-- name: seat_reviews
+-- A first verdict of two is given, or two differ: it goes back to the queue, for somebody else.
+update review v set state = 'open', claimed_by = null, claimed_at = null, claimed_until = null, held_verdict = null,
+       effective_at = null, assigned_to = null, decided_by = r.decided_by, disagreed = r.disagreed,
+       snoozed_until = null, snoozed_by = null, asked_to = null, asked_by = null, asked_at = null, asked_question = null
+from json_to_recordset(%(rows)s::json) as r (id uuid, decided_by text[], disagreed boolean)
+where v.id = r.id
+
+-- name: hold_reviews
+-- What somebody said takes effect later, unless they take it back.
+update review v set state = 'claimed', claimed_by = r.claimed_by, claimed_at = coalesce(r.claimed_at, r.at), claimed_until = r.claimed_until,
+       effective_at = r.effective_at, held_verdict = r.held_verdict, decided_by = r.decided_by,
+       snoozed_until = null, snoozed_by = null, asked_to = null, asked_by = null, asked_at = null, asked_question = null
+from json_to_recordset(%(rows)s::json) as r (id uuid, claimed_by text, claimed_at timestamptz, claimed_until timestamptz,
+  effective_at timestamptz, held_verdict uuid, decided_by text[], at timestamptz)
+where v.id = r.id
+
+-- name: take_reviews_back
+-- A verdict that was held is undone: who said it has the review again.
+update review v set claimed_until = r.claimed_until, effective_at = null, held_verdict = null, decided_by = r.decided_by
+from json_to_recordset(%(rows)s::json) as r (id uuid, claimed_until timestamptz, decided_by text[])
 where v.id = r.id
 
 -- name: resolve_reviews
 update review v set state = 'resolved', resolution = r.resolution, output = decode(r.output, 'base64'),
-       reason_code = r.reason_code, note = r.note, resolved_by = r.resolved_by, resolved_at = r.resolved_at
+       reason_code = r.reason_code, note = r.note, resolved_by = r.resolved_by, resolved_at = r.resolved_at,
+       effective_at = r.resolved_at, held_verdict = null, decided_by = r.decided_by,
+       snoozed_until = null, snoozed_by = null, asked_to = null, asked_by = null, asked_at = null, asked_question = null
 from json_to_recordset(%(rows)s::json) as r (id uuid, resolution resolution, output text, reason_code text, note text,
-  resolved_by text, resolved_at timestamptz)
+  resolved_by text, resolved_at timestamptz, decided_by text[])
 where v.id = r.id
+
+-- name: due_verdicts
+-- One of the finders that look across tenants: what is held and due, the longest first.
+select tenant, review from due_verdicts(%(most)s)
+
+-- name: add_bulk_acts
+insert into bulk_act (id, tenant, who, workflow, point, resolution, items, exposure_minor, currency, at)
+select id, tenant, who, workflow, point, resolution, items, exposure_minor, currency, at
+from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, who text, workflow text, point text, resolution resolution,
+  items int, exposure_minor bigint, currency text, at timestamptz)
+
+-- name: bulk_today
+-- What somebody has decided in bulk of a workflow since midnight (UTC), and how often.
+select count(*) as acts, coalesce(sum(items), 0) as items, coalesce(sum(exposure_minor), 0)::bigint as exposure_minor
+from bulk_act where who = %(who)s and workflow = %(workflow)s
+  and at >= date_trunc('day', clock_timestamp() at time zone 'UTC') at time zone 'UTC'
 
 -- name: withdraw_reviews
 -- What a case that is abandoned no longer asks, each with its entry: only here it is known which they are.
 with withdrawn as (
-  update review v set state = 'withdrawn', claimed_by = null, claimed_at = null, claimed_until = null
+  update review v set state = 'withdrawn', claimed_by = null, claimed_at = null, claimed_until = null,
+         held_verdict = null, effective_at = null
   from json_to_recordset(%(rows)s::json) as r (case_id uuid, at timestamptz, body text)
   where v.case_id = r.case_id and v.state in ('open', 'claimed')
   returning v.id, v.tenant, v.case_id, r.at, r.body)
@@ -77,7 +188,8 @@ select entry_id(at), tenant, 'review.withdrawn', id, case_id, at, decode(body, '
 -- name: withdraw_reviews_of
 -- Those of one decision, or one question, that a case no longer asks.
 with withdrawn as (
-  update review v set state = 'withdrawn', claimed_by = null, claimed_at = null, claimed_until = null
+  update review v set state = 'withdrawn', claimed_by = null, claimed_at = null, claimed_until = null,
+         held_verdict = null, effective_at = null
   from json_to_recordset(%(rows)s::json) as r (ref uuid, at timestamptz, body text)
   where (v.id = r.ref or v.decision_id = r.ref) and v.state in ('open', 'claimed')
   returning v.id, v.tenant, v.case_id, r.at, r.body)
@@ -94,21 +206,28 @@ from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, case_id uuid,
   run int, scope text, ordinal int, action uuid)
 
 -- name: lock_exceptions
-select id, state::text as state from exception where id = any(%(ids)s) order by id for no key update
+select id, case when state = 'open' and claimed_until > clock_timestamp() then 'claimed by ' || claimed_by else state::text end as state
+from exception where id = any(%(ids)s) order by id for no key update
 
 -- name: find_exception
 select id, case_id, workflow, kind, fingerprint, state::text as state, priority, what, detail, owner, exposure_minor, currency,
-       created_at, resolved_at, resolved_by, resolution, run, scope, ordinal, action, answer
+       created_at, resolved_at, resolved_by, resolution, run, scope, ordinal, action, answer,
+       team, assigned_to, snoozed_until, snoozed_by, asked_to, asked_by, asked_at, asked_question, claimed_by, claimed_at,
+       claimed_until, due_at, urgency
 from exception where id = %(id)s
 
 -- name: exceptions_of_case
 select id, case_id, workflow, kind, fingerprint, state::text as state, priority, what, detail, owner, exposure_minor, currency,
-       created_at, resolved_at, resolved_by, resolution, run, scope, ordinal, action, answer
+       created_at, resolved_at, resolved_by, resolution, run, scope, ordinal, action, answer,
+       team, assigned_to, snoozed_until, snoozed_by, asked_to, asked_by, asked_at, asked_question, claimed_by, claimed_at,
+       claimed_until, due_at, urgency
 from exception where case_id = %(case_id)s order by id
 
 -- name: list_exceptions
 select id, case_id, workflow, kind, fingerprint, state::text as state, priority, what, detail, owner, exposure_minor, currency,
-       created_at, resolved_at, resolved_by, resolution, run, scope, ordinal, action, answer
+       created_at, resolved_at, resolved_by, resolution, run, scope, ordinal, action, answer,
+       team, assigned_to, snoozed_until, snoozed_by, asked_to, asked_by, asked_at, asked_question, claimed_by, claimed_at,
+       claimed_until, due_at, urgency
 from exception where state = 'open' order by priority, id limit %(most)s
 
 -- name: end_exceptions
@@ -121,7 +240,9 @@ where e.id = r.id
 -- name: exceptions_of_group
 -- The open ones of one cause, the oldest first.
 select id, case_id, workflow, kind, fingerprint, state::text as state, priority, what, detail, owner, exposure_minor, currency,
-       created_at, resolved_at, resolved_by, resolution, run, scope, ordinal, action, answer
+       created_at, resolved_at, resolved_by, resolution, run, scope, ordinal, action, answer,
+       team, assigned_to, snoozed_until, snoozed_by, asked_to, asked_by, asked_at, asked_question, claimed_by, claimed_at,
+       claimed_until, due_at, urgency
 from exception where fingerprint = %(fingerprint)s and state = 'open' order by id limit %(most)s
 
 -- name: list_exception_groups
@@ -158,3 +279,9 @@ from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, workflow text
   value bigint, stop uuid, changed_at timestamptz)
 on conflict (id) do update set turn = excluded.turn, state = excluded.state, value = excluded.value,
   rule = excluded.rule, stop = excluded.stop, changed_at = excluded.changed_at
+
+-- name: handed_in_by
+-- Who submitted a case; of a decision without one, who asked for it: its entry bears the decision's id.
+select coalesce((select nullif(caller, '') from cases where id = %(case_id)s),
+                (select nullif(convert_from(body, 'UTF8')::json ->> 'caller', '') from ledger_entry
+                 where id = %(decision_id)s and kind = 'decision.taken'))
