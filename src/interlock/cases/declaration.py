@@ -46,7 +46,7 @@ from interlock.cases.limits_entry import (
 from interlock.cases.point_entry import POINT_KEYS, QUEUE_KEYS, read_point, resting_on
 from interlock.cases.sections import Findings, Form, Place, Section
 from interlock.decisions.features.feature import Feature, FeatureRef
-from interlock.decisions.point import DecisionPoint, QueueTerms
+from interlock.decisions.point import REASONS, DecisionPoint, QueueTerms
 from interlock.errors import DeclarationInvalid, Violation
 from interlock.guards.limits import CaseBudget
 from interlock.oversight.escalation import EscalationRule
@@ -78,6 +78,7 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "decisions.NAME.sure_from": BAND_KEYS,
         "decisions.NAME.budget": BUDGET_KEYS,
         "decisions.NAME.queue": QUEUE_KEYS,
+        "decisions.NAME.queue.reasons": tuple(REASONS),
         "actions.NAME": ACTION_KEYS,
         "actions.NAME.limits": LIMIT_KEYS,
         "actions.NAME.limits.count": COUNT_KEYS,

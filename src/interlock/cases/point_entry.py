@@ -17,7 +17,7 @@ from interlock.decisions.budget import Budget
 from interlock.decisions.condition import Condition
 from interlock.decisions.data_terms import DataTerms
 from interlock.decisions.features.feature import Feature, FeatureRef
-from interlock.decisions.point import VALID_FOR, DecisionPoint, QueueTerms
+from interlock.decisions.point import REASONS, VALID_FOR, DecisionPoint, QueueTerms
 from interlock.decisions.sureness import Sureness
 
 POINT_KEYS = (
@@ -39,7 +39,7 @@ POINT_KEYS = (
     "on_broken_data",
     "then",
 )
-QUEUE_KEYS = ("name", "capacity", "due")
+QUEUE_KEYS = ("name", "capacity", "due", "reasons")
 
 _NO_QUEUE = QueueTerms(name="")
 
@@ -132,4 +132,10 @@ def _queue(place: Place, default: QueueTerms) -> QueueTerms:
         name=section.may("name", NAME, default.name),
         capacity=section.may("capacity", COUNT, default.capacity),
         due=section.may("due", DURATION, default.due),
+        reasons=section.may("reasons", Form("reasons", lambda at: _reasons(at, default), REASONS), default.reasons),
     )
+
+
+def _reasons(place: Place, default: QueueTerms) -> Mapping[str, tuple[str, ...]]:
+    section = Section(place, tuple(REASONS))
+    return {choice: section.may(choice, list_of(NAME), ()) or default.reasons[choice] for choice in REASONS}

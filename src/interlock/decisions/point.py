@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Context, Decimal
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
@@ -70,6 +72,16 @@ class ExposureSource(msgspec.Struct, frozen=True):
     currency: str
 
 
+REASONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "approve": ("as_proposed", "checked_elsewhere", "known_party"),
+        "change": ("misread", "wrong_amount", "wrong_party", "incomplete"),
+        "reject": ("not_covered", "duplicate", "doubtful", "not_readable"),
+    }
+)
+"""The reasons that a reviewer may choose, by choice, where the file names none."""
+
+
 class QueueTerms(msgspec.Struct, frozen=True, kw_only=True):
     """Where a point's reviews wait.
 
@@ -77,11 +89,13 @@ class QueueTerms(msgspec.Struct, frozen=True, kw_only=True):
         name: The queue's name; points may share one.
         capacity: How many reviews may wait in it before intake is held.
         due: How long after it was opened a review should be resolved.
+        reasons: The codes that a reviewer chooses from, by choice: approve, change, reject.
     """
 
     name: str
     capacity: int = 500
     due: timedelta = timedelta(hours=24)
+    reasons: Mapping[str, tuple[str, ...]] = REASONS
 
 
 class Then(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ import pytest
 
 from interlock.cases.declaration import Declaration, load_declaration, read_declaration
 from interlock.cases.dossier import Harm
-from interlock.decisions.point import ExposureSource
+from interlock.decisions.point import REASONS, ExposureSource
 from interlock.errors import DeclarationInvalid, Violation
 from interlock.guards.limits import CaseBudget, OverLimit, Rate
 from interlock.money import Money
@@ -390,6 +390,13 @@ def test_decisions_must_be_there() -> None:
     for text in ("workflow: w\ncontract: c@1\n", "workflow: w\ncontract: c@1\ndecisions: {}\n"):
         (found,) = violations(text)
         assert "decisions" in found.what
+
+
+def test_a_queue_says_which_reasons_its_reviewers_choose_from() -> None:
+    queue = "queue: {name: desk, capacity: 7, due: 30m, reasons: {reject: [not_ours, forged]}}"
+    point = read(changed("queue: {name: desk, capacity: 7, due: 30m}", queue)).decisions["assess"]
+    assert point.queue.reasons["reject"] == ("not_ours", "forged")
+    assert point.queue.reasons["approve"] == REASONS["approve"]
 
 
 def test_points_that_share_a_queue_agree_on_it() -> None:
