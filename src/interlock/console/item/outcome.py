@@ -1,0 +1,118 @@
+"""What each choice does: which answer holds, what is at stake, which action may follow, and when it goes out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import msgspec
+
+from interlock.actions.terms import ActionTerms
+from interlock.cases.declaration import Declaration
+from interlock.console.render import lasting
+from interlock.money import Money
+from interlock.oversight.review import Resolution
+
+_TITLES = {Resolution.APPROVE: "Approve", Resolution.CHANGE: "Change", Resolution.REJECT: "Reject"}
+_NONE = "Nothing is at stake, as far as is known"
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """One choice.
+
+    Attributes:
+        resolution: Which.
+        title: Its name.
+        what: What becomes of the case, in a sentence.
+        amount: What is then at stake; None: nothing, or it is not known.
+        then: What happens next, a sentence each.
+        reasons: The codes that may be given.
+        refused: Why it cannot be chosen; empty: it can.
+    """
+
+    resolution: Resolution
+    title: str
+    what: str
+    amount: Money | None
+    then: tuple[str, ...]
+    reasons: tuple[str, ...]
+    refused: str = ""
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a review decides what a choice does.
+
+    Attributes:
+        choices: What becomes of the case, by choice, as the question says.
+        has_proposal: Whether there is anything to approve.
+        exposure: The money at stake.
+        point: The decision point.
+        hold: How long a decision can be undone.
+        seats_left: How many people must still agree, this one included.
+        reasons: The codes that may be given, by choice.
+    """
+
+    choices: Mapping[str, str]
+    has_proposal: bool
+    exposure: Money | None
+    point: str
+    hold: timedelta
+    seats_left: int
+    reasons: Mapping[str, Sequence[str]]
+
+
+def choices_of(standing: Standing, declaration: Declaration | None) -> tuple[Choice, ...]:
+    """The choices, in the order of their keys."""
+    return tuple(_choice(one, standing, declaration) for one in Resolution if one.value in standing.choices)
+
+
+def _choice(resolution: Resolution, standing: Standing, declaration: Declaration | None) -> Choice:
+    refused = ""
+    if resolution is Resolution.APPROVE and not standing.has_proposal:
+        refused = "There is no proposal to approve: give an output, or reject."
+    no = resolution is Resolution.REJECT
+    what = standing.choices[resolution.value]
+    return Choice(
+        resolution=resolution,
+        title=_TITLES[resolution],
+        what=what[:1].upper() + what[1:] + ("" if what.endswith(".") else "."),
+        amount=None if no else standing.exposure,
+        then=(*_second(standing), *_held(standing), *(() if no else _actions(standing, declaration))),
+        reasons=tuple(standing.reasons.get(resolution.value, ())),
+        refused=refused,
+    )
+
+
+def _second(standing: Standing) -> tuple[str, ...]:
+    if standing.seats_left > 1:
+        return ("A second person must say the same, without seeing what you said, before anything happens.",)
+    return ()
+
+
+def _held(standing: Standing) -> tuple[str, ...]:
+    if standing.hold <= timedelta(0):
+        return ("It counts at once and cannot be undone.",)
+    return (f"It is held for {lasting(standing.hold)}: you can undo it until then, and nothing goes out.",)
+
+
+def _actions(standing: Standing, declaration: Declaration | None) -> tuple[str, ...]:
+    if declaration is None:
+        return ("Which action follows is not known here: this process does not carry the workflow.",)
+    point = declaration.decisions.get(standing.point)
+    if point is not None and point.then is not None:
+        terms = declaration.actions.get(point.then.action)
+        return (_action(terms, standing.exposure, "Then"),) if terms else ()
+    resting = [one for one in declaration.actions.values() if one.rests_on == standing.point]
+    undoing = {one.undo for one in declaration.actions.values()}
+    free = [one for one in declaration.actions.values() if not one.rests_on and one.name not in undoing]
+    return tuple(_action(one, standing.exposure, "The workflow may then") for one in (resting or free))
+
+
+def _action(terms: ActionTerms, exposure: Money | None, begins: str) -> str:
+    amount = f" {exposure.amount:,} {exposure.currency}" if exposure is not None else ""
+    back = f"it can be taken back by {terms.undo}" if terms.undo else f"it is not taken back: {terms.no_undo}"
+    back = back if terms.undo or terms.no_undo else "nothing takes it back"
+    each = terms.limits.each
+    over = exposure is not None and each is not None and each.currency == exposure.currency and exposure > each
+    limit = f", above its limit of {each.amount:,} {each.currency}: it will be refused" if over and each else ""
+    return f"{begins} {terms.name}{amount} through {terms.connector} ({terms.domain}){limit}; {back}."

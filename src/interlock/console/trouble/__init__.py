@@ -1,0 +1,1 @@
+"""The pages of exceptions: groups of one cause, one group, one exception, and what each way of resolving it does."""

@@ -1,0 +1,144 @@
+"""The parts of a review's page, without a page: evidence by its shape, the form of a contract, differences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interlock.console.item.difference import changes
+from interlock.console.item.evidence import MOST_WORDS, sides, word_page
+from interlock.console.item.form import entries, read_typed, refilled
+from interlock.console.item.tree import tree_of
+from interlock.contracts import Contract
+from interlock.contracts.catalog import load_catalog
+from interlock.errors import Violation
+
+CONTRACTS = Path(__file__).parents[3] / "src/interlock/packs/receipts/contracts"
+READ = {"company": "ACME", "date": "2019-01-09", "total": "31.00", "currency": "MYR"}
+PAGE: dict[str, Any] = {
+    "words": ["ACME", "TOTAL", "31.00"],
+    "bboxes": [[0, 0, 50, 10], [0, 20, 30, 30], [40, 21, 60, 31]],
+}
+
+
+@pytest.fixture(scope="module")
+def fields() -> Contract:
+    return load_catalog(CONTRACTS).find("receipt-fields@1")
+
+
+def test_words_with_boxes_are_a_page_and_a_field_knows_where_it_was_read() -> None:
+    evidence = {
+        "fields": {
+            "total": {"box": [40, 21, 60, 31], "text": "31.00", "confidence": 0.9, "runners_up": [{"value": "3.10"}]}
+        }
+    }
+    page = word_page(PAGE, evidence, ("company", "date", "total"))
+    assert page is not None
+    assert page.lines == ("ACME", "TOTAL 31.00")
+    (source,) = page.sources
+    assert (source.field, source.number, source.text, source.others) == ("total", 3, "31.00", ("3.10",))
+    assert page.view.x < 0 < page.view.x + page.view.width
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        {"words": [], "bboxes": []},
+        {"words": ["a"], "bboxes": []},
+        {"words": "a", "bboxes": [[0, 0, 1, 1]]},
+        {"words": ["a"], "bboxes": [[0, 0, float("nan"), 1]]},
+        {"words": ["a"], "bboxes": [[0, 0, 10**400, 1]]},
+        {"words": ["a"], "bboxes": [[0, 0, True, 1]]},
+        {"words": [1], "bboxes": [[0, 0, 1, 1]]},
+    ],
+)
+def test_what_is_no_page_of_words_is_none(value: dict[str, Any]) -> None:
+    assert word_page(value, {"fields": {"total": {"box": "x"}}}, ("total",)) is None
+
+
+def test_a_page_stays_light_however_many_words_are_sent() -> None:
+    many = {"words": ["w" * 500] * 2000, "bboxes": [[0, n, 9, n + 1] for n in range(2000)]}
+    page = word_page(many, {}, ())
+    assert page is not None
+    assert (len(page.words), page.left_out) == (MOST_WORDS, 2000 - MOST_WORDS)
+    assert max(len(word.text) for word in page.words) <= 121
+
+
+def test_two_lists_of_alike_records_are_two_sides_and_what_differs_is_marked() -> None:
+    found = sides(
+        {
+            "expected": [{"id": "1", "amount": "31.00", "memo": "A"}],
+            "actual": [{"id": "2", "amount": "31.00", "memo": "B"}],
+            "currency": "EUR",
+        }
+    )
+    assert found is not None
+    assert found.names == ("expected", "actual")
+    assert [cell.differs for cell in found.entries[0][0]] == [True, False, True]
+    assert sides({"lines": [{"a": 1}], "currency": "EUR"}) is None
+
+
+def test_a_form_is_made_from_its_contract_and_read_back(fields: Contract) -> None:
+    made = entries(fields.record, READ)
+    assert [(one.label, one.kind, one.required) for one in made] == [
+        ("Company", "text", True),
+        ("Date", "date", True),
+        ("Total", "decimal", True),
+        ("Currency", "choice", True),
+    ]
+    assert "at least 0.01" in made[2].hint
+    assert made[3].choices == ("MYR",)
+    assert read_typed(fields.record, {one.name: one.value for one in made}).output == READ
+
+
+def test_what_is_wrong_stands_at_its_field_and_what_was_typed_is_kept(fields: Contract) -> None:
+    typed = {"output:/total": "x", "output:/company": "ACME"}
+    wrong = (Violation(where="/total", what="no number", rule="form"), Violation(where="", what="too big", rule="size"))
+    made, rest = refilled(fields.record, typed, wrong)
+    assert (made[2].value, made[2].wrong) == ("x", ("no number",))
+    assert made[0].value == "ACME"
+    assert [one.what for one in rest] == ["too big"]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [('{"a": 1,\n "b": }', "line 2"), ("[1]", "an output is a JSON object"), ('{"a": NaN}', "NaN is no JSON")],
+)
+def test_json_that_is_typed_is_refused_with_its_line(text: str, what: str) -> None:
+    (violation,) = read_typed(None, {"output:": text}).violations
+    assert what in violation.what
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+OBJECTS = st.dictionaries(st.text(), JSON, max_size=4)
+
+
+@given(OBJECTS, OBJECTS)
+def test_there_is_a_difference_exactly_where_two_outputs_differ(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert changes(one, one) == ()
+    assert bool(changes(one, other)) == (repr_of(one) != repr_of(other))
+
+
+def repr_of(value: Any) -> Any:
+    """A value so that ``True`` is not ``1``, and the order of keys and empty parts count for nothing."""
+    if isinstance(value, dict):
+        return {key: repr_of(part) for key, part in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [repr_of(part) for part in cast("list[Any]", value)]
+    return (type(value).__name__, value)
+
+
+def test_a_tree_folds_marks_and_ends() -> None:
+    tree = tree_of({"a": {"b": 1}, "c": "(personal)"}, [Violation(where="/a/b", what="too small", rule="range")])
+    assert tree.rows[0].parts[0].wrong == ("too small",)
+    assert tree.rows[1].hidden
+    assert tree_of({str(n): n for n in range(1000)}).cut
