@@ -83,6 +83,7 @@ class Authority:
         text: All policies.
         schema: What they may speak of.
         digest: SHA-256 over both, in hexadecimal: by it a verdict says which policies it rests on.
+        ids: The ids of the policies, sorted.
         acts: Every act that policies may speak of, as the schema names them.
 
     Raises:
@@ -95,14 +96,16 @@ class Authority:
         try:
             told = _cedar.validate_policies(text, schema)
             self._schema = Schema.from_str(schema)
-            self._set = _named(text)
+            named = _named(text)
+            self._set = PolicySet.from_json_str(msgspec.json.encode(named).decode())
         except ValueError as cause:
             raise ConfigInvalid(f"a policy cannot be read: {cause}", where="policies") from cause
         if not told:
             wrong = "; ".join(str(error) for error in told.errors)
             raise ConfigInvalid(f"policies speak of what is not there: {wrong}", where="policies")
-        named = _ACTION.findall(_COMMENT.sub("", schema))
-        self.acts = tuple(dict.fromkeys(act for line in named for act in _QUOTED.findall(line)))
+        self.ids = tuple(sorted(named["staticPolicies"]))
+        acts = _ACTION.findall(_COMMENT.sub("", schema))
+        self.acts = tuple(dict.fromkeys(act for line in acts for act in _QUOTED.findall(line)))
         self._recall = functools.lru_cache(_MOST_REMEMBERED)(self._evaluate_whole)
 
     def judge(self, actor: Actor, act: str, resource: Resource) -> Verdict:
@@ -191,7 +194,12 @@ def load_authority(folder: Path | None = None) -> Authority:
     return Authority("\n".join(file.read_text() for file in found), schema)
 
 
-def _named(text: str) -> PolicySet:
+def shipped_examples() -> bytes:
+    """The examples that the shipped policies are held against."""
+    return (_SHIPPED / "tests.yaml").read_bytes()
+
+
+def _named(text: str) -> dict[str, Any]:
     """The policies under the ids that their files give them: parsed from text they would lose them."""
     parsed: dict[str, Any] = msgspec.json.decode(policies_to_json_str(text))
     named: dict[str, Any] = {}
@@ -202,7 +210,7 @@ def _named(text: str) -> PolicySet:
         if given in named:
             raise ConfigInvalid(f"two policies are named {given}", where="policies", todo="give each a name of its own")
         named[given] = policy
-    return PolicySet.from_json_str(msgspec.json.encode({**parsed, "staticPolicies": named}).decode())
+    return {**parsed, "staticPolicies": named}
 
 
 def _principal(actor: Actor, kind: str) -> dict[str, Any]:
