@@ -30,6 +30,7 @@ from interlock.cases.flags.file_provider import FileProvider
 from interlock.cases.flags.refuse import refuse_in_workflows
 from interlock.cases.held import Tools
 from interlock.cases.in_force import tell_in_force
+from interlock.cases.queues import queues_told
 from interlock.cases.registry import Registry, load_registry
 from interlock.cases.store import quarantine_gate
 from interlock.cases.worker import Worker
@@ -59,6 +60,7 @@ from interlock.ledger.terms import ledger_terms
 from interlock.levels.watch import DataLevels
 from interlock.lineage.openlineage import FieldTold, told_fields
 from interlock.lineage.upkeep import LineageUpkeep
+from interlock.oversight.duty import keep_looking_after
 from interlock.oversight.escalate import escalate
 from interlock.oversight.escalation import EscalationRule
 from interlock.oversight.store import exception_gate, review_gate
@@ -267,10 +269,7 @@ async def open_node(
         writer = await stack.enter_async_context(Writer(url, database.clock, gates(circuits), notifier))
         if not publishes:
             await tell_in_force(database, writer, known, tenant, components=only_published or registry is None)
-        rules = [rule for entry in known.all for rule in entry.declaration.escalation]
-        if rules:
-            escalating = asyncio.create_task(_keep_escalating(database, writer, rules), name="interlock-escalation")
-            stack.push_async_callback(_end, escalating)
+        _look_after(stack, database, writer, known, queues=not publishes)
         alone = await stack.enter_async_context(Alone(url, database.clock, gates(circuits), notifier))
         watch = await stack.enter_async_context(StopWatch(database, notifier))
         features = await stack.enter_async_context(FeatureReader(url))
@@ -342,6 +341,18 @@ async def _keep_partitions(database: Database) -> None:
                 log.info("made %s partitions for the coming months", made)
         except (InterlockError, psycopg.Error) as cause:
             log.warning("partitions could not be made, trying again later: %s", cause)
+
+
+def _look_after(stack: AsyncExitStack, database: Database, writer: Writer, known: Registry, *, queues: bool) -> None:
+    """See, while the process runs, to what no person has to be awake for."""
+    rules = [rule for entry in known.all for rule in entry.declaration.escalation]
+    if rules:
+        escalating = asyncio.create_task(_keep_escalating(database, writer, rules), name="interlock-escalation")
+        stack.push_async_callback(_end, escalating)
+    if known.all and queues:
+        told = queues_told(entry.declaration for entry in known.all)
+        looking = asyncio.create_task(keep_looking_after(database, writer, told), name="interlock-oversight")
+        stack.push_async_callback(_end, looking)
 
 
 async def _keep_escalating(database: Database, writer: Writer, rules: Sequence[EscalationRule]) -> None:

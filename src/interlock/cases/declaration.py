@@ -35,6 +35,7 @@ from interlock.cases.fact_entry import FACT_KEYS, FactTerms, read_fact_terms
 from interlock.cases.failure_entry import ERROR_KEYS, RETRY_KEYS
 from interlock.cases.feature_entry import FEATURE_KEYS, NO_FEATURES, ON_MISSING_KEYS, read_features_section
 from interlock.cases.forms import CONTRACT, NAME, NAME_PATTERN, TIME_ZONE
+from interlock.cases.full_entry import WHEN_FULL_KEYS
 from interlock.cases.limits_entry import (
     CASE_BUDGET_KEYS,
     COUNT_KEYS,
@@ -79,6 +80,7 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "decisions.NAME.budget": BUDGET_KEYS,
         "decisions.NAME.queue": QUEUE_KEYS,
         "decisions.NAME.queue.reasons": tuple(REASONS),
+        "decisions.NAME.queue.when_full": WHEN_FULL_KEYS,
         "actions.NAME": ACTION_KEYS,
         "actions.NAME.limits": LIMIT_KEYS,
         "actions.NAME.limits.count": COUNT_KEYS,

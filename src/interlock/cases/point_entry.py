@@ -9,7 +9,8 @@ from msgspec import structs
 from interlock.cases.budget_entry import read_budget
 from interlock.cases.cascade_entry import currency_of, read_steps, read_sureness
 from interlock.cases.feature_entry import NO_FEATURES, features_of
-from interlock.cases.forms import COMPONENT, CONDITION, CONTRACT, COUNT, DURATION, EXPOSURE, FUNCTION, NAME, TEXT
+from interlock.cases.forms import COMPONENT, CONDITION, CONTRACT, COUNT, DURATION, EXPOSURE, FUNCTION, NAME, SHARE, TEXT
+from interlock.cases.full_entry import read_when_full
 from interlock.cases.sections import Form, Place, Section, list_of
 from interlock.cases.then_entry import read_then
 from interlock.components.component import OUTSIDE, ComponentRef, Kind
@@ -19,6 +20,7 @@ from interlock.decisions.data_terms import DataTerms
 from interlock.decisions.features.feature import Feature, FeatureRef
 from interlock.decisions.point import REASONS, VALID_FOR, DecisionPoint, QueueTerms
 from interlock.decisions.sureness import Sureness
+from interlock.oversight.capacity.full import WhenFull
 
 POINT_KEYS = (
     "components",
@@ -39,7 +41,7 @@ POINT_KEYS = (
     "on_broken_data",
     "then",
 )
-QUEUE_KEYS = ("name", "capacity", "due", "reasons")
+QUEUE_KEYS = ("name", "capacity", "due", "reasons", "when_full", "second_looks")
 
 _NO_QUEUE = QueueTerms(name="")
 
@@ -133,6 +135,8 @@ def _queue(place: Place, default: QueueTerms) -> QueueTerms:
         capacity=section.may("capacity", COUNT, default.capacity),
         due=section.may("due", DURATION, default.due),
         reasons=section.may("reasons", Form("reasons", lambda at: _reasons(at, default), REASONS), default.reasons),
+        full=section.may("when_full", Form("when-full", read_when_full, WhenFull()), default.full),
+        second_looks=section.may("second_looks", SHARE, default.second_looks),
     )
 
 

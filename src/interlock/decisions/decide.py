@@ -40,6 +40,7 @@ from interlock.decisions.point import QueueTerms
 from interlock.decisions.purse import Purse
 from interlock.decisions.store import FIND_DECISION, FIND_KEY, NewDecision, canonical
 from interlock.decisions.veiling import admit, conceal, masked_features, violated
+from interlock.decisions.when_full import refused_when_full
 from interlock.errors import (
     ContractViolated,
     DatabaseUnavailable,
@@ -136,6 +137,8 @@ class Decider:
                 return stored
             raise (masked_features(cause, asked.veil) if asked.veil else cause) from None
         deferred = await self.hold_off(draft)
+        if deferred and (refused_draft := refused_when_full(draft, deferred)):
+            draft, deferred = refused_draft, None
         if deferred:
             await self.settle(draft)
             stored = await self.stored(asked, data)
@@ -231,13 +234,17 @@ class Decider:
         if draft.routed.route is not Route.REVIEW:
             return None
         waiting = await self._room.enter(draft.asked.tenant, queue.name, queue.capacity)
-        return None if waiting is None else queue_full(queue, waiting)
+        return None if waiting is None else queue_full(queue, waiting, held=waiting < queue.capacity)
+
+    async def is_held(self, asked: Asked) -> bool:
+        """Whether the point's queue takes nothing in, however few wait."""
+        return await self._room.is_held(asked.tenant, asked.point.queue.name)
 
     async def _no_room(self, asked: Asked) -> Deferred | None:
         """Why nobody is paid for an answer now: a person may have to look at it, and nobody could."""
         queue = asked.point.queue
         waiting = await self._room.look(asked.tenant, queue.name, queue.capacity)
-        return None if waiting is None else queue_full(queue, waiting)
+        return None if waiting is None else queue_full(queue, waiting, held=waiting < queue.capacity)
 
     async def commit(self, draft: Draft) -> Decision | Deferred:
         """The one commit. A stop that is in force at this very moment sends the decision to a person."""
@@ -318,8 +325,11 @@ def held_by_stop(draft: Draft) -> Deferred | None:
     return Deferred(stopped.what, STOPPED_PAUSE, stopped.stop)
 
 
-def queue_full(queue: QueueTerms, waiting: int) -> Deferred:
-    """What to answer where nobody could look at one more."""
+def queue_full(queue: QueueTerms, waiting: int, *, held: bool) -> Deferred:
+    """What to answer where nobody could look at one more, or where it is held before that comes."""
+    if held:
+        why = f"the queue {queue.name} takes nothing in until it is relieved; {waiting} reviews wait in it"
+        return Deferred(why, QUEUE_FULL_PAUSE)
     return Deferred(f"{waiting} reviews wait in the queue {queue.name}, which holds {queue.capacity}", QUEUE_FULL_PAUSE)
 
 

@@ -25,6 +25,7 @@ from interlock.decisions.decision import Decision, Route
 from interlock.decisions.draft import Draft, decision_keys, key_payload
 from interlock.decisions.point import choose
 from interlock.decisions.store import FIND_DECISIONS, NewDecision, canonical
+from interlock.decisions.when_full import refused_when_full
 from interlock.errors import ComponentFailed, DatabaseUnavailable, InterlockError, ScopeStopped
 from interlock.guards.stop_gate import NotStopped
 from interlock.oversight.queue import count_waiting
@@ -214,9 +215,16 @@ class ManyDecider:
             mine = self._under_way.get(queue.name, 0)
             waiting = await count_waiting(self._database, reviews[0].asked.tenant, queue.name) + mine
             room = max(queue.capacity - waiting - self._margin, 0)
+            held = await self._decider.is_held(reviews[0].asked)
+            room = 0 if held else room
             self._under_way[queue.name] = self._under_way.get(queue.name, 0) + min(room, len(reviews))
         for slot in reviews[room:]:
-            slot.leave(queue_full(queue, waiting + room))
+            deferred = queue_full(queue, waiting + room, held=held)
+            refused = refused_when_full(slot.drafted, deferred)
+            if refused is None:
+                slot.leave(deferred)
+            else:
+                slot.draft = refused
 
     async def _commit(self, slots: Sequence[_Slot]) -> None:
         """One unit of work for all; once more without those that turn out to be decided already."""

@@ -19,6 +19,7 @@ from interlock.decisions.data_terms import DataTerms
 from interlock.decisions.features.feature import Feature
 from interlock.decisions.sureness import SURE_FROM, Band, Sureness, stricter
 from interlock.money import Money
+from interlock.oversight.capacity.full import WhenFull
 
 __all__ = [
     "SURE_FROM", "VALID_FOR", "Band", "Budget", "ComponentChoice", "DecisionPoint", "ExposureSource", "QueueTerms",
@@ -90,12 +91,16 @@ class QueueTerms(msgspec.Struct, frozen=True, kw_only=True):
         capacity: How many reviews may wait in it before intake is held.
         due: How long after it was opened a review should be resolved.
         reasons: The codes that a reviewer chooses from, by choice: approve, change, reject.
+        full: What is done while it is too full.
+        second_looks: Which part of what is answered a second person answers, too, blind to the first; 0: none.
     """
 
     name: str
     capacity: int = 500
     due: timedelta = timedelta(hours=24)
     reasons: Mapping[str, tuple[str, ...]] = REASONS
+    full: WhenFull = WhenFull()
+    second_looks: Fraction = Fraction(0)
 
 
 class Then(msgspec.Struct, frozen=True, kw_only=True):

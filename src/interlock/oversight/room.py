@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from interlock.db.database import Database
+from interlock.oversight.capacity.respond import held_queues
 from interlock.oversight.queue import count_waiting
 
 FRESH_S = 0.25
 NEARLY_FULL = 0.9
 SMALL = 100
 """A queue that holds fewer is counted every time."""
+HELD_FRESH_S = 1.0
+"""How long it is taken as known which queues take nothing in."""
 
 
 @dataclass(slots=True)
@@ -35,6 +38,7 @@ class QueueRoom:
         self._counted: dict[tuple[UUID, str], _Counted] = {}
         self._on_the_way: Counter[tuple[UUID, str]] = Counter()
         self._arrived: Counter[tuple[UUID, str]] = Counter()
+        self._held: dict[UUID, tuple[float, frozenset[str]]] = {}
 
     async def enter(self, tenant: UUID, queue: str, capacity: int) -> int | None:
         """Take a place, to be left once the review is on record or will never be.
@@ -54,7 +58,15 @@ class QueueRoom:
         waiting = await self._waiting(key, capacity)
         # those that arrived while it was counted may or may not be in the count: none is left out
         waiting += self._on_the_way[key] + self._arrived[key] - arrived
-        return waiting if waiting >= capacity else None
+        return waiting if waiting >= capacity or await self.is_held(tenant, queue) else None
+
+    async def is_held(self, tenant: UUID, queue: str) -> bool:
+        """Whether a queue takes nothing in, however few wait: a second late at worst."""
+        known, now = self._held.get(tenant), time.monotonic()
+        if known is None or now - known[0] >= HELD_FRESH_S:
+            self._held[tenant] = (now, known[1] if known else frozenset())  # one looks; the others go on with this
+            known = self._held[tenant] = (now, await held_queues(self._database, tenant))
+        return queue in known[1]
 
     def leave(self, tenant: UUID, queue: str) -> None:
         """The review is on record, or never will be."""

@@ -1,0 +1,31 @@
+"""What workflows' files say of queues, by name, for those who look after them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from interlock.cases.declaration import Declaration
+from interlock.oversight.capacity.told import QueueTold
+
+
+def queues_told(declarations: Iterable[Declaration]) -> Mapping[str, QueueTold]:
+    """Every queue of these files. Where two files say different things of one, the stricter holds.
+
+    Args:
+        declarations: The workflows' files.
+    """
+    found: dict[str, QueueTold] = {}
+    for declaration in declarations:
+        for point in declaration.decisions.values():
+            terms, known = point.queue, found.get(point.queue.name)
+            told = QueueTold(
+                name=terms.name,
+                capacity=min(terms.capacity, known.capacity) if known else terms.capacity,
+                due=min(terms.due, known.due) if known else terms.due,
+                when_full=known.when_full if known and known.when_full == "hold" else terms.full.said,
+                before=known.before if known and known.before is not None else terms.full.before,
+                second_looks=str(terms.second_looks) if not known else known.second_looks,
+                workflows=tuple(dict.fromkeys((*(known.workflows if known else ()), declaration.workflow))),
+            )
+            found[terms.name] = told
+    return found

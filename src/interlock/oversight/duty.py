@@ -1,0 +1,60 @@
+"""The duty of looking after oversight: count hours, answer queues that are too full, draw and compare second looks.
+
+Every process does it every few seconds; of those that do it at the same moment, one does. Nobody has to be awake.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+
+import psycopg
+
+from interlock.db.database import Database
+from interlock.db.writer import Writer
+from interlock.errors import InterlockError
+from interlock.oversight.capacity.count import count_oversight
+from interlock.oversight.capacity.read import read_capacity
+from interlock.oversight.capacity.respond import respond
+from interlock.oversight.capacity.store import COUNTED_TENANTS
+from interlock.oversight.capacity.told import QueueTold
+
+EVERY_S = 10.0
+_PART = 20
+"""It takes no more than one part in so many of the time."""
+log = logging.getLogger("interlock.oversight")
+
+
+async def look_after(database: Database, writer: Writer, told: Mapping[str, QueueTold]) -> bool:
+    """Do it once; False: another process is doing it.
+
+    Args:
+        database: Where it is.
+        writer: For what is put on record.
+        told: What workflows' files say of queues.
+    """
+    now = database.clock.now()
+    if not await count_oversight(database, now):
+        return False
+    async with database.installation() as connection:
+        counted = await COUNTED_TENANTS.all(connection)
+    for one in counted:
+        queues = await read_capacity(database, one.tenant, told, now)
+        await respond(writer, one.tenant, queues, now)
+    return True
+
+
+async def keep_looking_after(database: Database, writer: Writer, told: Mapping[str, QueueTold]) -> None:
+    """Do it while the process runs."""
+    took = 0.0
+    # The pool waits by wait_for, which in Python 3.11 can swallow a cancellation; the request for it still counts.
+    while (task := asyncio.current_task()) and not task.cancelling():
+        await asyncio.sleep(max(EVERY_S, took * _PART))
+        began = time.monotonic()
+        try:
+            await look_after(database, writer, told)
+        except (InterlockError, psycopg.Error) as cause:
+            log.warning("queues could not be looked after, trying again soon: %s", cause)
+        took = time.monotonic() - began
