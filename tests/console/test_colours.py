@@ -41,5 +41,5 @@ def test_every_pair_of_text_and_ground_has_contrast(theme: int) -> None:
     tokens = {found[1]: found[theme + 1] for found in _COLOUR.finditer(assets()["console.css"].content.decode())}
     found = {(one, other): _contrast(tokens[one], tokens[other]) for one, other, _ in _PAIRS}
     assert {
-        pair: round(ratio, 2) for pair, ratio in found.items() if ratio < dict(((a, b), c) for a, b, c in _PAIRS)[pair]
+        pair: round(ratio, 2) for pair, ratio in found.items() if ratio < {(a, b): c for a, b, c in _PAIRS}[pair]
     } == {}

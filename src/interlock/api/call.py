@@ -189,11 +189,15 @@ def allowed(caller: Caller | None, needs: tuple[Scope, ...]) -> Caller:
 
 
 def limit_time(app: ASGIApp) -> ASGIApp:
-    """Bound the time of each request, with the reading of its body: a slow sender holds nothing for ever."""
+    """Bound the time of each request, with the reading of its body: a slow sender holds nothing for ever.
+
+    A route whose ``opt`` has ``seconds`` says its own bound; None, as a stream has it that bounds itself, is none.
+    """
 
     async def limited(scope: AsgiScope, receive: Receive, send: Send) -> None:
-        endpoint = endpoint_of(scope["route_handler"].opt)
-        async with asyncio.timeout(endpoint.seconds if endpoint else SECONDS):
+        opt = scope["route_handler"].opt
+        endpoint = endpoint_of(opt)
+        async with asyncio.timeout(endpoint.seconds if endpoint else opt.get("seconds", SECONDS)):
             await app(scope, receive, send)
 
     return limited

@@ -8,7 +8,7 @@ takes and gives, and leads here too. Its refusals and failures are the same prob
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -25,10 +25,12 @@ from interlock.api.keys import Scope as KeyScope
 from interlock.api.problems import MEDIA_TYPE, headers_of, log_problem, problem_of
 from interlock.api.sending import HEADERS
 from interlock.api.trace import begin_trace
+from interlock.authority.judge import everything
 from interlock.node import Node
 
 DECISIONS = "/v1/decisions"
 NEEDS = (KeyScope.DECIDE,)
+ACT = "decision.ask"
 
 
 class Front:
@@ -43,6 +45,8 @@ class Front:
     def __init__(self, app: Litestar, node: Node, callers: Callers) -> None:
         self.app = app
         self.admission = app.state["admission"] = Admission()
+        self.at_end: list[Callable[[], None]] = []
+        """Called when serving ends: what stays open for long is to end now, before others are waited for."""
         self._node = node
         self._callers = callers
 
@@ -69,6 +73,7 @@ class Front:
             return overloaded(trace, RETRY_AFTER_S)
         secret = secret_of(headers.get(b"authorization", b"").decode("latin-1"))
         caller = allowed(await self._callers.find_lately(secret), NEEDS)
+        self._node.authority.require(caller.actor, ACT, everything(caller.tenant))
         sent = headers.get(b"content-type", JSON).partition(b";")[0].strip().lower()
         if sent != JSON:
             said = sent[:60].decode("latin-1")

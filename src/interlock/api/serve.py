@@ -74,6 +74,8 @@ async def serving(app: ASGIApp, host: str, port: int, *, shared: bool = False) -
         yield f"http://{name}:{listening.getsockname()[1]}"
     finally:
         begun.cancel()
+        for end in app.at_end if isinstance(app, Front) else ():
+            end()
         server.should_exit = True
         await running  # also says why it did not begin
         listening.close()

@@ -14,6 +14,7 @@ from interlock.api.front import Front
 from interlock.api.problems import log_problem, problem_of
 from interlock.api.sending import trace_of
 from interlock.console.assets import read_asset
+from interlock.console.hub import Hub
 from interlock.console.live import ROUTES as LIVE_ROUTES
 from interlock.console.refusal import answer_refusal
 from interlock.console.visit import OPEN, Visit, check_form, check_visitor
@@ -47,7 +48,10 @@ def create_site(node: Node) -> Front:
         middleware=[limit_time],
         exception_handlers={Exception: _answer_error},
     )
-    return create_app(node, more=[console])
+    front = create_app(node, more=[console])
+    hub = front.app.state["hub"] = Hub(node.notifier)
+    front.at_end.append(hub.end)
+    return front
 
 
 def _answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

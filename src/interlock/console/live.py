@@ -6,16 +6,100 @@ See ``hub.py`` for how news travels. A page names its topics in ``data-live``; a
 
 from __future__ import annotations
 
-from litestar import Response, get
+import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from uuid import UUID
 
+import msgspec
+from litestar import Response, get
+from litestar.params import FromPath
+from litestar.response import Stream as StreamedResponse
+
+from interlock.authority.judge import everything
+from interlock.console.hub import Hub, follow
 from interlock.console.render import render
-from interlock.console.visit import Visit, needs
+from interlock.console.visit import COOKIE, Visit, needs
+from interlock.errors import Refused
+from interlock.identity.sessions import find_visitor
+
+SESSION_EVERY_S = 30.0
+"""How often an open stream asks whether its session still holds."""
+MOST_TOPICS = 32
+_TOPIC = re.compile(r"[a-z]{1,20}(:[0-9a-f-]{36})?\Z")
+_HEADERS = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
+
+
+class Listening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a page listens to.
+
+    Attributes:
+        topics: Apart by spaces.
+        here: The item that it shows.
+    """
+
+    topics: str
+    here: UUID | None = None
+
+
+def hub_of(visit: Visit) -> Hub:
+    """The process's hub."""
+    return visit.app.state["hub"]
+
+
+@get("/console/live", opt=needs("view") | {"seconds": None})
+async def stream_news(request: Visit) -> StreamedResponse:
+    """The news of a page's topics as server-sent events, as long as the page is open and its session holds.
+
+    Raises:
+        Refused: no topic, too many, or one that is none.
+        LimitReached: too many pages are open.
+    """
+    asked = request.query(Listening)
+    topics = asked.topics.split()
+    wrong = next((one for one in topics if not _TOPIC.match(one)), None)
+    if wrong is not None or not 0 < len(topics) <= MOST_TOPICS:
+        raise Refused("the page listens to what is no topic", where="topics", todo="load the page anew")
+    hub_of(request).require_room(request.visitor.session)  # here: once the stream has begun, nothing can be refused
+    return StreamedResponse(_messages(request, topics, asked.here), media_type="text/event-stream", headers=_HEADERS)
+
+
+async def _messages(request: Visit, topics: list[str], here: UUID | None) -> AsyncGenerator[bytes]:
+    visitor = request.visitor
+    secret = request.cookies.get(COOKIE, "")
+
+    async def valid() -> bool:
+        now = await find_visitor(request.node.database, secret)
+        return now is not None and request.node.authority.judge(now.actor, "view", everything(now.tenant)).allowed
+
+    opened = hub_of(request).streaming(visitor.tenant, visitor.session, topics, item=here, name=visitor.name)
+    async with opened as stream, aclosing(follow(stream, valid=valid, every_s=SESSION_EVERY_S)) as following:
+        async for message in following:
+            yield message
+
+
+@get("/console/live/session", opt=needs("view"))
+async def check_session() -> Response[None]:
+    """Whether the session still holds: a page whose stream ended asks. If not, the guard leads to sign in."""
+    return Response(None, status_code=204)
+
+
+@get("/console/present/{item:uuid}", opt=needs("view"))
+async def show_present(request: Visit, item: FromPath[UUID]) -> Response[bytes]:
+    """Who else has an item open."""
+    return render(request, "present.html", item=item, names=present_names(request, item))
+
+
+def present_names(visit: Visit, item: UUID) -> tuple[str, ...]:
+    """Who else has an item open, each once; for pages that show it from the beginning."""
+    return tuple(name for name in hub_of(visit).names(visit.tenant, item) if name != visit.visitor.name)
 
 
 @get("/console/strip", opt=needs("view"))
 async def show_strip(request: Visit) -> Response[bytes]:
     """The strip of the stops in force, which is seen on every page."""
+    await request.node.tools.decider.watch.look()
     return render(request, "strip.html")
 
 
-ROUTES = (show_strip,)
+ROUTES = (stream_news, check_session, show_present, show_strip)

@@ -23,6 +23,7 @@ from interlock.clock import Clock
 from interlock.db.batch import Batch, Foresees, Gate
 from interlock.db.database import connect_service
 from interlock.db.gates import CaseGate, HoldsCase
+from interlock.db.news import news_of
 from interlock.db.signals import Notifier
 from interlock.db.spare import Spares
 from interlock.db.work import Refusal, Unit
@@ -105,7 +106,7 @@ class Alone:
                 await asyncio.sleep(random.uniform(0.01, 0.02 * 2 ** min(turn, 5)))  # noqa: S311 - jitter, no secret
                 continue
             if refusal is None:
-                self._notifier.wake(*unit.wakes)
+                self._notifier.wake(*unit.wakes, *news_of((unit,)))
             return refusal
 
     async def _turn(self, unit: Unit, effect: Effect) -> Refusal | None:

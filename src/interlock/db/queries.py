@@ -26,6 +26,7 @@ Sent = TypeVar("Sent", bound=msgspec.Struct)
 Parameters = Mapping[str, Any]
 
 _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
+_WRITTEN = re.compile(r"^\s*(?:insert into|update|delete from) (\w+)", re.MULTILINE)
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 declared: list[Rows[Any] | Bulk[Any] | Command] = []
@@ -112,6 +113,7 @@ class Bulk(Statement, Generic[Sent]):
 
     Attributes:
         only_adds: Whether it changes no row that was there: then what it writes is nobody else's target.
+        table: The table that it writes first; empty if it calls a function.
     """
 
     def __init__(self, name: str, text: str, sent: type[Sent], distinct: tuple[str, ...]) -> None:
@@ -120,6 +122,8 @@ class Bulk(Statement, Generic[Sent]):
         self.distinct = distinct
         statement = text.lower()
         self.only_adds = "insert into" in statement and "on conflict" not in statement and "update " not in statement
+        written = _WRITTEN.search(statement)
+        self.table = written[1] if written else ""
 
     def target(self, row: Sent) -> tuple[Any, ...]:
         """What the row will change, to compare with other units' rows."""

@@ -57,6 +57,7 @@ class Notifier:
         self._pending: dict[str, None] = {}
         self._news = asyncio.Event()
         self._listeners: dict[str, list[Callable[[], None]]] = {}
+        self._hearers: list[Callable[[str], None]] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -75,6 +76,10 @@ class Notifier:
         """Call ``heard`` at every wake of this name."""
         self._listeners.setdefault(name, []).append(heard)
 
+    def listen_to_all(self, heard: Callable[[str], None]) -> None:
+        """Call ``heard`` with the name of every wake."""
+        self._hearers.append(heard)
+
     def wake(self, *names: str) -> None:
         """Wake all who wait for these names, here at once and elsewhere within some milliseconds.
 
@@ -92,6 +97,8 @@ class Notifier:
         # not called from here: a listener's error is its own, and ends neither the writer nor the listening
         for heard in self._listeners.get(name, ()):
             asyncio.get_running_loop().call_soon(heard)
+        for heard_all in self._hearers:
+            asyncio.get_running_loop().call_soon(heard_all, name)
 
     async def _send(self) -> None:
         while True:

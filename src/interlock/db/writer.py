@@ -20,7 +20,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 from uuid import UUID
 
@@ -30,6 +30,7 @@ from psycopg import AsyncConnection
 from interlock.clock import Clock
 from interlock.db.batch import Batch, Foresees, Gate
 from interlock.db.database import connect_service
+from interlock.db.news import news_of
 from interlock.db.queries import load_queries
 from interlock.db.signals import Notifier
 from interlock.db.work import Refusal, Unit
@@ -191,7 +192,7 @@ class Writer:
                 self._answer([waiting], refused)
                 return
 
-    def _answer(self, batch: Iterable[_Waiting], refused: dict[UUID, Refusal]) -> None:
+    def _answer(self, batch: Sequence[_Waiting], refused: dict[UUID, Refusal]) -> None:
         wakes: list[str] = []
         for unit, future in batch:
             refusal = refused.get(unit.id)
@@ -199,7 +200,7 @@ class Writer:
                 future.set_result(refusal)
             if refusal is None:
                 wakes.extend(unit.wakes)
-        self._notifier.wake(*wakes)
+        self._notifier.wake(*wakes, *news_of(unit for unit, _ in batch if unit.id not in refused))
 
     # ------------------------------------------------------------ the transaction
 

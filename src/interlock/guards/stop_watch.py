@@ -92,7 +92,7 @@ class StopWatch:
             ScopeStopped: one is, or was stopped meanwhile.
         """
         if self._hit(tenant, scopes):
-            await self._look()  # what is known may be half a second old: it may have been resumed
+            await self.look()  # what is known may be half a second old: it may have been resumed
             if stop := self._hit(tenant, scopes):
                 raise ScopeStopped(stop.said, stop=stop.id)
         asked = _Asked(tenant, scopes, asyncio.timeout(None))
@@ -115,7 +115,7 @@ class StopWatch:
         # The pool waits by wait_for, which in Python 3.11 can swallow a cancellation; the request for it still counts.
         while (task := asyncio.current_task()) and not task.cancelling():
             try:
-                await self._look()
+                await self.look()
             except (DatabaseUnavailable, psycopg.Error):
                 log.warning("the stops in force cannot be read now; looking again")
             # No wait_for: in Python 3.11 it swallows a cancellation that comes together with the news.
@@ -124,7 +124,8 @@ class StopWatch:
                     await self._news.wait()
             self._news.clear()
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Read what is stopped now, and cut off what that names."""
         async with self._database.installation() as connection:
             self._known = await STOPS_EVERYWHERE.all(connection)
         for asked in self._asked if self._known else ():

@@ -1,1 +1,421 @@
+/* What pages do beyond links and forms: keys, live parts, messages, guards against lost work. It stands beside htmx,
+   knows nothing of any one page, and reads what it needs from attributes:
+
+   data-key="e"           this button, link or field is what the key does; in a row it acts on the row with the focus.
+                          More than one: "1 y"; with a modifier: "ctrl+enter"; in sequence: "g>q". data-says names it.
+   data-list, data-row    J, K and arrows go from row to row, to what bears data-open in it.
+   data-confirm           asks before its form is sent.   data-guard    a form whose entries are not lost unasked.
+   data-live              the topics at which parts with hx-trigger="live" are asked for again.
+   data-here              on body: the item that is open, so that others see who has it.
+   data-sign              on a row: changes when the row has news, which is then marked.
+   data-ago               on time: kept fresh.   data-do    one of DOES. */
 "use strict";
+(() => {
+  const body = document.body;
+  const all = (what, within = document) => [...within.querySelectorAll(what)];
+  const make = (tag, attributes = {}, ...children) => {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    made.append(...children);
+    return made;
+  };
+
+  // ------------------------------------------------------------- messages
+
+  // Messages are said by screen readers: #told is a live region. Words are text, never HTML.
+  const tell = (text, { kind = "", to = "", label = "", seconds = 6 } = {}) => {
+    const said = make("div", { class: `toast ${kind}` }, make("p", {}, text));
+    if (to) said.append(make("a", { href: to }, label || "Look"));
+    const told = document.getElementById("told");
+    told.append(said);
+    while (told.children.length > 4) told.firstElementChild.remove();
+    if (seconds) setTimeout(() => said.remove(), seconds * 1000);
+    return said;
+  };
+
+  const ask = (text, yes) => new Promise(resolve => {
+    const dialog = make("dialog", { "aria-labelledby": "asked" }, make("h2", { id: "asked" }, text));
+    const back = make("button", { type: "button" }, "Cancel");
+    const on = make("button", { type: "button", class: "primary" }, yes || "Yes, do it");
+    dialog.append(make("div", { class: "actions" }, back, on));
+    let answer = false;
+    on.addEventListener("click", () => { answer = true; dialog.close(); });
+    back.addEventListener("click", () => dialog.close());
+    dialog.addEventListener("close", () => { dialog.remove(); resolve(answer); });
+    body.append(dialog);
+    dialog.showModal();
+    back.focus();
+  });
+
+  // ---------------------------------------------------------------- forms
+
+  const dirty = new Set();
+  const sure = new WeakSet();
+  const isLost = () => body.dataset.line === "lost" || navigator.onLine === false;
+  const settle = form => {
+    form.removeAttribute("aria-busy");
+    for (const one of all("button[data-sent]", form)) { one.removeAttribute("data-sent"); one.removeAttribute("aria-disabled"); }
+  };
+
+  document.addEventListener("input", event => {
+    const form = event.target.closest?.("form[data-guard]");
+    if (form) dirty.add(form);
+    if (event.target.dataset) event.target.dataset.touched = "";
+  });
+  addEventListener("beforeunload", event => {
+    if ([...dirty].some(form => form.isConnected)) event.preventDefault();
+  });
+  // Before htmx and the browser: nothing is sent twice, or unasked, or into the void.
+  document.addEventListener("submit", async event => {
+    const form = event.target;
+    const by = event.submitter;
+    const stop = () => { event.preventDefault(); event.stopImmediatePropagation(); };
+    if (form.method === "dialog") return;
+    if (form.getAttribute("aria-busy") === "true") return stop();
+    const changes = form.method === "post" || form.hasAttribute("hx-post");
+    if (changes && isLost()) {
+      stop();
+      tell("Not sent: there is no connection. What you entered stays here.", { kind: "bad", seconds: 10 });
+      return;
+    }
+    const question = by?.dataset.confirm || form.dataset.confirm;
+    if (question && !sure.has(form)) {
+      stop();
+      if (await ask(question, by?.dataset.yes || form.dataset.yes)) {
+        sure.add(form);
+        form.requestSubmit(by);
+      }
+      return;
+    }
+    sure.delete(form);
+    if (!changes) return;
+    form.setAttribute("aria-busy", "true");
+    // after the form's fields are gathered: a disabled button would not be among them
+    setTimeout(() => { for (const one of all("button:not([type=button])", form)) { one.dataset.sent = ""; one.setAttribute("aria-disabled", "true"); } });
+    dirty.delete(form);
+    setTimeout(() => settle(form), 15000);
+  }, true);
+  addEventListener("pageshow", () => all("form[aria-busy]").forEach(settle));
+  document.addEventListener("change", event => {
+    if (event.target.closest("[data-send-on-change]")) event.target.form.requestSubmit();
+    if (event.target.matches("[data-choose-all]")) {
+      for (const box of all(`input[type=checkbox][name="${CSS.escape(event.target.dataset.chooseAll)}"]`)) box.checked = event.target.checked;
+    }
+    if (event.target.matches("input[type=checkbox]")) countChosen();
+  });
+  // How many are chosen, said where the page wants it, and what needs a choice offered only then.
+  const countChosen = () => {
+    for (const bar of all("[data-chosen-of]")) {
+      const boxes = all(`input[type=checkbox][name="${CSS.escape(bar.dataset.chosenOf)}"]`);
+      const chosen = boxes.filter(box => box.checked);
+      for (const box of boxes) box.closest("[data-row]")?.classList.toggle("chosen", box.checked);
+      bar.hidden = chosen.length === 0;
+      all("[data-number]", bar).forEach(place => { place.textContent = chosen.length; });
+    }
+  };
+
+  // ----------------------------------------------------------------- keys
+
+  const SINGLE = () => body.dataset.keys !== "off";
+  const typing = at => at?.isContentEditable || (at?.matches?.("input, textarea, select")
+    && !at.matches("[type=checkbox], [type=radio], [type=button], [type=submit]"));
+  const nameOf = event => {
+    const name = event.key === " " ? "space" : event.key.toLowerCase();
+    return event.ctrlKey || event.metaKey ? `ctrl+${name}` : name;
+  };
+  const seen = one => one.checkVisibility?.() !== false && !one.closest("[hidden]") && !one.disabled;
+  const bears = (one, name) => one.dataset.key.split(" ").includes(name);
+  const rowHere = () => document.activeElement?.closest?.("[data-row]");
+  const findKey = name => {
+    const row = rowHere();
+    const found = all("[data-key]").filter(one => bears(one, name) && (seen(one) || one.closest("nav")));
+    return found.find(one => row?.contains(one)) || found.find(one => !one.closest("[data-row]"));
+  };
+  const act = one => {
+    if (one.matches("input[type=checkbox]") || one.matches("input[type=radio]")) one.focus();
+    else if (typing(one)) return one.focus();
+    if (one.getAttribute("aria-disabled") !== "true") one.click();
+  };
+  const move = step => {
+    const list = rowHere()?.closest("[data-list]") || document.querySelector("[data-list]");
+    const rows = list ? all("[data-row]", list).filter(seen) : [];
+    if (!rows.length) return false;
+    const at = rows.indexOf(rowHere());
+    const to = rows[at < 0 ? (step > 0 ? 0 : rows.length - 1) : Math.min(Math.max(at + step, 0), rows.length - 1)];
+    const target = to.querySelector("[data-open]") || to;
+    target.focus({ preventScroll: true });
+    to.scrollIntoView({ block: "nearest" });
+    return true;
+  };
+  const DOES = {
+    keys: () => showKeys(),
+    palette: () => showPalette(),
+    back: () => history.back(),
+    again: () => refresh(),
+  };
+  let waiting = "";
+  let waited = 0;
+
+  document.addEventListener("keydown", event => {
+    if (event.defaultPrevented || event.isComposing || event.altKey || document.querySelector("dialog[open]")) return;
+    const name = nameOf(event);
+    const whole = name.startsWith("ctrl+");
+    const rows = event.target.closest?.("[data-list]") && !event.target.matches("input[type=radio], summary");
+    if (!whole && (typing(event.target) || event.repeat && !/^(j|k|arrow)/.test(name))) return;
+    const done = () => event.preventDefault();
+    if (name === "ctrl+k") { done(); return showPalette(); }
+    if ((name === "arrowdown" || name === "arrowup") && rows) { if (move(name === "arrowdown" ? 1 : -1)) done(); return; }
+    if (!whole && (!SINGLE() || name.length > 1)) return;
+    const now = performance.now();
+    const sequence = waiting && now - waited < 1500 ? `${waiting}>${name}` : "";
+    waiting = "";
+    if (sequence) {
+      const leads = findKey(sequence);
+      if (leads) { done(); return act(leads); }
+    }
+    if (name === "?") { done(); return showKeys(); }
+    if (name === "/" && !findKey("/")) { done(); return showPalette(); }
+    if ((name === "j" || name === "k") && move(name === "j" ? 1 : -1)) return done();
+    const found = findKey(name);
+    if (found) { done(); return act(found); }
+    if (all("[data-key]").some(one => one.dataset.key.split(" ").some(key => key.startsWith(`${name}>`)))) {
+      waiting = name;
+      waited = now;
+    }
+  });
+  document.addEventListener("click", event => {
+    const one = event.target.closest("[data-do]");
+    if (one) DOES[one.dataset.do]?.();
+    // a busy button stays focusable, and does nothing
+    if (event.target.closest("[aria-disabled=true]")) event.preventDefault();
+  }, true);
+
+  const says = one => one.dataset.says || one.getAttribute("aria-label")
+    || (one.labels?.[0]?.textContent ?? one.textContent).replace(/\s+/g, " ").trim();
+  const spoken = key => key.split(">").map(one => one.split("+").map(part => part[0].toUpperCase() + part.slice(1)).join(" "));
+  const showKeys = () => {
+    const known = new Map();
+    if (document.querySelector("[data-list]")) known.set("j", "next in the list, also the down arrow").set("k", "the one before, also the up arrow").set("enter", "open it");
+    for (const one of all("[data-key]")) for (const key of one.dataset.key.split(" ")) if (!known.has(key) && (seen(one) || one.closest("nav"))) known.set(key, says(one));
+    known.set("?", "these keys").set("/", "go to a page or find by id").set("ctrl+k", "the same, also while typing").set("escape", "close this");
+    const list = make("dl", { class: "keys" });
+    for (const [key, what] of known) {
+      const names = spoken(key).flatMap((one, at) => at ? [" then ", make("kbd", {}, one)] : [make("kbd", {}, one)]);
+      list.append(make("dt", {}, ...names), make("dd", {}, what));
+    }
+    const off = SINGLE() ? "Single keys can be switched off under your name." : "Single keys are switched off under your name; those with Ctrl work.";
+    const close = make("button", { class: "primary" }, "Close");
+    const dialog = make("dialog", { "aria-labelledby": "keys-of" }, make("h2", { id: "keys-of" }, "Keys on this page"), list, make("p", { class: "hint" }, off),
+      make("form", { method: "dialog", class: "actions" }, close));
+    dialog.addEventListener("close", () => dialog.remove());
+    body.append(dialog);
+    dialog.showModal();
+    close.focus();
+  };
+
+  const showPalette = () => {
+    if (document.querySelector("dialog[open]")) return;
+    const box = make("input", { type: "text", role: "combobox", "aria-expanded": "true", "aria-controls": "places", "aria-label": "Go to a page, or find by id", placeholder: "A page, or the id of a case, decision, review …", autocomplete: "off", spellcheck: "false" });
+    const list = make("ul", { id: "places", role: "listbox", "aria-label": "Where to go" });
+    const dialog = make("dialog", { class: "palette", "aria-label": "Go to" }, box, list);
+    const pages = all("#nav a, #main a[data-place]").map(one => ({ label: says(one), to: one.getAttribute("href") }));
+    let places = [];
+    let at = 0;
+    const draw = () => {
+      const text = box.value.trim().toLowerCase();
+      places = pages.filter(one => one.label.toLowerCase().includes(text));
+      if (text) places.push({ label: `Find “${box.value.trim()}”`, to: `/console/find?text=${encodeURIComponent(box.value.trim())}` });
+      at = 0;
+      list.replaceChildren(...places.map((one, place) => make("li", { role: "option", id: `place-${place}`, "data-to": one.to }, one.label)));
+      mark();
+    };
+    const mark = () => {
+      [...list.children].forEach((one, place) => one.setAttribute("aria-selected", String(place === at)));
+      list.children[at]?.scrollIntoView({ block: "nearest" });
+      box.setAttribute("aria-activedescendant", places.length ? `place-${at}` : "");
+    };
+    const go = to => { dialog.close(); if (to) location.assign(to); };
+    box.addEventListener("input", draw);
+    box.addEventListener("keydown", event => {
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (step) { event.preventDefault(); at = (at + step + places.length) % places.length; mark(); }
+      if (event.key === "Enter") { event.preventDefault(); go(places[at]?.to); }
+    });
+    list.addEventListener("click", event => go(event.target.closest("li")?.dataset.to));
+    dialog.addEventListener("close", () => dialog.remove());
+    body.append(dialog);
+    dialog.showModal();
+    draw();
+    box.focus();
+  };
+
+  // -------------------------------------------------- parts that are swapped
+
+  // What a person has opened, chosen or typed stays when a part is morphed: the server does not know of it.
+  const KEPT = { open: "DETAILS DIALOG", hidden: "", "aria-busy": "FORM", "data-touched": "INPUT TEXTAREA SELECT", "aria-disabled": "BUTTON", "data-sent": "BUTTON" };
+  htmx.registerExtension("keep", {
+    htmx_before_morph_attr: (one, { attrName, newValue }) => {
+      if (attrName in KEPT && KEPT[attrName].includes(one.tagName) && KEPT[attrName] && (newValue === null || attrName === "open")) return false;
+      if (attrName === "class" && one.matches("[data-row].chosen") && newValue !== null) { one.className = `${newValue} chosen`; return false; }
+      return !("touched" in one.dataset && (attrName === "value" || attrName === "checked"));
+    },
+    htmx_before_morph_node: one => !(one.matches?.("textarea, select, [contenteditable]") && "touched" in one.dataset),
+  });
+  let before = null;
+  document.addEventListener("htmx:before:swap", () => {
+    const row = rowHere() || document.querySelector("[data-row]:hover");
+    const rows = all("[data-row]");
+    before = {
+      id: row?.id, top: row?.getBoundingClientRect().top, at: row ? rows.indexOf(row) : -1, focused: !!rowHere(), focus: document.activeElement?.id,
+      signs: new Map(rows.map(one => [one.id, one.dataset.sign])),
+    };
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    const rows = all("[data-row]");
+    // INVARIANT: what is under the focus or the pointer does not move on the screen because of news
+    const same = before?.id ? document.getElementById(before.id) : null;
+    if (same) scrollBy(0, same.getBoundingClientRect().top - before.top);
+    if (before?.focused && !rowHere() && rows.length) {
+      const next = rows[Math.min(before.at, rows.length - 1)];
+      (next.querySelector("[data-open]") || next).focus({ preventScroll: true });
+    }
+    if (before?.signs.size) for (const row of rows) {
+      if (before.signs.get(row.id) === row.dataset.sign) continue;
+      row.classList.add("changed");
+      setTimeout(() => row.classList.remove("changed"), 1600);
+    }
+    const wrong = document.querySelector("#main form [aria-invalid=true]");
+    if (wrong && document.activeElement === body) wrong.focus();
+    countChosen();
+    freshen();
+  });
+  // A refusal of something that a person did is said to them; what they entered stays. 422 goes to its form.
+  document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
+    if (ctx.sourceEvent?.type === "live") ctx.swap = "none";
+    else if (ctx.response.status !== 422) { ctx.target = document.getElementById("told"); ctx.swap = "innerHTML"; ctx.select = ".refused"; }
+  });
+  document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
+    if (ctx.sourceEvent?.type !== "live") tell("Not sent: the server could not be reached. What you entered stays here.", { kind: "bad", seconds: 10 });
+  });
+  document.addEventListener("htmx:finally:request", event => { const form = event.target.closest?.("form"); if (form) settle(form); });
+  body.addEventListener("told", ({ detail }) => tell(String(detail?.value ?? detail?.text ?? ""), detail));
+
+  // ----------------------------------------------------------------- times
+
+  const skew = body.dataset.now ? Date.parse(body.dataset.now) - Date.now() : 0;
+  const lasting = seconds => {
+    const parts = [["d", 86400], ["h", 3600], ["m", 60], ["s", 1]];
+    const at = parts.findIndex(([, size]) => seconds >= size);
+    if (at < 0) return "0s";
+    const [unit, size] = parts[at];
+    const rest = parts[at + 1];
+    const more = rest && at < 2 ? Math.floor((seconds % size) / rest[1]) : 0;
+    return `${Math.floor(seconds / size)}${unit}${more ? ` ${more}${rest[0]}` : ""}`;
+  };
+  const freshen = () => {
+    for (const one of all("time[data-ago]")) {
+      const away = Math.round((Date.parse(one.dateTime) - Date.now() - skew) / 1000);
+      const text = away > 0 ? `in ${lasting(away)}` : lasting(-away);
+      if (one.textContent !== text) one.textContent = text;
+    }
+  };
+  setInterval(freshen, 10000);
+
+  // ------------------------------------------------------------------ live
+
+  /* One stream of server-sent events a page. Its messages name topics and nothing else; the parts that care are asked
+     for again, each page a little later than its neighbours. A hidden page gives its stream up: a browser has six
+     connections to a host. Whoever comes back, or was cut off, asks for everything anew: something may be missed. */
+  const LOST_AFTER = 40000;
+  let stream = null;
+  let heard = 0;
+  let tries = 0;
+  let retry = 0;
+  let asleep = 0;
+  const stateOf = () => document.getElementById("line-state");
+  const topicsOf = one => (one.dataset.live || body.dataset.live || "").split(/\s+/).filter(Boolean);
+  const parts = () => all('[hx-trigger~="live"]');
+  const due = new Map();
+  const refresh = (topics = null, spread = 200) => {
+    for (const part of parts()) {
+      if (topics && !topicsOf(part).some(one => topics.includes(one))) continue;
+      if (due.has(part)) continue;
+      due.set(part, setTimeout(() => { due.delete(part); if (part.isConnected) part.dispatchEvent(new CustomEvent("live")); }, Math.random() * spread));
+    }
+    document.dispatchEvent(new CustomEvent("console:news", { detail: topics }));
+  };
+  const setLine = state => {
+    if (body.dataset.line === state) return;
+    const was = body.dataset.line;
+    body.dataset.line = state;
+    const shown = stateOf();
+    if (shown) { shown.hidden = false; shown.dataset.state = state; shown.textContent = state === "live" ? "Live" : state === "lost" ? "Not live" : "Connecting"; }
+    const bar = document.getElementById("line-lost");
+    if (state === "lost" && !bar) {
+      const again = make("button", { type: "button", class: "small" }, "Try now");
+      again.addEventListener("click", () => { tries = 0; open(); });
+      document.getElementById("strip")?.after(make("div", { id: "line-lost", class: "line-lost", role: "alert" },
+        "The connection is lost. What you see may be out of date, and nothing can be sent. Trying again. ", again));
+    }
+    if (state === "live") { bar?.remove(); if (was === "lost") tell("Connected again. The page is up to date.", { seconds: 4 }); }
+  };
+  const lose = () => {
+    stream?.close();
+    stream = null;
+    setLine("lost");
+    clearTimeout(retry);
+    retry = setTimeout(open, Math.min(15000, 500 * 2 ** tries++) * (0.5 + Math.random() / 2));
+    checkSession();
+  };
+  const checkSession = async () => {
+    try {
+      const answer = await fetch("/console/live/session", { headers: { "HX-Request": "true", "HX-Current-URL": location.href } });
+      const to = answer.headers.get("HX-Redirect");
+      if (to) leave(to);
+    } catch { /* no connection: that is said already */ }
+  };
+  const leave = to => {
+    clearTimeout(retry);
+    if (![...dirty].some(form => form.isConnected)) return location.assign(to);
+    if (!document.getElementById("signed-out")) tell("You are signed out. Sign in in another window, then send what you entered here.", { kind: "bad", to, label: "Sign in", seconds: 0 }).id = "signed-out";
+  };
+  const open = () => {
+    clearTimeout(retry);
+    stream?.close();
+    if (document.hidden) return;
+    const topics = [...new Set([...topicsOf(body), ...parts().flatMap(topicsOf)])].sort();
+    if (!topics.length) return;
+    const here = body.dataset.here ? `&here=${encodeURIComponent(body.dataset.here)}` : "";
+    const mine = stream = new EventSource(`/console/live?topics=${encodeURIComponent(topics.join(" "))}${here}`);
+    const hear = (name, does) => mine.addEventListener(name, event => { heard = performance.now(); if (mine === stream) does?.(event); });
+    hear("hello", () => {
+      const stale = tries > 0 || asleep;
+      tries = 0;
+      asleep = 0;
+      setLine("live");
+      if (stale) refresh();
+    });
+    hear("news", event => refresh(event.data.split(" ")));
+    hear("again", () => refresh());
+    hear("beat");
+    hear("ended", () => { mine.close(); checkSession(); });
+    hear("drained", () => { mine.close(); tries = Math.max(tries, 1); retry = setTimeout(open, 300 + Math.random() * 700); });
+    mine.addEventListener("error", () => { if (mine === stream) lose(); });
+    heard = performance.now();
+  };
+  setInterval(() => { if (stream && performance.now() - heard > LOST_AFTER) lose(); }, 5000);
+  addEventListener("offline", lose);
+  addEventListener("online", () => { tries = 1; open(); });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) { if (!stream || stream.readyState === 2) open(); return; }
+    setTimeout(() => { if (document.hidden && stream) { asleep = 1; stream.close(); stream = null; } }, 10000);
+  });
+  addEventListener("pagehide", () => { stream?.close(); stream = null; });
+  addEventListener("pageshow", event => { if (event.persisted) { asleep = 1; open(); } });
+
+  window.interlock = { tell, ask, refresh };
+  all("[data-do][hidden]").forEach(one => { one.hidden = false; });
+  countChosen();
+  freshen();
+  open();
+})();
