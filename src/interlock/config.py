@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar, cast
 from interlock.connector_settings import ConnectorSettings, read_connector
 from interlock.errors import ConfigInvalid
 from interlock.llm_settings import LlmSettings, read_llm
+from interlock.oidc_settings import OidcSettings, read_oidc
 from interlock.reconciliation_settings import ReconciliationSettings, SourceSettings, read_reconciliation
 from interlock.setting_forms import (
     COUNT,
@@ -54,6 +55,7 @@ TABLE_PREFIXES: Mapping[str, str] = MappingProxyType(
         "llm": "INTERLOCK_LLM__",
         "streams": "INTERLOCK_STREAMS__",
         "reconciliation": "INTERLOCK_RECONCILIATION__",
+        "oidc": "INTERLOCK_OIDC__",
     }
 )
 """What is set by name, each in a table of its own, and how the variables of its keys begin."""
@@ -88,6 +90,7 @@ FORMS: Mapping[str, SettingForm[Any]] = MappingProxyType(
         "lineage_file": PATH,
         "lineage_key": SECRET,
         "policies": PATH,
+        "public_url": WEB_ADDRESS,
     }
 )
 """The settings that stand alone, by key, with how each is written. Some have tables of their own."""
@@ -129,6 +132,8 @@ class Settings:
         lineage_file: A file or a folder that is told the same; None: none.
         lineage_key: What stands in the Authorization header there.
         policies: A folder of Cedar policies, absolute; None: those that are shipped.
+        public_url: Where people reach the console, without a path; empty: where it listens, on this machine.
+        oidc: The providers that people may sign in by, by name.
         connectors: What may act on outside systems, by name.
         llm: The providers of language models, by name.
         streams: Whose messages are decided, by name.
@@ -164,6 +169,8 @@ class Settings:
     lineage_file: Path | None = None
     lineage_key: SecretRef | None = None
     policies: Path | None = None
+    public_url: str = ""
+    oidc: Mapping[str, OidcSettings] = field(default_factory=lambda: MappingProxyType({}))
     connectors: Mapping[str, ConnectorSettings] = field(default_factory=lambda: MappingProxyType({}))
     llm: Mapping[str, LlmSettings] = field(default_factory=lambda: MappingProxyType({}))
     streams: Mapping[str, StreamSettings] = field(default_factory=lambda: MappingProxyType({}))
@@ -196,8 +203,11 @@ class Settings:
         streams = _tables("streams", read_stream, tables["streams"], environ, problems)
         reconciling = _tables("reconciliation", read_reconciliation, tables["reconciliation"], environ, problems)
         reconciliation = {name: one.within(cwd) for name, one in reconciling.items()}
+        oidc = _tables("oidc", read_oidc, tables["oidc"], environ, problems)
         feeds = [feed for one in reconciliation.values() for feed in one.sources]
-        _refuse_unknown(environ, raw, [*connectors.values(), *llm.values(), *streams.values(), *feeds], problems)
+        _refuse_unknown(
+            environ, raw, [*connectors.values(), *llm.values(), *streams.values(), *feeds, *oidc.values()], problems
+        )
         values = {key: FORMS[key].read(given, problems, environ) for key, given in raw.items()}
         problems.raise_any()
         values["data_dir"] = cwd / values.get("data_dir", cls.data_dir)
@@ -214,12 +224,14 @@ class Settings:
         sources |= {f"llm.{name}": llm[name].source for name in llm}
         sources |= {f"streams.{name}": streams[name].source for name in streams}
         sources |= {f"reconciliation.{name}": one.source for name, one in reconciliation.items()}
+        sources |= {f"oidc.{name}": one.source for name, one in oidc.items()}
         settings = cls(
             **values,
             connectors=MappingProxyType(connectors),
             llm=MappingProxyType(llm),
             streams=MappingProxyType(streams),
             reconciliation=MappingProxyType(reconciliation),
+            oidc=MappingProxyType(oidc),
             sources=MappingProxyType(sources),
         )
         _check_together(settings, problems)
@@ -302,7 +314,7 @@ def _tables(
 def _refuse_unknown(
     environ: Mapping[str, str],
     raw: Mapping[str, Raw],
-    outside: Sequence[ConnectorSettings | LlmSettings | StreamSettings | SourceSettings],
+    outside: Sequence[ConnectorSettings | LlmSettings | StreamSettings | SourceSettings | OidcSettings],
     problems: Problems,
 ) -> None:
     """Refuse variables of our prefix that are neither settings nor secrets that a setting refers to."""
@@ -321,5 +333,7 @@ def _check_together(settings: Settings, problems: Problems) -> None:
         problems.add("probe", f"{settings.probe} is too long for a lease of {settings.lease}", todo)
     if settings.admin_database_url and not settings.database_url:
         problems.add("database_url", "is empty although admin_database_url is set", "set both, or neither")
+    if set(settings.public_url.partition("://")[2].rstrip("/")) & set("/?#"):
+        problems.add("public_url", f"{settings.public_url!r} has a path", "the console needs a host of its own")
     if settings.ledger_key_also and not settings.ledger_key:
         problems.add("ledger_key", "is empty although ledger_key_also is set", "set both, or ledger_key alone")

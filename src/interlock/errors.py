@@ -23,6 +23,7 @@ InterlockError
 │   ├── PersonalErased           personal data whose key is erased
 │   ├── Unauthenticated          no valid key
 │   ├── Forbidden                a valid key without the right
+│   │   └── PasswordDue          a person must choose a password of their own first
 │   └── LimitReached             a guard or a stop said no
 │       └── ScopeStopped         somebody has stopped it, or nobody authorized it in time
 ├── ComponentFailed              a component gave no usable answer
@@ -273,6 +274,12 @@ class Forbidden(Refused):
 
     code = "forbidden"
     status = 403
+
+
+class PasswordDue(Forbidden):
+    """A person must choose a password of their own before anything else."""
+
+    code = "password-due"
 
 
 class LimitReached(Refused):

@@ -15,7 +15,7 @@ SOURCE = Path(interlock.__file__).parent
 PAGE = ROOT / "docs" / "reference" / "ledger-entries.md"
 NOUNS = (
     "case|step|decision|action|review|exception|event|guard|circuit|key|quarantine|escalation|feature|cost|data|rules|contract"
-    "|statement|ledger|search|subject|personal|workflow|component|migration|tenant|replay|recall|match|reconciliation"
+    "|statement|ledger|search|subject|personal|workflow|component|migration|tenant|replay|recall|match|reconciliation|person|session"
 )
 KIND = re.compile(rf"(?:{NOUNS})\.[a-z_]+")
 IN_SQL = re.compile(r"insert into ledger_entry.*?'(\w+\.\w+)'", re.DOTALL)

@@ -16,13 +16,16 @@ from interlock.api.sending import trace_of
 from interlock.console.assets import read_asset
 from interlock.console.hub import Hub
 from interlock.console.live import ROUTES as LIVE_ROUTES
+from interlock.console.me import ROUTES as ME_ROUTES
+from interlock.console.people import ROUTES as PEOPLE_ROUTES
 from interlock.console.refusal import answer_refusal
+from interlock.console.sign_in import ROUTES as SIGN_IN_ROUTES
 from interlock.console.visit import OPEN, Visit, check_form, check_visitor
 from interlock.node import Node
 
 MOST_BYTES = 2_200_000
 
-ROUTES: tuple[ControllerRouterHandler, ...] = (read_asset, *LIVE_ROUTES)
+ROUTES: tuple[ControllerRouterHandler, ...] = (read_asset, *SIGN_IN_ROUTES, *ME_ROUTES, *PEOPLE_ROUTES, *LIVE_ROUTES)
 """Every page, form and part of the console."""
 
 

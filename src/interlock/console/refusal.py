@@ -9,7 +9,9 @@ from urllib.parse import quote
 from litestar import Request, Response
 
 from interlock.api.problems import Problem
+from interlock.console.places import own_path
 from interlock.console.render import HEADERS, HTML, templates
+from interlock.errors import PasswordDue
 from interlock.identity.person import Visitor
 
 
@@ -20,10 +22,9 @@ def answer_refusal(request: Request[Any, Any, Any], problem: Problem) -> Respons
     """
     part = request.headers.get("hx-request") == "true"
     if problem.status == HTTPStatus.UNAUTHORIZED:
-        back = request.headers.get("hx-current-url", "") if part else request.url.path
-        to = f"/console/sign-in?to={quote(_path(back), safe='/')}"
-        headers = {"HX-Redirect": to} if part else {"Location": to}
-        return Response(b"", status_code=HTTPStatus.OK if part else HTTPStatus.SEE_OTHER, headers=headers)
+        return _lead(f"/console/sign-in?to={quote(_here(request, part=part), safe='/')}", part=part)
+    if problem.code == PasswordDue.code:
+        return _lead(f"/console/password?to={quote(_here(request, part=part), safe='/')}", part=part)
     found = cast("object", request.scope.get("user"))  # type: ignore[reportUnknownMemberType]
     visitor = found if isinstance(found, Visitor) else None
     name = "refusal_part.html" if part else "refusal.html"
@@ -31,7 +32,18 @@ def answer_refusal(request: Request[Any, Any, Any], problem: Problem) -> Respons
     return Response(text.encode(), status_code=problem.status, media_type=f"{HTML}; charset=utf-8", headers=HEADERS)
 
 
+def _lead(to: str, *, part: bool) -> Response[bytes]:
+    headers = {"HX-Redirect": to} if part else {"Location": to}
+    return Response(b"", status_code=HTTPStatus.OK if part else HTTPStatus.SEE_OTHER, headers=headers)
+
+
+def _here(request: Request[Any, Any, Any], *, part: bool) -> str:
+    """The page that somebody was on; of a form, the page that it stood on, since nothing is sent twice."""
+    if part or request.method != "GET":
+        return own_path(_path(request.headers.get("hx-current-url") or request.headers.get("referer", "")))
+    query = request.url.query
+    return own_path(f"{request.url.path}?{query}" if query else request.url.path)
+
+
 def _path(address: str) -> str:
-    """The path of an address of ours; anything else leads to the beginning."""
-    path = "/" + address.partition("://")[2].partition("/")[2] if "://" in address else address
-    return path if path.startswith("/console") else "/console"
+    return "/" + address.partition("://")[2].partition("/")[2] if "://" in address else address

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -17,13 +18,14 @@ from interlock.api.reading import read_query
 from interlock.api.sending import trace_of
 from interlock.authority.actor import Actor
 from interlock.authority.judge import Resource, everything
-from interlock.errors import Forbidden, Unauthenticated
+from interlock.console.cookies import BROWSER, COOKIE, cookie_name
+from interlock.errors import Forbidden, PasswordDue, Unauthenticated
 from interlock.identity.person import Visitor
-from interlock.identity.sessions import find_visitor
+from interlock.identity.sessions import find_visitor, keep_session
+from interlock.identity.sign_in import Asking
 from interlock.node import Node
 
 T = TypeVar("T", bound=msgspec.Struct)
-COOKIE = "interlock_session"
 FORM_KEY = "form_key"
 FORM_KEY_HEADER = "x-form-key"
 MOST_FIELDS = 500
@@ -58,6 +60,15 @@ class Visit(Request[Visitor, None, State]):
     def trace(self) -> str:
         """The id under which the log has this request."""
         return trace_of(self.scope).id
+
+    @property
+    def asking(self) -> Asking:
+        """Who asks, as far as it can be told of somebody who is not signed in."""
+        return Asking(
+            address=self.client.host if self.client else "",
+            agent=self.headers.get("user-agent", ""),
+            browser=self.cookies.get(cookie_name(self.node.settings, BROWSER), ""),
+        )
 
     @property
     def wants_part(self) -> bool:
@@ -111,6 +122,12 @@ def needs(act: str) -> dict[str, Any]:
 
 OPEN: dict[str, Any] = {"open": True}
 """The ``opt`` of a route that needs nobody to be signed in."""
+SIGNED_IN: dict[str, Any] = {"signed_in": True}
+"""The ``opt`` of a route for everybody who is signed in: their own account."""
+DUE: dict[str, Any] = {"signed_in": True, "due": True}
+"""The same, for those, too, who must choose a password of their own first."""
+WATCHING: dict[str, Any] = {"watching": True}
+"""Added to the ``opt`` of a route that pages ask by themselves: a page that is left open keeps no session alive."""
 
 
 async def check_visitor(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -120,18 +137,24 @@ async def check_visitor(connection: ASGIConnection[Any, Any, Any, Any], handler:
 
     Raises:
         Unauthenticated: nobody is signed in, or the session has ended.
+        PasswordDue: they must choose a password of their own first.
         Forbidden: no policy permits it.
     """
     if handler.opt.get("open"):
         return
     node: Node = connection.app.state["node"]
-    visitor = await find_visitor(node.database, connection.cookies.get(COOKIE, ""))
+    visitor = await find_visitor(node.database, connection.cookies.get(cookie_name(node.settings, COOKIE), ""))
     if visitor is None:
         raise Unauthenticated("nobody is signed in, or the session has ended", todo="sign in")
+    if visitor.changes_it and not handler.opt.get("due"):
+        raise PasswordDue("a password for once lets nobody further", todo="choose a password of your own")
     act = handler.opt.get("act")
-    if not isinstance(act, str):
+    if isinstance(act, str):
+        node.authority.require(visitor.actor, act, everything(visitor.tenant))
+    elif not handler.opt.get("signed_in"):
         raise Forbidden("this page says nothing of who may see it", todo="this is a fault of ours: report it")
-    node.authority.require(visitor.actor, act, everything(visitor.tenant))
+    if not handler.opt.get("watching"):
+        await keep_session(node.database, visitor)
     connection.scope["user"] = visitor
 
 
@@ -147,9 +170,9 @@ async def check_form(request: Request[Any, Any, Any]) -> None:
         return
     origin = request.headers.get("origin")
     where_from = request.headers.get("sec-fetch-site", "same-origin")
-    if where_from not in ("same-origin", "none") or (
-        origin and origin.partition("://")[2] != request.headers.get("host")
-    ):
+    public: str = request.app.state["node"].settings.public_url.rstrip("/")
+    ours = origin is None or origin == public or origin.partition("://")[2] == request.headers.get("host")
+    if where_from not in ("same-origin", "none") or not ours:
         raise Forbidden("the form was sent from another site", todo="open the page here and send it again")
     visitor = cast("object", request.scope.get("user"))  # type: ignore[reportUnknownMemberType]
     if not isinstance(visitor, Visitor):
@@ -158,5 +181,5 @@ async def check_form(request: Request[Any, Any, Any]) -> None:
     if given is None:
         pairs = parse_qsl((await request.body()).decode("latin-1"), max_num_fields=MOST_FIELDS)
         given = dict(pairs).get(FORM_KEY, "")
-    if given != visitor.form_key:
+    if not hmac.compare_digest(given.encode(), visitor.form_key.encode()):
         raise Forbidden("the form does not belong to this session", todo="load the page anew and send it again")

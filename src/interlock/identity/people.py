@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.db.database import Database
 from interlock.db.gates import TakesKey, key_digest, short_digest
 from interlock.db.queries import load_queries
 from interlock.db.work import Stamp, Unit, Write
@@ -18,6 +19,10 @@ from interlock.identity.person import Person, Role
 from interlock.ledger.ledger import first_entry
 from interlock.spelling import meant
 
+_LONGEST_DISPLAY = 100
+_MOST_TEAMS = 50
+_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,8}\Z")
+"""As browsers check it: HTML, 4.10.5.1.5."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}\Z")
 
 
@@ -36,8 +41,37 @@ class NewPerson(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """A person in the list: the fields of ``Person``, and how they sign in.
+
+    Attributes:
+        by_password: Whether they have a password.
+        issuers: By which providers they sign in.
+        seen_at: When they were last seen in a session that they have not ended.
+    """
+
+    id: UUID
+    name: str
+    display: str
+    email: str | None
+    roles: tuple[str, ...]
+    teams: tuple[str, ...]
+    created_at: datetime
+    disabled_at: datetime | None
+    changes_it: bool
+    epoch: int
+    by_password: bool
+    issuers: tuple[str, ...]
+    seen_at: datetime | None
+
+
 _SQL = load_queries(__file__)
 ADD_PEOPLE = _SQL.bulk("add_people", NewPerson, distinct=("id",))
+FIND_PERSON = _SQL.rows("find_person", Person)
+PERSON_NAMED = _SQL.rows("person_named", Person)
+LIST_PEOPLE = _SQL.rows("list_people", Listed)
+ANY_PERSON = _SQL.rows("any_person", bool)
+MOST_LISTED = 500
 
 
 async def make_person(
@@ -68,16 +102,15 @@ async def make_person(
         changes_it: Whether they must choose another at the first sign-in.
 
     Raises:
-        Refused: no usable name or team, or a role that does not exist.
+        Refused: no usable name, team or address, or a role that does not exist.
         StateConflict: there is somebody of that name.
     """
-    known = tuple(str(role) for role in Role)
-    for role in roles:
-        if role not in known:
-            raise Refused(f"{role[:60]!r} is no role", where="roles", todo=meant(role, known))
-    for text, where in ((name, "name"), *((team, "teams") for team in teams)):
-        if not _NAME.match(text):
-            raise Refused(f"{text[:60]!r} is no usable name", where=where, todo="use letters, digits and . _ @ + -")
+    check_roles(roles)
+    check_names((name,), "name")
+    check_names(teams, "teams")
+    check_email(email)
+    if not display.isprintable() or len(display) > _LONGEST_DISPLAY:
+        raise Refused(f"{display[:60]!r} cannot be shown", where="display", todo="use at most 100 printable characters")
     made: list[NewPerson] = []
 
     def build(stamp: Stamp) -> Sequence[Write]:
@@ -106,7 +139,7 @@ async def make_person(
         )
         return [Write(ADD_PEOPLE, row), entry]
 
-    place = TakesKey(key_digest(tenant, "person", name), short_digest(name.encode()))
+    place = TakesKey(key_digest(tenant, "person", name.lower()), short_digest(name.encode()))
     if await writer.write(Unit(tenant, build, (place,))):
         raise StateConflict(f"there is somebody named {name}", where="name", todo="use another name")
     row = made[0]
@@ -118,4 +151,64 @@ async def make_person(
         roles=row.roles,
         teams=row.teams,
         created_at=row.created_at,
+        changes_it=changes_it,
     )
+
+
+async def find_person(database: Database, tenant: UUID, person: UUID) -> Person | None:
+    """A person by their id."""
+    async with database.tenant(tenant) as connection:
+        return await FIND_PERSON.one(connection, {"id": person})
+
+
+async def person_named(database: Database, tenant: UUID, name: str) -> Person | None:
+    """A person by the name that they sign in with."""
+    async with database.tenant(tenant) as connection:
+        return await PERSON_NAMED.one(connection, {"name": name})
+
+
+async def list_people(database: Database, tenant: UUID, *, after: str = "", most: int = MOST_LISTED) -> list[Listed]:
+    """A tenant's people, by name; those who may not sign in, too."""
+    async with database.tenant(tenant) as connection:
+        return await LIST_PEOPLE.all(connection, {"after": after, "most": most})
+
+
+async def any_person(database: Database, tenant: UUID) -> bool:
+    """Whether a tenant has anybody."""
+    async with database.tenant(tenant) as connection:
+        return bool(await ANY_PERSON.one(connection))
+
+
+def check_roles(roles: Sequence[str]) -> None:
+    """See that these are roles.
+
+    Raises:
+        Refused: one is not.
+    """
+    known = tuple(str(role) for role in Role)
+    for role in roles:
+        if role not in known:
+            raise Refused(f"{role[:60]!r} is no role", where="roles", todo=meant(role, known))
+
+
+def check_names(names: Sequence[str], where: str) -> None:
+    """See that these are names of people or teams.
+
+    Raises:
+        Refused: one is not, or there are more than a person can have.
+    """
+    if len(names) > _MOST_TEAMS:
+        raise Refused(f"{len(names)} are too many", where=where, todo=f"name at most {_MOST_TEAMS}")
+    for text in names:
+        if not _NAME.match(text):
+            raise Refused(f"{text[:60]!r} is no usable name", where=where, todo="use letters, digits and . _ @ + -")
+
+
+def check_email(email: str | None) -> None:
+    """See that mail can be sent there.
+
+    Raises:
+        Refused: it is no address.
+    """
+    if email is not None and not _EMAIL.match(email):
+        raise Refused(f"{email[:60]!r} is no address", where="email", todo="write name@example.com")

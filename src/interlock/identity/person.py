@@ -42,6 +42,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
         teams: Whose queues and exceptions are theirs.
         created_at: Since when they are known.
         disabled_at: Since when they may not sign in; None: they may.
+        changes_it: Whether they must choose a password of their own before anything else.
+        epoch: Raised when all their sessions end: those of an earlier one are over.
     """
 
     id: UUID
@@ -52,6 +54,17 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     teams: tuple[str, ...]
     created_at: datetime
     disabled_at: datetime | None = None
+    changes_it: bool = False
+    epoch: int = 0
+
+
+class Theme(StrEnum):
+    """How a person wants the console to look."""
+
+    AUTO = "auto"
+    """As the browser says."""
+    LIGHT = "light"
+    DARK = "dark"
 
 
 class Visitor(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +81,10 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
         roles: Their parts.
         teams: Whose queues and exceptions are theirs.
         changes_it: Whether they must choose a password of their own before anything else.
+        theme: How they want the console to look.
+        single_keys: Whether keys without Ctrl or Alt do something.
         form_key: What every form of theirs must bring back.
+        how: How they proved who they are: ``password``, or the name of the provider.
         opened_at: Since when they are signed in.
         seen_at: When they were last seen, to the minute.
         idle_until: When the session ends if nothing is asked.
@@ -85,7 +101,10 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...]
     teams: tuple[str, ...]
     changes_it: bool
+    theme: Theme
+    single_keys: bool
     form_key: str
+    how: str
     opened_at: datetime
     seen_at: datetime
     idle_until: datetime

@@ -26,6 +26,7 @@ IDLE = timedelta(minutes=30)
 LONGEST = timedelta(hours=12)
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 _LONGEST_AGENT = 200
+_MINUTE = timedelta(minutes=1)
 
 
 class NewSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,13 +39,47 @@ class NewSession(msgspec.Struct, frozen=True, kw_only=True):
     form_key: str
     how: str
     agent: str
+    browser: bytes | None
+    epoch: int
     opened_at: datetime
+    idle_until: datetime
+    ends_at: datetime
+
+
+class ClosedSession(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of a session."""
+
+    id: UUID
+    closed_at: datetime
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A session in force, as its person sees it.
+
+    Attributes:
+        id: Its id.
+        how: How they proved who they are.
+        agent: What the browser says that it is.
+        opened_at: Since when.
+        seen_at: When they were last seen in it, to the minute.
+        idle_until: When it ends if nothing is asked.
+        ends_at: When it ends whatever is asked.
+    """
+
+    id: UUID
+    how: str
+    agent: str
+    opened_at: datetime
+    seen_at: datetime
     idle_until: datetime
     ends_at: datetime
 
 
 _SQL = load_queries(__file__)
 FIND_VISITOR = _SQL.rows("find_visitor", Visitor)
+TOUCH_SESSION = _SQL.command("touch_session")
+CLOSE_SESSIONS = _SQL.bulk("close_sessions", ClosedSession, distinct=("id",))
+LIST_SESSIONS = _SQL.rows("list_sessions", Session)
 ADD_SESSIONS = _SQL.bulk("add_sessions", NewSession, distinct=("id",))
 
 
@@ -55,6 +90,7 @@ async def open_session(
     *,
     how: str,
     agent: str = "",
+    browser: bytes | None = None,
     idle: timedelta = IDLE,
     longest: timedelta = LONGEST,
 ) -> str:
@@ -66,6 +102,7 @@ async def open_session(
         person: Who.
         how: How they proved it: ``password``, or the name of the provider.
         agent: What their browser says that it is.
+        browser: The digest of what tells their browser from others.
         idle: Without a request for so long it ends.
         longest: It ends then, whatever is asked.
     """
@@ -79,7 +116,9 @@ async def open_session(
             digest=_digest(secret),
             form_key=secrets.token_urlsafe(32),
             how=how,
-            agent=agent[:_LONGEST_AGENT],
+            agent=_printable(agent),
+            browser=browser,
+            epoch=person.epoch,
             opened_at=stamp.now,
             idle_until=min(stamp.now + idle, stamp.now + longest),
             ends_at=stamp.now + longest,
@@ -99,6 +138,34 @@ async def find_visitor(database: Database, secret: str) -> Visitor | None:
         return None
     async with database.installation() as connection:
         return await FIND_VISITOR.one(connection, {"digest": _digest(secret)})
+
+
+async def keep_session(database: Database, visitor: Visitor, *, idle: timedelta = IDLE) -> None:
+    """Somebody was here: let their session last on. Written once a minute at most."""
+    if database.clock.now() - visitor.seen_at < _MINUTE:
+        return
+    async with database.tenant(visitor.tenant) as connection:
+        await TOUCH_SESSION.run(connection, {"session": visitor.session, "idle_s": idle.total_seconds()})
+
+
+async def close_session(writer: Writer, tenant: UUID, session: UUID, *, person: UUID, who: str) -> None:
+    """End one session; the next request in it is refused."""
+
+    def build(stamp: Stamp) -> Sequence[Write]:
+        entry = first_entry(stamp, tenant, "session.closed", subject=session, person=person, who=who)
+        return [Write(CLOSE_SESSIONS, ClosedSession(id=session, closed_at=stamp.now)), entry]
+
+    await writer.write(Unit(tenant, build))
+
+
+async def list_sessions(database: Database, tenant: UUID, person: UUID) -> list[Session]:
+    """Where somebody is signed in, the last seen first."""
+    async with database.tenant(tenant) as connection:
+        return await LIST_SESSIONS.all(connection, {"person": person})
+
+
+def _printable(agent: str) -> str:
+    return "".join(one for one in agent[:_LONGEST_AGENT] if one.isprintable())
 
 
 def _digest(secret: str) -> bytes:
