@@ -285,3 +285,175 @@ on conflict (id) do update set turn = excluded.turn, state = excluded.state, val
 select coalesce((select nullif(caller, '') from cases where id = %(case_id)s),
                 (select nullif(convert_from(body, 'UTF8')::json ->> 'caller', '') from ledger_entry
                  where id = %(decision_id)s and kind = 'decision.taken'))
+
+-- name: work_kinds
+-- Every workflow, point and currency of which something waits, by one look into an index for each.
+with recursive r as (
+  (select v.workflow, v.point, case when v.currency is null then '' else v.currency end as currency from review v where v.state in ('open', 'claimed')
+   order by v.workflow, v.point, case when v.currency is null then '' else v.currency end limit 1)
+  union all
+  select n.* from r cross join lateral (
+    select v.workflow, v.point, case when v.currency is null then '' else v.currency end as currency from review v
+    where v.state in ('open', 'claimed') and (v.workflow, v.point, case when v.currency is null then '' else v.currency end) > (r.workflow, r.point, r.currency)
+    order by v.workflow, v.point, case when v.currency is null then '' else v.currency end limit 1) n
+), x as (
+  (select e.workflow, e.kind, case when e.currency is null then '' else e.currency end as currency, e.priority from exception e where e.state = 'open'
+   order by e.workflow, e.kind, case when e.currency is null then '' else e.currency end, e.priority limit 1)
+  union all
+  select n.* from x cross join lateral (
+    select e.workflow, e.kind, case when e.currency is null then '' else e.currency end as currency, e.priority from exception e
+    where e.state = 'open' and (e.workflow, e.kind, case when e.currency is null then '' else e.currency end, e.priority) > (x.workflow, x.kind, x.currency, x.priority)
+    order by e.workflow, e.kind, case when e.currency is null then '' else e.currency end, e.priority limit 1) n
+)
+select false as exceptional, workflow, point, currency, 1 as priority from r
+union all
+select true, workflow, kind, currency, priority from x
+
+-- name: work_counts
+-- How many wait of each workflow and point: for the mean of their minutes, and the length of the queue.
+select false as exceptional, v.workflow, v.point, count(*) as number from review v where v.state in ('open', 'claimed') group by 2, 3
+union all
+select true, e.workflow, e.kind, count(*) from exception e where e.state = 'open' group by 2, 3
+
+-- name: plan_as_asked
+-- A plan for what is asked this time: a filter that asks nothing costs nothing, and one that asks for little finds its index.
+select set_config('plan_cache_mode', 'force_custom_plan', true)
+
+-- name: work_ranked
+-- What fits a filter, up to a bound, computed and sorted as a whole: the first of the order, and the oldest. oversight/index.py says
+-- what is computed; it is computed again there.
+with k as materialized (
+  select * from json_to_recordset(%(kinds)s::json) as k (exceptional bool, workflow text, point text, currency text, priority int,
+    weight float8, minutes float8)
+), m as materialized (
+  (select false as exceptional, v.id, v.workflow, v.point, case when v.currency is null then '' else v.currency end as currency, 1 as priority, v.urgency, v.due_at from review v
+   where %(reviews)s::bool and v.state in ('open', 'claimed') and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+  %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+   limit %(bound)s)
+  union all
+  (select true as exceptional, e.id, e.workflow, e.kind as point, case when e.currency is null then '' else e.currency end as currency, e.priority, e.urgency, e.due_at from exception e
+   where %(exceptions)s::bool and e.state = 'open' and exception_fits(e, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+  %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+   limit %(bound)s)
+), r as (
+  select m.*, m.urgency * k.weight * exp(greatest(-700, -greatest(0,
+           coalesce(date_part('epoch', m.due_at - %(at)s) / 60, %(no_deadline)s) - k.minutes) / %(horizon)s)) as index
+  from m join k using (exceptional, workflow, point, currency, priority)
+)
+(select false as aged, exceptional, id, workflow, point, currency, priority, urgency, due_at, (select count(*) from m) as total
+ from r order by exceptional and priority <= 0 desc, index desc, id limit %(most)s)
+union all
+(select true, exceptional, id, workflow, point, currency, priority, urgency, due_at, 0 from r order by id limit %(oldest)s)
+
+-- name: work_total
+-- How many fit a filter, up to a bound in each table.
+select (select count(*) from (select from review v
+          where %(reviews)s::bool and v.state in ('open', 'claimed') and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+  %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+          limit %(bound)s) a)
+     + (select count(*) from (select from exception e
+          where %(exceptions)s::bool and e.state = 'open' and exception_fits(e, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+  %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+          limit %(bound)s) b)
+
+-- name: work_ahead
+-- Of each kind those with the greatest expected loss, and those with the nearest deadline, as far as ``depth``.
+with k as materialized (
+  select * from json_to_recordset(%(kinds)s::json) as k (at int, exceptional bool, workflow text, point text, currency text, priority int))
+select k.at, false as by_due, c.* from k cross join lateral (
+  select v.id, v.urgency, v.due_at from review v
+  where v.workflow = k.workflow and v.point = k.point and case when v.currency is null then '' else v.currency end = k.currency and v.state in ('open', 'claimed') and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+  %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+  order by v.urgency desc, v.id limit %(depth)s) c where not k.exceptional
+union all
+select k.at, true, c.* from k cross join lateral (
+  select v.id, v.urgency, v.due_at from review v
+  where v.workflow = k.workflow and v.point = k.point and case when v.currency is null then '' else v.currency end = k.currency and v.state in ('open', 'claimed') and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+  %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+  order by v.due_at, v.id limit %(depth)s) c where not k.exceptional
+union all
+select k.at, false, c.* from k cross join lateral (
+  select e.id, e.urgency, e.due_at from exception e
+  where e.workflow = k.workflow and e.kind = k.point and case when e.currency is null then '' else e.currency end = k.currency and e.priority = k.priority and e.state = 'open' and exception_fits(e, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+  %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+  order by e.urgency desc, e.id limit %(depth)s) c where k.exceptional
+union all
+select k.at, true, c.* from k cross join lateral (
+  select e.id, e.urgency, e.due_at from exception e
+  where e.workflow = k.workflow and e.kind = k.point and case when e.currency is null then '' else e.currency end = k.currency and e.priority = k.priority and e.state = 'open' and exception_fits(e, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+  %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+  order by e.due_at, e.id limit %(depth)s) c where k.exceptional
+
+-- name: work_oldest
+-- The oldest that fit a filter.
+select true as aged, o.*, 0 as total from (
+  (select false as exceptional, v.id, v.workflow, v.point, case when v.currency is null then '' else v.currency end as currency, 1 as priority, v.urgency, v.due_at from review v
+   where %(reviews)s::bool and v.state in ('open', 'claimed') and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+  %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+   order by v.id limit %(oldest)s)
+  union all
+  (select true as exceptional, e.id, e.workflow, e.kind as point, case when e.currency is null then '' else e.currency end as currency, e.priority, e.urgency, e.due_at from exception e
+   where %(exceptions)s::bool and e.state = 'open' and exception_fits(e, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+  %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+   order by e.id limit %(oldest)s)) o
+order by o.id limit %(oldest)s
+
+-- name: work_items
+-- What a list shows of each.
+select false as exceptional, v.id, v.case_id, v.decision_id, v.workflow, v.point, v.queue, v.team, v.why, v.codes, v.exposure_minor, v.currency,
+       v.confidence, v.urgency, 1 as priority, v.due_at, v.created_at, review_stands(v, %(at)s) as stands, v.claimed_by, v.claimed_until,
+       v.assigned_to, v.snoozed_until, v.asked_to, v.needed::int as needed, cardinality(v.decided_by) as given,
+       %(actor)s::text = any(v.decided_by) as given_by_me
+from review v where v.id = any(%(ids)s::uuid[])
+union all
+select true, e.id, e.case_id, null, e.workflow, e.kind, '', coalesce(e.team, e.owner), left(e.what, 300), array[e.kind], e.exposure_minor, e.currency,
+       null, e.urgency, e.priority, e.due_at, e.created_at, exception_stands(e, %(at)s), e.claimed_by, e.claimed_until,
+       e.assigned_to, e.snoozed_until, e.asked_to, 1, 0, false
+from exception e where e.id = any(%(ids)s::uuid[])
+
+-- name: work_dwells
+-- How many minutes the last ones of each kind took, from their claim.
+with k as materialized (select * from json_to_recordset(%(kinds)s::json) as k (exceptional bool, workflow text, point text))
+select false as exceptional, k.workflow, k.point, c.minutes from k cross join lateral (
+  select (extract(epoch from v.resolved_at - v.claimed_at) / 60)::float8 as minutes from review v
+  where v.workflow = k.workflow and v.point = k.point and v.state = 'resolved' and v.claimed_at is not null and v.resolved_at >= v.claimed_at
+  order by v.resolved_at desc limit %(most)s) c
+where not k.exceptional
+
+-- name: people_at_work
+-- Who has a claim, or was seen in a session a short while ago.
+select count(*) from (
+  select v.claimed_by from review v where v.state = 'claimed' and v.claimed_by > '' and v.claimed_until > %(at)s
+  union
+  select e.claimed_by from exception e where e.state = 'open' and e.claimed_by is not null and e.claimed_until > %(at)s
+  union
+  select p.name from person_session s join person p on p.id = s.person
+  where s.closed_at is null and s.seen_at > %(since)s and p.disabled_at is null) w
+
+-- name: saved_views
+-- One's own, and those of everybody.
+select id, name, owner, query, created_by, created_at from saved_view where owner is null or owner = %(who)s order by owner nulls first, name, id
+
+-- name: save_view
+insert into saved_view (id, tenant, name, owner, query, created_by, created_at)
+values (%(id)s, current_tenant(), %(name)s, %(owner)s, %(query)s, %(who)s, %(at)s)
+on conflict (tenant, coalesce(owner, ''), name) do update set query = excluded.query
+
+-- name: forget_view
+delete from saved_view where id = %(id)s and (owner = %(who)s or (owner is null and %(shared)s))
+
+-- name: evidence_of
+-- What has come in since a review was opened, and how its case stands; of notes, those of others.
+select coalesce((select max(id::text) from case_event where case_id = %(case_id)s), '') as event,
+       coalesce((select max(id::text) from task_note where task = %(task)s and who <> %(who)s), '') as note,
+       coalesce((select concat_ws(' ', run, rewinds, extract(epoch from cancel_at)) from cases where id = %(case_id)s), '') as course

@@ -56,8 +56,9 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
         why: Why it came here, in a line.
         codes: What the checks found.
         exposure: The money at stake; None: unknown.
-        confidence: How sure the proposal was, as far as that counts for the order; None: there is none, or it does not
-            count.
+        confidence: How sure the proposal was; None: there is none, or its component says none.
+        chance: The probability that the proposal is wrong, as the order takes it: 1 where a rule or a finding sent a
+            sure answer here, and for an exception.
         loss: The expected loss, in the exposure's currency.
         press: Why it stands where it stands.
         reserved: Whether it stands there because it is old.
@@ -87,6 +88,7 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
     codes: tuple[str, ...]
     exposure: Money | None
     confidence: float | None
+    chance: float
     loss: Money | None
     press: Press
     reserved: bool

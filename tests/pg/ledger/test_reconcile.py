@@ -63,6 +63,7 @@ NOT_COMPARED = {
     "person_session": "where somebody is signed in: opening and closing are entries; nothing of a case rests on it",
     "personal_secret": "a key; nothing happens to it",
     "sign_in_attempt": "counts of failures; a series of them is an entry",
+    "saved_view": "a filter that somebody keeps under a name: nothing follows from it",
     "searchable": "derived from decisions, which are compared",
     "subject_key": "the keys of persons: the erasure of one is an entry",
     "subject_record": "an index from persons to records, which are compared",

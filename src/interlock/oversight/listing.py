@@ -1,0 +1,303 @@
+"""Listing what needs a person's decision, in its order, and counting it: quick also when 100,000 wait.
+
+What a filter leaves few of is computed and sorted as a whole; of much, only the first of each kind are read (see
+``threshold``). Both give the same order.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+
+from interlock.authority.actor import Actor
+from interlock.db.database import Database
+from interlock.errors import Refused
+from interlock.money import Money, exponent
+from interlock.oversight.index import NO_DEADLINE, WHOLE, Press, with_oldest
+from interlock.oversight.threshold import Placed, Scale, Search, Shown, WorkClass, ranked
+from interlock.oversight.work import PARKED, Bounded, WorkFilter, WorkItem, WorkKind, WorkPage, WorkState
+from interlock.oversight.work_scale import NO_TERMS, WorkTerms, scale_of
+from interlock.oversight.work_store import (
+    PLAN_AS_ASKED,
+    WORK_AHEAD,
+    WORK_ITEMS,
+    WORK_KINDS,
+    WORK_OLDEST,
+    WORK_RANKED,
+    WORK_TOTAL,
+    AheadWork,
+    FoundWork,
+    WorkRow,
+)
+
+PAGE = 50
+MOST = 200
+"""Items of one page."""
+FARTHEST = 2000
+"""How far into the list pages go: who needs more wants a filter."""
+COUNTED = 1000
+"""Up to where a list is counted."""
+_SORTED = 5000
+"""Up to how many are sorted as a whole."""
+_DEPTH = 8
+_AFTER = re.compile(r"([0-9]{1,4})-([0-9]{1,17})\Z")
+_BROAD = frozenset({"kind", "workflow", "point", "parked"})
+"""Questions that whole classes answer: what they leave is read from the first of each."""
+
+
+async def list_work(
+    database: Database,
+    tenant: UUID,
+    asked: WorkFilter,
+    actor: Actor,
+    *,
+    most: int = PAGE,
+    after: str | None = None,
+    terms: WorkTerms = NO_TERMS,
+) -> WorkPage:
+    """A page of what needs a person's decision.
+
+    Args:
+        database: Where it is.
+        tenant: Whose.
+        asked: What is meant.
+        actor: Who asks: "mine" and "my team" are theirs.
+        most: How many, at most ``MOST``.
+        after: From the page before: this one is in the order of that moment. What left the list meanwhile is missing
+            in the count of places, so an item may be passed over; a list that is asked for anew has it.
+        terms: What is declared of the order.
+
+    Raises:
+        Refused: ``after`` is from nowhere, or too far into the list.
+    """
+    now = database.clock.now()
+    skip, at = _place(after, now)
+    async with database.tenant(tenant) as connection:
+        await PLAN_AS_ASKED.all(connection)
+        known = await WORK_KINDS.all(connection)
+        scale = await scale_of(database, connection, tenant, known, terms, at)
+        look = _Look(connection, asked, actor, [of for of in known if _is_of(asked, of)], scale)
+        wanted = skip + min(max(1, most), MOST)
+        firsts, oldest, total = await look.first(wanted, terms.oldest)
+        places = with_oldest(firsts, oldest, terms.oldest, lambda placed: placed.id)[skip:wanted]
+        rows = await look.rows([placed.id for placed, _ in places])
+    items = [
+        work_item(rows[placed.id], placed.press, reserved=reserved) for placed, reserved in places if placed.id in rows
+    ]
+    more = total.more or total.number > wanted
+    return WorkPage(
+        items=tuple(items),
+        total=total,
+        after=f"{wanted}-{_micros(at)}" if more and items and wanted < FARTHEST else None,
+        horizon=scale.pace.horizon,
+        base=terms.worth.base,
+    )
+
+
+async def count_work(
+    database: Database,
+    tenant: UUID,
+    filters: Sequence[WorkFilter],
+    actor: Actor,
+    *,
+    terms: WorkTerms = NO_TERMS,
+    bound: int = COUNTED,
+) -> tuple[Bounded, ...]:
+    """How many each filter finds, in their order; exact up to a bound, "1,000+" above it."""
+    now = database.clock.now()
+    async with database.tenant(tenant) as connection:
+        await PLAN_AS_ASKED.all(connection)
+        classes = await WORK_KINDS.all(connection)
+        scale = await scale_of(database, connection, tenant, classes, terms, now)
+        return tuple([await _Look(connection, asked, actor, classes, scale).count(bound) for asked in filters])
+
+
+class _Look:
+    """One look at the list, under one connection."""
+
+    def __init__(
+        self,
+        connection: AsyncConnection[Any],
+        asked: WorkFilter,
+        actor: Actor,
+        classes: Sequence[WorkClass],
+        scale: Scale,
+    ) -> None:
+        self._connection = connection
+        self._asked = asked
+        self._actor = actor
+        self._classes = tuple(classes)
+        self._scale = scale
+        self._told = _parameters(asked, actor, scale, self._classes)
+
+    async def first(self, wanted: int, share: float) -> tuple[list[Placed], list[Placed], Bounded]:
+        """The first of the order, the oldest, and how many there are."""
+        oldest = wanted if share > 0 else 0  # those that are among the first already get no second place
+        if not _is_broad(self._asked):
+            found = await self._sorted(wanted, oldest)
+            if found is not None:
+                return found
+        firsts = await self._searched(wanted)
+        aged = await WORK_OLDEST.all(self._connection, {**self._told, "oldest": oldest})
+        return firsts, self._by_age(aged), await self.count(COUNTED)
+
+    async def count(self, bound: int) -> Bounded:
+        """How many there are, up to a bound."""
+        number = await WORK_TOTAL.one(self._connection, {**self._told, "bound": bound + 1}) or 0
+        return Bounded(min(number, bound), number > bound)
+
+    async def rows(self, ids: Sequence[UUID]) -> dict[UUID, WorkRow]:
+        """What the list shows of each."""
+        told = {"ids": list(ids), "at": self._scale.now, "actor": self._actor.name}
+        return {row.id: row for row in await WORK_ITEMS.all(self._connection, told)}
+
+    async def _sorted(self, wanted: int, oldest: int) -> tuple[list[Placed], list[Placed], Bounded] | None:
+        """All of it, sorted; None: it is too much."""
+        told = {
+            **self._told,
+            "kinds": _written(self._classes, self._scale),
+            "bound": _SORTED + 1,
+            "horizon": self._scale.pace.horizon,
+            "no_deadline": NO_DEADLINE / timedelta(minutes=1),
+            "most": wanted,
+            "oldest": oldest,
+        }
+        rows = await WORK_RANKED.all(self._connection, told)
+        total = max((row.total for row in rows), default=0)
+        if total > _SORTED:
+            return None
+        firsts = ranked(((row.of, _shown(row)) for row in rows if not row.aged), self._scale)
+        return firsts, self._by_age([row for row in rows if row.aged]), Bounded(min(total, COUNTED), total > COUNTED)
+
+    async def _searched(self, wanted: int) -> list[Placed]:
+        search = Search(self._classes, wanted, self._scale, _DEPTH)
+        while classes := search.open():
+            told = {**self._told, "kinds": _written(classes, self._scale), "depth": search.depth}
+            lists: dict[int, tuple[list[Shown], list[Shown]]] = {at: ([], []) for at in range(len(classes))}
+            for row in await WORK_AHEAD.all(self._connection, told):
+                lists[row.at][row.by_due].append(_shown(row))
+            for at, of in enumerate(classes):
+                search.take(of, *lists[at])
+            search.deepen()
+        return search.best()
+
+    def _by_age(self, rows: Sequence[FoundWork]) -> list[Placed]:
+        return [self._scale.place(row.of, _shown(row)) for row in sorted(rows, key=lambda row: row.id)]
+
+
+def _shown(row: FoundWork | AheadWork) -> Shown:
+    return Shown(row.id, row.urgency, row.due_at)
+
+
+def _is_broad(asked: WorkFilter) -> bool:
+    empty = WorkFilter()
+    return all(getattr(asked, name) == getattr(empty, name) for name in asked.__struct_fields__ if name not in _BROAD)
+
+
+def _is_of(asked: WorkFilter, of: WorkClass) -> bool:
+    return (
+        (asked.kind is None or of.exceptional == (asked.kind is WorkKind.EXCEPTION))
+        and asked.workflow in (None, of.workflow)
+        and asked.point in (None, of.point)
+    )
+
+
+def _written(classes: Sequence[WorkClass], scale: Scale) -> str:
+    """Classes as the statements take them: with what one unit of urgency weighs, and the minutes of each."""
+    rows: list[dict[str, Any]] = []
+    for at, of in enumerate(classes):
+        minutes = scale.place(of, Shown(UUID(int=0), 0, None)).press.minutes
+        weight = scale.worth.loss(1, of.currency) / minutes
+        rows.append({**msgspec.structs.asdict(of), "at": at, "weight": weight, "minutes": minutes})
+    return msgspec.json.encode(rows).decode()
+
+
+def _parameters(asked: WorkFilter, actor: Actor, scale: Scale, classes: Sequence[WorkClass]) -> dict[str, Any]:
+    """A filter as the statements take it."""
+    now = scale.now
+    currencies = sorted({of.currency for of in classes if of.currency})
+    return {
+        "at": now,
+        "mine": actor.name if asked.mine else None,
+        "teams": list(actor.teams) if asked.my_team else None,
+        "workflow": asked.workflow,
+        "point": asked.point,
+        "queue": asked.queue,
+        "team": asked.team,
+        "stands": asked.state,
+        "parked": asked.parked or asked.state in PARKED,
+        "assigned": asked.assigned_to,
+        "claimed": asked.claimed_by,
+        "words": asked.text,
+        "code": asked.code,
+        "currencies": currencies,
+        "least_minor": _bounds(asked.exposure_from, currencies, scale, up=True),
+        "most_minor": _bounds(asked.exposure_to, currencies, scale, up=False),
+        "least_sure": asked.confidence_from,
+        "most_sure": asked.confidence_to,
+        "due_before": None if asked.due_within is None else now + asked.due_within,
+        "opened_before": None if asked.older_than is None else now - asked.older_than,
+        "second": asked.second,
+        "reviews": asked.kind is not WorkKind.EXCEPTION,
+        "exceptions": asked.kind is not WorkKind.REVIEW,
+    }
+
+
+def _bounds(amount: Money | None, currencies: Sequence[str], scale: Scale, *, up: bool) -> list[int] | None:
+    """A bound in minor units of each currency; of its own exactly, of others by the reference rates."""
+    if amount is None:
+        return None
+    whole = float(amount.amount) * scale.worth.unit(amount.currency) * 10 ** exponent(amount.currency)
+    round_to = math.ceil if up else math.floor
+    most = 2**63 - 1
+    return [
+        amount.minor
+        if currency == amount.currency
+        else max(-most, min(most, round_to(whole / scale.worth.unit(currency))))
+        for currency in currencies
+    ]
+
+
+def work_item(row: WorkRow, pressed: Press, *, reserved: bool = False) -> WorkItem:
+    """A row as an item of the list."""
+    exposure = Money.of_columns(row.exposure_minor, row.currency)
+    of = abs(row.exposure_minor) if row.exposure_minor and row.currency else 0
+    return WorkItem(
+        kind=WorkKind.EXCEPTION if row.exceptional else WorkKind.REVIEW,
+        chance=min(1.0, row.urgency / of) if of else min(1.0, row.urgency / WHOLE) if exposure is None else 0.0,
+        exposure=exposure,
+        loss=Money.of_columns(row.urgency if exposure else None, row.currency),
+        press=pressed,
+        reserved=reserved,
+        state=WorkState(row.stands),
+        **{name: getattr(row, name) for name in _ALIKE},
+    )
+
+
+_ALIKE: tuple[str, ...] = (
+    "id", "case_id", "decision_id", "workflow", "point", "queue", "team", "why", "codes", "confidence", "priority",
+    "due_at", "created_at", "claimed_by", "claimed_until", "assigned_to", "snoozed_until", "asked_to", "needed",
+    "given", "given_by_me",
+)  # fmt: skip
+
+
+def _place(after: str | None, now: datetime) -> tuple[int, datetime]:
+    """Where a page begins, and at which moment the list is taken."""
+    if after is None:
+        return 0, now
+    found = _AFTER.match(after)
+    at = datetime.fromtimestamp(int(found[2]) / 1e6, UTC) if found else now
+    if found is None or int(found[1]) >= FARTHEST or not now - timedelta(days=1) <= at <= now + timedelta(minutes=1):
+        raise Refused(f"{after[:40]!r} is no page of this list", where="after", todo="begin again, or ask for less")
+    return int(found[1]), at
+
+
+def _micros(at: datetime) -> int:
+    return (at - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
