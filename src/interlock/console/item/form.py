@@ -13,7 +13,7 @@ from typing import Any, cast
 import msgspec
 
 from interlock.contracts.contract import Field, Shape
-from interlock.contracts.exact import EXACT
+from interlock.contracts.exact import EXACT, read_exact
 from interlock.errors import Violation
 
 PREFIX = "output:"
@@ -74,6 +74,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     wrong: tuple[str, ...] = ()
     number: int = 0
     parts: tuple[Entry, ...] = ()
+
+    @property
+    def input_type(self) -> str:
+        """Of the field in HTML: a day that is none is kept as text, where a field for days would drop it."""
+        is_day = self.value == "" or read_exact(Shape.DATE, self.value) is not None
+        return "date" if self.kind == "date" and is_day else "text"
 
 
 class Typed(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,8 +24,7 @@ AMONG = 200
 MOST_OF_ONE = 8
 """Decisions of one counterparty that are shown."""
 _MOST_FIELDS = 2
-_NAMES = (Kind.PERSONAL, Kind.TEXT)
-"""The kinds of fields that may name a counterparty: an amount or a day names none."""
+"""Of the fields that may name a counterparty: texts. A personal one is looked for under a purpose alone."""
 
 
 class SameValue(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +81,7 @@ async def read_history(
             "most": MOST_ALIKE,
         },
     )
-    named = [one for one in fields if one.kind in _NAMES][:_MOST_FIELDS]
+    named = [one for one in fields if one.kind is Kind.TEXT][:_MOST_FIELDS]
     same = await _same(connection, decision, named) if named else ()
     return History(same=same, alike=tuple(alike), searchable=bool(named))
 

@@ -25,27 +25,5 @@ from decision d left join review r on r.id = d.review and r.state = 'resolved'
 where d.id = any(%(ids)s::uuid[]) and d.id >= %(least)s and d.id <= %(greatest)s
 order by d.id desc
 
--- name: standing_of_review
--- Who has a review and what keeps it from being decided; whether the case that it belongs to is to end.
-select r.team, r.assigned_to, r.snoozed_until, r.snoozed_by, r.asked_to, r.asked_by, r.asked_at, r.asked_question,
-       r.effective_at, r.held_verdict, r.needed, r.decided_by, r.disagreed, c.key as case_key, c.caller as handed_in_by
-from review r left join cases c on c.id = r.case_id
-where r.id = %(id)s
-
--- name: notes_of_task
-select id, kind, who, to_whom, text, at from task_note where task = %(task)s order by id limit 200
-
--- name: verdicts_to_settle
--- Both verdicts, for whoever settles a disagreement; of a review on which nobody disagrees there are none here.
-select v.seat, v.who, v.resolution::text as resolution, v.output, v.reason_code, v.note, v.at
-from review_verdict v join review r on r.id = v.review
-where v.review = %(review)s and v.undone_at is null and r.disagreed and r.state in ('open', 'claimed')
-order by v.seat
-
--- name: verdict_of_mine
--- The newest verdict of somebody's own on a review, and until when it can be taken back.
-select v.id, v.seat, v.resolution::text as resolution, v.reason_code, v.at, v.effective_at, v.undone_at,
-       r.held_verdict = v.id as held, r.workflow, r.point
-from review_verdict v join review r on r.id = v.review
-where v.review = %(review)s and v.who = %(who)s
-order by v.id desc limit 1
+-- name: origin_of_case
+select key, caller from cases where id = %(id)s

@@ -1,0 +1,115 @@
+"""What somebody sent from the page of a review: the choice, its reason, and the output that they typed. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+import msgspec
+
+from interlock.errors import Refused, Violation
+from interlock.oversight.review import Resolution
+from interlock.privacy.token import HIDDEN, MARKER
+
+_FIXED = frozenset(
+    {"resolution", "note", "shown", "confirmed", "then", "reason_approve", "reason_change", "reason_reject"}
+)
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What was sent.
+
+    Attributes:
+        resolution: The choice.
+        reason_code: Why.
+        reasons: What was chosen as a reason for each choice, to be shown again.
+        note: Why, in words.
+        shown: The digest of what was on the page.
+        confirmed: The digest of the output whose difference to the proposal was on the page.
+        goes_on: Whether the next item is wanted.
+        fields: The fields of the output.
+    """
+
+    resolution: Resolution
+    reason_code: str
+    reasons: Mapping[str, str]
+    note: str
+    shown: str
+    confirmed: str
+    goes_on: bool
+    fields: Mapping[str, str]
+
+
+def read_said(pairs: Iterable[tuple[str, str]]) -> Said:
+    """The form of a page.
+
+    Raises:
+        Refused: a field stands twice or is none of the page's, or nothing was chosen.
+    """
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise Refused(f"the field {name[:80]!r} was sent twice", where=name[:80], todo="load the page anew")
+        if name not in _FIXED and not name.startswith("output:"):
+            raise Refused(f"there is no field {name[:80]!r}", where=name[:80], todo="load the page anew")
+        fields[name] = value
+    chosen = fields.get("resolution", "")
+    if chosen not in set(Resolution):
+        raise Refused("nothing was chosen", where="resolution", todo="choose approve, change or reject")
+    return Said(
+        resolution=Resolution(chosen),
+        reason_code=fields.get(f"reason_{chosen}", ""),
+        reasons={one.value: fields.get(f"reason_{one}", "") for one in Resolution},
+        note=fields.get("note", "").replace("\r\n", "\n"),
+        shown=fields.get("shown", ""),
+        confirmed=fields.get("confirmed", ""),
+        goes_on=fields.get("then") == "next",
+        fields={name: value for name, value in fields.items() if name.startswith("output:")},
+    )
+
+
+def digest_of(output: Mapping[str, Any]) -> str:
+    """What a difference that was shown is known by again."""
+    return hashlib.sha256(json.dumps(output, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def unhidden(output: object, stored: object) -> tuple[Any, bool]:
+    """An output with the stored tokens in the place of values that stood hidden and were left as they were.
+
+    Returns:
+        The output, and whether any token is in it.
+    """
+    if isinstance(output, str):
+        kept = isinstance(stored, str) and HIDDEN in output and MARKER in stored
+        return (stored, True) if kept else (output, False)
+    if isinstance(output, dict):
+        known = cast("dict[str, Any]", stored) if isinstance(stored, dict) else {}
+        parts = {name: unhidden(part, known.get(name)) for name, part in cast("dict[str, Any]", output).items()}
+        return {name: part for name, (part, _) in parts.items()}, any(found for _, found in parts.values())
+    if isinstance(output, list):
+        others = cast("list[Any]", stored) if isinstance(stored, list) else []
+        items = [
+            unhidden(part, others[place] if place < len(others) else None)
+            for place, part in enumerate(cast("list[Any]", output))
+        ]
+        return [part for part, _ in items], any(found for _, found in items)
+    return output, False
+
+
+def still_hidden(output: object) -> bool:
+    """Whether a value that stands for a hidden one was put where none stood."""
+    if isinstance(output, str):
+        return HIDDEN in output
+    if isinstance(output, dict):
+        return any(map(still_hidden, cast("dict[str, Any]", output).values()))
+    return isinstance(output, list) and any(map(still_hidden, cast("list[Any]", output)))
+
+
+def wrong_reason(said: Said, declared: Iterable[str]) -> tuple[Violation, ...]:
+    """What is wrong with the reason: it is one of those that the workflow's file declares."""
+    if said.reason_code in tuple(declared):
+        return ()
+    todo = "choose one of the list"
+    return (Violation(where=f"reason_{said.resolution}", what="a reason is needed", rule="reason", todo=todo),)

@@ -1,0 +1,255 @@
+"""The pages of exceptions: GET /console/exceptions, of one cause, of one; and resolving them."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections import Counter
+from http import HTTPStatus
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import FromPath
+from msgspec import Meta
+
+from interlock.cases.resolve import Member, resolve_exception, resolve_group
+from interlock.cases.ways import TAKES_VALUE, Way, check_way
+from interlock.console.item.read import desk_of
+from interlock.console.item.tree import tree_of
+from interlock.console.render import render
+from interlock.console.trouble.read import (
+    MOST_TRIED,
+    find_exception,
+    read_groups,
+    read_members,
+    read_scene,
+    read_trends,
+)
+from interlock.console.trouble.scene import captured, does, done_so_far, possible, stopped_at, title_of, under_way
+from interlock.console.visit import Visit, needs
+from interlock.errors import ContractViolated, NotFound, Refused, Violation
+from interlock.money import Money
+from interlock.oversight.desk import judge
+from interlock.oversight.exception import CaseException, ExceptionState
+from interlock.oversight.handing import notes_of
+from interlock.privacy.token import hide_in
+
+_OF_GROUPS = tuple(way for way in Way if way is not Way.CORRECT)
+
+
+class ResolveForm(msgspec.Struct, frozen=True, kw_only=True):
+    """How an exception, or all of one cause, are resolved."""
+
+    way: Way
+    why: Annotated[str, Meta(max_length=4000)] = ""
+    value: Annotated[str, Meta(max_length=200_000)] = ""
+    confirmed: Annotated[str, Meta(max_length=40)] = ""
+
+
+class Tried(msgspec.Struct, frozen=True, kw_only=True):
+    """What a way would do to a group, before it is done.
+
+    Attributes:
+        way: Which.
+        title: Its name.
+        does: What it does.
+        members: How many it would be done to.
+        exposures: The money at stake in them, by currency.
+        tried: Against how many of them it was held.
+        fits: How many of these it fits.
+        refusals: Why it does not fit the others, and how many.
+    """
+
+    way: Way
+    title: str
+    does: str
+    members: int
+    exposures: tuple[Money, ...]
+    tried: int
+    fits: int
+    refusals: tuple[tuple[str, int], ...]
+
+
+@get("/console/exceptions", opt=needs("view"))
+async def show_groups(request: Visit) -> Response[bytes]:
+    """The open exceptions, those of one cause together."""
+    groups = await read_groups(request)
+    trends = await read_trends(request, [one.fingerprint for one in groups])
+    return render(request, "exceptions.html", groups=groups, trends=trends, shown=hide_in)
+
+
+@get("/console/exceptions/groups/{fingerprint:uuid}", opt=needs("view"))
+async def show_group(request: Visit, fingerprint: FromPath[UUID]) -> Response[bytes]:
+    """The open exceptions of one cause, and the ways of resolving all of them."""
+    return await _group(request, fingerprint)
+
+
+@post("/console/exceptions/groups/{fingerprint:uuid}", opt=needs("exception.resolve"))
+async def resolve_all(request: Visit, fingerprint: FromPath[UUID]) -> Response[bytes]:
+    """Resolve all of one cause: first what that would do, then, confirmed, what became of each."""
+    form = await request.read_form(ResolveForm)
+    try:
+        value = _value(form)
+        if form.confirmed != form.way:
+            return await _group(request, fingerprint, form=form, tried=await _try(request, fingerprint, form.way))
+        node = request.node
+        members = await resolve_group(
+            node.database, node.writer, request.tenant, fingerprint, form.way, who=request.actor.name, why=form.why,
+            value=value, registry=node.registry, ask=_ask(request),
+        )  # fmt: skip
+    except Refused as cause:
+        return await _group(request, fingerprint, form=form, refused=cause)
+    return render(request, "exceptions_resolved.html", members=members, way=title_of(form.way), count=_count(members))
+
+
+@get("/console/exceptions/{exception_id:uuid}", opt=needs("view"))
+async def show_exception(request: Visit, exception_id: FromPath[UUID]) -> Response[bytes]:
+    """One exception: what its case did so far, what is under way, and the ways that fit."""
+    return await _one(request, exception_id)
+
+
+@post("/console/exceptions/{exception_id:uuid}", opt=needs("exception.resolve"))
+async def resolve_one(request: Visit, exception_id: FromPath[UUID]) -> Response[bytes]:
+    """Resolve one exception."""
+    form, node = await request.read_form(ResolveForm), request.node
+    try:
+        await resolve_exception(
+            node.database, node.writer, request.tenant, exception_id, form.way, who=request.actor.name, why=form.why,
+            value=_value(form), registry=node.registry, ask=_ask(request),
+        )  # fmt: skip
+    except NotFound:
+        raise
+    except Refused as cause:
+        return await _one(request, exception_id, form=form, refused=cause)
+    return Response(b"", status_code=HTTPStatus.SEE_OTHER, headers={"Location": f"/console/exceptions/{exception_id}"})
+
+
+async def _one(
+    visit: Visit, exception_id: UUID, *, form: ResolveForm | None = None, refused: Refused | None = None
+) -> Response[bytes]:
+    found = await find_exception(visit, exception_id)
+    scene = await read_scene(visit, found)
+    facts, stack = captured(found.detail)
+    now = visit.node.database.clock.now()
+    verdict = await judge(desk_of(visit), visit.actor, "exception.resolve", found, way="retry")
+    taken = found.claimed_by is not None and found.claimed_by != visit.actor.name
+    live = found.claimed_until is not None and found.claimed_until > now
+    return render(
+        visit,
+        "exception.html",
+        status=refused.status if refused else 200,
+        found=found,
+        what=hide_in(found.what),
+        stopped=stopped_at(scene) if scene else (),
+        done=done_so_far(scene) if scene else (),
+        actions=under_way(scene) if scene else (),
+        ways=possible(scene, now) if scene and found.state is ExceptionState.OPEN else (),
+        captured=tree_of(facts),
+        stack=stack,
+        notes=await notes_of(desk_of(visit), visit.tenant, found.id),
+        may=verdict.allowed,
+        taken=taken and live,
+        mine=live and not taken and found.claimed_by is not None,
+        form=form,
+        refused=refused,
+        violations=violations_of(refused),
+    )
+
+
+async def _group(
+    visit: Visit,
+    fingerprint: UUID,
+    *,
+    form: ResolveForm | None = None,
+    tried: Tried | None = None,
+    refused: Refused | None = None,
+) -> Response[bytes]:
+    groups = {one.fingerprint: one for one in await read_groups(visit)}
+    members = await read_members(visit, fingerprint)
+    if not members or fingerprint not in groups:
+        raise NotFound("no open exception has this cause any more", todo="look at those that are open")
+    trend = (await read_trends(visit, [fingerprint]))[fingerprint]
+    return render(
+        visit,
+        "exception_group.html",
+        status=refused.status if refused else 200,
+        group=groups[fingerprint],
+        members=members,
+        trend=trend,
+        ways=[(way, title_of(way), does(way), way in TAKES_VALUE) for way in _OF_GROUPS],
+        form=form,
+        tried=tried,
+        refused=refused,
+        violations=violations_of(refused),
+        shown=hide_in,
+    )
+
+
+async def _try(visit: Visit, fingerprint: UUID, way: Way) -> Tried:
+    """Hold a way against the oldest members of a group: which it fits, and why not the others."""
+    group = next((one for one in await read_groups(visit) if one.fingerprint == fingerprint), None)
+    members = await read_members(visit, fingerprint, MOST_TRIED)
+    if group is None or not members:
+        raise NotFound("no open exception has this cause any more", todo="look at those that are open")
+    refusals: Counter[str] = Counter()
+    for one in members:
+        why = await _refusal(visit, one, way)
+        if why:
+            refusals[why] += 1
+    return Tried(
+        way=way,
+        title=title_of(way),
+        does=does(way),
+        members=group.members,
+        exposures=group.exposures,
+        tried=len(members),
+        fits=len(members) - refusals.total(),
+        refusals=tuple(refusals.most_common(5)),
+    )
+
+
+async def _refusal(visit: Visit, found: CaseException, way: Way) -> str:
+    scene = await read_scene(visit, found)
+    if scene is None:
+        return "its case is not there"
+    try:
+        check_way(way, scene, visit.node.database.clock.now())
+    except Refused as cause:
+        return cause.what.partition(" (")[0]
+    return ""
+
+
+def _ask(visit: Visit) -> Any:
+    """Asks the policies of each exception, before it is resolved."""
+    return functools.partial(visit.node.authority.require, visit.actor, "exception.resolve")
+
+
+def _value(form: ResolveForm) -> Any:
+    """The value of a form, read; None: it has none.
+
+    Raises:
+        Refused: it is no JSON; the line is named.
+    """
+    if form.way not in TAKES_VALUE or not form.value.strip():
+        return None
+    try:
+        return json.loads(form.value)
+    except json.JSONDecodeError as cause:
+        what = f"line {cause.lineno}, column {cause.colno}: {cause.msg}"
+        raise Refused(what, where="/value", todo="write JSON") from cause
+    except (ValueError, RecursionError) as cause:
+        raise Refused(str(cause), where="/value", todo="write JSON") from cause
+
+
+def violations_of(refused: Refused | None) -> tuple[Violation, ...]:
+    """What of a value breaks its contract."""
+    return refused.violations if isinstance(refused, ContractViolated) else ()
+
+
+def _count(members: tuple[Member, ...]) -> int:
+    return sum(one.refused is None for one in members)
+
+
+ROUTES = (show_groups, show_group, resolve_all, show_exception, resolve_one)

@@ -1,0 +1,143 @@
+"""An exception in words: where its case stopped, what was done so far, and what each way of resolving it does. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from interlock.actions.action import Action
+from interlock.cases.explain import when
+from interlock.cases.journal import StepState
+from interlock.cases.store import CaseState
+from interlock.cases.ways import TAKES_VALUE, Scene, Way, check_way
+from interlock.errors import Refused
+from interlock.privacy.token import hide, hide_in
+
+_TITLES = {
+    Way.RETRY: "Try again",
+    Way.CORRECT: "Correct the input",
+    Way.ANSWER: "Answer in its place",
+    Way.TOOK_EFFECT: "It took effect",
+    Way.NO_EFFECT: "It had no effect",
+    Way.BY_HAND: "It was taken back by hand",
+    Way.ABANDON: "Abandon the case",
+}
+_DOES = {
+    Way.RETRY: "What failed is tried again, and the case goes on from there. What succeeded is not done twice.",
+    Way.CORRECT: "The corrected input replaces the case's, and a new run of the case begins with it.",
+    Way.ANSWER: "Your answer is the result of the step that failed, checked against its contract; the case goes on.",
+    Way.TOOK_EFFECT: "You have looked into the other side's book and found it there: it counts as done.",
+    Way.NO_EFFECT: "You have looked into the other side's book and it is not there: it counts as failed.",
+    Way.BY_HAND: "You have taken it back outside: it counts as undone, and nothing more is sent.",
+    Way.ABANDON: "The case is cancelled, and what it did is taken back as far as its actions can be.",
+}
+_ENTRIES = ("trace",)
+
+
+class Possible(msgspec.Struct, frozen=True, kw_only=True):
+    """One way, and whether it fits.
+
+    Attributes:
+        way: Which.
+        title: Its name for people.
+        does: What will happen.
+        refused: Why it does not fit; empty: it does.
+        todo: What would.
+        takes_value: Whether it needs a value.
+    """
+
+    way: Way
+    title: str
+    does: str
+    refused: str = ""
+    todo: str = ""
+    takes_value: bool = False
+
+
+def possible(scene: Scene, now: datetime) -> tuple[Possible, ...]:
+    """Every way, those that fit first."""
+    found = [_possible(way, scene, now) for way in Way]
+    return (*(one for one in found if not one.refused), *(one for one in found if one.refused))
+
+
+def _possible(way: Way, scene: Scene, now: datetime) -> Possible:
+    refused = todo = ""
+    try:
+        check_way(way, scene, now)
+    except Refused as cause:
+        refused, todo = cause.what, cause.todo
+    return Possible(
+        way=way, title=title_of(way), does=_does(way, scene), refused=refused, todo=todo, takes_value=way in TAKES_VALUE
+    )
+
+
+def title_of(way: Way) -> str:
+    """A way's name for people."""
+    return _TITLES[way]
+
+
+def does(way: Way) -> str:
+    """What a way does, of any case."""
+    return _DOES[way]
+
+
+def _does(way: Way, scene: Scene) -> str:
+    subject, amount = scene.subject, ""
+    if subject is not None and subject.exposure is not None:
+        amount = f" It is about {subject.name}, {subject.exposure.amount:,} {subject.exposure.currency}."
+    effective = [action.name for action in scene.actions if action.undo_of is None and action.state.value == "done"]
+    if way is Way.ABANDON and effective:
+        return f"{_DOES[way]} Done so far: {', '.join(effective)}."
+    return _DOES[way] + (amount if way in (Way.TOOK_EFFECT, Way.NO_EFFECT, Way.BY_HAND, Way.RETRY) else "")
+
+
+def stopped_at(scene: Scene) -> tuple[str, ...]:
+    """Where the case stopped, in words."""
+    return tuple(_stopped(scene))
+
+
+def _stopped(scene: Scene) -> Iterator[str]:
+    place, step = scene.place, scene.answerable
+    if place is not None:
+        scope = f" within {place.scope}" if place.scope else ""
+        what = f"{step.kind} {step.name}" if step is not None else "a step"
+        yield f"It stopped at {what}, step {place.ordinal}{scope} of run {scene.case.run}."
+    else:
+        yield f"It stopped in run {scene.case.run}; at which step is not known."
+    if scene.case.cancel_at is not None:
+        yield f"The case is being cancelled, by {scene.case.cancel_by}: {scene.case.cancel_why}."
+    elif scene.case.state is CaseState.EXCEPTION:
+        yield "The case holds here and does nothing until this is resolved."
+    if scene.exception.safe_at is not None:
+        yield f"A request may still take effect until {when(scene.exception.safe_at)}: nobody can say before then."
+
+
+def done_so_far(scene: Scene) -> tuple[str, ...]:
+    """What the case has done: its steps, the newest last."""
+    return tuple(
+        f"{step.place} {step.kind} {step.name}: {'failed' if step.state is StepState.FAILED else step.state}"
+        for step in scene.journal
+    )
+
+
+def under_way(scene: Scene) -> tuple[str, ...]:
+    """What may be under way outside, in words."""
+    doubtful = {one.id for one in scene.unended if one.doubtful}
+    return tuple(_told(action, doubtful=action.id in doubtful) for action in scene.actions)
+
+
+def _told(action: Action, *, doubtful: bool) -> str:
+    amount = f" {action.exposure.amount:,} {action.exposure.currency}" if action.exposure is not None else ""
+    doubt = ", and may have taken effect" if doubtful else ""
+    error = f": {hide_in(action.error)}" if action.error else ""
+    return f"{action.name}{amount} through {action.connector} is {action.state}{doubt}{error}"
+
+
+def captured(detail: bytes) -> tuple[dict[str, Any], str]:
+    """The captured state without the stack, and the stack."""
+    read: dict[str, Any] = msgspec.json.decode(hide(detail), type=dict[str, Any])
+    stack = str(read.get("trace") or "")
+    return {name: value for name, value in read.items() if name not in _ENTRIES and value not in (None, "", [])}, stack
