@@ -19,6 +19,7 @@ InterlockError
 │   ├── NotFound                 nothing of that id here
 │   │   └── ArchiveMissing       what a decision was made with is not in the archive
 │   ├── StateConflict            not possible in the state that it is in
+│   │   └── ShownChanged         what somebody decides on is not what they saw
 │   ├── PurposeRefused           personal data for a purpose that is not theirs
 │   ├── PersonalErased           personal data whose key is erased
 │   ├── Unauthenticated          no valid key
@@ -245,6 +246,12 @@ class StateConflict(Refused):
     code = "state-conflict"
     status = 409
     exit_code = 5
+
+
+class ShownChanged(StateConflict):
+    """What somebody decides on is not what they had before them: it is shown anew."""
+
+    code = "changed-since-shown"
 
 
 class PurposeRefused(Refused):

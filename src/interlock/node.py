@@ -60,7 +60,9 @@ from interlock.ledger.terms import ledger_terms
 from interlock.levels.watch import DataLevels
 from interlock.lineage.openlineage import FieldTold, told_fields
 from interlock.lineage.upkeep import LineageUpkeep
+from interlock.oversight.desk import Desk
 from interlock.oversight.duty import keep_looking_after
+from interlock.oversight.effect import keep_settling
 from interlock.oversight.escalate import escalate
 from interlock.oversight.escalation import EscalationRule
 from interlock.oversight.store import exception_gate, review_gate
@@ -137,6 +139,11 @@ class Node:
     levels: DataLevels
     vault: Vault
     authority: Authority
+
+    @property
+    def desk(self) -> Desk:
+        """What people's work in the queue is done with."""
+        return Desk(self.database, self.writer, self.authority)
 
     def worker(self, *, serves: UUID | None = None) -> Worker:
         """A worker of this process, to be entered; it takes every tenant's cases, or those of one.
@@ -350,6 +357,8 @@ def _look_after(stack: AsyncExitStack, database: Database, writer: Writer, known
         escalating = asyncio.create_task(_keep_escalating(database, writer, rules), name="interlock-escalation")
         stack.push_async_callback(_end, escalating)
     if known.all and queues:
+    settling = asyncio.create_task(keep_settling(database, writer), name="interlock-verdicts")
+    stack.push_async_callback(_end, settling)
         told = queues_told(entry.declaration for entry in known.all)
         looking = asyncio.create_task(keep_looking_after(database, writer, told), name="interlock-oversight")
         stack.push_async_callback(_end, looking)

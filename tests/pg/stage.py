@@ -19,6 +19,7 @@ from typing import Any, Self
 from uuid import UUID
 
 import psycopg
+from tests.pg.acting import acts
 
 from interlock.cases.record import CaseRecord, read_record
 from interlock.cases.registry import Registered, Registry, register
@@ -30,7 +31,8 @@ from interlock.config import Settings
 from interlock.connector_settings import ConnectorSettings
 from interlock.db.database import connect_service
 from interlock.node import Node, open_node
-from interlock.oversight.queue import Answer, list_queue, resolve
+from interlock.oversight.queue import Answer, list_queue
+from interlock.oversight.resolving import Terms, resolve
 from interlock.oversight.review import Resolution, Review
 
 REFUNDS = Path(__file__).resolve().parents[2] / "examples" / "refunds"
@@ -223,9 +225,7 @@ class Stage:
         """Resolve a review."""
         library = self.node.registry.all[0].library
         node = self.node
-        return await resolve(
-            node.database, node.writer, node.tenant, review.id, answer, who=who, check=library.violations
-        )
+        return await resolve(node.desk, acts(node.tenant, who), review.id, answer, Terms(check=library.violations))
 
     async def wait_for_reviews(self, number: int = 1) -> list[Review]:
         """Wait until so many reviews wait."""

@@ -14,9 +14,11 @@ from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
 from interlock.api.personal import PurposeQuery, answer_for
 from interlock.api.stored import as_text, embed
-from interlock.cases.changed import check_change, keep_change
+from interlock.authority.actor import Actor, ActorKind
+from interlock.cases.verdicts import decide_review
+from interlock.oversight.claims import claim, release
 from interlock.oversight.dwell import READINGS
-from interlock.oversight.queue import Answer, claim, find_review, list_queue, release, resolve
+from interlock.oversight.queue import Answer, find_review, list_queue
 from interlock.oversight.review import Review
 
 
@@ -52,9 +54,8 @@ async def read_review(request: Call, review_id: FromPath[UUID]) -> Response[byte
 async def claim_review(request: Call, review_id: FromPath[UUID]) -> Response[bytes]:
     """Take a review for fifteen minutes; one's own claim is renewed. 409: somebody else works on it."""
     await request.read_nothing()
-    node = request.node
-    review = await claim(node.database, node.writer, request.tenant, review_id, who=request.caller.name)
-    return answer(review_document(review))
+    await claim(request.node.desk, actor(request), review_id)
+    return answer(review_document(await find_review(request.node.database, request.tenant, review_id)))
 
 
 @post(
@@ -64,9 +65,8 @@ async def claim_review(request: Call, review_id: FromPath[UUID]) -> Response[byt
 async def release_review(request: Call, review_id: FromPath[UUID]) -> Response[bytes]:
     """Give one's claimed review back to the queue."""
     await request.read_nothing()
-    node = request.node
-    await release(node.database, node.writer, request.tenant, review_id, who=request.caller.name)
-    return answer(review_document(await find_review(node.database, request.tenant, review_id)))
+    await release(request.node.desk, actor(request), review_id)
+    return answer(review_document(await find_review(request.node.database, request.tenant, review_id)))
 
 
 @post(
@@ -79,20 +79,9 @@ async def resolve_review(request: Call, review_id: FromPath[UUID]) -> Response[b
     """Decide, once. 409: somebody was faster. 422: the changed output breaks its contract."""
     body = await request.read(ResolveReviewBody)
     node = request.node
-    review = await find_review(node.database, request.tenant, review_id)
-    registered = node.registry.named(review.workflow).for_tenant(request.tenant)
     said = Answer(resolution=body.resolution, reason_code=body.reason_code, output=body.output, note=body.note)
-    resolved = await resolve(
-        node.database,
-        node.writer,
-        request.tenant,
-        review_id,
-        said,
-        who=request.caller.name,
-        check=check_change(registered, review.point),
-        keep=keep_change(registered, request.tenant),
-        read_at=READINGS.first(review_id, request.caller.name),
-    )
+    read_at = READINGS.first(review_id, request.caller.name)
+    resolved = await decide_review(node.desk, node.registry, actor(request), review_id, said, read_at=read_at)
     return answer(review_document(resolved))
 
 
@@ -102,6 +91,12 @@ def review_document(review: Review) -> ReviewDocument:
         id=review.id,
         case=review.case_id,
         decision=review.decision_id,
+def actor(request: Call) -> Actor:
+    """Who asks, as policies see them."""
+    caller = request.caller
+    return Actor(kind=ActorKind.PROGRAM, name=caller.name, tenant=caller.tenant, roles=caller.scopes)
+
+
         workflow=review.workflow,
         point=review.point,
         queue=review.queue,

@@ -46,6 +46,7 @@ from interlock.cases.limits_entry import (
 )
 from interlock.cases.point_entry import POINT_KEYS, QUEUE_KEYS, read_point, resting_on
 from interlock.cases.sections import Findings, Form, Place, Section
+from interlock.cases.verdict_entry import BULK_KEYS
 from interlock.decisions.features.feature import Feature, FeatureRef
 from interlock.decisions.point import REASONS, DecisionPoint, QueueTerms
 from interlock.errors import DeclarationInvalid, Violation
@@ -80,6 +81,7 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "decisions.NAME.budget": BUDGET_KEYS,
         "decisions.NAME.queue": QUEUE_KEYS,
         "decisions.NAME.queue.reasons": tuple(REASONS),
+        "decisions.NAME.queue.bulk": BULK_KEYS,
         "decisions.NAME.queue.when_full": WHEN_FULL_KEYS,
         "actions.NAME": ACTION_KEYS,
         "actions.NAME.limits": LIMIT_KEYS,

@@ -25,6 +25,7 @@ from interlock.oversight.capacity.full import WhenFull
 POINT_KEYS = (
     "components",
     "input",
+from interlock.cases.verdict_entry import BULK, HOLD, read_four_eyes
     "output",
     "features",
     "exposure",
@@ -41,7 +42,7 @@ POINT_KEYS = (
     "on_broken_data",
     "then",
 )
-QUEUE_KEYS = ("name", "capacity", "due", "reasons", "when_full", "second_looks")
+QUEUE_KEYS = ("name", "capacity", "due", "reasons", "when_full", "second_looks", "hold", "bulk")
 
 _NO_QUEUE = QueueTerms(name="")
 
@@ -52,6 +53,7 @@ def read_point(
     queue: QueueTerms,
     time_zone: str = "",
     features: Mapping[FeatureRef, Feature] = NO_FEATURES,
+    "four_eyes",
 ) -> DecisionPoint:
     """Read one decision point.
 
@@ -105,6 +107,7 @@ def resting_on(point: DecisionPoint, case: str) -> DecisionPoint:
 def _conditions(section: Section, key: str) -> tuple[Condition, ...]:
     read = section.may(key, list_of(CONDITION), ())
     return tuple(condition for condition in read if condition is not None)
+        four_eyes=read_four_eyes(section, exposure),
 
 
 def _policy(section: Section) -> ComponentRef | None:
@@ -143,3 +146,5 @@ def _queue(place: Place, default: QueueTerms) -> QueueTerms:
 def _reasons(place: Place, default: QueueTerms) -> Mapping[str, tuple[str, ...]]:
     section = Section(place, tuple(REASONS))
     return {choice: section.may(choice, list_of(NAME), ()) or default.reasons[choice] for choice in REASONS}
+        hold=section.may("hold", HOLD, default.hold),
+        bulk=section.may("bulk", BULK, default.bulk),

@@ -6,16 +6,16 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from interlock.cases.changed import check_change, keep_change
+from interlock.cases.verdicts import decide_review
 from interlock.cli.documents import read_document
 from interlock.cli.options import As, Json, commands, read_id, who_acts
+from interlock.cli.reviews import acting
 from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen
 from interlock.cli.session import with_node
-from interlock.errors import NotFound, Refused, Violation
+from interlock.errors import NotFound, Refused
 from interlock.node import Node
 from interlock.oversight.queue import Answer, find_review
-from interlock.oversight.queue import resolve as resolve_review
 from interlock.oversight.review import Resolution, Review
 from interlock.oversight.store import FIND_EXCEPTION
 
@@ -31,6 +31,7 @@ def resolve(
     reason: Annotated[str, typer.Option(help="Why, for counting: a short slug such as as_proposed or misread.")],
     output: Annotated[str | None, typer.Option(metavar="JSON|@FILE", help="For change: what holds instead.")] = None,
     note: Annotated[str, typer.Option(help="Why, in words.")] = "",
+    shown: Annotated[str, typer.Option(help="What was shown of it, as `interlock review` says.")] = "",
     who: As = "",
     as_json: Json = False,
 ) -> None:
@@ -41,7 +42,7 @@ def resolve(
 
     async def decide(node: Node) -> Review:
         try:
-            review = await find_review(node.database, node.tenant, review_id)
+            await find_review(node.database, node.tenant, review_id)
         except NotFound:
             async with node.database.tenant(node.tenant) as connection:
                 if await FIND_EXCEPTION.one(connection, {"id": review_id}) is None:
@@ -50,23 +51,28 @@ def resolve(
                 f"{review_id} is an exception and no review", todo=f"use `interlock resolve-exception {review_id}`"
             ) from None
 
-        def check(contract: str, value: dict[str, Any]) -> tuple[Violation, ...]:
-            return check_change(node.registry.named(review.workflow).for_tenant(node.tenant), review.point)(
-                contract, value
-            )
+        return await decide_review(node.desk, node.registry, acting(node, name), review_id, answer, shown=shown or None)
 
-        async def keep(asked: Review, value: dict[str, Any]) -> dict[str, Any]:
-            return await keep_change(node.registry.named(review.workflow), node.tenant)(asked, value)
-
-        return await resolve_review(
-            node.database, node.writer, node.tenant, review_id, answer, who=name, check=check, keep=keep
-        )
-
-    # only a changed output is held against its contract, which the workflow's folder has
-    review = with_node(context, decide, workflows=resolution is Resolution.CHANGE)
+    # the workflow's folder says what a changed output must be, and for how long a verdict can be taken back
+    review = with_node(context, decide, workflows=True)
     if as_json:
         screen.document(as_document(review))
-    screen.line(f"{review.id}: {review.resolution} by {review.resolved_by}. The case {review.case_id} goes on.")
+    screen.line(told(review, name))
+
+
+def told(review: Review, name: str) -> str:
+    """What became of a verdict, in a sentence."""
+    if review.resolution is not None:
+        goes = f" The case {review.case_id} goes on." if review.case_id else ""
+        return f"{review.id}: {review.resolution} by {review.resolved_by}.{goes}"
+    if review.held_verdict is not None and review.effective_at is not None:
+        return (
+            f"{review.id}: taken down, {name}; it takes effect at {review.effective_at:%H:%M:%S} UTC. "
+            f"Until then `interlock undo {review.id}` takes it back."
+        )
+    if review.disagreed:
+        return f"{review.id}: taken down, {name}. Two people disagree; somebody who leads settles it."
+    return f"{review.id}: taken down, {name}. Another person must say the same."
 
 
 def _output(text: str | None) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from interlock.authority.actor import Actor, ActorKind
 from interlock.cases.explain import when
 from interlock.cli.options import As, Json, Limit, commands, read_id, who_acts
 from interlock.cli.personal import Purpose, opened
@@ -14,9 +15,9 @@ from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen, minute
 from interlock.cli.session import with_node
 from interlock.node import Node
-from interlock.oversight.queue import claim as claim_review
+from interlock.oversight.claims import claim as claim_review
+from interlock.oversight.claims import release as release_review
 from interlock.oversight.queue import find_review, list_queue
-from interlock.oversight.queue import release as release_review
 from interlock.oversight.review import Review
 
 app = commands()
@@ -73,7 +74,8 @@ def claim(context: typer.Context, identifier: ReviewId, *, who: As = "", as_json
     review_id, name = read_id(identifier, "a review"), who_acts(who)
 
     async def take(node: Node) -> Review:
-        return await claim_review(node.database, node.writer, node.tenant, review_id, who=name)
+        await claim_review(node.desk, acting(node, name), review_id)
+        return await find_review(node.database, node.tenant, review_id)
 
     review = with_node(context, take)
     if as_json:
@@ -89,13 +91,18 @@ def release(context: typer.Context, identifier: ReviewId, *, who: As = "", as_js
     review_id, name = read_id(identifier, "a review"), who_acts(who)
 
     async def give_back(node: Node) -> Review:
-        await release_review(node.database, node.writer, node.tenant, review_id, who=name)
+        await release_review(node.desk, acting(node, name), review_id)
         return await find_review(node.database, node.tenant, review_id)
 
     review = with_node(context, give_back)
     if as_json:
         screen.document(as_document(review))
     screen.line(f"{review.id} waits in the queue {review.queue} again.")
+
+
+def acting(node: Node, name: str) -> Actor:
+    """Who acts at the command line, as policies see them."""
+    return Actor(kind=ActorKind.OPERATOR, name=name, tenant=node.tenant)
 
 
 def _show(screen: Screen, review: Review) -> None:

@@ -269,6 +269,7 @@ def _review(draft: Draft, row: NewDecision, stamp: Stamp, review_id: UUID) -> Ne
         urgency=urgency_of(draft.exposure, None if best is None or best.sure else row.confidence),
         due_at=stamp.now + point.queue.due,
         created_at=stamp.now,
+        needed=point.people_for(draft.exposure),
     )
 
 

@@ -83,6 +83,20 @@ REASONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The reasons that a reviewer may choose, by choice, where the file names none."""
 
 
+class BulkTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a queue one person may decide in one act.
+
+    Attributes:
+        most: How many reviews in one act.
+        exposure: How much may be at stake in them together.
+        per_day: How much may be at stake in all that one person decides so on a day (UTC).
+    """
+
+    most: int
+    exposure: Money
+    per_day: Money
+
+
 class QueueTerms(msgspec.Struct, frozen=True, kw_only=True):
     """Where a point's reviews wait.
 
@@ -90,6 +104,8 @@ class QueueTerms(msgspec.Struct, frozen=True, kw_only=True):
         name: The queue's name; points may share one.
         capacity: How many reviews may wait in it before intake is held.
         due: How long after it was opened a review should be resolved.
+        hold: For how long a verdict can be taken back; None: 5 s of a person's, at once of a program's.
+        bulk: How much may be decided in one act; None: everything is decided by itself.
         reasons: The codes that a reviewer chooses from, by choice: approve, change, reject.
         full: What is done while it is too full.
         second_looks: Which part of what is answered a second person answers, too, blind to the first; 0: none.
@@ -100,6 +116,8 @@ class QueueTerms(msgspec.Struct, frozen=True, kw_only=True):
     due: timedelta = timedelta(hours=24)
     reasons: Mapping[str, tuple[str, ...]] = REASONS
     full: WhenFull = WhenFull()
+    hold: timedelta | None = None
+    bulk: BulkTerms | None = None
     second_looks: Fraction = Fraction(0)
 
 
@@ -147,6 +165,7 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
             once, since every decision asks, and not to be given.
     """
 
+        four_eyes: From which amount at stake on two people must say the same; None: one decides, whatever is at stake.
     name: str
     steps: tuple[ComponentChoice, ...]
     output: str
@@ -171,12 +190,23 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         asks_outside = any(share.component.kind in OUTSIDE for step in self.steps for share in step.shares)
+    four_eyes: Money | None = None
         msgspec.structs.force_setattr(self, "costs", asks_outside)
 
     @property
     def ends_in_person(self) -> bool:
         """Whether a person stands at the end."""
         return self.steps[-1].is_person
+    def people_for(self, exposure: Money | None) -> int:
+        """How many people must say the same of a review with so much at stake.
+
+        What is not known, or is stated in another currency, counts as too much for one.
+        """
+        if self.four_eyes is None:
+            return 1
+        known = exposure is not None and exposure.currency == self.four_eyes.currency and exposure.minor >= 0
+        return 1 if known and exposure.minor < self.four_eyes.minor else 2
+
 
 
 _HASH_DOMAIN = b"interlock.decisions.choose.1\0"

@@ -45,6 +45,19 @@ class CaseException(msgspec.Struct, frozen=True, kw_only=True):
         ordinal: The step's ordinal in that scope.
         action: The action that it is about, if it is about one.
         answer: The value that resolved it, if one did: canonical JSON.
+        team: Whose task it is, if it was handed to a team.
+        assigned_to: The one person who is to do it.
+        snoozed_until: Until then it is in nobody's way.
+        snoozed_by: Who put it off.
+        asked_to: Who was asked back; while somebody is, it is parked.
+        asked_by: Who asked.
+        asked_at: Since when they wait for the answer.
+        asked_question: What they asked.
+        claimed_by: Who works on it.
+        claimed_at: Since when they have held it.
+        claimed_until: Until when the claim holds.
+        due_at: When it should be resolved.
+        urgency: The expected loss in minor units.
     """
 
     id: UUID
@@ -68,6 +81,19 @@ class CaseException(msgspec.Struct, frozen=True, kw_only=True):
     ordinal: int | None = None
     action: UUID | None = None
     answer: bytes | None = None
+    team: str | None = None
+    assigned_to: str | None = None
+    snoozed_until: datetime | None = None
+    snoozed_by: str | None = None
+    asked_to: str | None = None
+    asked_by: str | None = None
+    asked_at: datetime | None = None
+    asked_question: str | None = None
+    claimed_by: str | None = None
+    claimed_at: datetime | None = None
+    claimed_until: datetime | None = None
+    due_at: datetime | None = None
+    urgency: int = 0
 
     @property
     def safe_at(self) -> datetime | None:

@@ -129,18 +129,18 @@ where v.id = r.id
 -- name: seat_reviews
 -- A first verdict of two is given, or two differ: it goes back to the queue, for somebody else.
 update review v set state = 'open', claimed_by = null, claimed_at = null, claimed_until = null, held_verdict = null,
-       effective_at = null, assigned_to = null, decided_by = r.decided_by, disagreed = r.disagreed,
+       effective_at = null, assigned_to = null, decided_by = r.decided_by, disagreed = r.disagreed, needed = r.needed,
        snoozed_until = null, snoozed_by = null, asked_to = null, asked_by = null, asked_at = null, asked_question = null
-from json_to_recordset(%(rows)s::json) as r (id uuid, decided_by text[], disagreed boolean)
+from json_to_recordset(%(rows)s::json) as r (id uuid, decided_by text[], disagreed boolean, needed smallint)
 where v.id = r.id
 
 -- name: hold_reviews
 -- What somebody said takes effect later, unless they take it back.
 update review v set state = 'claimed', claimed_by = r.claimed_by, claimed_at = coalesce(r.claimed_at, r.at), claimed_until = r.claimed_until,
-       effective_at = r.effective_at, held_verdict = r.held_verdict, decided_by = r.decided_by,
+       effective_at = r.effective_at, held_verdict = r.held_verdict, decided_by = r.decided_by, needed = r.needed,
        snoozed_until = null, snoozed_by = null, asked_to = null, asked_by = null, asked_at = null, asked_question = null
 from json_to_recordset(%(rows)s::json) as r (id uuid, claimed_by text, claimed_at timestamptz, claimed_until timestamptz,
-  effective_at timestamptz, held_verdict uuid, decided_by text[], at timestamptz)
+  effective_at timestamptz, held_verdict uuid, decided_by text[], needed smallint, at timestamptz)
 where v.id = r.id
 
 -- name: take_reviews_back
@@ -284,7 +284,7 @@ on conflict (id) do update set turn = excluded.turn, state = excluded.state, val
 -- Who submitted a case; of a decision without one, who asked for it: its entry bears the decision's id.
 select coalesce((select nullif(caller, '') from cases where id = %(case_id)s),
                 (select nullif(convert_from(body, 'UTF8')::json ->> 'caller', '') from ledger_entry
-                 where id = %(decision_id)s and kind = 'decision.taken'))
+                 where id = %(decision_id)s and kind = 'decision.taken'), '')
 
 -- name: work_kinds
 -- Every workflow, point and currency of which something waits, by one look into an index for each.

@@ -90,6 +90,19 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     case_id: UUID | None
     decision_id: UUID | None
     workflow: str
+        team: Whose task it is, if it was handed to a team.
+        assigned_to: The one person who is to do it.
+        snoozed_until: Until then it is in nobody's way.
+        snoozed_by: Who put it off.
+        asked_to: Who was asked back; while somebody is, it is parked.
+        asked_by: Who asked.
+        asked_at: Since when they wait for the answer.
+        asked_question: What they asked.
+        effective_at: When the last verdict takes effect; before that it can be taken back.
+        held_verdict: The verdict that is held until then; None: none is.
+        needed: How many people must say the same.
+        decided_by: Whose verdicts stand; what they said is in ``review_verdict``, and theirs alone until it counts.
+        disagreed: Whether two verdicts differ, so that somebody else settles it.
     point: str
     queue: str
     state: ReviewState
@@ -115,6 +128,19 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
         """The question, read."""
         return msgspec.json.decode(self.question, type=Question)
 
+    team: str | None = None
+    assigned_to: str | None = None
+    snoozed_until: datetime | None = None
+    snoozed_by: str | None = None
+    asked_to: str | None = None
+    asked_by: str | None = None
+    asked_at: datetime | None = None
+    asked_question: str | None = None
+    effective_at: datetime | None = None
+    held_verdict: UUID | None = None
+    needed: int = 1
+    decided_by: tuple[str, ...] = ()
+    disagreed: bool = False
     @property
     def exposure(self) -> Money | None:
         """The money at stake."""

@@ -10,7 +10,9 @@ import msgspec
 from interlock.db.gates import StateGate, StateRow
 from interlock.db.queries import load_queries
 from interlock.oversight.exception import CaseException, CauseRow, ExceptionState
+from interlock.oversight.note import Note, NoteKind
 from interlock.oversight.review import Resolution, Review
+from interlock.oversight.verdict import StoredVerdict
 
 
 class NewReview(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,10 +32,11 @@ class NewReview(msgspec.Struct, frozen=True, kw_only=True):
     urgency: int
     due_at: datetime | None
     created_at: datetime
+    needed: int = 1
 
 
-class ClaimedReview(msgspec.Struct, frozen=True, kw_only=True):
-    """A claim."""
+class ClaimedTask(msgspec.Struct, frozen=True, kw_only=True):
+    """A claim of a review or an exception."""
 
     id: UUID
     claimed_by: str
@@ -41,14 +44,117 @@ class ClaimedReview(msgspec.Struct, frozen=True, kw_only=True):
     claimed_until: datetime
 
 
-class ReleasedReview(msgspec.Struct, frozen=True):
-    """The end of a claim."""
+class HandedOn(msgspec.Struct, frozen=True, kw_only=True):
+    """A review or an exception that nobody holds any more: fields as in ``Review``."""
 
     id: UUID
 
 
 class WithdrawnReviews(msgspec.Struct, frozen=True, kw_only=True):
     """The case whose open reviews nobody needs any more; ``body`` is what the entry of each says."""
+    team: str | None
+    assigned_to: str | None
+    snoozed_until: datetime | None
+    snoozed_by: str | None
+    asked_to: str | None
+    asked_by: str | None
+    asked_at: datetime | None
+    asked_question: str | None
+
+
+class NewNote(msgspec.Struct, frozen=True, kw_only=True):
+    """A note on its way in: fields as in ``Note``."""
+
+    id: UUID
+    tenant: UUID
+    task: UUID
+    kind: NoteKind
+    who: str
+    to_whom: str | None
+    text: str
+    at: datetime
+
+
+class Colleague(msgspec.Struct, frozen=True):
+    """Somebody to whom work can be given."""
+
+    name: str
+    roles: tuple[str, ...]
+    teams: tuple[str, ...]
+
+
+class NewVerdict(StoredVerdict, frozen=True, kw_only=True):
+    """A verdict on its way in."""
+
+    tenant: UUID
+
+
+class UndoneVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict that is taken back."""
+
+    id: UUID
+    undone_at: datetime
+
+
+class SeatedReview(msgspec.Struct, frozen=True, kw_only=True):
+    """A review that goes back to the queue after a verdict: one of two was given, or two differ."""
+
+    id: UUID
+    decided_by: tuple[str, ...]
+    disagreed: bool
+    needed: int
+
+
+class HeldReview(msgspec.Struct, frozen=True, kw_only=True):
+    """A review whose last verdict takes effect later."""
+
+    id: UUID
+    claimed_by: str
+    claimed_at: datetime | None
+    claimed_until: datetime
+    effective_at: datetime
+    held_verdict: UUID
+    decided_by: tuple[str, ...]
+    needed: int
+    at: datetime
+
+
+class TakenBack(msgspec.Struct, frozen=True, kw_only=True):
+    """A review whose held verdict is undone."""
+
+    id: UUID
+    claimed_until: datetime
+    decided_by: tuple[str, ...]
+
+
+class DueVerdict(msgspec.Struct, frozen=True):
+    """A review whose held verdict is to take effect."""
+
+    tenant: UUID
+    review: UUID
+
+
+class BulkAct(msgspec.Struct, frozen=True, kw_only=True):
+    """One act that decides many alike."""
+
+    id: UUID
+    tenant: UUID
+    who: str
+    workflow: str
+    point: str
+    resolution: Resolution
+    items: int
+    exposure_minor: int
+    currency: str
+    at: datetime
+
+
+class BulkToday(msgspec.Struct, frozen=True):
+    """What somebody has decided in bulk of a workflow today."""
+
+    acts: int
+    items: int
+    exposure_minor: int
 
     case_id: UUID
     at: datetime
@@ -77,6 +183,7 @@ class ResolvedReview(msgspec.Struct, frozen=True, kw_only=True):
 
 class AnsweredReview(msgspec.Struct, frozen=True, kw_only=True):
     """A person's answer to a question that had failed: a review that is resolved from the beginning."""
+    decided_by: tuple[str, ...]
 
     id: UUID
     tenant: UUID
@@ -135,8 +242,32 @@ LIST_QUEUE = _SQL.rows("list_queue", Review)
 COUNT_WAITING = _SQL.rows("count_waiting", int)
 ADD_REVIEWS = _SQL.bulk("add_reviews", NewReview, distinct=("id",))
 ADD_ANSWERED_REVIEWS = _SQL.bulk("add_answered_reviews", AnsweredReview, distinct=("id",))
-CLAIM_REVIEWS = _SQL.bulk("claim_reviews", ClaimedReview, distinct=("id",))
-RELEASE_REVIEWS = _SQL.bulk("release_reviews", ReleasedReview, distinct=("id",))
+class Evidence(msgspec.Struct, frozen=True):
+    """What has come in since a review was opened: the newest event and note, and how its case stands."""
+
+    event: str
+    note: str
+    course: str
+
+
+CLAIM_REVIEWS = _SQL.bulk("claim_reviews", ClaimedTask, distinct=("id",))
+CLAIM_EXCEPTIONS = _SQL.bulk("claim_exceptions", ClaimedTask, distinct=("id",))
+HAND_REVIEWS_ON = _SQL.bulk("hand_reviews_on", HandedOn, distinct=("id",))
+HAND_EXCEPTIONS_ON = _SQL.bulk("hand_exceptions_on", HandedOn, distinct=("id",))
+ADD_NOTES = _SQL.bulk("add_notes", NewNote, distinct=("id",))
+NOTES_OF = _SQL.rows("notes_of", Note)
+FIND_COLLEAGUE = _SQL.rows("find_colleague", Colleague)
+TEAM_IS_KNOWN = _SQL.rows("team_is_known", bool)
+ADD_VERDICTS = _SQL.bulk("add_verdicts", NewVerdict, distinct=("id",))
+VERDICTS_OF = _SQL.rows("verdicts_of", StoredVerdict)
+UNDO_VERDICTS = _SQL.bulk("undo_verdicts", UndoneVerdict, distinct=("id",))
+SEAT_REVIEWS = _SQL.bulk("seat_reviews", SeatedReview, distinct=("id",))
+HOLD_REVIEWS = _SQL.bulk("hold_reviews", HeldReview, distinct=("id",))
+TAKE_REVIEWS_BACK = _SQL.bulk("take_reviews_back", TakenBack, distinct=("id",))
+DUE_VERDICTS = _SQL.rows("due_verdicts", DueVerdict)
+ADD_BULK_ACTS = _SQL.bulk("add_bulk_acts", BulkAct, distinct=("id",))
+EVIDENCE_OF = _SQL.rows("evidence_of", Evidence)
+BULK_TODAY = _SQL.rows("bulk_today", BulkToday)
 RESOLVE_REVIEWS = _SQL.bulk("resolve_reviews", ResolvedReview, distinct=("id",))
 WITHDRAW_REVIEWS = _SQL.bulk("withdraw_reviews", WithdrawnReviews, distinct=("case_id",))
 WITHDRAW_REVIEWS_OF = _SQL.bulk("withdraw_reviews_of", WithdrawnReviewsOf, distinct=("ref",))

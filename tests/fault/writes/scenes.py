@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from tests.pg.acting import acts
 from tests.pg.register import Register
 from tests.pg.stage import DOSSIER, Stage, declared, payments
 from tests.pg.undoing import cancel, open_exceptions, refunding, undoable
@@ -27,7 +28,7 @@ from interlock.errors import ActionFailed, ContractViolated
 from interlock.guards.dead_man import authorize, begin_term, end_term
 from interlock.guards.stops import resume, stop
 from interlock.money import Money
-from interlock.oversight.queue import claim, release
+from interlock.oversight.claims import claim, release
 from interlock.sim import FaultKind, FaultPlan, FaultRule, Operation, SimulatedProvider
 
 GOOD = {"customer": "Ana", "amount": "20.00", "days_since_purchase": 3}
@@ -85,8 +86,8 @@ async def play_whole(on: Stage, world: World, key: str) -> list[UUID]:
     case_id = await on.submit(key=key, amount="200.00")
     node = on.node
     (review,) = await on.wait_for_reviews()
-    await claim(node.database, node.writer, node.tenant, review.id, who="ana")
-    await release(node.database, node.writer, node.tenant, review.id, who="ana")
+    await claim(node.desk, acts(node.tenant, "ana"), review.id)
+    await release(node.desk, acts(node.tenant, "ana"), review.id)
     await on.approve(review)
     (review,) = await on.wait_for_reviews()
     await on.approve(review)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from tests.pg.acting import acts
 
 from interlock import client as client_module
 from interlock.api.keys import make_key
@@ -16,7 +17,8 @@ from interlock.client import Answered, AsyncClient, Client
 from interlock.errors import DatabaseUnavailable, Refused
 from interlock.money import Money
 from interlock.node import Node
-from interlock.oversight.queue import Answer, resolve
+from interlock.oversight.queue import Answer
+from interlock.oversight.resolving import Terms, resolve
 from interlock.oversight.review import Resolution
 
 SMALL = {"who": "ana", "total": "12.30"}
@@ -38,13 +40,18 @@ async def test_a_script_submits_and_reads(interlock: Client) -> None:
     assert (record.id, record.key, record.input) == (case.id, "k", SMALL)
 
 
-async def test_a_script_reviews(interlock: Client) -> None:
+async def test_a_script_reviews_what_another_asked(interlock: Client, node: Node, url: str) -> None:
+    secret = await make_key(node.database, node.writer, node.tenant, name="reviewer", scopes=["review"])
+
     def work() -> tuple[Any, Any, Any]:
         asked = interlock.decide("claims.approve", "k", LARGE, exposure=Money("250.00", "MYR"))
         (review,) = interlock.reviews(queue="claims")
-        interlock.claim(review.id)
         output = {"approved": False, "reason": "odd"}
-        interlock.resolve(review.id, "change", reason_code="odd", output=output, note="looks odd")
+        with pytest.raises(Answered, match="nobody-decides-what-they-handed-in"):
+            interlock.resolve(review.id, "change", reason_code="odd", output=output)
+        with Client(url, secret) as other:
+            other.claim(review.id)
+            other.resolve(review.id, "change", reason_code="odd", output=output, note="looks odd")
         return asked, review, interlock.decide("claims.approve", "k", LARGE)
 
     asked, review, settled = await asyncio.to_thread(work)
@@ -96,9 +103,7 @@ async def test_an_application_decides_and_waits_for_the_person(node: Node, url: 
         assert asked.review
         answer = Answer(resolution=Resolution.REJECT, reason_code="odd")
         library = node.registry.all[0].library
-        await resolve(
-            node.database, node.writer, node.tenant, asked.review, answer, who="rosa", check=library.violations
-        )
+        await resolve(node.desk, acts(node.tenant, "rosa"), asked.review, answer, Terms(check=library.violations))
         settled = await waiting
     assert (settled.settled, settled.resolution, settled.resolved_by) == (True, Resolution.REJECT, "rosa")
 

@@ -19,6 +19,7 @@ import psycopg
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.acting import acts
 from tests.pg.stage import Stage, declared, stage
 
 from interlock.batch.files import Form
@@ -37,7 +38,8 @@ from interlock.decisions.point import ComponentChoice, Share
 from interlock.errors import InterlockError, LimitReached
 from interlock.guards.stops import list_stops, resume, stop
 from interlock.oversight.queue import Answer as Said
-from interlock.oversight.queue import list_queue, resolve
+from interlock.oversight.queue import list_queue
+from interlock.oversight.resolving import Terms, resolve
 from interlock.oversight.review import Resolution
 
 POINT = """\
@@ -254,9 +256,7 @@ async def test_a_review_that_was_resolved_meanwhile_stands_in_the_file(database_
         assert [row["settled"] for row in lines(tmp_path / "out.jsonl")] == [False]
         (review,) = await list_queue(node.database, node.tenant)
         said = Said(resolution=Resolution.APPROVE, reason_code="as_proposed")
-        await resolve(
-            node.database, node.writer, node.tenant, review.id, said, who="rosa", check=flow.library.violations
-        )
+        await resolve(node.desk, acts(node.tenant, "rosa"), review.id, said, Terms(check=flow.library.violations))
         await decide_table(job(tmp_path, node.tenant, named, table, out="again.jsonl"), decider)
     (row,) = lines(tmp_path / "again.jsonl")
     assert (row["settled"], row["known"], row["output"]["approved"]) == (True, True, True)
@@ -304,7 +304,7 @@ async def test_a_full_queue_holds_the_run_and_nothing_goes_beyond_it(database_ur
             for review in waiting:
                 said = Said(resolution=Resolution.REJECT, reason_code="no")
                 await resolve(
-                    node.database, node.writer, node.tenant, review.id, said, who="rosa", check=flow.library.violations
+                    node.desk, acts(node.tenant, "rosa"), review.id, said, Terms(check=flow.library.violations)
                 )
             with contextlib.suppress(LimitReached):
                 await decide_table(order, decider)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.acting import acts
 from tests.pg.stage import Stage, stage
 
 from interlock.cases.case import Case
@@ -19,7 +20,8 @@ from interlock.cases.store import CaseState
 from interlock.cases.submit import submit
 from interlock.cases.workflow import workflow
 from interlock.errors import ContractViolated, MoneyInvalid
-from interlock.oversight.queue import Answer, resolve
+from interlock.oversight.queue import Answer
+from interlock.oversight.resolving import Terms, resolve
 from interlock.oversight.review import Resolution, Review
 from interlock.packs.receipts import workflow as pack
 
@@ -65,7 +67,7 @@ async def test_a_changed_total_is_what_is_at_stake(database_url: str, flow: Regi
         review = await asked(on, flow)
         node = on.node
         check = check_change(flow, "read")
-        await resolve(node.database, node.writer, node.tenant, review.id, change(READ), who="rosa", check=check)
+        await resolve(node.desk, acts(node.tenant, "rosa"), review.id, change(READ), Terms(check=check))
         assert review.case_id
         case = await on.until(review.case_id)
     assert case.conclusion == "50.00 MYR"
@@ -104,7 +106,7 @@ async def test_a_change_without_an_amount_is_refused(database_url: str, flow: Re
         review = await asked(on, flow)
         node = on.node
         with pytest.raises(ContractViolated, match="there is no amount of money"):
-            await resolve(node.database, node.writer, node.tenant, review.id, change(output), who="rosa", check=check)
+            await resolve(node.desk, acts(node.tenant, "rosa"), review.id, change(output), Terms(check=check))
         assert [one.state for one in await on.reviews()] == ["open"]
 
 
@@ -113,9 +115,7 @@ async def test_a_change_that_came_to_be_without_an_amount_pays_nothing(database_
     async with stage(database_url, [flow]) as on:
         review = await asked(on, flow)
         node = on.node
-        await resolve(
-            node.database, node.writer, node.tenant, review.id, change({}), who="rosa", check=lambda _c, _o: ()
-        )
+        await resolve(node.desk, acts(node.tenant, "rosa"), review.id, change({}), Terms(check=lambda _c, _o: ()))
         assert review.case_id
         case = await on.until(review.case_id)
     assert case.state is CaseState.EXCEPTION

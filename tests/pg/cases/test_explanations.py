@@ -14,6 +14,7 @@ import pytest
 from psycopg import sql
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.acting import acts
 from tests.pg.cases.test_flow import provider, refunds
 from tests.pg.replay.scene import project
 from tests.pg.stage import Stage, payments, stage
@@ -27,7 +28,8 @@ from interlock.errors import LedgerBroken, NotFound
 from interlock.ledger.store import seal_once
 from interlock.lineage.read import read_lineage
 from interlock.lineage.trace import read_brought
-from interlock.oversight.queue import Answer, claim
+from interlock.oversight.claims import claim
+from interlock.oversight.queue import Answer
 from interlock.oversight.review import Resolution
 from interlock.sim import FaultPlan, SimulatedProvider
 
@@ -56,7 +58,7 @@ async def test_each_reader_is_told_what_is_theirs(
         (review,) = await on.reviews()
         waiting = await told(on, review.id, Reader.OPERATOR)
         undecided = await told(on, case_id, Reader.PERSON)
-        await claim(on.node.database, on.node.writer, on.node.tenant, review.id, who="rosa")
+        await claim(on.node.desk, acts(on.node.tenant, "rosa"), review.id)
         answer = Answer(resolution=Resolution.APPROVE, reason_code="known_customer", note="called her")
         await on.resolve(review, answer)
         await on.until(case_id)

@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.acting import acts
 from tests.pg.decisions.test_cascades import Model, Outside, approve, ask, cascade, decided
 from tests.pg.stage import declared, stage
 
@@ -23,7 +24,7 @@ from interlock.decisions.cost_report import Prices, shown
 from interlock.decisions.costs import By, Costs, read_costs, shown_usd
 from interlock.decisions.point import Budget
 from interlock.errors import Refused
-from interlock.oversight.queue import claim
+from interlock.oversight.claims import claim
 
 RICH = Budget(cost=Decimal(1), time=timedelta(seconds=20))
 WEEK = timedelta(days=7)
@@ -82,7 +83,7 @@ async def test_the_time_of_people_is_that_from_their_claim_to_their_word(databas
             await decided(on, flow, point, f"k{n}")
         node, reviews = on.node, await on.reviews()
         for review in reviews[:2]:
-            await claim(node.database, node.writer, node.tenant, review.id, who="rosa")
+            await claim(node.desk, acts(node.tenant, "rosa"), review.id)
         await on.approve(reviews[0])
         await on.approve(reviews[2])  # never claimed: it is not known how long it took
         with psycopg.connect(database_url, options="-c search_path=interlock", autocommit=True) as admin:

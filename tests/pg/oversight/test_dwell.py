@@ -13,13 +13,16 @@ from uuid import UUID
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.acting import acts
 from tests.pg.stage import Stage, declared, stage
 from tests.pg.undoing import cancel
 
 from interlock.cases.case import Case
 from interlock.cases.store import CaseState
+from interlock.oversight.claims import claim, release
 from interlock.oversight.dwell import Readings
-from interlock.oversight.queue import Answer, claim, release, resolve
+from interlock.oversight.queue import Answer
+from interlock.oversight.resolving import Terms, resolve
 from interlock.oversight.review import Resolution, Review
 
 APPROVE = Answer(resolution=Resolution.APPROVE, reason_code="as_proposed", note="looks right")
@@ -51,15 +54,15 @@ async def told(on: Stage, case_id: UUID, kind: str) -> dict[str, Any]:
 async def answer(on: Stage, review: Review, **known: Any) -> None:
     node = on.node
     await resolve(
-        node.database, node.writer, node.tenant, review.id, APPROVE, who="rosa", check=lambda _name, _value: (), **known
+        node.desk, acts(node.tenant, "rosa"), review.id, APPROVE, Terms(check=lambda _name, _value: (), **known)
     )
 
 
 async def test_a_resolution_says_how_long_it_was_looked_at(on: Stage) -> None:
     node = on.node
     claimed, review = await a_review(on, "claimed")
-    first = await claim(node.database, node.writer, node.tenant, review.id, who="rosa")
-    again = await claim(node.database, node.writer, node.tenant, review.id, who="rosa")
+    first = await claim(node.desk, acts(node.tenant, "rosa"), review.id)
+    again = await claim(node.desk, acts(node.tenant, "rosa"), review.id)
     assert first.claimed_at == again.claimed_at  # renewing is no new look
     await answer(on, review)
     said = await told(on, claimed, "review.resolved")
@@ -75,8 +78,8 @@ async def test_a_resolution_says_how_long_it_was_looked_at(on: Stage) -> None:
     assert (said["dwell_of"], said["dwell_ms"] >= 7_000) == ("reading", True)
 
     unread, review = await a_review(on, "unread")
-    await claim(node.database, node.writer, node.tenant, review.id, who="rosa")
-    await release(node.database, node.writer, node.tenant, review.id, who="rosa")
+    await claim(node.desk, acts(node.tenant, "rosa"), review.id)
+    await release(node.desk, acts(node.tenant, "rosa"), review.id)
     await answer(on, review)
     said = await told(on, unread, "review.resolved")
     assert (said["dwell_of"], said["dwell_ms"], said["looked_since"]) == ("unknown", None, None)

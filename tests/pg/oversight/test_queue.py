@@ -15,13 +15,16 @@ import psycopg
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.acting import acts
 from tests.pg.stage import Stage, declared, stage
 
 from interlock.cases.case import Case
 from interlock.cases.store import CaseState
 from interlock.errors import ContractViolated, InterlockError, NotFound, Refused, StateConflict
 from interlock.money import Money
-from interlock.oversight.queue import LONGEST_NOTE, Answer, claim, count_waiting, find_review, list_queue, release
+from interlock.oversight.claims import claim, release
+from interlock.oversight.desk import Task
+from interlock.oversight.queue import LONGEST_NOTE, Answer, count_waiting, find_review, list_queue
 from interlock.oversight.review import Resolution, Review, ReviewState, urgency_of
 
 
@@ -43,12 +46,12 @@ async def a_review(on: Stage, key: str = "k", amount: str = "250.00") -> tuple[U
     return case_id, next(review for review in await on.reviews() if review.case_id == case_id)
 
 
-async def take(on: Stage, review: Review, who: str, **terms: Any) -> Review:
-    return await claim(on.node.database, on.node.writer, on.node.tenant, review.id, who=who, **terms)
+async def take(on: Stage, review: Review, who: str, **terms: Any) -> Task:
+    return await claim(on.node.desk, acts(on.node.tenant, who), review.id, **terms)
 
 
 async def give_back(on: Stage, review: Review, who: str) -> None:
-    await release(on.node.database, on.node.writer, on.node.tenant, review.id, who=who)
+    await release(on.node.desk, acts(on.node.tenant, who), review.id)
 
 
 APPROVE = Answer(resolution=Resolution.APPROVE, reason_code="as_proposed")
@@ -185,7 +188,7 @@ async def test_the_queue_shows_the_most_expected_loss_first_page_by_page_and_eac
     other = await node.database.ensure_tenant("other")
     assert await list_queue(node.database, other) == []
     with pytest.raises(NotFound):
-        await claim(node.database, node.writer, other, listed[0].id, who="eve")
+        await claim(node.desk, acts(other, "eve"), listed[0].id)
     with pytest.raises(NotFound):
         await find_review(node.database, node.tenant, node.database.clock.new_id())
 

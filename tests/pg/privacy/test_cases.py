@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
+from tests.pg.acting import acts
 from tests.pg.privacy.world import ADA, Payroll, everything, flow, found_in, master_key, settings_of
 from tests.pg.stage import Stage
 
@@ -26,7 +27,8 @@ from interlock.cases.submit import submit
 from interlock.cases.ways import Way
 from interlock.errors import ContractViolated, KeyReused
 from interlock.node import open_node
-from interlock.oversight.queue import Answer, resolve
+from interlock.oversight.queue import Answer
+from interlock.oversight.resolving import Terms, resolve
 from interlock.oversight.review import Resolution
 from interlock.privacy.subject import Subjects
 from interlock.privacy.token import MARKER
@@ -103,11 +105,11 @@ async def test_a_review_is_changed_and_what_holds_is_tokens(
                 resolution=Resolution.CHANGE, reason_code="x", output={"email": ADA["email"], "approved": ADA["name"]}
             )
             with pytest.raises(ContractViolated) as caught:
-                await resolve(node.database, node.writer, node.tenant, review.id, wrong, who="rosa", **terms)
+                await resolve(node.desk, acts(node.tenant, "rosa"), review.id, wrong, Terms(**terms))
             assert found_in(str(caught.value)) == []
             output = {"email": ADA["email"], "approved": True, "reason": "kind"}
             said = Answer(resolution=Resolution.CHANGE, reason_code="x", output=output)
-            await resolve(node.database, node.writer, node.tenant, review.id, said, who="rosa", **terms)
+            await resolve(node.desk, acts(node.tenant, "rosa"), review.id, said, Terms(**terms))
             assert (await on.until(taken.case_id)).conclusion == "raised"
     assert payroll.told[0]["who"] == ADA["email"]
     assert found_in(everything(admin)) == []

@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.pg.acting import acts
 from tests.pg.decisions.test_decide import Says
 from tests.pg.privacy.test_deciding import ask, node
 from tests.pg.privacy.world import ADA, everything, found_in
@@ -14,7 +15,8 @@ from interlock.cases.changed import check_change, keep_change
 from interlock.components.component import ComponentRef, Kind
 from interlock.decisions.decision import Decision, Route
 from interlock.node import Node
-from interlock.oversight.queue import Answer, resolve
+from interlock.oversight.queue import Answer
+from interlock.oversight.resolving import Terms, resolve
 from interlock.oversight.review import Resolution
 from interlock.privacy.export import export_subject
 from interlock.privacy.subject import Subjects
@@ -74,10 +76,8 @@ async def test_what_a_reviewer_repeats_is_hidden_and_whom_they_name_is_found(nod
     registered = node.registry.named("raises").for_tenant(node.tenant)
     output = {"email": "bob@example.org", "approved": True, "reason": f"for {ADA['name']}, says bob@example.org"}
     said = Answer(resolution=Resolution.CHANGE, reason_code="x", output=output)
-    await resolve(
-        node.database, node.writer, node.tenant, decision.review, said, who="rosa",
-        check=check_change(registered, "approve"), keep=keep_change(registered, node.tenant),
-    )  # fmt: skip
+    terms = Terms(check=check_change(registered, "approve"), keep=keep_change(registered, node.tenant))
+    await resolve(node.desk, acts(node.tenant, "rosa"), decision.review, said, terms)
     text = everything(admin)
     assert found_in(text) == []
     assert "bob@example.org" not in text

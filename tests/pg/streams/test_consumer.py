@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.pg.acting import acts
 
 from interlock.cases.held import Tools
 from interlock.cases.release import Release
@@ -22,7 +23,8 @@ from interlock.decisions.decision import Decision
 from interlock.errors import DatabaseUnavailable, FeatureUnusable, Violation
 from interlock.guards.stops import resume, stop
 from interlock.node import Node
-from interlock.oversight.queue import Answer, list_queue, resolve
+from interlock.oversight.queue import Answer, list_queue
+from interlock.oversight.resolving import Terms, resolve
 from interlock.oversight.review import Resolution
 from interlock.streams import consumer as consuming
 from interlock.streams.consumer import Consumer
@@ -303,7 +305,7 @@ async def settle_one(node: Node) -> None:
     (review,) = await list_queue(node.database, node.tenant)
     answer = Answer(resolution=Resolution.REJECT, reason_code="no")
     check = node.registry.all[0].library.violations
-    await resolve(node.database, node.writer, node.tenant, review.id, answer, who="ann", check=check)
+    await resolve(node.desk, acts(node.tenant, "ann"), review.id, answer, Terms(check=check))
 
 
 async def test_a_stop_holds_messages_and_nothing_is_lost(node: Node, server: Server, admin: Admin) -> None:

@@ -1,0 +1,121 @@
+"""Deciding a review by its workflow's file: the contract of a changed output, how long the verdict is held, how many
+people must say the same, and what decides what happens then.
+"""  # noqa: D205 - one thought
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from interlock.authority.actor import Actor, ActorKind
+from interlock.cases.changed import changed_exposure, changed_source, check_change, keep_change
+from interlock.cases.registry import Registered, Registry
+from interlock.decisions.point import DecisionPoint
+from interlock.errors import NotFound, Violation
+from interlock.oversight.desk import Desk
+from interlock.oversight.queue import find_review
+from interlock.oversight.resolving import Answer, Terms, resolve
+from interlock.oversight.review import Review
+from interlock.oversight.shown import Shown, shown_of
+from interlock.oversight.store import EVIDENCE_OF
+
+HOLD = timedelta(seconds=5)
+"""For how long a person's verdict can be taken back if the workflow's file does not say."""
+
+
+async def decide_review(
+    desk: Desk,
+    registry: Registry,
+    by: Actor,
+    review_id: UUID,
+    answer: Answer,
+    *,
+    shown: str | None = None,
+    read_at: datetime | None = None,
+    bulk: UUID | None = None,
+) -> Review:
+    """Give one's verdict on a review: see ``resolve``.
+
+    Args:
+        desk: What to work with.
+        registry: The workflows that this process carries.
+        by: Who says it.
+        review_id: Of what.
+        answer: What they say.
+        shown: What they had before them, as ``shown_now`` stated it; None: they say nothing of it.
+        read_at: When they first read it, if that is known.
+        bulk: The act that decides many alike.
+
+    Raises:
+        NotFound: their tenant has none of that id; for a change, this process does not carry the workflow.
+        Refused: see ``resolve``.
+    """
+    review = await find_review(desk.database, by.tenant, review_id)
+    point = _point(registry, review)
+
+    def check(contract: str, output: dict[str, Any]) -> tuple[Violation, ...]:
+        return check_change(registry.named(review.workflow).for_tenant(by.tenant), review.point)(contract, output)
+
+    async def keep(asked: Review, output: dict[str, Any]) -> dict[str, Any]:
+        return await keep_change(registry.named(asked.workflow).for_tenant(by.tenant), by.tenant)(asked, output)
+
+    def people_for(output: dict[str, Any]) -> int:
+        if point is None:
+            return review.needed
+        source = changed_source(point)
+        return point.people_for(changed_exposure(source, output) if source else review.exposure)
+
+    async def now_shown(asked: Review) -> Shown:
+        return await shown_now(desk, registry, by, asked)
+
+    terms = Terms(
+        check=check,
+        keep=keep,
+        hold=hold_of(point, by),
+        read_at=read_at,
+        shown=shown,
+        now_shown=now_shown,
+        people_for=people_for,
+        bulk=bulk,
+    )
+    return await resolve(desk, by, review_id, answer, terms)
+
+
+async def shown_now(desk: Desk, registry: Registry, by: Actor, review: Review) -> Shown:
+    """What somebody sees of a review now: it, and what decides what happens on each choice.
+
+    That is the workflow's file and the policies in force here, the case's course, the newest of what came in for it,
+    and what others wrote of it.
+    """
+    async with desk.database.tenant(by.tenant) as connection:
+        asked = {"case_id": review.case_id, "task": review.id, "who": by.name}
+        evidence = await EVIDENCE_OF.one(connection, asked)
+    registered = _registered(registry, review)
+    facts = {
+        "workflow": registered.declaration.digest.hex() if registered else "",
+        "policies": desk.authority.digest,
+        "events": evidence.event if evidence else "",
+        "notes": evidence.note if evidence else "",
+        "case": evidence.course if evidence else "",
+    }
+    return shown_of(review, facts)
+
+
+def hold_of(point: DecisionPoint | None, by: Actor) -> timedelta:
+    """For how long a verdict can be taken back: as the file says, else 5 s of a person's and at once of a program's."""
+    if point is not None and point.queue.hold is not None:
+        return point.queue.hold
+    return timedelta(0) if by.kind is ActorKind.PROGRAM else HOLD
+
+
+def _registered(registry: Registry, review: Review) -> Registered | None:
+    try:
+        return registry.named(review.workflow)
+    except NotFound:  # this process only decides: what was declared stands in the review
+        return None
+
+
+def _point(registry: Registry, review: Review) -> DecisionPoint | None:
+    registered = _registered(registry, review)
+    return registered.declaration.decisions.get(review.point) if registered else None

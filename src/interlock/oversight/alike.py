@@ -1,0 +1,80 @@
+"""Which reviews are alike enough to be decided in one act. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, cast
+
+import msgspec
+
+from interlock.errors import Refused
+from interlock.money import Money
+from interlock.oversight.review import Resolution, Review
+
+_CHOICE = re.compile(r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+){0,5}")
+"""A text that may name a choice: ``same``, ``not_ours``. If it names something else, there are two acts: no harm."""
+
+
+def see_alike(reviews: Sequence[Review], resolution: Resolution) -> Money:
+    """See that one word can be said of all of them, and how much is at stake together.
+
+    They are of one decision point and ask for the same contract; their proposals have the same fields, and the
+    same in those that say yes or no or name a choice; they have the same findings; nobody else must agree to any of them; and of
+    each it is known what is at stake, in one currency.
+
+    Args:
+        reviews: At least one.
+        resolution: What is to be said: approve or reject. A change is of one alone.
+
+    Raises:
+        Refused: they are not alike; it says by what.
+    """
+    if resolution is Resolution.CHANGE:
+        raise Refused(
+            "a change is of one review alone", where="/resolution", todo="approve or reject them, or go singly"
+        )
+    _same(reviews, "workflow", [one.workflow for one in reviews])
+    _same(reviews, "decision point", [one.point for one in reviews])
+    _same(reviews, "contract", [one.asked.output_contract for one in reviews])
+    _same(reviews, "proposal", [_shape(one.asked.proposal) for one in reviews])
+    _same(reviews, "findings", [_findings(one) for one in reviews])
+    pair = next((one for one in reviews if one.needed > 1), None)
+    if pair is not None:
+        raise Refused(f"two people must decide {pair.id}", where="/reviews", todo="decide it by itself")
+    exposures = [one.exposure for one in reviews]
+    unknown = next((one.id for one, at_stake in zip(reviews, exposures, strict=True) if at_stake is None), None)
+    if unknown is not None:
+        raise Refused(f"it is not known what is at stake in {unknown}", where="/reviews", todo="decide it by itself")
+    known = [at_stake for at_stake in exposures if at_stake is not None]
+    _same(reviews, "currency", [at_stake.currency for at_stake in known])
+    below = next((at_stake for at_stake in known if at_stake.minor < 0), None)
+    if below is not None:
+        raise Refused(f"{below} is at stake, which is below zero", where="/reviews", todo="decide it by itself")
+    return Money.of_minor(sum(at_stake.minor for at_stake in known), known[0].currency)
+
+
+def _same(reviews: Sequence[Review], what: str, values: Sequence[object]) -> None:
+    other = next((one.id for one, value in zip(reviews, values, strict=True) if value != values[0]), None)
+    if other is not None:
+        raise Refused(
+            f"{other} differs from {reviews[0].id} in its {what}", where="/reviews", todo="decide those alike together"
+        )
+
+
+def _findings(review: Review) -> tuple[str, ...]:
+    return tuple(sorted(str(finding.get("code")) for finding in review.asked.findings))
+
+
+def _shape(value: Any) -> object:
+    """The fields of a proposal, its numbers and amounts left out: what they are worth is what the exposure says."""
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        return tuple((name, _shape(fields[name])) for name in sorted(fields))
+    if isinstance(value, list):
+        return ("list",)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return value if _CHOICE.fullmatch(value) else ("text",)
+    return ("number",) if isinstance(value, int | float) else msgspec.json.encode(value)

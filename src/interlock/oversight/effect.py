@@ -1,0 +1,147 @@
+"""When verdicts take effect: at once, or when their hold has ended. No person is needed for that, and none is asked.
+
+Every process that has a node looks twice a second for what is due, so that a hold ends wherever a process dies.
+INVARIANT: a verdict that was taken back never takes effect, and one that took effect is never taken back: each is one
+commit under the lock of the review's row, whose state at that moment, by the database's clock, allows one of the two:
+``held by ana`` before the hold ends, ``due VERDICT`` after it. Only the commit that makes a verdict effective lets the
+review say what was decided, so that nothing goes on from a verdict that can still be taken back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from uuid import UUID
+
+import psycopg
+
+from interlock.db.database import Database
+from interlock.db.signals import wake_case
+from interlock.db.work import Stamp, Unit, Write
+from interlock.db.writer import Writer
+from interlock.errors import InterlockError
+from interlock.ledger.ledger import hash_of
+from interlock.oversight.desk import conditions, entry
+from interlock.oversight.review import Review
+from interlock.oversight.store import (
+    DUE_VERDICTS,
+    FIND_REVIEW,
+    RESOLVE_REVIEWS,
+    SEAT_REVIEWS,
+    VERDICTS_OF,
+    ResolvedReview,
+    SeatedReview,
+)
+from interlock.oversight.verdict import SETTLING_SEAT, Outcome, StoredVerdict, named, outcome_of
+
+log = logging.getLogger("interlock.verdicts")
+SETTLE_EVERY_S = 0.5
+_MOST = 500
+
+
+def settled_writes(stamp: Stamp, tenant: UUID, review: Review, verdicts: Sequence[StoredVerdict]) -> list[Write]:
+    """What takes effect with the last of these verdicts: the review is resolved, or two people disagree.
+
+    Args:
+        stamp: Of the unit.
+        tenant: Whose.
+        review: As it was before.
+        verdicts: All that stand, by seat.
+    """
+    last = verdicts[-1]
+    decided_by = tuple(one.who for one in verdicts)
+    if outcome_of(verdicts, review.needed) is Outcome.DISAGREED:
+        told = entry(stamp, tenant, review, "disagreed", who=decided_by, verdicts=tuple(one.digest for one in verdicts))
+        return [
+            Write(
+                SEAT_REVIEWS, SeatedReview(id=review.id, decided_by=decided_by, disagreed=True, needed=review.needed)
+            ),
+            told,
+        ]
+    who = last.who if last.seat == SETTLING_SEAT else named(verdicts)
+    resolved = ResolvedReview(
+        id=review.id,
+        resolution=last.resolution,
+        output=last.output,
+        reason_code=last.reason_code,
+        note=last.note,
+        resolved_by=who,
+        resolved_at=stamp.now,
+        decided_by=decided_by,
+    )
+    told = entry(
+        stamp,
+        tenant,
+        review,
+        "resolved",
+        resolution=last.resolution,
+        reason_code=last.reason_code,
+        who=who,
+        decision=review.decision_id,
+        output_hash=hash_of(last.output),
+        looked_since=last.looked_since,
+        dwell_ms=last.looked_ms,
+        dwell_of=last.looked_of,
+        shown=last.shown.partition(".")[0] if last.shown else None,
+        verdicts=tuple(_told(one) for one in verdicts),
+        policies=last.policies[:16],
+        because=last.because,
+        bulk=last.bulk,
+    )
+    wakes = [wake_case(review.case_id)] if review.case_id else []
+    return [Write(RESOLVE_REVIEWS, resolved), told, *wakes]
+
+
+def _told(verdict: StoredVerdict) -> dict[str, object]:
+    """A verdict as the entry of a resolution opens it; with what its row holds the digest can be recomputed."""
+    return {
+        "seat": verdict.seat,
+        "who": verdict.who,
+        "as": verdict.kind,
+        "act": verdict.act,
+        "resolution": verdict.resolution,
+        "reason_code": verdict.reason_code,
+        "digest": verdict.digest,
+        "at": verdict.at,
+    }
+
+
+async def take_effect(database: Database, writer: Writer, tenant: UUID, review_id: UUID) -> bool:
+    """Let a held verdict take effect if its hold has ended; whether it did now."""
+    async with database.tenant(tenant) as connection:
+        review = await FIND_REVIEW.one(connection, {"id": review_id})
+        verdicts = await VERDICTS_OF.all(connection, {"review": review_id})
+    if review is None or review.held_verdict is None:
+        return False
+    if not verdicts or verdicts[-1].id != review.held_verdict:
+        return False  # taken back while it was read
+    found = review
+
+    def build(stamp: Stamp) -> Sequence[Write]:
+        return settled_writes(stamp, tenant, found, verdicts)
+
+    states = (f"due {review.held_verdict} after {len(review.decided_by)}",)
+    unit = Unit(tenant, build, conditions(review, states), wakes=("reviews", "cases"))
+    return await writer.write(unit) is None
+
+
+async def settle_due(database: Database, writer: Writer) -> int:
+    """Let all that is due take effect; how many did."""
+    async with database.installation() as connection:
+        due = await DUE_VERDICTS.all(connection, {"most": _MOST})
+    done = 0
+    for one in due:
+        done += await take_effect(database, writer, one.tenant, one.review)
+    return done
+
+
+async def keep_settling(database: Database, writer: Writer) -> None:
+    """Let verdicts take effect as they become due, until this is cancelled."""
+    # The pool waits by wait_for, which in Python 3.11 can swallow a cancellation; the request for it still counts.
+    while (task := asyncio.current_task()) and not task.cancelling():
+        await asyncio.sleep(SETTLE_EVERY_S)
+        try:
+            await settle_due(database, writer)
+        except (InterlockError, psycopg.Error) as cause:
+            log.warning("verdicts could not take effect, trying again soon: %s", cause)
