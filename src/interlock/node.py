@@ -356,9 +356,9 @@ def _look_after(stack: AsyncExitStack, database: Database, writer: Writer, known
     if rules:
         escalating = asyncio.create_task(_keep_escalating(database, writer, rules), name="interlock-escalation")
         stack.push_async_callback(_end, escalating)
-    if known.all and queues:
     settling = asyncio.create_task(keep_settling(database, writer), name="interlock-verdicts")
     stack.push_async_callback(_end, settling)
+    if known.all and queues:
         told = queues_told(entry.declaration for entry in known.all)
         looking = asyncio.create_task(keep_looking_after(database, writer, told), name="interlock-oversight")
         stack.push_async_callback(_end, looking)

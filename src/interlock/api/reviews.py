@@ -85,18 +85,18 @@ async def resolve_review(request: Call, review_id: FromPath[UUID]) -> Response[b
     return answer(review_document(resolved))
 
 
-def review_document(review: Review) -> ReviewDocument:
-    """A stored review as callers get it."""
-    return ReviewDocument(
-        id=review.id,
-        case=review.case_id,
-        decision=review.decision_id,
 def actor(request: Call) -> Actor:
     """Who asks, as policies see them."""
     caller = request.caller
     return Actor(kind=ActorKind.PROGRAM, name=caller.name, tenant=caller.tenant, roles=caller.scopes)
 
 
+def review_document(review: Review) -> ReviewDocument:
+    """A stored review as callers get it."""
+    return ReviewDocument(
+        id=review.id,
+        case=review.case_id,
+        decision=review.decision_id,
         workflow=review.workflow,
         point=review.point,
         queue=review.queue,

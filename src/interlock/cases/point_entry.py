@@ -13,6 +13,7 @@ from interlock.cases.forms import COMPONENT, CONDITION, CONTRACT, COUNT, DURATIO
 from interlock.cases.full_entry import read_when_full
 from interlock.cases.sections import Form, Place, Section, list_of
 from interlock.cases.then_entry import read_then
+from interlock.cases.verdict_entry import BULK, HOLD, read_four_eyes
 from interlock.components.component import OUTSIDE, ComponentRef, Kind
 from interlock.decisions.budget import Budget
 from interlock.decisions.condition import Condition
@@ -25,7 +26,6 @@ from interlock.oversight.capacity.full import WhenFull
 POINT_KEYS = (
     "components",
     "input",
-from interlock.cases.verdict_entry import BULK, HOLD, read_four_eyes
     "output",
     "features",
     "exposure",
@@ -41,6 +41,7 @@ from interlock.cases.verdict_entry import BULK, HOLD, read_four_eyes
     "purpose",
     "on_broken_data",
     "then",
+    "four_eyes",
 )
 QUEUE_KEYS = ("name", "capacity", "due", "reasons", "when_full", "second_looks", "hold", "bulk")
 
@@ -53,7 +54,6 @@ def read_point(
     queue: QueueTerms,
     time_zone: str = "",
     features: Mapping[FeatureRef, Feature] = NO_FEATURES,
-    "four_eyes",
 ) -> DecisionPoint:
     """Read one decision point.
 
@@ -95,6 +95,7 @@ def read_point(
         purpose=section.may("purpose", NAME, ""),
         data=_data(section, no_person=bool(no_person)),
         then=read_then(section),
+        four_eyes=read_four_eyes(section, exposure),
     )
 
 
@@ -107,7 +108,6 @@ def resting_on(point: DecisionPoint, case: str) -> DecisionPoint:
 def _conditions(section: Section, key: str) -> tuple[Condition, ...]:
     read = section.may(key, list_of(CONDITION), ())
     return tuple(condition for condition in read if condition is not None)
-        four_eyes=read_four_eyes(section, exposure),
 
 
 def _policy(section: Section) -> ComponentRef | None:
@@ -137,6 +137,8 @@ def _queue(place: Place, default: QueueTerms) -> QueueTerms:
         name=section.may("name", NAME, default.name),
         capacity=section.may("capacity", COUNT, default.capacity),
         due=section.may("due", DURATION, default.due),
+        hold=section.may("hold", HOLD, default.hold),
+        bulk=section.may("bulk", BULK, default.bulk),
         reasons=section.may("reasons", Form("reasons", lambda at: _reasons(at, default), REASONS), default.reasons),
         full=section.may("when_full", Form("when-full", read_when_full, WhenFull()), default.full),
         second_looks=section.may("second_looks", SHARE, default.second_looks),
@@ -146,5 +148,3 @@ def _queue(place: Place, default: QueueTerms) -> QueueTerms:
 def _reasons(place: Place, default: QueueTerms) -> Mapping[str, tuple[str, ...]]:
     section = Section(place, tuple(REASONS))
     return {choice: section.may(choice, list_of(NAME), ()) or default.reasons[choice] for choice in REASONS}
-        hold=section.may("hold", HOLD, default.hold),
-        bulk=section.may("bulk", BULK, default.bulk),

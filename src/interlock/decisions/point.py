@@ -114,10 +114,10 @@ class QueueTerms(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     capacity: int = 500
     due: timedelta = timedelta(hours=24)
-    reasons: Mapping[str, tuple[str, ...]] = REASONS
-    full: WhenFull = WhenFull()
     hold: timedelta | None = None
     bulk: BulkTerms | None = None
+    reasons: Mapping[str, tuple[str, ...]] = REASONS
+    full: WhenFull = WhenFull()
     second_looks: Fraction = Fraction(0)
 
 
@@ -161,11 +161,11 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
         purpose: For what it reads personal data; empty: its contracts may mark none.
         then: What follows a decision that was asked in line; None: whoever asked sees to that.
         data: Which data it rests on, and what becomes of it while they are not as their contract promises.
+        four_eyes: From which amount at stake on two people must say the same; None: one decides, whatever is at stake.
         costs: Whether asking it may cost money or long, so that a key that came before is looked for first; computed
             once, since every decision asks, and not to be given.
     """
 
-        four_eyes: From which amount at stake on two people must say the same; None: one decides, whatever is at stake.
     name: str
     steps: tuple[ComponentChoice, ...]
     output: str
@@ -186,17 +186,13 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str = ""
     then: Then | None = None
     data: DataTerms = DataTerms()
+    four_eyes: Money | None = None
     costs: bool = False
 
     def __post_init__(self) -> None:
         asks_outside = any(share.component.kind in OUTSIDE for step in self.steps for share in step.shares)
-    four_eyes: Money | None = None
         msgspec.structs.force_setattr(self, "costs", asks_outside)
 
-    @property
-    def ends_in_person(self) -> bool:
-        """Whether a person stands at the end."""
-        return self.steps[-1].is_person
     def people_for(self, exposure: Money | None) -> int:
         """How many people must say the same of a review with so much at stake.
 
@@ -207,6 +203,10 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
         known = exposure is not None and exposure.currency == self.four_eyes.currency and exposure.minor >= 0
         return 1 if known and exposure.minor < self.four_eyes.minor else 2
 
+    @property
+    def ends_in_person(self) -> bool:
+        """Whether a person stands at the end."""
+        return self.steps[-1].is_person
 
 
 _HASH_DOMAIN = b"interlock.decisions.choose.1\0"

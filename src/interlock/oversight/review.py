@@ -84,12 +84,6 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
         resolved_by: Who decided.
         created_at: When it was opened.
         resolved_at: When it was resolved.
-    """
-
-    id: UUID
-    case_id: UUID | None
-    decision_id: UUID | None
-    workflow: str
         team: Whose task it is, if it was handed to a team.
         assigned_to: The one person who is to do it.
         snoozed_until: Until then it is in nobody's way.
@@ -103,6 +97,12 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
         needed: How many people must say the same.
         decided_by: Whose verdicts stand; what they said is in ``review_verdict``, and theirs alone until it counts.
         disagreed: Whether two verdicts differ, so that somebody else settles it.
+    """
+
+    id: UUID
+    case_id: UUID | None
+    decision_id: UUID | None
+    workflow: str
     point: str
     queue: str
     state: ReviewState
@@ -122,12 +122,6 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     resolved_by: str | None
     created_at: datetime
     resolved_at: datetime | None
-
-    @property
-    def asked(self) -> Question:
-        """The question, read."""
-        return msgspec.json.decode(self.question, type=Question)
-
     team: str | None = None
     assigned_to: str | None = None
     snoozed_until: datetime | None = None
@@ -141,6 +135,12 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     needed: int = 1
     decided_by: tuple[str, ...] = ()
     disagreed: bool = False
+
+    @property
+    def asked(self) -> Question:
+        """The question, read."""
+        return msgspec.json.decode(self.question, type=Question)
+
     @property
     def exposure(self) -> Money | None:
         """The money at stake."""

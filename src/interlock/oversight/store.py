@@ -48,10 +48,6 @@ class HandedOn(msgspec.Struct, frozen=True, kw_only=True):
     """A review or an exception that nobody holds any more: fields as in ``Review``."""
 
     id: UUID
-
-
-class WithdrawnReviews(msgspec.Struct, frozen=True, kw_only=True):
-    """The case whose open reviews nobody needs any more; ``body`` is what the entry of each says."""
     team: str | None
     assigned_to: str | None
     snoozed_until: datetime | None
@@ -156,6 +152,10 @@ class BulkToday(msgspec.Struct, frozen=True):
     items: int
     exposure_minor: int
 
+
+class WithdrawnReviews(msgspec.Struct, frozen=True, kw_only=True):
+    """The case whose open reviews nobody needs any more; ``body`` is what the entry of each says."""
+
     case_id: UUID
     at: datetime
     body: bytes
@@ -179,11 +179,11 @@ class ResolvedReview(msgspec.Struct, frozen=True, kw_only=True):
     note: str
     resolved_by: str
     resolved_at: datetime
+    decided_by: tuple[str, ...]
 
 
 class AnsweredReview(msgspec.Struct, frozen=True, kw_only=True):
     """A person's answer to a question that had failed: a review that is resolved from the beginning."""
-    decided_by: tuple[str, ...]
 
     id: UUID
     tenant: UUID
@@ -235,13 +235,6 @@ class EndedException(msgspec.Struct, frozen=True, kw_only=True):
     answer: bytes | None = None
 
 
-_SQL = load_queries(__file__)
-FIND_REVIEW = _SQL.rows("find_review", Review)
-REVIEWS_OF_CASE = _SQL.rows("reviews_of_case", Review)
-LIST_QUEUE = _SQL.rows("list_queue", Review)
-COUNT_WAITING = _SQL.rows("count_waiting", int)
-ADD_REVIEWS = _SQL.bulk("add_reviews", NewReview, distinct=("id",))
-ADD_ANSWERED_REVIEWS = _SQL.bulk("add_answered_reviews", AnsweredReview, distinct=("id",))
 class Evidence(msgspec.Struct, frozen=True):
     """What has come in since a review was opened: the newest event and note, and how its case stands."""
 
@@ -250,6 +243,13 @@ class Evidence(msgspec.Struct, frozen=True):
     course: str
 
 
+_SQL = load_queries(__file__)
+FIND_REVIEW = _SQL.rows("find_review", Review)
+REVIEWS_OF_CASE = _SQL.rows("reviews_of_case", Review)
+LIST_QUEUE = _SQL.rows("list_queue", Review)
+COUNT_WAITING = _SQL.rows("count_waiting", int)
+ADD_REVIEWS = _SQL.bulk("add_reviews", NewReview, distinct=("id",))
+ADD_ANSWERED_REVIEWS = _SQL.bulk("add_answered_reviews", AnsweredReview, distinct=("id",))
 CLAIM_REVIEWS = _SQL.bulk("claim_reviews", ClaimedTask, distinct=("id",))
 CLAIM_EXCEPTIONS = _SQL.bulk("claim_exceptions", ClaimedTask, distinct=("id",))
 HAND_REVIEWS_ON = _SQL.bulk("hand_reviews_on", HandedOn, distinct=("id",))
