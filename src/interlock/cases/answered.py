@@ -29,7 +29,7 @@ from interlock.errors import (
     Violation,
 )
 from interlock.money import Money
-from interlock.oversight.review import Question, Resolution, urgency_of
+from interlock.oversight.review import WITHIN, Question, Resolution, line_of, urgency_of
 from interlock.oversight.review import Review as StoredReview
 from interlock.oversight.store import NewReview
 
@@ -128,8 +128,9 @@ def asked_review(request: Review, held: Held, queue: str, stamp: Stamp) -> NewRe
         exposure_minor=exposure.minor if exposure else None,
         currency=exposure.currency if exposure else None,
         urgency=urgency_of(exposure, None),
-        due_at=None,
+        due_at=stamp.now + WITHIN,
         created_at=stamp.now,
+        why=line_of(request.why),
     )
 
 

@@ -51,6 +51,7 @@ from interlock.decisions.features.feature import Feature, FeatureRef
 from interlock.decisions.point import REASONS, DecisionPoint, QueueTerms
 from interlock.errors import DeclarationInvalid, Violation
 from interlock.guards.limits import CaseBudget
+from interlock.money import Money
 from interlock.oversight.escalation import EscalationRule
 from interlock.plain_yaml import LARGEST_FILE, parse_yaml
 
@@ -141,9 +142,15 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
         stated = any(one.purpose for one in (*self.decisions.values(), *self.actions.values()))
         msgspec.structs.force_setattr(self, "personal", stated)
 
-    def owner_of(self, kind: str) -> str:
-        """Who answers for a kind of exception: as the file routes it, else its owner."""
-        return next((route.owner for route in self.exceptions if route.kind == kind), self.dossier.owner)
+    def route_of(self, kind: str, value: bytes, exposure: Money | None) -> ExceptionRoute | None:
+        """Who answers for an exception: the first route of the file that it fits; None: the owner of the workflow.
+
+        Args:
+            kind: Of the exception.
+            value: The input of its case, as JSON.
+            exposure: The money at stake in it.
+        """
+        return next((route for route in self.exceptions if route.fits(kind, value, exposure)), None)
 
     @property
     def answers(self) -> Mapping[str, str]:

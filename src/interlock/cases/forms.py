@@ -24,6 +24,7 @@ from interlock.plain_yaml import Scalar
 from interlock.spelling import meant
 
 LONGEST_TEXT = 300
+_MOST_MINUTES = 1000
 """Characters of any text in the file."""
 
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
@@ -80,6 +81,13 @@ def _count(place: Place) -> int:
     if value != value.to_integral_value() or not 1 <= value <= 1_000_000_000:  # noqa: PLR2004 - far above any use
         raise Refused(f"{value} is no count", todo="write a whole number from 1 to 1000000000")
     return int(value)
+
+
+def _minutes(place: Place) -> Decimal | None:
+    value = _number(place)
+    if not 0 < value <= _MOST_MINUTES:
+        raise Refused(f"{value} is no number of minutes", todo=f"write one above 0, {_MOST_MINUTES} at most, as in 2.5")
+    return value
 
 
 def _duration(place: Place) -> timedelta:
@@ -191,6 +199,7 @@ NUMBER = Form("number", _number, Decimal(0))
 CONFIDENCE = Form("confidence", _confidence, 1.0)
 COUNT = Form("count", _count, 1)
 DURATION = Form("duration", _duration, timedelta(seconds=1))
+MINUTES = Form[Decimal | None]("minutes", _minutes, None)
 PAUSE = Form[timedelta | None]("pause", _pause, None)
 """How long something is stopped: a second or more."""
 MONEY = Form[Money | None]("money", _money, None)

@@ -9,7 +9,19 @@ from msgspec import structs
 from interlock.cases.budget_entry import read_budget
 from interlock.cases.cascade_entry import currency_of, read_steps, read_sureness
 from interlock.cases.feature_entry import NO_FEATURES, features_of
-from interlock.cases.forms import COMPONENT, CONDITION, CONTRACT, COUNT, DURATION, EXPOSURE, FUNCTION, NAME, SHARE, TEXT
+from interlock.cases.forms import (
+    COMPONENT,
+    CONDITION,
+    CONTRACT,
+    COUNT,
+    DURATION,
+    EXPOSURE,
+    FUNCTION,
+    MINUTES,
+    NAME,
+    SHARE,
+    TEXT,
+)
 from interlock.cases.full_entry import read_when_full
 from interlock.cases.sections import Form, Place, Section, list_of
 from interlock.cases.then_entry import read_then
@@ -43,7 +55,7 @@ POINT_KEYS = (
     "then",
     "four_eyes",
 )
-QUEUE_KEYS = ("name", "capacity", "due", "reasons", "when_full", "second_looks", "hold", "bulk")
+QUEUE_KEYS = ("name", "capacity", "due", "team", "minutes", "reasons", "when_full", "second_looks", "hold", "bulk")
 
 _NO_QUEUE = QueueTerms(name="")
 
@@ -137,6 +149,8 @@ def _queue(place: Place, default: QueueTerms) -> QueueTerms:
         name=section.may("name", NAME, default.name),
         capacity=section.may("capacity", COUNT, default.capacity),
         due=section.may("due", DURATION, default.due),
+        team=section.may("team", TEXT, default.team),
+        minutes=section.may("minutes", MINUTES, default.minutes),
         hold=section.may("hold", HOLD, default.hold),
         bulk=section.may("bulk", BULK, default.bulk),
         reasons=section.may("reasons", Form("reasons", lambda at: _reasons(at, default), REASONS), default.reasons),

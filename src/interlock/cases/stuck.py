@@ -12,6 +12,7 @@ from interlock.cases.journal import Place, encode
 from interlock.db.gates import short_digest
 from interlock.db.text import storable
 from interlock.db.work import Stamp
+from interlock.oversight.review import WITHIN, urgency_of
 from interlock.oversight.store import NewException
 
 _IDS = re.compile(r"\b[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}\b")
@@ -44,6 +45,7 @@ def exception_of(
         stuck: What stopped it, if it was no error of the workflow's code.
     """
     case, declaration = held.case, held.declaration
+    route = declaration.route_of(kind, case.input, held.exposure)
     action = stuck.action if stuck else None
     detail: dict[str, Any] = {"version": case.version, "run": case.run, "trace": storable(trace)[-_LONGEST_TRACE:]}
     if stuck and stuck.asks:
@@ -60,7 +62,10 @@ def exception_of(
         priority=stuck.priority if stuck else 1,
         what=what[:_LONGEST_WHAT],
         detail=encode(detail),
-        owner=declaration.owner_of(kind),
+        owner=route.owner if route else declaration.dossier.owner,
+        urgency=urgency_of(held.exposure, None),
+        due_at=stamp.now + (route.due if route and route.due else WITHIN),
+        team=route.team if route else None,
         exposure_minor=held.exposure.minor if held.exposure else None,
         currency=held.exposure.currency if held.exposure else None,
         created_at=stamp.now,

@@ -27,7 +27,7 @@ from interlock.decisions.store import ADD_DECISIONS, NewDecision, canonical
 from interlock.guards.stop_gate import NotStopped
 from interlock.ledger.ledger import entry_of, further_entry, hash_of
 from interlock.money import Money
-from interlock.oversight.review import Question, urgency_of
+from interlock.oversight.review import Question, line_of, urgency_of
 from interlock.oversight.store import ADD_REVIEWS, NewReview
 
 
@@ -269,6 +269,10 @@ def _review(draft: Draft, row: NewDecision, stamp: Stamp, review_id: UUID) -> Ne
         urgency=urgency_of(draft.exposure, None if best is None or best.sure else row.confidence),
         due_at=stamp.now + point.queue.due,
         created_at=stamp.now,
+        confidence=row.confidence,
+        why=line_of(next(iter(question.why), "")),
+        team=point.queue.team or None,
+        codes=tuple(dict.fromkeys(finding["code"] for finding in question.findings)),
         needed=point.people_for(draft.exposure),
     )
 

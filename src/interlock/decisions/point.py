@@ -104,6 +104,8 @@ class QueueTerms(msgspec.Struct, frozen=True, kw_only=True):
         name: The queue's name; points may share one.
         capacity: How many reviews may wait in it before intake is held.
         due: How long after it was opened a review should be resolved.
+        team: Whose its reviews are; empty: whoever works in the queue.
+        minutes: How long one takes a person, until enough of them were measured; None: as the queue's order supposes.
         hold: For how long a verdict can be taken back; None: 5 s of a person's, at once of a program's.
         bulk: How much may be decided in one act; None: everything is decided by itself.
         reasons: The codes that a reviewer chooses from, by choice: approve, change, reject.
@@ -114,6 +116,8 @@ class QueueTerms(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     capacity: int = 500
     due: timedelta = timedelta(hours=24)
+    team: str = ""
+    minutes: Decimal | None = None
     hold: timedelta | None = None
     bulk: BulkTerms | None = None
     reasons: Mapping[str, tuple[str, ...]] = REASONS

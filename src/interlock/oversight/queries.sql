@@ -38,12 +38,12 @@ select count(*) from review where queue = %(queue)s and state in ('open', 'claim
 
 -- name: add_reviews
 insert into review (id, tenant, case_id, decision_id, workflow, point, queue, state, question, proposal, exposure_minor,
-                    currency, urgency, due_at, created_at, needed)
+                    currency, urgency, due_at, created_at, needed, confidence, why, codes, team)
 select id, tenant, case_id, decision_id, workflow, point, queue, 'open', decode(question, 'base64'), decode(proposal, 'base64'),
-       exposure_minor, currency, urgency, due_at, created_at, needed
+       exposure_minor, currency, urgency, due_at, created_at, needed, confidence, why, codes, team
 from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, case_id uuid, decision_id uuid, workflow text, point text,
   queue text, question text, proposal text, exposure_minor bigint, currency text, urgency bigint, due_at timestamptz, created_at timestamptz,
-  needed smallint)
+  needed smallint, confidence float8, why text, codes text[], team text)
 
 -- name: add_answered_reviews
 -- What a person answered unasked, to a question that failed: resolved from the beginning.
@@ -198,12 +198,12 @@ select entry_id(at), tenant, 'review.withdrawn', id, case_id, at, decode(body, '
 
 -- name: add_exceptions
 insert into exception (id, tenant, case_id, workflow, kind, fingerprint, state, priority, what, detail, owner,
-                       exposure_minor, currency, created_at, run, scope, ordinal, action)
+                       exposure_minor, currency, created_at, run, scope, ordinal, action, urgency, due_at, team)
 select id, tenant, case_id, workflow, kind, fingerprint, 'open', priority, what, decode(detail, 'base64'), owner,
-       exposure_minor, currency, created_at, run, scope, ordinal, action
+       exposure_minor, currency, created_at, run, scope, ordinal, action, urgency, due_at, team
 from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, case_id uuid, workflow text, kind text, fingerprint uuid,
   priority int, what text, detail text, owner text, exposure_minor bigint, currency text, created_at timestamptz,
-  run int, scope text, ordinal int, action uuid)
+  run int, scope text, ordinal int, action uuid, urgency bigint, due_at timestamptz, team text)
 
 -- name: lock_exceptions
 select id, case when state = 'open' and claimed_until > clock_timestamp() then 'claimed by ' || claimed_by else state::text end as state

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from interlock.db.text import storable
 from interlock.money import Money
+from interlock.oversight.index import WHOLE
+
+LONGEST_LINE = 300
+WITHIN = timedelta(hours=24)
+"""Within this time something is to be resolved of which nothing says when."""
 
 
 class ReviewState(StrEnum):
@@ -150,10 +156,14 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
 def urgency_of(exposure: Money | None, confidence: float | None) -> int:
     """The expected loss in minor units: what is at stake times the chance that the proposal is wrong.
 
-    Without a proposal the whole exposure counts. Amounts of different currencies are compared by their minor units
-    until exchange rates are declared.
+    Without a proposal the whole exposure counts; what is less than nothing counts as much as its opposite. Where it is
+    not known what is at stake, the chance itself is stored, in millionths: the queue's order takes a declared amount
+    times that.
     """
-    if exposure is None:
-        return 0
-    doubt = 1_000_000 - round((confidence or 0.0) * 1_000_000)
-    return exposure.minor * doubt // 1_000_000
+    doubt = WHOLE - round((confidence or 0.0) * WHOLE)
+    return doubt if exposure is None else abs(exposure.minor) * doubt // WHOLE
+
+
+def line_of(text: str) -> str:
+    """The first line of a text, short enough for a list."""
+    return storable(text).strip().partition("\n")[0][:LONGEST_LINE]

@@ -32,6 +32,10 @@ class NewReview(msgspec.Struct, frozen=True, kw_only=True):
     urgency: int
     due_at: datetime | None
     created_at: datetime
+    confidence: float | None = None
+    why: str = ""
+    codes: tuple[str, ...] = ()
+    team: str | None = None
     needed: int = 1
 
 
@@ -222,6 +226,9 @@ class NewException(msgspec.Struct, frozen=True, kw_only=True):
     scope: str | None = None
     ordinal: int | None = None
     action: UUID | None = None
+    urgency: int = 0
+    due_at: datetime | None = None
+    team: str | None = None
 
 
 class EndedException(msgspec.Struct, frozen=True, kw_only=True):

@@ -196,7 +196,8 @@ async def test_the_queue_shows_the_most_expected_loss_first_page_by_page_and_eac
 @pytest.mark.parametrize(
     ("exposure", "confidence", "urgency"),
     [
-        (None, 0.5, 0),
+        (None, 0.5, 500_000),
+        (Money("-100.00", "EUR"), 0.9, 1_000),
         (Money("100.00", "EUR"), None, 10_000),
         (Money("100.00", "EUR"), 0.0, 10_000),
         (Money("100.00", "EUR"), 0.9, 1_000),
