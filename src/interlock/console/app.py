@@ -15,6 +15,7 @@ from interlock.api.problems import log_problem, problem_of
 from interlock.api.sending import trace_of
 from interlock.console.assets import read_asset
 from interlock.console.hub import Hub
+from interlock.console.item.routes import ROUTES as ITEM_ROUTES
 from interlock.console.live import ROUTES as LIVE_ROUTES
 from interlock.console.me import ROUTES as ME_ROUTES
 from interlock.console.people import ROUTES as PEOPLE_ROUTES
@@ -25,7 +26,9 @@ from interlock.node import Node
 
 MOST_BYTES = 2_200_000
 
-ROUTES: tuple[ControllerRouterHandler, ...] = (read_asset, *SIGN_IN_ROUTES, *ME_ROUTES, *PEOPLE_ROUTES, *LIVE_ROUTES)
+ROUTES: tuple[ControllerRouterHandler, ...] = (
+    read_asset, *SIGN_IN_ROUTES, *ME_ROUTES, *PEOPLE_ROUTES, *LIVE_ROUTES, *ITEM_ROUTES
+)  # fmt: skip
 """Every page, form and part of the console."""
 
 

@@ -65,21 +65,18 @@ class WordsForm(msgspec.Struct, frozen=True, kw_only=True):
 @post("/console/tasks/{task_id:uuid}/claim", opt=needs("view"))
 async def take(request: Visit, task_id: FromPath[UUID]) -> Response[bytes]:
     """Take it to work on it."""
-    await request.fields()
     return _lease(request, await claim(desk_of(request), request.actor, task_id))
 
 
 @post("/console/tasks/{task_id:uuid}/extend", opt=needs("view"))
 async def keep(request: Visit, task_id: FromPath[UUID]) -> Response[bytes]:
     """Keep it for longer."""
-    await request.fields()
     return _lease(request, await extend(desk_of(request), request.actor, task_id))
 
 
 @post("/console/tasks/{task_id:uuid}/release", opt=needs("view"))
 async def give_back(request: Visit, task_id: FromPath[UUID]) -> Response[bytes]:
     """Give it back to the queue."""
-    await request.fields()
     await release(desk_of(request), request.actor, task_id)
     return _to("/console/queue")
 
@@ -143,7 +140,6 @@ async def note(request: Visit, task_id: FromPath[UUID]) -> Response[bytes]:
 @post("/console/reviews/{review_id:uuid}/undo", opt=needs("view"))
 async def take_back(request: Visit, review_id: FromPath[UUID]) -> Response[bytes]:
     """Take one's verdict back while it is held."""
-    await request.fields()
     await undo(desk_of(request), request.actor, review_id)
     return _to(f"/console/reviews/{review_id}?word=undone")
 

@@ -27,3 +27,12 @@ order by d.id desc
 
 -- name: origin_of_case
 select key, caller from cases where id = %(id)s
+
+-- name: asked_of
+-- What waits for somebody's answer, the oldest question first.
+select id, 'review' as kind, workflow, point as about, asked_by, asked_to, asked_at, asked_question, exposure_minor, currency
+from review where asked_to = any(%(names)s::text[]) and state in ('open', 'claimed')
+union all
+select id, 'exception' as kind, workflow, kind as about, asked_by, asked_to, asked_at, asked_question, exposure_minor, currency
+from exception where asked_to = any(%(names)s::text[]) and state = 'open'
+order by asked_at limit 200

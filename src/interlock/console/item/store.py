@@ -83,8 +83,42 @@ class CaseOrigin(msgspec.Struct, frozen=True, kw_only=True):
     caller: str
 
 
+class AskedTask(msgspec.Struct, frozen=True, kw_only=True):
+    """A review or an exception that waits for somebody's answer.
+
+    Attributes:
+        id: Its id.
+        kind: review or exception.
+        workflow: Of its case.
+        about: The decision point; of an exception, what kind of fact it is.
+        asked_by: Who asked.
+        asked_to: Who was asked.
+        asked_at: When.
+        asked_question: What.
+        exposure_minor: The money at stake, in minor units.
+        currency: Of the exposure.
+    """
+
+    id: UUID
+    kind: str
+    workflow: str
+    about: str
+    asked_by: str
+    asked_to: str
+    asked_at: datetime
+    asked_question: str
+    exposure_minor: int | None
+    currency: str | None
+
+    @property
+    def exposure(self) -> Money | None:
+        """The money at stake."""
+        return Money.of_columns(self.exposure_minor, self.currency)
+
+
 _SQL = load_queries(__file__)
 LIKE_REVIEWED = _SQL.rows("like_reviewed", LikeCase)
 TERMS_OF_DECISION = _SQL.rows("terms_of_decision", Terms)
 TOLD_DECISIONS = _SQL.rows("told_decisions", LikeCase)
 ORIGIN_OF_CASE = _SQL.rows("origin_of_case", CaseOrigin)
+ASKED_OF = _SQL.rows("asked_of", AskedTask)
