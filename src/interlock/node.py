@@ -33,6 +33,7 @@ from interlock.cases.in_force import tell_in_force
 from interlock.cases.queues import queues_told
 from interlock.cases.registry import Registry, load_registry
 from interlock.cases.store import quarantine_gate
+from interlock.cases.work_terms import work_terms
 from interlock.cases.worker import Worker
 from interlock.config import Settings
 from interlock.connectors.registry import join, make_connector
@@ -66,6 +67,7 @@ from interlock.oversight.effect import keep_settling
 from interlock.oversight.escalate import escalate
 from interlock.oversight.escalation import EscalationRule
 from interlock.oversight.store import exception_gate, review_gate
+from interlock.oversight.work_scale import WorkTerms
 from interlock.privacy.master import MasterKeys
 from interlock.privacy.subject import subject_gate
 from interlock.privacy.vault import Vault
@@ -139,6 +141,11 @@ class Node:
     levels: DataLevels
     vault: Vault
     authority: Authority
+
+    @property
+    def work_terms(self) -> WorkTerms:
+        """What is declared of the order of work."""
+        return work_terms(self.registry, self.settings)
 
     @property
     def desk(self) -> Desk:
@@ -246,6 +253,7 @@ async def open_node(
         DeclarationInvalid: a workflow's file refers to what is not there; in production, to what is not published.
     """
     only_published = settings.mode is Mode.PRODUCTION
+    authority = load_authority(settings.policies)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(open_database(settings))
         known = (
@@ -275,7 +283,8 @@ async def open_node(
         circuits = CircuitGate()
         writer = await stack.enter_async_context(Writer(url, database.clock, gates(circuits), notifier))
         if not publishes:
-            await tell_in_force(database, writer, known, tenant, components=only_published or registry is None)
+            loaded = only_published or registry is None
+            await tell_in_force(database, writer, known, tenant, components=loaded, authority=authority)
         _look_after(stack, database, writer, known, queues=not publishes)
         alone = await stack.enter_async_context(Alone(url, database.clock, gates(circuits), notifier))
         watch = await stack.enter_async_context(StopWatch(database, notifier))
@@ -295,7 +304,6 @@ async def open_node(
         decider = Decider(database, writer, watch, features, levels, vault)
         stack.push_async_callback(decider.close)
         tools = Tools(database, writer, decider, dispatcher, connectors, flags)
-        authority = load_authority(settings.policies)
         yield Node(
             settings, url, tenant, database, writer, notifier, known, tools, publications, levels, vault, authority
         )

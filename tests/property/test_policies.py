@@ -47,7 +47,8 @@ def resources(draw: st.DrawFn) -> Resource:
             },
         ),
         "Scope": st.fixed_dictionaries(
-            {"installation": st.booleans(), "owners": st.lists(names, max_size=2)}, optional={"set_by": names}
+            {"installation": st.booleans(), "answered": st.booleans(), "owners": st.lists(names, max_size=2)},
+            optional={"set_by": names},
         ),
         "Account": st.fixed_dictionaries({"name": names}),
     }

@@ -35,6 +35,7 @@ _MEDIA_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl
     opt=says(
         Endpoint(
             needs=(Scope.SUBMIT,),
+            act="case.submit",
             asks=BatchQuery,
             takes=CaseLine,
             gives={200: LineAnswer},

@@ -20,6 +20,7 @@ from interlock.api.endpoint import MOST_BYTES, SECONDS, endpoint_of
 from interlock.api.keys import Caller, Callers, Scope
 from interlock.api.reading import read_body, read_query
 from interlock.api.sending import trace_of
+from interlock.authority.judge import Resource, Verdict, everything
 from interlock.contracts import read_json
 from interlock.errors import Forbidden, ManyRefused, Refused, Unauthenticated, Violation
 from interlock.node import Node
@@ -48,6 +49,14 @@ class Call(Request[Caller, None, State]):
     def tenant(self) -> UUID:
         """Whose things there are."""
         return self.caller.tenant
+
+    def require(self, act: str, resource: Resource | None = None) -> Verdict:
+        """See that policies permit it; without a resource: on anything of the tenant.
+
+        Raises:
+            Forbidden: they do not.
+        """
+        return self.node.authority.require(self.caller.actor, act, resource or everything(self.tenant))
 
     @property
     def trace(self) -> str:
@@ -144,13 +153,13 @@ def callers_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Callers:
 
 
 async def check_caller(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """The guard of every route: a key in force, with a scope that the route needs.
+    """The guard of every route: a key in force, with a scope that the route needs, and a policy that permits its act.
 
     INVARIANT: a route that says nothing about itself is closed.
 
     Raises:
         Unauthenticated: no key, or one that is unknown or revoked.
-        Forbidden: the key lacks the scope, which is named.
+        Forbidden: the key lacks the scope, which is named, or no policy permits it.
     """
     endpoint = endpoint_of(handler.opt)
     if endpoint and not endpoint.needs:
@@ -158,6 +167,8 @@ async def check_caller(connection: ASGIConnection[Any, Any, Any, Any], handler: 
     presented = connection.headers.get("authorization", "")
     needs = endpoint.needs if endpoint else ()
     caller = allowed(await callers_of(connection).find(secret_of(presented)), needs)
+    if endpoint:
+        node_of(connection).authority.require(caller.actor, endpoint.act, everything(caller.tenant))
     connection.scope["user"] = caller
 
 

@@ -19,7 +19,15 @@ from interlock.cases.cancel import recall_case as recall
 
 @post(
     "/v1/cases/{case_id:uuid}/cancel",
-    opt=says(Endpoint(needs=(Scope.REVIEW,), takes=CancelBody, gives={200: CancellingDocument}, refuses=(404, 409))),
+    opt=says(
+        Endpoint(
+            needs=(Scope.REVIEW,),
+            act="case.cancel",
+            takes=CancelBody,
+            gives={200: CancellingDocument},
+            refuses=(404, 409),
+        )
+    ),
 )
 async def cancel_case(request: Call, case_id: FromPath[UUID]) -> Response[bytes]:
     """End a case, whatever it is doing: nothing new begins in it, what it did is taken back, then it is cancelled.
@@ -34,7 +42,9 @@ async def cancel_case(request: Call, case_id: FromPath[UUID]) -> Response[bytes]
 
 @post(
     "/v1/cases/{case_id:uuid}/take-back",
-    opt=says(Endpoint(needs=(Scope.ADMIN,), takes=CancelBody, gives={200: CancellingDocument}, refuses=(404,))),
+    opt=says(
+        Endpoint(needs=(Scope.ADMIN,), act="recall", takes=CancelBody, gives={200: CancellingDocument}, refuses=(404,))
+    ),
 )
 async def take_case_back(request: Call, case_id: FromPath[UUID]) -> Response[bytes]:
     """Take a case back, even one that is done: what it did is undone in reverse order, then it is cancelled.

@@ -51,6 +51,7 @@ from interlock.ledger.ledger import ReadEntry
     opt=says(
         Endpoint(
             needs=(Scope.SUBMIT,),
+            act="case.submit",
             takes=NewCaseBody,
             gives={200: Submission, 201: Submission},
             refuses=(404, 409, 422),

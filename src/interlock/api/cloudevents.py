@@ -50,6 +50,7 @@ _BATCH_PATIENCE_S = 30.0
     opt=says(
         Endpoint(
             needs=(Scope.DECIDE, Scope.SUBMIT),
+            act="decision.ask",
             takes=CloudEventBody,
             gives={200: ResultEvent, 202: ResultEvent},
             refuses=(404, 409, 422, 503),
@@ -72,6 +73,7 @@ async def take_cloudevents(request: Call, target: FromPath[str]) -> Response[byt
     """
     found = find_target(request.node.registry, target, where="/target")
     allowed(request.caller, (Scope.DECIDE if found.named else Scope.SUBMIT,))
+    request.require("decision.ask" if found.named else "case.submit")
     sent = request.headers.get("content-type", "").strip()
     kind = sent.partition(";")[0].strip().lower()
     if kind == BATCH:

@@ -11,7 +11,8 @@ from interlock.api.call import Call, answer
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
 from interlock.api.stop_documents import TermDocument, TermPage
-from interlock.cases.stoppable import check_known, stoppable
+from interlock.authority.judge import Resource
+from interlock.cases.stoppable import check_known, stop_resource, stoppable
 from interlock.durations import parse_duration
 from interlock.errors import Refused
 from interlock.guards import dead_man
@@ -26,7 +27,10 @@ async def list_terms(request: Call) -> Response[bytes]:
 
 
 @post(
-    "/v1/deadman", opt=says(Endpoint(needs=(Scope.STOP,), takes=NewTermBody, gives={201: TermDocument}, refuses=(409,)))
+    "/v1/deadman",
+    opt=says(
+        Endpoint(needs=(Scope.STOP,), act="stop.set", takes=NewTermBody, gives={201: TermDocument}, refuses=(409,))
+    ),
 )
 async def begin_term(request: Call) -> Response[bytes]:
     """Let a scope stop by itself unless it is authorized in time. Beginning it is the first authorization.
@@ -38,6 +42,7 @@ async def begin_term(request: Call) -> Response[bytes]:
     check_scope(body.scope)
     if node.registry.all and not body.scope.startswith("agent:"):
         check_known(body.scope, stoppable((entry.declaration for entry in node.registry.all), node.settings.connectors))
+    request.require("stop.set", _resource(request, body.scope))
     term = await dead_man.begin_term(
         node.database,
         node.writer,
@@ -52,12 +57,15 @@ async def begin_term(request: Call) -> Response[bytes]:
 
 @post(
     "/v1/deadman/authorize",
-    opt=says(Endpoint(needs=(Scope.STOP,), takes=AuthorizeBody, gives={200: TermDocument}, refuses=(404,))),
+    opt=says(
+        Endpoint(needs=(Scope.STOP,), act="stop.lift", takes=AuthorizeBody, gives={200: TermDocument}, refuses=(404,))
+    ),
 )
 async def authorize(request: Call) -> Response[bytes]:
     """Authorize a scope for another term, from now; what had lapsed goes on within a second."""
     body = await request.read(AuthorizeBody)
     node = request.node
+    request.require("stop.lift", _resource(request, body.scope))
     term = await dead_man.authorize(
         node.database,
         node.writer,
@@ -72,12 +80,13 @@ async def authorize(request: Call) -> Response[bytes]:
 
 @post(
     "/v1/deadman/end",
-    opt=says(Endpoint(needs=(Scope.STOP,), takes=EndTermBody, gives={200: TermPage}, refuses=(404,))),
+    opt=says(Endpoint(needs=(Scope.STOP,), act="stop.lift", takes=EndTermBody, gives={200: TermPage}, refuses=(404,))),
 )
 async def end_term(request: Call) -> Response[bytes]:
     """End a term: the scope stops by itself no more. Answers with the terms that there still are."""
     body = await request.read(EndTermBody)
     node = request.node
+    request.require("stop.lift", _resource(request, body.scope))
     await dead_man.end_term(
         node.database, node.writer, request.tenant, scope=body.scope, who=request.caller.name, why=body.why
     )
@@ -88,6 +97,10 @@ def term_document(term: Term, now: datetime) -> TermDocument:
     """A term as callers get it."""
     fields = {name: getattr(term, name) for name in Term.__struct_fields__}
     return TermDocument(**fields, state=term.state(now))
+
+
+def _resource(request: Call, scope: str) -> Resource:
+    return stop_resource(request.tenant, scope, (entry.declaration for entry in request.node.registry.all))
 
 
 async def _page(request: Call) -> TermPage:

@@ -35,6 +35,7 @@ LOOKS_EVERY_S = 0.5
     opt=says(
         Endpoint(
             needs=(Scope.DECIDE,),
+            act="decision.ask",
             takes=DecideBody,
             gives={200: DecidedDocument, 202: DecidedDocument},
             refuses=(404, 409, 422, 503),

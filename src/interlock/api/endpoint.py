@@ -13,6 +13,9 @@ MOST_BYTES = 2_200_000
 SECONDS = 35.0
 """The longest that a request may take, reading its body too: longer than the writer waits for a lost database."""
 
+VIEW = "view"
+"""What it is to the policies to look at something."""
+
 
 class Mode(msgspec.Struct, frozen=True, kw_only=True):
     """Another form in which the same operation takes its body.
@@ -35,6 +38,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         needs: One of these scopes; empty: no key is needed.
+        act: What it is to the policies, which must permit it, too; a route that changes something names one.
         gives: The documents by status.
         takes: The body; None: there is none.
         asks: The parameters of the query; None: there are none.
@@ -48,6 +52,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     needs: tuple[Scope, ...]
     gives: dict[int, Any]
+    act: str = VIEW
     takes: Any = None
     asks: Any = None
     refuses: tuple[int, ...] = ()

@@ -22,6 +22,7 @@ from interlock.cases.events import send_event as send
     opt=says(
         Endpoint(
             needs=(Scope.SUBMIT,),
+            act="event.send",
             takes=EventBody,
             gives={200: EventReceipt, 201: EventReceipt},
             refuses=(404, 409, 422),
@@ -43,6 +44,7 @@ async def send_event(request: Call, case_id: FromPath[UUID]) -> Response[bytes]:
     opt=says(
         Endpoint(
             needs=(Scope.SUBMIT,),
+            act="event.send",
             takes=KeyedEventBody,
             gives={200: EventReceipt, 201: EventReceipt},
             refuses=(404, 409, 422),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from uuid import UUID
 
 from litestar import Response, get, post
@@ -38,7 +39,15 @@ async def list_exceptions(request: Call) -> Response[bytes]:
 
 @post(
     "/v1/exceptions/{exception_id:uuid}/resolve",
-    opt=says(Endpoint(needs=(Scope.REVIEW,), takes=ResolveExceptionBody, gives={200: GoesOn}, refuses=(404, 409, 422))),
+    opt=says(
+        Endpoint(
+            needs=(Scope.REVIEW,),
+            act="exception.resolve",
+            takes=ResolveExceptionBody,
+            gives={200: GoesOn},
+            refuses=(404, 409, 422),
+        )
+    ),
 )
 async def resolve(request: Call, exception_id: FromPath[UUID]) -> Response[bytes]:
     """Try again, correct the input, answer, say what became of an action in doubt, or abandon the case.
@@ -49,7 +58,7 @@ async def resolve(request: Call, exception_id: FromPath[UUID]) -> Response[bytes
     node = request.node
     case = await resolve_exception(
         node.database, node.writer, request.tenant, exception_id, body.way, who=request.caller.name, why=body.why,
-        value=body.value, registry=node.registry,
+        value=body.value, registry=node.registry, ask=functools.partial(request.require, "exception.resolve"),
     )  # fmt: skip
     return answer(GoesOn(case=case, follow=f"/v1/cases/{case}"))
 
@@ -69,7 +78,13 @@ async def list_groups(request: Call) -> Response[bytes]:
 @post(
     "/v1/exceptions/groups/{fingerprint:uuid}",
     opt=says(
-        Endpoint(needs=(Scope.REVIEW,), takes=ResolveExceptionBody, gives={200: GroupResolved}, refuses=(404, 422))
+        Endpoint(
+            needs=(Scope.REVIEW,),
+            act="exception.resolve",
+            takes=ResolveExceptionBody,
+            gives={200: GroupResolved},
+            refuses=(404, 422),
+        )
     ),
 )
 async def resolve_all(request: Call, fingerprint: FromPath[UUID]) -> Response[bytes]:
@@ -78,7 +93,7 @@ async def resolve_all(request: Call, fingerprint: FromPath[UUID]) -> Response[by
     node = request.node
     members = await resolve_group(
         node.database, node.writer, request.tenant, fingerprint, body.way, who=request.caller.name, why=body.why,
-        value=body.value, registry=node.registry,
+        value=body.value, registry=node.registry, ask=functools.partial(request.require, "exception.resolve"),
     )  # fmt: skip
     told = tuple(
         MemberDocument(

@@ -76,6 +76,7 @@ class FeatureLoad(msgspec.Struct, frozen=True, kw_only=True):
     opt=says(
         Endpoint(
             needs=(Scope.LOAD,),
+            act="feature.load",
             takes=FeatureLine,
             gives={200: FeatureLoad},
             refuses=(404, 409),

@@ -104,7 +104,7 @@ async def find_decisions(request: Call) -> Response[bytes]:
 
 @post(
     "/v1/decisions/search",
-    opt=says(Endpoint(needs=(Scope.READ,), takes=FindBody, gives={200: FoundPage})),
+    opt=says(Endpoint(needs=(Scope.READ,), act="view", takes=FindBody, gives={200: FoundPage})),
 )
 async def search_decisions(request: Call) -> Response[bytes]:
     """The same with its conditions in the body: addresses are logged on their way, and personal values must not be."""
@@ -116,6 +116,7 @@ async def _find(request: Call, asked: FindQuery) -> Response[bytes]:
     finder = Finder(node.database, node.writer, node.registry, node.vault)
     if asked.purpose is not None:
         allowed(request.caller, (Scope.PERSONAL,))
+        request.require("personal.read")
     search = Search(read_where(asked.where), asked.point, asked.cursor, asked.limit, asked.purpose)
     try:
         return answer(_document(await finder.find(request.tenant, search, who=request.caller.name)))

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.authority.actor import Actor, ActorKind
 from interlock.db.database import Database
 from interlock.db.gates import TakesKey, key_digest, short_digest
 from interlock.db.queries import load_queries
@@ -76,6 +77,11 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     tenant_name: str
     name: str
     scopes: tuple[Scope, ...]
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts, as policies see them."""
+        return Actor(kind=ActorKind.PROGRAM, name=self.name, tenant=self.tenant, roles=self.scopes)
 
     def may(self, needs: Iterable[Scope]) -> bool:
         """Whether it has one of these scopes."""

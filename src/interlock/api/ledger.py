@@ -37,7 +37,7 @@ class CheckpointDocument(Document, frozen=True, kw_only=True):
 
 @get(
     "/v1/ledger/checkpoint",
-    opt=says(Endpoint(needs=(Scope.READ,), gives={200: CheckpointDocument}, refuses=(409,))),
+    opt=says(Endpoint(needs=(Scope.READ,), act="ledger.read", gives={200: CheckpointDocument}, refuses=(409,))),
 )
 async def show_checkpoint(request: Call) -> Response[bytes]:
     """The newest signed checkpoint."""
@@ -57,7 +57,7 @@ async def show_checkpoint(request: Call) -> Response[bytes]:
 
 @get(
     "/v1/ledger/proofs/{about:uuid}",
-    opt=says(Endpoint(needs=(Scope.READ,), gives={200: Bundle}, refuses=(404, 409))),
+    opt=says(Endpoint(needs=(Scope.READ,), act="ledger.read", gives={200: Bundle}, refuses=(404, 409))),
 )
 async def show_proof(request: Call, about: FromPath[UUID]) -> Response[bytes]:
     """The proof of all that the ledger tells of a decision, case, action, review or entry, for `interlock-verify`."""

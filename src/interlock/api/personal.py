@@ -44,6 +44,7 @@ async def answer_for(request: Call, document: msgspec.Struct, purpose: str | Non
     if purpose is None:
         return Response(hide(body), media_type="application/json")
     who = allowed(request.caller, (Scope.PERSONAL,))
+    request.require("personal.read")
     node = request.node
     shown = await read_personal(
         node.vault, node.writer, request.tenant, body, purpose=purpose, who=who.name, record=record

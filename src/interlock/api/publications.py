@@ -35,6 +35,7 @@ _READ = (Scope.READ, Scope.PUBLISH)
     opt=says(
         Endpoint(
             needs=(Scope.PUBLISH,),
+            act="publish",
             takes=PublishBody,
             gives={200: PublishedDocument, 201: PublishedDocument},
             refuses=(409,),
@@ -51,7 +52,7 @@ async def publish_rules_version(request: Call) -> Response[bytes]:
     node = request.node
     done = await publish_rules(
         node.database, node.writer, node.registry, request.tenant, body.content.encode(), "content",
-        who=request.caller.name, why=body.why,
+        who=request.caller.name, why=body.why, verdict=request.require("publish"),
     )  # fmt: skip
     return _done(done, 201)
 
@@ -74,7 +75,13 @@ async def read_rules(request: Call, name: FromPath[str], version: FromPath[str])
 @post(
     "/v1/rules/{name:str}/revert",
     opt=says(
-        Endpoint(needs=(Scope.PUBLISH,), takes=RevertBody, gives={200: PublishedDocument}, refuses=(404, 409, 503))
+        Endpoint(
+            needs=(Scope.PUBLISH,),
+            act="publish",
+            takes=RevertBody,
+            gives={200: PublishedDocument},
+            refuses=(404, 409, 503),
+        )
     ),
 )
 async def revert_rules_line(request: Call, name: FromPath[str]) -> Response[bytes]:
@@ -84,6 +91,7 @@ async def revert_rules_line(request: Call, name: FromPath[str]) -> Response[byte
     done = await revert_rules(
         node.database, node.writer, node.registry, request.tenant, name=check_name(name, "name"),
         line=line_of(version), version=version, who=request.caller.name, why=body.why,
+        verdict=request.require("publish"),
     )  # fmt: skip
     return _done(done, 200)
 
@@ -93,6 +101,7 @@ async def revert_rules_line(request: Call, name: FromPath[str]) -> Response[byte
     opt=says(
         Endpoint(
             needs=(Scope.PUBLISH,),
+            act="publish",
             takes=PublishBody,
             gives={200: PublishedDocument, 201: PublishedDocument},
             refuses=(409,),
@@ -109,7 +118,7 @@ async def publish_contract_version(request: Call) -> Response[bytes]:
     node = request.node
     done = await publish_contract(
         node.database, node.writer, node.registry, request.tenant, body.content.encode(), "content",
-        who=request.caller.name, why=body.why,
+        who=request.caller.name, why=body.why, verdict=request.require("publish"),
     )  # fmt: skip
     return _done(done, 201)
 

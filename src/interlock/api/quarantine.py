@@ -64,7 +64,13 @@ async def read_quarantine(request: Call, quarantine_id: FromPath[UUID]) -> Respo
 @post(
     "/v1/quarantine/{quarantine_id:uuid}/release",
     opt=says(
-        Endpoint(needs=(Scope.REVIEW,), takes=ReleaseBody, gives={200: ReleasedDocument}, refuses=(404, 409, 422))
+        Endpoint(
+            needs=(Scope.REVIEW,),
+            act="quarantine.mend",
+            takes=ReleaseBody,
+            gives={200: ReleasedDocument},
+            refuses=(404, 409, 422),
+        )
     ),
 )
 async def release(request: Call, quarantine_id: FromPath[UUID]) -> Response[bytes]:
@@ -90,7 +96,15 @@ async def release(request: Call, quarantine_id: FromPath[UUID]) -> Response[byte
 
 @post(
     "/v1/quarantine/{quarantine_id:uuid}/discard",
-    opt=says(Endpoint(needs=(Scope.REVIEW,), takes=DiscardBody, gives={200: QuarantineDocument}, refuses=(404, 409))),
+    opt=says(
+        Endpoint(
+            needs=(Scope.REVIEW,),
+            act="quarantine.mend",
+            takes=DiscardBody,
+            gives={200: QuarantineDocument},
+            refuses=(404, 409),
+        )
+    ),
 )
 async def discard(request: Call, quarantine_id: FromPath[UUID]) -> Response[bytes]:
     """Give up on data; they stay, marked. 409: a case waits for them, or somebody was faster."""
@@ -102,7 +116,11 @@ async def discard(request: Call, quarantine_id: FromPath[UUID]) -> Response[byte
 
 @post(
     "/v1/quarantine/repair",
-    opt=says(Endpoint(needs=(Scope.REVIEW,), takes=RepairBody, gives={200: RepairDocument}, refuses=(404,))),
+    opt=says(
+        Endpoint(
+            needs=(Scope.REVIEW,), act="quarantine.mend", takes=RepairBody, gives={200: RepairDocument}, refuses=(404,)
+        )
+    ),
 )
 async def repair_quarantine(request: Call) -> Response[bytes]:
     """Mend many data of one cause alike; without ``carry_out`` nothing is changed, and what would be is told.

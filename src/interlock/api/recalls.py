@@ -30,7 +30,7 @@ from interlock.recall.record import Wishes
 _NEEDS = (Scope.ADMIN,)
 
 
-@post("/v1/recalls/plan", opt=says(Endpoint(needs=_NEEDS, takes=WantedBody, gives={202: FullRecall})))
+@post("/v1/recalls/plan", opt=says(Endpoint(needs=_NEEDS, act="recall", takes=WantedBody, gives={202: FullRecall})))
 async def plan_a_recall(request: Call) -> Response[bytes]:
     """Put on record what would be recalled, and nothing else; a process gathers it, and then its figures are whole."""
     body = await request.read(WantedBody)
@@ -41,7 +41,10 @@ async def plan_a_recall(request: Call) -> Response[bytes]:
     return await _answer(request, made, 202)
 
 
-@post("/v1/recalls", opt=says(Endpoint(needs=_NEEDS, takes=RecallBody, gives={202: FullRecall}, refuses=(404, 409))))
+@post(
+    "/v1/recalls",
+    opt=says(Endpoint(needs=_NEEDS, act="recall", takes=RecallBody, gives={202: FullRecall}, refuses=(404, 409))),
+)
 async def start_a_recall(request: Call) -> Response[bytes]:
     """Recall what a plan found, or what is named: stop what is pending, take back what is done, decide anew.
 

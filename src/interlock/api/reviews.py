@@ -49,7 +49,7 @@ async def read_review(request: Call, review_id: FromPath[UUID]) -> Response[byte
 
 @post(
     "/v1/reviews/{review_id:uuid}/claim",
-    opt=says(Endpoint(needs=(Scope.REVIEW,), gives={200: ReviewDocument}, refuses=(404, 409))),
+    opt=says(Endpoint(needs=(Scope.REVIEW,), act="queue.work", gives={200: ReviewDocument}, refuses=(404, 409))),
 )
 async def claim_review(request: Call, review_id: FromPath[UUID]) -> Response[bytes]:
     """Take a review for fifteen minutes; one's own claim is renewed. 409: somebody else works on it."""
@@ -60,7 +60,7 @@ async def claim_review(request: Call, review_id: FromPath[UUID]) -> Response[byt
 
 @post(
     "/v1/reviews/{review_id:uuid}/release",
-    opt=says(Endpoint(needs=(Scope.REVIEW,), gives={200: ReviewDocument}, refuses=(404, 409))),
+    opt=says(Endpoint(needs=(Scope.REVIEW,), act="queue.work", gives={200: ReviewDocument}, refuses=(404, 409))),
 )
 async def release_review(request: Call, review_id: FromPath[UUID]) -> Response[bytes]:
     """Give one's claimed review back to the queue."""
@@ -72,7 +72,13 @@ async def release_review(request: Call, review_id: FromPath[UUID]) -> Response[b
 @post(
     "/v1/reviews/{review_id:uuid}/resolve",
     opt=says(
-        Endpoint(needs=(Scope.REVIEW,), takes=ResolveReviewBody, gives={200: ReviewDocument}, refuses=(404, 409, 422))
+        Endpoint(
+            needs=(Scope.REVIEW,),
+            act="queue.decide",
+            takes=ResolveReviewBody,
+            gives={200: ReviewDocument},
+            refuses=(404, 409, 422),
+        )
     ),
 )
 async def resolve_review(request: Call, review_id: FromPath[UUID]) -> Response[bytes]:

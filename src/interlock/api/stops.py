@@ -16,7 +16,8 @@ from interlock.api.dead_man import term_document
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
 from interlock.api.stop_documents import CallDocument, StopDocument, StopPage, StopRecordDocument
-from interlock.cases.stoppable import check_known, stoppable
+from interlock.authority.judge import Resource
+from interlock.cases.stoppable import check_known, stop_resource, stoppable
 from interlock.errors import Forbidden, NotFound, Refused
 from interlock.guards.dead_man import TermState, list_terms
 from interlock.guards.scope import TENANT, check_scope, is_of_the_installation
@@ -50,7 +51,10 @@ async def read_stop(request: Call, stop_id: FromPath[UUID]) -> Response[bytes]:
     )
 
 
-@post("/v1/stops", opt=says(Endpoint(needs=_NEEDS, takes=StopBody, gives={201: StopRecordDocument}, refuses=(404,))))
+@post(
+    "/v1/stops",
+    opt=says(Endpoint(needs=_NEEDS, act="stop.set", takes=StopBody, gives={201: StopRecordDocument}, refuses=(404,))),
+)
 async def stop_scope(request: Call) -> Response[bytes]:
     """Stop a scope. From this answer on, nothing in it is dispatched any more, on any worker.
 
@@ -67,6 +71,7 @@ async def stop_scope(request: Call) -> Response[bytes]:
             check_known(body.scope, _known(node))
     if body.until is not None and body.until <= node.database.clock.now():
         raise Refused(f"{body.until.isoformat()} has passed", where="/until", todo="name a time to come, or none")
+    verdict = request.require("stop.set", _resource(request, body.scope, everywhere=everywhere))
     made = await stop(
         node.database,
         node.writer,
@@ -76,6 +81,7 @@ async def stop_scope(request: Call) -> Response[bytes]:
         why=body.why,
         until=body.until,
         everywhere=everywhere,
+        verdict=verdict,
     )
     document = await _record(request, made.stop, in_force=True, unanswered=made.unanswered)
     return answer(document, 201, location=f"/v1/stops/{made.id}")
@@ -83,7 +89,7 @@ async def stop_scope(request: Call) -> Response[bytes]:
 
 @post(
     "/v1/stops/{stop_id:uuid}/resume",
-    opt=says(Endpoint(needs=_NEEDS, takes=ResumeBody, gives={200: StopPage}, refuses=(404,))),
+    opt=says(Endpoint(needs=_NEEDS, act="stop.lift", takes=ResumeBody, gives={200: StopPage}, refuses=(404,))),
 )
 async def resume_stop(request: Call, stop_id: FromPath[UUID]) -> Response[bytes]:
     """Lift a stop; what it held goes on within a second. Answers with the stops that are still in force."""
@@ -95,7 +101,7 @@ async def resume_stop(request: Call, stop_id: FromPath[UUID]) -> Response[bytes]
 
 @post(
     "/v1/stops/resume",
-    opt=says(Endpoint(needs=_NEEDS, takes=ResumeScopeBody, gives={200: StopPage}, refuses=(404,))),
+    opt=says(Endpoint(needs=_NEEDS, act="stop.lift", takes=ResumeScopeBody, gives={200: StopPage}, refuses=(404,))),
 )
 async def resume_scope(request: Call) -> Response[bytes]:
     """Lift every stop of a scope; what they held goes on within a second."""
@@ -110,9 +116,17 @@ async def _lift(request: Call, found: Iterable[Stop], why: str) -> None:
     for one in found:
         everywhere = one.kind is StopKind.INSTALLATION
         _may(request, everywhere=everywhere)
+        it = _resource(request, one.scope, everywhere=everywhere, set_by=one.who)
+        verdict = request.require("stop.lift", it)
         await resume(
-            request.node.writer, request.tenant, one.id, who=request.caller.name, why=why, everywhere=everywhere
-        )
+            request.node.writer, request.tenant, one.id, who=request.caller.name, why=why, everywhere=everywhere,
+            verdict=verdict,
+        )  # fmt: skip
+
+
+def _resource(request: Call, scope: str, *, everywhere: bool, set_by: str | None = None) -> Resource:
+    declarations = (entry.declaration for entry in request.node.registry.all)
+    return stop_resource(request.tenant, scope, declarations, installation=everywhere, set_by=set_by)
 
 
 def _may(request: Call, *, everywhere: bool) -> None:

@@ -96,7 +96,7 @@ _NEEDS = (Scope.PERSONAL,)
 
 @post(
     "/v1/subjects/show",
-    opt=says(Endpoint(needs=_NEEDS, takes=SubjectBody, gives={200: Shown}, refuses=(404,))),
+    opt=says(Endpoint(needs=_NEEDS, act="personal.read", takes=SubjectBody, gives={200: Shown}, refuses=(404,))),
 )
 async def show_subject(request: Call) -> Response[bytes]:
     """What is known of somebody, without what is kept: keys, counts, running cases and legal holds."""
@@ -106,7 +106,9 @@ async def show_subject(request: Call) -> Response[bytes]:
 
 @post(
     "/v1/subjects/export",
-    opt=says(Endpoint(needs=_NEEDS, takes=SubjectWhyBody, gives={200: Export}, refuses=(404, 409))),
+    opt=says(
+        Endpoint(needs=_NEEDS, act="personal.manage", takes=SubjectWhyBody, gives={200: Export}, refuses=(404, 409))
+    ),
 )
 async def export(request: Call) -> Response[bytes]:
     """Everything that is kept of somebody, in clear, for them; that it was taken is on the ledger."""
@@ -116,7 +118,7 @@ async def export(request: Call) -> Response[bytes]:
 
 @post(
     "/v1/subjects/erase",
-    opt=says(Endpoint(needs=_NEEDS, takes=EraseBody, gives={200: Erased}, refuses=(404, 409))),
+    opt=says(Endpoint(needs=_NEEDS, act="personal.manage", takes=EraseBody, gives={200: Erased}, refuses=(404, 409))),
 )
 async def erase(request: Call) -> Response[bytes]:
     """Make somebody's data unreadable, wherever they are. 409: a legal hold forbids it, or cases have not ended."""
@@ -129,7 +131,7 @@ async def erase(request: Call) -> Response[bytes]:
 
 @post(
     "/v1/subjects/hold",
-    opt=says(Endpoint(needs=_NEEDS, takes=HoldBody, gives={201: HoldDocument}, refuses=(409,))),
+    opt=says(Endpoint(needs=_NEEDS, act="personal.manage", takes=HoldBody, gives={201: HoldDocument}, refuses=(409,))),
 )
 async def hold(request: Call) -> Response[bytes]:
     """Forbid the erasure of somebody's data, also of data that are still to come."""
@@ -140,7 +142,11 @@ async def hold(request: Call) -> Response[bytes]:
 
 @post(
     "/v1/subjects/unhold",
-    opt=says(Endpoint(needs=_NEEDS, takes=SubjectWhyBody, gives={200: LiftedDocument}, refuses=(404, 409))),
+    opt=says(
+        Endpoint(
+            needs=_NEEDS, act="personal.manage", takes=SubjectWhyBody, gives={200: LiftedDocument}, refuses=(404, 409)
+        )
+    ),
 )
 async def unhold(request: Call) -> Response[bytes]:
     """Lift every legal hold on somebody's data."""

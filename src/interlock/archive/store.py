@@ -15,6 +15,7 @@ import msgspec
 
 from interlock.archive.build import Build, Kept, digest_of, manifest_of, read_manifest
 from interlock.archive.pieces import Source, pieces_of
+from interlock.authority.judge import Authority
 from interlock.db.database import Database
 from interlock.db.queries import load_queries
 from interlock.errors import ArchiveDamaged, ArchiveMissing, InterlockError
@@ -84,6 +85,22 @@ async def keep_published(database: Database, tenant: UUID, manifests: Iterable[M
         for one in wanted.values():
             row = {"digest": one.digest, "tenant": tenant, "kind": "build", "name": one.build.workflow}
             await ADD_ARTIFACT.run(connection, {**row, "content": one.content})
+
+
+async def keep_policies(database: Database, authority: Authority) -> None:
+    """Keep the policies that verdicts name by their digest, and the schema that they are read by."""
+    await _add(database, bytes.fromhex(authority.digest), None, "piece", "policies", authority.content)
+
+
+async def read_policies(database: Database, tenant: UUID, digest: bytes) -> tuple[str, str]:
+    """The policies that a verdict rested on, and their schema.
+
+    Raises:
+        ArchiveMissing: they are not here.
+        ArchiveDamaged: they are not what their digest says.
+    """
+    schema, _, text = (await _content(database, tenant, digest, "the policies")).partition(b"\0")
+    return text.decode(), schema.decode()
 
 
 async def _add(database: Database, digest: bytes, tenant: UUID | None, kind: str, name: str, content: bytes) -> None:

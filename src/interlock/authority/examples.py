@@ -21,7 +21,7 @@ _ASSUMED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "Everything": {},
         "Task": {"kind": "review", "workflow": "refunds", "point": "approve", "queue": "refunds", "team": "refunds"},
-        "Scope": {"scope": "workflow:refunds", "owners": (), "installation": False},
+        "Scope": {"scope": "workflow:refunds", "owners": (), "answered": False, "installation": False},
         "Account": {"name": "somebody"},
     }
 )

@@ -9,7 +9,7 @@ import functools
 import hashlib
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
@@ -82,7 +82,8 @@ class Authority:
     Attributes:
         text: All policies.
         schema: What they may speak of.
-        digest: SHA-256 over both, in hexadecimal: by it a verdict says which policies it rests on.
+        content: Both, with NUL between them: what the archive keeps.
+        digest: SHA-256 of that, in hexadecimal: by it a verdict says which policies it rests on.
         ids: The ids of the policies, sorted.
         acts: Every act that policies may speak of, as the schema names them.
 
@@ -92,7 +93,8 @@ class Authority:
 
     def __init__(self, text: str, schema: str) -> None:
         self.text, self.schema = text, schema
-        self.digest = hashlib.sha256(schema.encode() + b"\0" + text.encode()).hexdigest()
+        self.content = schema.encode() + b"\0" + text.encode()
+        self.digest = hashlib.sha256(self.content).hexdigest()
         try:
             told = _cedar.validate_policies(text, schema)
             self._schema = Schema.from_str(schema)
@@ -155,11 +157,20 @@ class Authority:
         return Verdict(allowed=False, because=because, policies=self.digest, failed=failed)
 
 
-def verdict_facts(verdict: Verdict) -> dict[str, Any]:
+Ask = Callable[[Resource], Verdict]
+"""Asks the policies about somebody's act on something; raises Forbidden if they do not permit it."""
+
+
+def verdict_facts(verdict: Verdict | None) -> dict[str, Any]:
     """What an entry of the ledger says of a verdict: by which policies, and which of them decided.
 
     The text of the policies is in the archive under the whole digest, of which this is the beginning.
+
+    Args:
+        verdict: None: no policy was asked, because the program itself acts.
     """
+    if verdict is None:
+        return {}
     return {"policies": verdict.policies[:16], "because": verdict.because}
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from interlock.archive.store import keep_policies
+from interlock.authority.judge import Authority
 from interlock.cases.registry import Registered, Registry
 from interlock.components.component import ComponentRef, Kind
 from interlock.db.database import Database
@@ -37,7 +39,13 @@ class Told(NamedTuple):
 
 
 async def tell_in_force(
-    database: Database, writer: Writer, registry: Registry, tenant: UUID, *, components: bool
+    database: Database,
+    writer: Writer,
+    registry: Registry,
+    tenant: UUID,
+    *,
+    components: bool,
+    authority: Authority | None = None,
 ) -> None:
     """Tell what is in force from now on, as far as the ledger says anything else.
 
@@ -47,11 +55,16 @@ async def tell_in_force(
         registry: The workflows of this process, with what is published.
         tenant: As whom the components are loaded.
         components: Whether the components are loaded and checked, so that their digests are known.
+        authority: The policies of this process; they are kept before they are told.
     """
+    if authority is not None:
+        await keep_policies(database, authority)
     wanted = [workflow_told(entry) for entry in registry.all]
     if components:
         found = (one for entry in registry.all for one in _components(entry.for_tenant(tenant)))
         wanted += {one.subject: one for one in found}.values()
+    if authority is not None:
+        wanted.append(policies_told(authority))
     async with database.tenant(INSTALLATION) as connection:
         asked = {"subjects": [one.subject for one in wanted]}
         last = {one.subject: one for one in await LATEST_ABOUT.all(connection, asked)}
@@ -79,6 +92,12 @@ def workflow_told(entry: Registered) -> Told:
         "shares": shares,
     }
     return Told("workflow.in_force", short_digest(b"workflow", flow.name.encode()), facts)
+
+
+def policies_told(authority: Authority) -> Told:
+    """What is told of the policies: the digest that verdicts name, under which the archive has their text."""
+    facts = {"digest": authority.digest, "policies": authority.ids}
+    return Told("policies.in_force", short_digest(b"policies"), facts)
 
 
 def _components(entry: Registered) -> Iterator[Told]:

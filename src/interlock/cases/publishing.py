@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.authority.judge import Verdict
 from interlock.cases.fits import Fit, check_fits
 from interlock.cases.purpose_check import check_marks
 from interlock.cases.registry import Registry
@@ -54,7 +55,16 @@ def kind_of(file: str) -> Kind:
 
 
 async def publish_rules(
-    database: Database, writer: Writer, registry: Registry, tenant: UUID, data: bytes, file: str, *, who: str, why: str
+    database: Database,
+    writer: Writer,
+    registry: Registry,
+    tenant: UUID,
+    data: bytes,
+    file: str,
+    *,
+    who: str,
+    why: str,
+    verdict: Verdict | None = None,
 ) -> Outcome:
     """Publish a file of rules: it loads, its examples pass, and every workflow of this process that names its line can
     use it.
@@ -68,6 +78,7 @@ async def publish_rules(
         file: Its name.
         who: Who publishes it.
         why: The reason.
+        verdict: What the policies said.
 
     Raises:
         RulesInvalid: everything that is wrong with it, or why a workflow cannot use it.
@@ -77,11 +88,21 @@ async def publish_rules(
     check_reason(why)
     draft, rules = await asyncio.to_thread(draft_rules, data, file)
     fits = check_fits(registry, tenant, rules)
-    return Outcome(published=await publish(database, writer, tenant, draft, who=who, why=why), fits=fits)
+    done = await publish(database, writer, tenant, draft, who=who, why=why, verdict=verdict)
+    return Outcome(published=done, fits=fits)
 
 
 async def publish_contract(
-    database: Database, writer: Writer, registry: Registry, tenant: UUID, data: bytes, file: str, *, who: str, why: str
+    database: Database,
+    writer: Writer,
+    registry: Registry,
+    tenant: UUID,
+    data: bytes,
+    file: str,
+    *,
+    who: str,
+    why: str,
+    verdict: Verdict | None = None,
 ) -> Outcome:
     """Publish a contract: it is valid, and breaks nothing that the one in force of its line promised.
 
@@ -96,6 +117,7 @@ async def publish_contract(
         file: Its name.
         who: Who publishes it.
         why: The reason.
+        verdict: What the policies said.
 
     Raises:
         ContractInvalid: everything that is wrong with it, or every promise that it breaks, and for whom; or that a
@@ -107,7 +129,9 @@ async def publish_contract(
     draft, contract = await asyncio.to_thread(draft_contract, data, file)
     check_marks(registry, contract)
     files = await asyncio.to_thread(registry.contract_files, contract.name)
-    done = await publish(database, writer, tenant, draft, who=who, why=why, parsed=contract, files=files)
+    done = await publish(
+        database, writer, tenant, draft, who=who, why=why, verdict=verdict, parsed=contract, files=files
+    )
     return Outcome(published=done)
 
 
@@ -122,6 +146,7 @@ async def revert_rules(
     version: str,
     who: str,
     why: str,
+    verdict: Verdict | None = None,
 ) -> Outcome:
     """Let another published version of a line count at once; every workflow that names the line can use it.
 
@@ -136,5 +161,7 @@ async def revert_rules(
     standing, content = await find_published(database, tenant, Kind.RULES, name, version, exactly=True)
     rules = await asyncio.to_thread(load_published_rules, standing, content)
     fits = check_fits(registry, tenant, rules)
-    done = await revert(database, writer, tenant, name=name, line=line, version=version, who=who, why=why)
+    done = await revert(
+        database, writer, tenant, name=name, line=line, version=version, who=who, why=why, verdict=verdict
+    )
     return Outcome(published=done, fits=fits)

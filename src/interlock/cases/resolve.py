@@ -12,6 +12,7 @@ import msgspec
 
 from interlock.actions.action import ActionState
 from interlock.actions.store import ACTIONS_OF_CASE, CLEAR_ATTEMPTS, ClearedAttempts
+from interlock.authority.judge import Ask, Verdict, verdict_facts
 from interlock.cases.answer import PersonsAnswer, check_answer, kept_answer
 from interlock.cases.cancel import cancel_writes, check_why
 from interlock.cases.correct import correction_writes, read_correction
@@ -42,6 +43,7 @@ from interlock.guards.gate import GivesBack, release, settle
 from interlock.ledger.ledger import facts_of, first_entry, further_entry, hash_of
 from interlock.oversight.exception import CaseException, ExceptionState
 from interlock.oversight.store import END_EXCEPTIONS, EXCEPTIONS_OF_GROUP, FIND_EXCEPTION, EndedException
+from interlock.oversight.task import task_resource
 
 __all__ = ["Member", "Way", "resolve_exception", "resolve_group"]
 
@@ -59,12 +61,14 @@ class Word:
         who: Who says it.
         why: Why.
         value: The corrected input, or the answer, for the ways that need one.
+        verdict: What the policies said of it.
     """
 
     way: Way
     who: str
     why: str
     value: Any = None
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ async def resolve_exception(
     why: str,
     value: Any = None,
     registry: Registry | None = None,
+    ask: Ask | None = None,
 ) -> UUID:
     """Resolve an exception; its case goes on where it stopped, begins anew, or ends. The case's id.
 
@@ -106,8 +111,10 @@ async def resolve_exception(
         why: Why.
         value: The corrected input or the answer, as JSON, for the ways that need one.
         registry: The workflows with their contracts, for these ways.
+        ask: Asks the policies; None: the program itself resolves it.
 
     Raises:
+        Forbidden: they may not.
         NotFound: this tenant has none of that id.
         Refused: no reason, no value, or a way that does not fit what is known; it says which does, or from when on.
         ContractViolated: the corrected input, or the answer, breaks its contract; every violation is named.
@@ -124,6 +131,9 @@ async def resolve_exception(
     if found.state is not ExceptionState.OPEN:
         raise StateConflict(f"the exception {exception_id} is {found.state} by {found.resolved_by} already")
     check_way(way, scene, database.clock.now())
+    if ask is not None:
+        told = task_resource(tenant, found, handed_in_by=scene.case.caller, team=found.team or "", way=way)
+        word = replace(word, verdict=ask(told))
     unit = await _unit(database, tenant, scene, word, registry)
     refusal = await writer.write(unit)
     if refusal:
@@ -142,6 +152,7 @@ async def resolve_group(
     why: str,
     value: Any = None,
     registry: Registry | None = None,
+    ask: Ask | None = None,
 ) -> tuple[Member, ...]:
     """Resolve every open exception of one cause in the same way; what became of each, the oldest first.
 
@@ -169,7 +180,7 @@ async def resolve_group(
         async with gate:
             try:
                 await resolve_exception(
-                    database, writer, tenant, one.id, way, who=who, why=why, value=value, registry=registry
+                    database, writer, tenant, one.id, way, who=who, why=why, value=value, registry=registry, ask=ask
                 )
             except Refused as cause:  # of a way that does not fit, by a faster one, by a contract
                 return Member(one.id, one.case_id, cause)
@@ -282,6 +293,7 @@ def _ended(stamp: Stamp, tenant: UUID, scene: Scene, word: Word) -> list[Write]:
     entry = first_entry(
         stamp, tenant, "exception.resolved", subject=scene.exception.id, case_id=scene.case.id, way=word.way,
         who=word.who, why=word.why, state=state, answer_hash=hash_of(row.answer),
+        **verdict_facts(word.verdict),
     )  # fmt: skip
     return [Write(END_EXCEPTIONS, row), entry]
 

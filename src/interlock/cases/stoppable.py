@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from uuid import UUID
 
+from interlock.authority.actor import known_as
+from interlock.authority.judge import Resource
 from interlock.cases.declaration import Declaration, load_declaration
 from interlock.cases.registry import import_workflow
 from interlock.components.component import Kind
 from interlock.errors import Refused
-from interlock.guards.scope import component_scopes
+from interlock.guards.scope import component_scopes, is_of_the_installation
 from interlock.spelling import meant
 
 
@@ -30,6 +33,55 @@ def stoppable(declarations: Iterable[Declaration], connectors: Iterable[str] = (
         for action in declaration.actions.values():
             scopes |= {f"action:{flow}.{action.name}", f"connector:{action.connector}", f"domain:{action.domain}"}
     return frozenset(scopes)
+
+
+def stop_resource(
+    tenant: UUID,
+    scope: str,
+    declarations: Iterable[Declaration],
+    *,
+    installation: bool = False,
+    set_by: str | None = None,
+) -> Resource:
+    """A stop, or what is to be stopped, as policies see it.
+
+    Who answers for it answers for every workflow that it holds: whoever owns one workflow does not stop the bank that
+    another one pays by.
+
+    Args:
+        tenant: Whose.
+        scope: What it names.
+        declarations: The files of the workflows that there are.
+        installation: Whether it reaches beyond the tenant.
+        set_by: Who set the stop, if there is one.
+    """
+    named = [who for one in declarations if _touches(scope, one) and (who := _answering(one))]
+    owners = [who for who in named[0] if all(who in others for others in named)] if named else []
+    return Resource(
+        kind="Scope",
+        id=scope,
+        tenant=tenant,
+        facts={
+            "scope": scope,
+            "owners": owners,
+            "answered": bool(named),
+            "installation": installation or is_of_the_installation(scope),
+            "set_by": set_by,
+        },
+    )
+
+
+def _touches(scope: str, declaration: Declaration) -> bool:
+    kind, _, name = scope.partition(":")
+    if kind == "agent":
+        return True  # whatever an agent submits: no file names it
+    known = stoppable((declaration,))
+    return scope in known or (kind == "component" and not known.isdisjoint(component_scopes(name)))
+
+
+def _answering(declaration: Declaration) -> frozenset[str]:
+    dossier = declaration.dossier
+    return frozenset(known_as(who) for who in (dossier.owner, dossier.stand_in, *dossier.may_stop) if who.strip())
 
 
 def check_known(scope: str, known: frozenset[str]) -> None:

@@ -28,7 +28,7 @@ def cancel(
     as_json: Json = False,
 ) -> None:
     """Cancel a case: nothing new begins in it, what it did is taken back, then it ends."""
-    _end(context, Screen(as_json=as_json), cancel_case, identifier, why=why, who=who)
+    _end(context, Screen(as_json=as_json), cancel_case, identifier, why=why, who=who, act="case.cancel")
 
 
 def take_back(
@@ -40,7 +40,7 @@ def take_back(
     as_json: Json = False,
 ) -> None:
     """Take a case back, even one that is done: what it did is undone in reverse order, then it is cancelled."""
-    _end(context, Screen(as_json=as_json), recall_case, identifier, why=why, who=who)
+    _end(context, Screen(as_json=as_json), recall_case, identifier, why=why, who=who, act="recall")
 
 
 class _Ends(Protocol):
@@ -51,13 +51,13 @@ class _Ends(Protocol):
     ) -> Cancelling: ...
 
 
-def _end(context: typer.Context, screen: Screen, ends: _Ends, identifier: str, *, why: str, who: str) -> None:
+def _end(context: typer.Context, screen: Screen, ends: _Ends, identifier: str, *, why: str, who: str, act: str) -> None:
     case_id, name = read_id(identifier, "a case"), who_acts(who)
 
     async def end(node: Node) -> Cancelling:
         return await ends(node.database, node.writer, node.tenant, case_id, who=name, why=why)
 
-    said = with_node(context, end)
+    said = with_node(context, end, who=name, act=act)
     if screen.as_json:
         screen.document(
             {"case": said.case_id, "cancel_at": said.at, "cancel_by": said.who, "cancel_why": said.why, "new": said.new}

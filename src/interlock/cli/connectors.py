@@ -100,4 +100,4 @@ def _turn(context: typer.Context, connector: str, turn: _Turn, who: str, why: st
             raise NotFound(f"there is no connector {connector[:60]!r}", todo=meant(connector, known))
         return await turn(node.database, node.writer, node.tenant, connector, who=who, why=why)
 
-    return with_node(context, run)
+    return with_node(context, run, who=who, act="connector.switch")

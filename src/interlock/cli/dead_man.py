@@ -57,7 +57,7 @@ def deadman(
             return await end_term(node.database, node.writer, node.tenant, scope=scope, who=name, why=why)
         return await begin_term(node.database, node.writer, node.tenant, scope=scope, every=span, who=name, why=why)
 
-    term = with_node(context, change)
+    term = with_node(context, change, who=name, act="stop.set")
     if as_json:
         screen.document({**as_document(term), "ended": end})
     if end:
@@ -87,7 +87,7 @@ def authorize(
             node.database, node.writer, node.tenant, scope=scope, who=name, why=why, span=lasts
         )
 
-    term = with_node(context, renew)
+    term = with_node(context, renew, who=name, act="stop.lift")
     if as_json:
         screen.document(as_document(term))
     _tell(screen, term)

@@ -103,7 +103,7 @@ def decide(
             async with node.sealing():  # it may take hours
                 return await decide_table(job, node.tools.decider)
 
-    tally = with_node(context, work, workflows=True)
+    tally = with_node(context, work, workflows=True, who=caller, act="decision.ask")
     document = {
         "point": point,
         "out": str(out),

@@ -45,7 +45,7 @@ def event(
             sender=sender,
         )
 
-    sent = with_node(context, send, workflows=True)
+    sent = with_node(context, send, workflows=True, who=sender, act="event.send")
     if as_json:
         screen.document({"event": sent.id, "case": sent.case_id, "new": sent.new})
     screen.line(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from interlock.cli.documents import read_document
 from interlock.cli.options import As, Json, Limit, Why, commands, read_id, who_acts
 from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen, minute
-from interlock.cli.session import with_node
+from interlock.cli.session import operator, with_node
 from interlock.errors import NotFound, StateConflict
 from interlock.money import Money
 from interlock.node import Node
@@ -163,7 +164,7 @@ def resolve_exception(
     async def decide(node: Node) -> UUID:
         return await resolve_case(
             node.database, node.writer, node.tenant, exception_id, way, who=name, why=why, value=read,
-            registry=node.registry,
+            registry=node.registry, ask=partial(node.authority.require, operator(node, name), "exception.resolve"),
         )  # fmt: skip
 
     case_id = with_node(context, decide, workflows=way in TAKES_VALUE)
@@ -191,7 +192,7 @@ def resolve_all(
     async def decide(node: Node) -> tuple[Member, ...]:
         return await resolve_group(
             node.database, node.writer, node.tenant, fingerprint, way, who=name, why=why, value=read,
-            registry=node.registry,
+            registry=node.registry, ask=partial(node.authority.require, operator(node, name), "exception.resolve"),
         )  # fmt: skip
 
     members = with_node(context, decide, workflows=way in TAKES_VALUE)

@@ -15,7 +15,7 @@ from interlock.batch.open import open_table
 from interlock.batch.rows import Reading
 from interlock.batch.table import Place, Table
 from interlock.cases.feature_lookup import Declared, find_stored_feature
-from interlock.cli.options import Json, commands
+from interlock.cli.options import Json, commands, who_acts
 from interlock.cli.screen import Screen
 from interlock.cli.session import with_node
 from interlock.contracts import Contract, Field, Shape, Status, Version
@@ -71,7 +71,7 @@ def load(
             violations=declared.library.violations,
         )
 
-    report = with_node(context, work, workflows=True)
+    report = with_node(context, work, workflows=True, who=who_acts(""), act="feature.load")
     if as_json:
         told = {"load": report.load, "read": report.read, "taken": report.taken, "rejected": report.rejected}
         screen.document({**told, "why": [{"line": one.line, "what": one.why} for one in report.told]})

@@ -36,7 +36,7 @@ def add(
     async def make(node: Node) -> str:
         return await make_key(node.database, node.writer, node.tenant, name=name, scopes=scope, who=maker)
 
-    secret = with_node(context, make)
+    secret = with_node(context, make, who=maker, act="keys.manage")
     if as_json:
         screen.document({"name": name, "scopes": scope, "secret": secret})
     screen.line(secret)
@@ -75,7 +75,7 @@ def revoke(
         await revoke_key(node.database, node.writer, node.tenant, key_id, who=name)
         return next(one for one in await _read(node) if one.id == key_id)
 
-    ended = with_node(context, end)
+    ended = with_node(context, end, who=name, act="keys.manage")
     if as_json:
         screen.document(as_document(ended))
     screen.line(f"The key {ended.name} ({ended.id}) is revoked by {name}.")

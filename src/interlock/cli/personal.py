@@ -8,7 +8,9 @@ from uuid import UUID
 import msgspec
 import typer
 
+from interlock.authority.judge import everything
 from interlock.cli.options import who_acts
+from interlock.cli.session import operator
 from interlock.node import Node
 from interlock.privacy.reading import read_personal
 
@@ -29,7 +31,6 @@ async def opened(node: Node, document: Any, purpose: str, record: UUID) -> bytes
         purpose: For what.
         record: What it is, for the ledger.
     """
-    body = msgspec.json.encode(document, enc_hook=str)
-    return await read_personal(
-        node.vault, node.writer, node.tenant, body, purpose=purpose, who=who_acts(""), record=record
-    )
+    body, who = msgspec.json.encode(document, enc_hook=str), who_acts("")
+    node.authority.require(operator(node, who), "personal.read", everything(node.tenant))
+    return await read_personal(node.vault, node.writer, node.tenant, body, purpose=purpose, who=who, record=record)

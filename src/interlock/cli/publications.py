@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from interlock.authority.judge import everything
 from interlock.cases.publishing import Outcome, kind_of, publish_contract, publish_rules
 from interlock.cli.screen import Screen, minute
-from interlock.cli.session import with_node
+from interlock.cli.session import operator, with_node
 from interlock.errors import NotFound, Refused
 from interlock.node import Node
 from interlock.publications.publication import LARGEST_FILE, Kind, Standing, check_reason, split_reference
@@ -63,13 +64,23 @@ def _contracts_first(one: tuple[Kind, Path, bytes]) -> tuple[bool, str]:
 
 
 async def _publish(node: Node, kind: Kind, file: Path, data: bytes, *, who: str, why: str, screen: Screen) -> Outcome:
+    verdict = node.authority.require(operator(node, who), "publish", everything(node.tenant))
     if kind is Kind.CONTRACT:
         done = await publish_contract(
-            node.database, node.writer, node.registry, node.tenant, data, str(file), who=who, why=why
+            node.database, node.writer, node.registry, node.tenant, data, str(file), who=who, why=why,
+            verdict=verdict,
         )  # fmt: skip
     else:
         done = await publish_rules(
-            node.database, node.writer, node.registry, node.tenant, data, str(file), who=who, why=why
+            node.database,
+            node.writer,
+            node.registry,
+            node.tenant,
+            data,
+            str(file),
+            who=who,
+            why=why,
+            verdict=verdict,
         )
     tell(screen, done)
     return done

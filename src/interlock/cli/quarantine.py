@@ -133,7 +133,7 @@ def release(
             "who": name,
         }
 
-    done = with_node(context, let_go, workflows=True)
+    done = with_node(context, let_go, workflows=True, who=name, act="quarantine.mend")
     if as_json:
         screen.document(done)
     went = f"The decision {done['decision']} was taken: {done['route']}." if done["decision"] else ""
@@ -151,7 +151,7 @@ def discard(context: typer.Context, identifier: QuarantineId, *, why: Why, who: 
         letting = release_of(node, name)
         await letting.discard(await letting.find(quarantine_id), why)
 
-    with_node(context, give_up)
+    with_node(context, give_up, who=name, act="quarantine.mend")
     if as_json:
         screen.document({"quarantine": quarantine_id, "state": "discarded", "who": name, "why": why})
     screen.line(f"{quarantine_id} is discarded by {name}. It is kept, and shows why.")

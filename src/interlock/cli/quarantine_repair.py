@@ -55,7 +55,7 @@ def repair_many(
         letting = Release(node.tools.decider, node.writer, node.registry, node.tenant, name)
         return await repair(letting, cause, mend, most=limit, carry_out=yes)
 
-    done = with_node(context, work, workflows=True)
+    done = with_node(context, work, workflows=True, who=name, act="quarantine.mend")
     if as_json:
         screen.document(_document(done, carried_out=yes))
     for looked in done.first:

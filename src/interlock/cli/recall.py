@@ -74,7 +74,7 @@ def plan(
         made = await plan_recall(node.database, node.writer, node.registry, node.tenant, selector, who=name)
         return await _carry(node, made, screen)
 
-    _tell(screen, *with_node(context, look, workflows=True))
+    _tell(screen, *with_node(context, look, workflows=True, who=name, act="recall"))
 
 
 @group.command()
@@ -118,7 +118,7 @@ def start(
         screen.note(f"recall {made}: if this is killed, `interlock up` goes on, or `interlock recall resume {made}`")
         return await _carry(node, made, screen)
 
-    _tell(screen, *with_node(context, begin, workflows=True))
+    _tell(screen, *with_node(context, begin, workflows=True, who=name, act="recall"))
 
 
 @group.command()

@@ -89,7 +89,7 @@ def close_account(
         done = await close(node, period, who=signer, why=why, carry_over=carry_over or (), reopen=reopen)
         return done, await leaf_of(node.database, node.tenant, done.entry, patience_s=wait)
 
-    done, leaf = with_node(context, sign)
+    done, leaf = with_node(context, sign, who=signer, act="close")
     if as_json:
         told = {"close": done.id, "digest": done.digest.hex(), "entry": done.entry, "leaf": leaf}
         screen.document({**told, "report": document(done.report)})

@@ -118,7 +118,7 @@ def undo(context: typer.Context, identifier: Identifier, *, why: Why, who: As = 
     async def say(node: Node) -> Match:
         return await refuse_match(node.database, node.writer, node.tenant, match_id, who=name, why=why)
 
-    found = with_node(context, say)
+    found = with_node(context, say, who=name, act="close")
     if as_json:
         screen.document({"match": match_id, "case": found.case_id, "was": found.state, "word": "no"})
     screen.line(
@@ -133,7 +133,7 @@ def confirm(context: typer.Context, identifier: Identifier, *, why: Why, who: As
     async def say(node: Node) -> Match:
         return await confirm_match(node.database, node.writer, node.tenant, match_id, who=name, why=why)
 
-    with_node(context, say)
+    with_node(context, say, who=name, act="close")
     if as_json:
         screen.document({"match": match_id, "word": "yes"})
     screen.line(f"{match_id} is confirmed by {name}.")

@@ -73,7 +73,7 @@ def recall_statement(
     if plan or not (why or before.state == "recalled"):
         _only_told(screen, before, resting, plan=plan)
         return
-    row, done = with_node(context, work, workflows=True)
+    row, done = with_node(context, work, workflows=True, who=name, act="recall")
     if as_json:
         screen.document(_document(row, resting, done))
     screen.line(f"{statement} is recalled. {_ending(done)}")

@@ -117,7 +117,7 @@ def accept_statement(
     async def work(node: Node) -> StatementRow:
         return await accept(node.database, node.tenant, statement_id, who=name, why=why)
 
-    found = with_node(context, work)
+    found = with_node(context, work, who=name, act="close")
     if as_json:
         screen.document(statement_document(found))
     screen.line(f"{statement_id} is {found.state.replace('_', ' ')}, accepted by {name}.")

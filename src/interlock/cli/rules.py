@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from interlock.authority.judge import everything
 from interlock.cases.publishing import Outcome, revert_rules
 from interlock.cli.options import As, Json, Why, commands, who_acts
 from interlock.cli.publications import (
@@ -23,7 +24,7 @@ from interlock.cli.publications import (
 )
 from interlock.cli.rules_diff import diff
 from interlock.cli.screen import Screen
-from interlock.cli.session import with_node
+from interlock.cli.session import operator, with_node
 from interlock.components.rules import load_rules
 from interlock.components.rules_examples import Tested, Tried, run_examples
 from interlock.errors import Refused
@@ -163,7 +164,7 @@ def revert(
     async def run(node: Node) -> Outcome:
         return await revert_rules(
             node.database, node.writer, node.registry, node.tenant, name=wanted.name, line=wanted.version, version=to,
-            who=name, why=why,
+            who=name, why=why, verdict=node.authority.require(operator(node, name), "publish", everything(node.tenant)),
         )  # fmt: skip
 
     done = with_node(context, run, workflows=True, publishes=True)

@@ -15,6 +15,8 @@ import psycopg
 import typer
 import uvloop
 
+from interlock.authority.actor import Actor, ActorKind
+from interlock.authority.judge import everything
 from interlock.cases.registry import Registry
 from interlock.cli.options import flags_of
 from interlock.config import FILE, Settings
@@ -54,8 +56,19 @@ def begin_logging(settings: Settings, *, quiet: bool = False) -> None:
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
 
 
+def operator(node: Node, who: str) -> Actor:
+    """Who acts at the command line, as policies see them."""
+    return Actor(kind=ActorKind.OPERATOR, name=who, tenant=node.tenant)
+
+
 def with_node(
-    context: typer.Context, work: Callable[[Node], Awaitable[T]], *, workflows: bool = False, publishes: bool = False
+    context: typer.Context,
+    work: Callable[[Node], Awaitable[T]],
+    *,
+    workflows: bool = False,
+    publishes: bool = False,
+    who: str = "",
+    act: str = "",
 ) -> T:
     """Open a node, work with it, and take it apart.
 
@@ -64,6 +77,11 @@ def with_node(
         work: What to do.
         workflows: Whether the workflows of the settings are needed; reading them takes time.
         publishes: Whether it is to publish what they refer to, so that not all of it can be there yet.
+        who: Who acts, where the command changes something.
+        act: What it is to the policies, which must permit it; empty: it only looks.
+
+    Raises:
+        Forbidden: no policy permits it.
     """
     # without connectors: nothing acts here, and a connector that is set up wrong must not keep anybody from stopping it
     settings = replace(load_settings(context), connectors={})
@@ -71,6 +89,8 @@ def with_node(
 
     async def run() -> T:
         async with open_node(settings, registry=None if workflows else Registry(()), publishes=publishes) as node:
+            if act:
+                node.authority.require(operator(node, who), act, everything(node.tenant))
             return await work(node)
 
     return run_loop(run)

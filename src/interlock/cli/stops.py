@@ -12,11 +12,11 @@ import typer
 from interlock.actions.under_way import CallUnderWay, calls_under_way
 from interlock.api.keys import list_keys
 from interlock.cases.explain import when
-from interlock.cases.stoppable import check_known, read_declarations, stoppable
+from interlock.cases.stoppable import check_known, read_declarations, stop_resource, stoppable
 from interlock.cli.options import As, Json, Why, commands, read_id, who_acts
 from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen, minute
-from interlock.cli.session import load_settings, with_node
+from interlock.cli.session import load_settings, operator, with_node
 from interlock.durations import parse_duration
 from interlock.errors import Refused
 from interlock.guards.dead_man import Term, TermState, list_terms
@@ -61,9 +61,11 @@ def stop(
     async def hold(node: Node) -> tuple[Stopped, list[CallUnderWay], str]:
         end = _end(until, node.database.clock.now()) if until else None
         unknown = doubt or await _doubt_of_agent(node, scope)
+        it = stop_resource(node.tenant, scope, (), installation=everywhere)
         made = await make_stop(
-            node.database, node.writer, node.tenant, scope=scope, who=name, why=why, until=end, everywhere=everywhere
-        )
+            node.database, node.writer, node.tenant, scope=scope, who=name, why=why, until=end, everywhere=everywhere,
+            verdict=node.authority.require(operator(node, name), "stop.set", it),
+        )  # fmt: skip
         return made, await _under_way(node, made.stop), unknown
 
     made, calls, unknown = with_node(context, hold)
@@ -141,9 +143,12 @@ def resume(
         else:
             found = await find_in_force(node.database, node.tenant, stopped, everywhere=everywhere)
         for one in found:
+            reach = one.kind is StopKind.INSTALLATION
+            it = stop_resource(node.tenant, one.scope, (), installation=reach, set_by=one.who)
             await lift_stop(
-                node.writer, node.tenant, one.id, who=name, why=why, everywhere=one.kind is StopKind.INSTALLATION
-            )
+                node.writer, node.tenant, one.id, who=name, why=why, everywhere=reach,
+                verdict=node.authority.require(operator(node, name), "stop.lift", it),
+            )  # fmt: skip
         return found
 
     for one in with_node(context, lift):

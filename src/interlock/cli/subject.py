@@ -77,7 +77,7 @@ def export(
     async def read(node: Node) -> Export:
         return await export_subject(subjects_of(node), subject, who=name, why=why)
 
-    found = with_node(context, read)
+    found = with_node(context, read, who=name, act="personal.manage")
     text = msgspec.json.format(msgspec.json.encode(found), indent=0 if as_json else 2)
     if out is None:
         sys.stdout.buffer.write(text + b"\n")
@@ -109,7 +109,7 @@ def erase(
     async def work(node: Node) -> Erased:
         return await subjects_of(node).erase(subject, who=name, why=why, force=force, dry_run=dry_run)
 
-    done = with_node(context, work)
+    done = with_node(context, work, who=name, act="personal.manage")
     if as_json:
         screen.document(done)
     said = "would become" if dry_run else "are"
@@ -139,7 +139,7 @@ def hold(
     async def work(node: Node) -> str:
         return str(await subjects_of(node).hold(subject, who=name, why=why, until=ends))
 
-    held = with_node(context, work)
+    held = with_node(context, work, who=name, act="personal.manage")
     if as_json:
         screen.document({"id": held})
     screen.line(f"The legal hold {held} is in force {f'until {minute(ends)}' if ends else 'until it is lifted'}.")
@@ -153,7 +153,7 @@ def unhold(context: typer.Context, value: Value, *, why: Why, who: As = "", as_j
     async def work(node: Node) -> int:
         return await subjects_of(node).unhold(subject, who=name, why=why)
 
-    lifted = with_node(context, work)
+    lifted = with_node(context, work, who=name, act="personal.manage")
     if as_json:
         screen.document({"lifted": lifted})
     screen.line(f"{lifted} legal holds are lifted.")
@@ -167,7 +167,7 @@ def rewrap(context: typer.Context, *, who: As = "", as_json: Json = False) -> No
     async def work(node: Node) -> Rewrapped:
         return await rewrap_keys(node.database, node.writer, node.vault.master, node.tenant, who=name)
 
-    done = with_node(context, work)
+    done = with_node(context, work, who=name, act="personal.manage")
     if as_json:
         screen.document(done)
     screen.line(f"{done.keys} keys are wrapped anew. Nothing of this tenant needs privacy_key_previous any more.")

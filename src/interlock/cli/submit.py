@@ -66,7 +66,7 @@ def submit(
             states = await wait_for(node, registered, report, screen, most) if wait else None
             return report, states
 
-        report, states = with_node(context, run, workflows=True)
+        report, states = with_node(context, run, workflows=True, who=caller, act="case.submit")
     _tell(screen, workflow, report, states)
     if strict and (report.quarantined or report.refused or report.known_broken):
         raise typer.Exit(Refused.exit_code)

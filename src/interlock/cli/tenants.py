@@ -9,7 +9,7 @@ import typer
 from psycopg import AsyncConnection
 
 from interlock.cli.lookup import LIST_TENANTS, Tenant
-from interlock.cli.options import Json, commands
+from interlock.cli.options import Json, commands, who_acts
 from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen, minute
 from interlock.cli.session import load_settings, run_loop, with_node
@@ -38,7 +38,7 @@ def add(
         known = await node.database.find_tenant(name)
         return str(known or await _make(node.database, name)), known is None
 
-    tenant, new = with_node(context, make)
+    tenant, new = with_node(context, make, who=who_acts(""), act="keys.manage")
     if as_json:
         screen.document({"tenant": tenant, "name": name, "new": new})
     screen.line(f"The tenant {name} ({tenant}) {'is made' if new else 'was there already'}.")

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.authority.judge import Verdict, verdict_facts
 from interlock.db.database import Database
 from interlock.db.gates import IsInState, StateGate, StateRow
 from interlock.db.queries import load_queries
@@ -122,6 +123,7 @@ async def stop(
     why: str,
     until: datetime | None = None,
     everywhere: bool = False,
+    verdict: Verdict | None = None,
     conditions: tuple[Condition, ...] = (),
     beside: Callable[[Stamp, UUID], Sequence[Write]] = lambda _stamp, _stop: (),
 ) -> Stopped:
@@ -140,6 +142,7 @@ async def stop(
         why: The reason.
         until: When it ends by itself.
         everywhere: In every tenant of the installation.
+        verdict: What the policies said; None: the program stops it by itself.
         conditions: What must hold in that commit.
         beside: What else it writes, by the stop's id.
 
@@ -158,8 +161,9 @@ async def stop(
         it = Stop(id=stamp.entry, scope=scope, who=who, why=why, until=until, created_at=stamp.now, kind=kind)
         made.append(it)
         entry = first_entry(
-            stamp, tenant, "guard.stopped", subject=it.id, scope=scope, who=who, why=why, until=until, reach=kind
-        )
+            stamp, tenant, "guard.stopped", subject=it.id, scope=scope, who=who, why=why, until=until, reach=kind,
+            **verdict_facts(verdict),
+        )  # fmt: skip
         new = {name: getattr(it, name) for name in NewInstallationStop.__struct_fields__}
         if everywhere:
             return [Write(ADD_INSTALLATION_STOPS, NewInstallationStop(**new)), entry, *beside(stamp, it.id)]
@@ -173,7 +177,16 @@ async def stop(
     return Stopped(made[0], unanswered)
 
 
-async def resume(writer: Writer, tenant: UUID, stop_id: UUID, *, who: str, why: str, everywhere: bool = False) -> None:
+async def resume(
+    writer: Writer,
+    tenant: UUID,
+    stop_id: UUID,
+    *,
+    who: str,
+    why: str,
+    everywhere: bool = False,
+    verdict: Verdict | None = None,
+) -> None:
     """Lift a stop. What it held goes on by itself within a second, unless something else holds it.
 
     Args:
@@ -183,6 +196,7 @@ async def resume(writer: Writer, tenant: UUID, stop_id: UUID, *, who: str, why: 
         who: Who lifts it.
         why: The reason.
         everywhere: Whether it is a stop of the installation; whether ``who`` may lift one is for the caller to say.
+        verdict: What the policies said.
 
     Raises:
         NotFound: no such stop is in force.
@@ -194,7 +208,7 @@ async def resume(writer: Writer, tenant: UUID, stop_id: UUID, *, who: str, why: 
         row = LiftedStop(id=stop_id, lifted_at=stamp.now, lifted_by=who, lifted_why=why)
         return [
             Write(LIFT_INSTALLATION_STOPS if everywhere else LIFT_STOPS, row),
-            first_entry(stamp, tenant, "guard.resumed", subject=stop_id, who=who, why=why),
+            first_entry(stamp, tenant, "guard.resumed", subject=stop_id, who=who, why=why, **verdict_facts(verdict)),
         ]
 
     kind = installation_stop_gate.kind if everywhere else stop_state_gate.kind

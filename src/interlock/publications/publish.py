@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.authority.judge import Verdict, verdict_facts
 from interlock.contracts import Break, Contract, compatible, parse_contract, publishable
 from interlock.contracts.evolve import replaceable
 from interlock.db.database import Database
@@ -94,6 +95,7 @@ async def publish(
     *,
     who: str,
     why: str,
+    verdict: Verdict | None = None,
     parsed: Contract | None = None,
     files: Sequence[Contract] = (),
 ) -> Published:
@@ -109,6 +111,7 @@ async def publish(
         draft: The version, checked by itself (``draft_rules``, ``draft_contract``).
         who: Who publishes it: the key's name, or the person's.
         why: The reason.
+        verdict: What the policies said.
         parsed: The contract, where it is one: it is held against the one in force.
         files: The contracts of its name that count from files until one of their line is published.
 
@@ -134,7 +137,7 @@ async def publish(
         )  # fmt: skip
         entry = first_entry(
             stamp, tenant, kind, subject=row.id, name=row.name, version=row.version, line=row.line,
-            digest=row.digest.hex(), follows=before, who=who, why=why,
+            digest=row.digest.hex(), follows=before, who=who, why=why, **verdict_facts(verdict),
         )  # fmt: skip
         return [Write(ADD_PUBLICATIONS, row), _next_change(stamp, tenant, known, draft, row.id, who, why), entry]
 
@@ -147,7 +150,16 @@ async def publish(
 
 
 async def revert(
-    database: Database, writer: Writer, tenant: UUID, *, name: str, line: str, version: str, who: str, why: str
+    database: Database,
+    writer: Writer,
+    tenant: UUID,
+    *,
+    name: str,
+    line: str,
+    version: str,
+    who: str,
+    why: str,
+    verdict: Verdict | None = None,
 ) -> Published:
     """Let another published version of some rules count for its line, at once; what counts already changes nothing.
 
@@ -160,6 +172,7 @@ async def revert(
         version: The whole version that counts from now on.
         who: Who says so.
         why: The reason.
+        verdict: What the policies said.
 
     Raises:
         Refused: no reason, or a version of another line.
@@ -182,7 +195,7 @@ async def revert(
     def build(stamp: Stamp) -> Sequence[Write]:
         entry = first_entry(
             stamp, tenant, "rules.reverted", subject=target.id, name=name, version=version, line=line,
-            digest=target.digest.hex(), follows=before, who=who, why=why,
+            digest=target.digest.hex(), follows=before, who=who, why=why, **verdict_facts(verdict),
         )  # fmt: skip
         return [_next_change(stamp, tenant, known, target, target.id, who, why), entry]
 
