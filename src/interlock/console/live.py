@@ -17,9 +17,10 @@ from litestar.params import FromPath
 from litestar.response import Stream as StreamedResponse
 
 from interlock.authority.judge import everything
+from interlock.console.cookies import COOKIE, cookie_name
 from interlock.console.hub import Hub, follow
 from interlock.console.render import render
-from interlock.console.visit import COOKIE, Visit, needs
+from interlock.console.visit import WATCHING, Visit, needs
 from interlock.errors import Refused
 from interlock.identity.sessions import find_visitor
 
@@ -47,7 +48,7 @@ def hub_of(visit: Visit) -> Hub:
     return visit.app.state["hub"]
 
 
-@get("/console/live", opt=needs("view") | {"seconds": None})
+@get("/console/live", opt=needs("view") | WATCHING | {"seconds": None})
 async def stream_news(request: Visit) -> StreamedResponse:
     """The news of a page's topics as server-sent events, as long as the page is open and its session holds.
 
@@ -66,7 +67,7 @@ async def stream_news(request: Visit) -> StreamedResponse:
 
 async def _messages(request: Visit, topics: list[str], here: UUID | None) -> AsyncGenerator[bytes]:
     visitor = request.visitor
-    secret = request.cookies.get(COOKIE, "")
+    secret = request.cookies.get(cookie_name(request.node.settings, COOKIE), "")
 
     async def valid() -> bool:
         now = await find_visitor(request.node.database, secret)
@@ -78,13 +79,13 @@ async def _messages(request: Visit, topics: list[str], here: UUID | None) -> Asy
             yield message
 
 
-@get("/console/live/session", opt=needs("view"))
+@get("/console/live/session", opt=needs("view") | WATCHING)
 async def check_session() -> Response[None]:
     """Whether the session still holds: a page whose stream ended asks. If not, the guard leads to sign in."""
     return Response(None, status_code=204)
 
 
-@get("/console/present/{item:uuid}", opt=needs("view"))
+@get("/console/present/{item:uuid}", opt=needs("view") | WATCHING)
 async def show_present(request: Visit, item: FromPath[UUID]) -> Response[bytes]:
     """Who else has an item open."""
     return render(request, "present.html", item=item, names=present_names(request, item))
@@ -95,7 +96,7 @@ def present_names(visit: Visit, item: UUID) -> tuple[str, ...]:
     return tuple(name for name in hub_of(visit).names(visit.tenant, item) if name != visit.visitor.name)
 
 
-@get("/console/strip", opt=needs("view"))
+@get("/console/strip", opt=needs("view") | WATCHING)
 async def show_strip(request: Visit) -> Response[bytes]:
     """The strip of the stops in force, which is seen on every page."""
     await request.node.tools.decider.watch.look()

@@ -97,7 +97,7 @@ def ago(moment: datetime | None, now: datetime, *, none: str = "–") -> Markup:
         return Markup('<span class="none">{}</span>').format(none)
     away = moment - now
     text = f"in {lasting(away)}" if away > timedelta(0) else lasting(-away)
-    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
+    return Markup('<time datetime="{}" title="{} UTC" data-ago>{}</time>').format(
         moment.isoformat(), f"{moment:%Y-%m-%d %H:%M:%S}", text
     )
 

@@ -126,13 +126,14 @@
   const seen = one => one.checkVisibility?.() !== false && !one.closest("[hidden]") && !one.disabled;
   const bears = (one, name) => one.dataset.key.split(" ").includes(name);
   const rowHere = () => document.activeElement?.closest?.("[data-row]");
+  const rowKeys = () => (document.querySelector("[data-row-keys]")?.dataset.rowKeys || "").split(";").filter(Boolean).map(one => one.split(":").map(part => part.trim()));
   const findKey = name => {
     const row = rowHere();
     const found = all("[data-key]").filter(one => bears(one, name) && (seen(one) || one.closest("nav")));
     return found.find(one => row?.contains(one)) || found.find(one => !one.closest("[data-row]"));
   };
   const act = one => {
-    if (one.matches("input[type=checkbox]") || one.matches("input[type=radio]")) one.focus();
+    if (one.matches("input[type=radio]")) one.focus();
     else if (typing(one)) return one.focus();
     if (one.getAttribute("aria-disabled") !== "true") one.click();
   };
@@ -178,6 +179,9 @@
     if ((name === "j" || name === "k") && move(name === "j" ? 1 : -1)) return done();
     const found = findKey(name);
     if (found) { done(); return act(found); }
+    // a key of the item's own page, for the row with the focus: it is opened, and the key pressed there
+    const opens = rowHere()?.querySelector("a[data-open]");
+    if (opens && rowKeys().some(([key]) => key === name)) { done(); return location.assign(`${opens.href}#key=${name}`); }
     if (all("[data-key]").some(one => one.dataset.key.split(" ").some(key => key.startsWith(`${name}>`)))) {
       waiting = name;
       waited = now;
@@ -197,6 +201,7 @@
     const known = new Map();
     if (document.querySelector("[data-list]")) known.set("j", "next in the list, also the down arrow").set("k", "the one before, also the up arrow").set("enter", "open it");
     for (const one of all("[data-key]")) for (const key of one.dataset.key.split(" ")) if (!known.has(key) && (seen(one) || one.closest("nav"))) known.set(key, says(one));
+    for (const [key, what] of rowKeys()) if (!known.has(key)) known.set(key, what);
     known.set("?", "these keys").set("/", "go to a page or find by id").set("ctrl+k", "the same, also while typing").set("escape", "close this");
     const list = make("dl", { class: "keys" });
     for (const [key, what] of known) {
@@ -298,19 +303,17 @@
     if (ctx.sourceEvent?.type !== "live") tell("Not sent: the server could not be reached. What you entered stays here.", { kind: "bad", seconds: 10 });
   });
   document.addEventListener("htmx:finally:request", event => { const form = event.target.closest?.("form"); if (form) settle(form); });
+  // What a page asks by itself keeps no session alive: see WATCHING in visit.py.
+  document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => { if (ctx.sourceEvent?.type === "live") ctx.request.headers["X-Live"] = "yes"; });
   body.addEventListener("told", ({ detail }) => tell(String(detail?.value ?? detail?.text ?? ""), detail));
 
   // ----------------------------------------------------------------- times
 
   const skew = body.dataset.now ? Date.parse(body.dataset.now) - Date.now() : 0;
   const lasting = seconds => {
-    const parts = [["d", 86400], ["h", 3600], ["m", 60], ["s", 1]];
-    const at = parts.findIndex(([, size]) => seconds >= size);
-    if (at < 0) return "0s";
-    const [unit, size] = parts[at];
-    const rest = parts[at + 1];
-    const more = rest && at < 2 ? Math.floor((seconds % size) / rest[1]) : 0;
-    return `${Math.floor(seconds / size)}${unit}${more ? ` ${more}${rest[0]}` : ""}`;
+    const minutes = Math.floor(seconds / 60);
+    if (minutes >= 60) return `${Math.floor(minutes / 60)}h ${minutes % 60}m`;
+    return minutes ? `${minutes}m ${seconds % 60}s` : `${seconds}s`;
   };
   const freshen = () => {
     for (const one of all("time[data-ago]")) {
@@ -415,6 +418,12 @@
 
   window.interlock = { tell, ask, refresh };
   all("[data-do][hidden]").forEach(one => { one.hidden = false; });
+  const pressed = /^#key=([a-z0-9])$/.exec(location.hash);
+  if (pressed) {
+    history.replaceState(null, "", location.pathname + location.search);
+    const one = findKey(pressed[1]);
+    if (one) act(one);
+  }
   countChosen();
   freshen();
   open();
