@@ -18,6 +18,7 @@ from interlock.console.hub import Hub
 from interlock.console.item.routes import ROUTES as ITEM_ROUTES
 from interlock.console.live import ROUTES as LIVE_ROUTES
 from interlock.console.me import ROUTES as ME_ROUTES
+from interlock.console.pages import ROUTES as PAGE_ROUTES
 from interlock.console.people import ROUTES as PEOPLE_ROUTES
 from interlock.console.queue import ROUTES as QUEUE_ROUTES
 from interlock.console.refusal import answer_refusal
@@ -28,7 +29,7 @@ from interlock.node import Node
 MOST_BYTES = 2_200_000
 
 ROUTES: tuple[ControllerRouterHandler, ...] = (
-    read_asset, *SIGN_IN_ROUTES, *ME_ROUTES, *PEOPLE_ROUTES, *LIVE_ROUTES, *QUEUE_ROUTES, *ITEM_ROUTES
+    read_asset, *PAGE_ROUTES, *SIGN_IN_ROUTES, *ME_ROUTES, *PEOPLE_ROUTES, *LIVE_ROUTES, *QUEUE_ROUTES, *ITEM_ROUTES
 )  # fmt: skip
 """Every page, form and part of the console."""
 

@@ -17,6 +17,7 @@ from interlock.console.assets import asset_path
 from interlock.console.visit import Visit
 from interlock.money import Money
 from interlock.oversight.escalation import shown_age
+from interlock.privacy.token import hide_in
 
 HTML = "text/html"
 HEADERS = {
@@ -37,6 +38,8 @@ def render(
 ) -> Response[bytes]:
     """A page, or a part of one: ``visit`` is known to every template, with what the function is given.
 
+    INVARIANT: no token of personal data leaves in a page: ``(personal)`` stands in its place.
+
     Args:
         visit: The request.
         template: The file under ``templates/``.
@@ -46,7 +49,10 @@ def render(
     """
     text = templates().get_template(template).render(visit=visit, now=visit.node.database.clock.now(), **shown)
     return Response(
-        text.encode(), status_code=status, media_type=f"{HTML}; charset=utf-8", headers=HEADERS | (headers or {})
+        hide_in(text).encode(errors="replace"),
+        status_code=status,
+        media_type=f"{HTML}; charset=utf-8",
+        headers=HEADERS | (headers or {}),
     )
 
 

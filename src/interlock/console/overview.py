@@ -1,0 +1,195 @@
+"""The overview: cases and money now, what is stopped, and what needs attention, each leading to its page."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from litestar import Response, get
+
+from interlock.actions.circuit import Circuit, CircuitState
+from interlock.actions.circuit_store import LIST_CIRCUITS
+from interlock.cases.store import CaseState
+from interlock.clock import first_id
+from interlock.console.render import render
+from interlock.console.store import (
+    COUNT_CASES_IN,
+    COUNT_OVERDUE,
+    ESCALATIONS_FIRED,
+    LEVELS_BROKEN,
+    MONEY_NOW,
+    MOST,
+    QUEUES_NOW,
+    WHAT_NEEDS_ATTENTION,
+    Attention,
+    EscalationFired,
+    LevelBroken,
+    MoneyNow,
+    QueueNow,
+    StateCount,
+)
+from interlock.console.visit import WATCHING, Visit, needs
+from interlock.db.queries import encode_rows
+from interlock.guards.dead_man import Term, TermState, list_terms
+from interlock.guards.stop_gate import Stop
+from interlock.guards.stops import list_stops
+from interlock.ledger.lag import Lag, lag_of
+
+UNDER_WAY = (CaseState.READY, CaseState.RUNNING, CaseState.WAITING, CaseState.EXCEPTION, CaseState.QUARANTINED)
+ENDED = (CaseState.DONE, CaseState.CANCELLED)
+SINCE = timedelta(hours=24)
+MOST_MONEY = 20_000
+"""Rows that are added up for one sum; beyond them it is said to be at least that."""
+SORTS = ("decided", "paid", "failed", "under way", "in doubt", "waiting", "stuck", "stopped")
+
+
+class Alarm(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that needs attention.
+
+    Attributes:
+        kind: bad or warn.
+        what: In words.
+        to: Where it is seen to.
+        more: What else is known of it.
+    """
+
+    kind: str
+    what: str
+    to: str
+    more: str = ""
+
+
+class Now(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the overview shows, read at one moment."""
+
+    under_way: list[StateCount]
+    ended: list[StateCount]
+    money: list[MoneyNow]
+    attention: Attention
+    overdue: int
+    queues: list[QueueNow]
+    levels: list[LevelBroken]
+    fired: list[EscalationFired]
+    circuits: list[Circuit]
+    stops: list[Stop]
+    terms: list[tuple[Term, TermState]]
+    lag: Lag
+
+
+@get("/console", opt=needs("view"))
+async def show_overview(request: Visit) -> Response[bytes]:
+    """The overview."""
+    return render(request, "overview.html", **await _shown(request))
+
+
+@get("/console/now", opt=needs("view") | WATCHING)
+async def show_now(request: Visit) -> Response[bytes]:
+    """The part of it that changes: open pages ask for it by themselves."""
+    return render(request, "now.html", **await _shown(request))
+
+
+async def _shown(visit: Visit) -> dict[str, Any]:
+    now = await read_now(visit)
+    return {"seen": now, "alarms": list(alarms_of(now)), "most": MOST, "most_money": MOST_MONEY, "sorts": SORTS}
+
+
+async def read_now(visit: Visit) -> Now:
+    """What stands where at this moment."""
+    node = visit.node
+    moment = node.database.clock.now()
+    since = first_id(moment - SINCE)
+    queues = {
+        (queue.name, queue.capacity) for entry in node.registry.all for queue in entry.declaration.queues.values()
+    }
+    rows = encode_rows(_QueueRow(name=name, capacity=capacity) for name, capacity in sorted(queues))
+    async with node.database.tenant(visit.tenant) as connection:
+        count = functools.partial(COUNT_CASES_IN.all, connection)
+        under_way = await count({"states": list(UNDER_WAY), "since": None, "most": MOST})
+        ended = await count({"states": list(ENDED), "since": since, "most": MOST})
+        money = await MONEY_NOW.all(connection, {"since": since, "most": MOST_MONEY})
+        attention = await WHAT_NEEDS_ATTENTION.one(connection, {"most": MOST})
+        overdue = await COUNT_OVERDUE.one(connection, {"now": moment, "most": MOST})
+        found = await QUEUES_NOW.all(connection, {"queues": rows})
+        levels = await LEVELS_BROKEN.all(connection)
+        fired = await ESCALATIONS_FIRED.all(connection)
+        circuits = await LIST_CIRCUITS.all(connection)
+    async with node.database.installation() as connection:
+        lag = await lag_of(connection, node.settings)
+    terms = await list_terms(node.database, visit.tenant)
+    return Now(
+        under_way=under_way,
+        ended=ended,
+        money=money,
+        attention=attention or Attention(urgent=0, exceptions=0, held=0, in_doubt=0, gaps=0),
+        overdue=overdue or 0,
+        queues=found,
+        levels=levels,
+        fired=fired,
+        circuits=[one for one in circuits if one.state is not CircuitState.CLOSED],
+        stops=await list_stops(node.database, visit.tenant),
+        terms=[(term, term.state(moment)) for term in terms],
+        lag=lag,
+    )
+
+
+class _QueueRow(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    capacity: int
+
+
+def alarms_of(now: Now) -> Iterator[Alarm]:
+    """What needs attention, the gravest first. Pure."""
+    yield from sorted((*_counts(now), *_promises(now), *_terms(now)), key=lambda one: one.kind)  # bad before warn
+
+
+def _counts(now: Now) -> Iterator[Alarm]:
+    seen = now.attention
+    counted = (
+        (seen.urgent, "bad", "exception of the highest priority", "exceptions of the highest priority", "exceptions"),
+        (seen.in_doubt, "bad", "action in doubt", "actions in doubt", "actions"),
+        (seen.gaps, "bad", "gap between the ledger and the tables", "gaps between the ledger and the tables", "ledger"),
+        (now.overdue, "warn", "overdue review", "overdue reviews", "queue"),
+        (seen.held, "warn", "quarantined input", "quarantined inputs", "quarantine"),
+    )
+    for number, kind, one, many, room in counted:
+        if number:
+            yield Alarm(kind=kind, what=f"{_counted(number)} {one if number == 1 else many}", to=f"/console/{room}")
+    if now.lag.what:
+        yield Alarm(kind="bad", what=now.lag.what, to="/console/ledger")
+
+
+def _promises(now: Now) -> Iterator[Alarm]:
+    """Queues, levels of data, connectors and tolerances that are not as they were declared."""
+    for queue in now.queues:
+        if queue.is_full:
+            what = f"the queue {queue.name} is full: {queue.waiting} wait"
+            yield Alarm(kind="bad", what=what, to="/console/capacity", more="what was declared for that is being done")
+    for level in now.levels:
+        to = f"/console/contracts/{quote(level.line.partition('@')[0], safe='')}"
+        more = f"{level.level}; {level.owner} answers"
+        yield Alarm(kind="bad", what=f"{level.line}: {level.what}", to=to, more=more)
+    for circuit in now.circuits:
+        what = f"the circuit of {circuit.connector} is {circuit.state}"
+        yield Alarm(kind="bad", what=what, to="/console/actions#connectors", more=circuit.what)
+    for one in now.fired:
+        to = f"/console/workflows/{quote(one.workflow, safe='')}"
+        yield Alarm(kind="warn", what=f"{one.workflow}: {one.rule}", to=to, more=one.state)
+
+
+def _terms(now: Now) -> Iterator[Alarm]:
+    for term, state in now.terms:
+        if state is TermState.LAPSED:
+            yield Alarm(kind="bad", what=f"{term.scope} stopped by itself", to="/console/stops", more=term.why)
+        elif state is TermState.SOON:
+            yield Alarm(kind="warn", what=f"{term.scope} stops by itself soon", to="/console/stops", more=term.why)
+
+
+def _counted(number: int) -> str:
+    return f"{number:,}" + ("+" if number >= MOST else "")
+
+
+ROUTES = (show_overview, show_now)

@@ -1,0 +1,152 @@
+-- What pages show that no other room offers. Every number is bounded: a page answers in milliseconds, however much is stored,
+-- and says "at least" where it stopped counting.
+
+-- name: count_cases_in
+-- How many cases are in each of these states; with a moment, of those that came since.
+select s.state, (select count(*) from (
+    select from cases c where c.state = s.state::case_state and (%(since)s::uuid is null or c.id >= %(since)s) limit %(most)s) x
+  )::int as cases
+from unnest(%(states)s::text[]) s (state)
+
+-- name: count_cases_of
+-- The same of one workflow: of its newest cases, which are few enough to be looked at.
+select state::text as state, count(*)::int as cases
+from (select state from cases where workflow = %(workflow)s order by id desc limit %(most)s) c
+group by 1
+
+-- name: money_now
+-- What is under way, and what came to pass since a moment, by currency.
+select what, currency, count(*)::int as items, coalesce(sum(minor), 0)::numeric as minor
+from (
+  (select 'decided' as what, currency, exposure_minor as minor from decision where id >= %(since)s order by id desc limit %(most)s)
+  union all
+  (select case when state = 'done' then 'paid' when state = 'failed' then 'failed' else 'under way' end, currency, exposure_minor
+   from action where case_id >= %(since)s and undo_of is null order by case_id desc limit %(most)s)
+  union all
+  (select 'in doubt', currency, exposure_minor from action where state = 'in_doubt' limit %(most)s)
+  union all
+  (select 'waiting', currency, exposure_minor from review where state in ('open', 'claimed') limit %(most)s)
+  union all
+  (select 'stuck', currency, exposure_minor from exception where state = 'open' limit %(most)s)
+  union all
+  (select 'stopped', currency, exposure_minor from cases where held_by is not null and state = 'waiting' limit %(most)s)
+) m
+group by 1, 2 order by 1, 2
+
+-- name: what_needs_attention
+select
+  (select count(*) from (select from exception where state = 'open' and priority = 0 limit %(most)s) x)::int as urgent,
+  (select count(*) from (select from exception where state = 'open' limit %(most)s) x)::int as exceptions,
+  (select count(*) from (select from quarantine where state = 'held' limit %(most)s) x)::int as held,
+  (select count(*) from (select from action where state = 'in_doubt' limit %(most)s) x)::int as in_doubt,
+  (select count(*) from (select from ledger_gap where closed_at is null limit %(most)s) x)::int as gaps
+
+-- name: count_overdue
+-- Of the first so many that wait: more than these nobody has read either.
+select count(*)::int from (
+  select due_at from review where state in ('open', 'claimed') limit %(most)s) r
+where due_at < %(now)s
+
+-- name: queues_now
+select q.name, q.capacity, (select count(*) from (
+    select from review v where v.queue = q.name and v.state in ('open', 'claimed') limit q.capacity) x)::int as waiting
+from json_to_recordset(%(queues)s::json) as q (name text, capacity int)
+order by q.name
+
+-- name: levels_broken
+select line, level, what, owner, changed_at from data_level where state = 'broken' order by changed_at limit 100
+
+-- name: escalations_fired
+select workflow, rule, state::text as state, value, stop, changed_at from escalation
+where state <> 'cleared' order by changed_at desc limit 100
+
+-- name: points_now
+-- At each of these points: what waits for a person, and what was decided since a moment.
+select p.point,
+  (select count(*) from (select from review v where v.workflow = %(workflow)s and v.point = p.point and v.queue = p.queue
+     and v.state in ('open', 'claimed') limit %(most)s) x)::int as waiting,
+  (select count(*) from (select from decision d where d.workflow = %(workflow)s and d.point = p.point and d.id >= %(since)s
+     limit %(most)s) x)::int as decided
+from json_to_recordset(%(points)s::json) as p (point text, queue text)
+
+-- name: actions_now
+-- Of a workflow's actions: those under way, and of the newest so many of the tenant those that were intended since a moment.
+select name, state::text as state, count(*)::int as actions
+from (
+  select name, state from (
+    select workflow, name, state, created_at from action where case_id >= %(since)s order by case_id desc limit %(most)s) newest
+  where workflow = %(workflow)s and state not in ('dispatching', 'in_doubt', 'exception', 'undoing')
+  union all
+  select name, state from action
+  where workflow = %(workflow)s and state in ('dispatching', 'in_doubt', 'exception', 'undoing') limit 10000
+) a
+group by 1, 2
+
+-- name: versions_of
+-- Which code the newest cases of a workflow that have not ended are on.
+select version, code, count(*)::int as cases, min(created_at) as oldest
+from (
+  select version, code, state, created_at from cases where workflow = %(workflow)s order by id desc limit %(most)s) c
+where state not in ('done', 'cancelled')
+group by 1, 2 order by 3 desc
+
+-- name: unfinished_actions
+-- Those that somebody may have to look at, the oldest first.
+select id, case_id, workflow, name, connector, domain, key, exposure_minor, currency, state::text as state, attempt, sent_at,
+       error, created_at, ended_at, undo_of
+from action where state in ('dispatching', 'in_doubt', 'exception', 'undoing') and id > %(after)s
+order by id limit %(most)s
+
+-- name: paused_actions
+select id, case_id, workflow, name, connector, domain, key, exposure_minor, currency, state::text as state, attempt, sent_at,
+       error, created_at, ended_at, undo_of
+from action where state = 'ready' and not_before is not null and id > %(after)s
+order by id limit %(most)s
+
+-- name: newest_actions
+-- By the case, the newest first: a page ends with a whole case.
+select id, case_id, workflow, name, connector, domain, key, exposure_minor, currency, state::text as state, attempt, sent_at,
+       error, created_at, ended_at, undo_of
+from action where case_id < %(before)s
+order by case_id desc, id desc limit %(most)s
+
+-- name: failed_actions
+-- Of one workflow, the latest first.
+select id, case_id, workflow, name, connector, domain, key, exposure_minor, currency, state::text as state, attempt, sent_at,
+       error, created_at, ended_at, undo_of
+from action where workflow = %(workflow)s and state = 'failed' and ended_at < %(before)s
+order by ended_at desc limit %(most)s
+
+-- name: undo_of_action
+select id, case_id, workflow, name, connector, domain, key, exposure_minor, currency, state::text as state, attempt, sent_at,
+       error, created_at, ended_at, undo_of
+from action where undo_of = %(id)s
+
+-- name: actions_of_decision
+-- Of one case, what rests on a decision.
+select id, case_id, workflow, name, connector, domain, key, exposure_minor, currency, state::text as state, attempt, sent_at,
+       error, created_at, ended_at, undo_of
+from action where case_id = %(case_id)s and decision_id = %(decision)s order by id
+
+-- name: stop_history
+-- Stops that were lifted or have ended, the newest first; the installation's too.
+select id, kind, scope, who, why, until, created_at, lifted_at, lifted_by, lifted_why from (
+  select id, 'stop' as kind, scope, who, why, until, created_at, lifted_at, lifted_by, lifted_why from stop
+  union all
+  select id, 'installation', scope, who, why, until, created_at, lifted_at, lifted_by, lifted_why from installation_stop
+  where scope not like 'tenant:%%' or scope = (select 'tenant:' || t.name from tenant t where t.tenant = current_tenant())
+) s
+where id < %(before)s and (lifted_at is not null or until <= clock_timestamp())
+order by id desc limit %(most)s
+
+-- name: entries_in
+-- Entries of a stretch of time, the newest first.
+select id, kind, subject, case_id, at, body from ledger_entry
+where id >= %(least)s and id < %(before)s and (%(kind)s::text is null or kind = %(kind)s)
+order by id desc limit %(most)s
+
+-- name: entries_by_id
+select id, kind, subject, case_id, at, body from ledger_entry where id = any(%(ids)s) order by id desc
+
+-- name: gaps_open
+select id, relation, subject, kind, gap, found_at from ledger_gap where closed_at is null order by found_at desc limit 100

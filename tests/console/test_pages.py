@@ -1,0 +1,213 @@
+"""The pages: each shows what is recorded, leads on by links that answer, and shows nothing that is another's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.console.page_walk import SCRIPT, Work, crawl, working_site
+from tests.console.visiting import Visiting, signed_in
+
+from interlock.sim import SimulatedProvider
+
+ROOMS = (
+    "now", "workflows", "cases", "decisions", "actions", "quarantine", "contracts", "rules", "stops", "ledger",
+    "proofs", "lineage", "breaks",
+)  # fmt: skip
+OURS = tuple(f"/console/{room}" for room in ROOMS)
+EVERY_ROLE = ("lead", "owner", "engineer", "auditor", "admin")
+CONTENT = {
+    "/console": ("Done outside", "20.00", "quarantined input", "Waiting for a person", "250.00"),
+    "/console/workflows": ("refund_orders", "shop@example.com", "finance@example.com", "hours until the customer"),
+    "/console/workflows/refund_orders": (
+        "rules:approve-refund@1, then person", "exposure &gt;= 100 EUR", "support tickets of 2025", "marker-end",
+        "refund_orders.pay.per_day", "Stop …",
+    ),
+    "/console/workflows/refund_orders/costs?since=24h": ("refund_orders.approve",),
+    "/console/cases": ("k2", "quarantined", "250.00"),
+    "/console/cases?state=waiting": ("k2",),
+    "/console/cases/{paid}": ("was received", "20.00", "Take this case back", "it stays: a refund that has been paid"),
+    "/console/cases/{waiting}": ("It waits for a person", "End this case"),
+    "/console/decisions": ("refund_orders", "rules:approve-refund"),
+    "/console/decisions?where=exposure%3E%3D%22100+EUR%22": ("250.00",),
+    "/console/decisions?where=amount%3C%3C": ("alert",),
+    "/console/decisions/{decision}": (
+        "1. What was decided on", "2. Who was asked", "3. What the checks", "4. Where it went", "5. What was done",
+        "Proof", "payments", "rules:approve-refund", "decision.taken",
+    ),
+    "/console/decisions/{decision}/explanation?for=auditor": ("For the person concerned",),
+    "/console/decisions/{decision}/explanation?for=person": ("For the operator",),
+    "/console/actions": ("Nothing is under way", "payments"),
+    "/console/actions?show=newest": ("20.00", "pay"),
+    "/console/actions?show=failed": ("No action failed",),
+    "/console/actions?show=paused": ("No action pauses",),
+    "/console/actions/{action}": ("payments.refund", "action.done", "Attempts", "refund_orders/pay"),
+    "/console/quarantine": ("refund-request@1", "/amount"),
+    "/console/quarantine/{quarantine}": ("/amount", "Release"),
+    "/console/contracts": ("refund-request@1", "refund-decision@1"),
+    "/console/contracts/refund-request": ("days_since_purchase", "at least 0; at most 36500", "how long ago"),
+    "/console/rules": ("approve-refund@1", "in force"),
+    "/console/rules/approve-refund": ("If ", "Then ", "History", "published by"),
+    "/console/stops": ("connector:payments", "Nothing is stopped", "workflow:refund_orders"),
+    "/console/stops/new?scope=workflow:refund_orders": ("the action refund_orders.pay", "No call of it is under way"),
+    "/console/stops/{stop}": ("Lifted by", "ended"),
+    "/console/ledger": ("case.received", "action.done"),
+    "/console/ledger?about={paid}": ("decision.taken",),
+    "/console/ledger?kind=guard.stopped": ("guard.stopped",),
+    "/console/lineage/{paid}": ("refund-request@1", "From sources to effects"),
+    "/console/breaks": ("No reconciliation is configured",),
+}  # fmt: skip
+
+
+@pytest.fixture
+async def work(database_url: str, tmp_path: Path, provider: SimulatedProvider) -> AsyncIterator[Work]:
+    """A site with work in it."""
+    async with working_site(database_url, tmp_path, provider.url) as found:
+        yield found
+
+
+async def visiting(work: Work, stack: AsyncExitStack, name: str, *roles: str, tenant: str = "default") -> Visiting:
+    """Somebody who is signed in."""
+    return await signed_in(stack, work.on.node, work.url, name, roles, tenant=tenant)
+
+
+async def test_every_page_shows_what_it_is_for_and_leads_on(work: Work) -> None:
+    async with AsyncExitStack() as stack:
+        http = (await visiting(work, stack, "shop@example.com", *EVERY_ROLE)).http
+        lacking: dict[str, object] = {}
+        for path, wanted in CONTENT.items():
+            answer = await http.get(path.format(**work.ids))
+            if answer.status_code != 200:
+                lacking[path] = answer.status_code, answer.text[-1500:]
+            elif missing := [one for one in wanted if one not in answer.text]:
+                lacking[path] = missing
+        assert not lacking
+        found = await crawl(http, "/console", within=OURS)
+        assert not _broken(found)
+        rooms = {path.split("/")[2].partition("?")[0] for path in found if path != "/console"}
+        assert rooms >= set(ROOMS) - {"now", "breaks"}
+        for path, one in found.items():
+            if one.status_code == 200 and one.headers["content-type"].startswith("text/html"):
+                _is_a_page(path, one)
+
+
+def _broken(found: dict[str, httpx.Response]) -> dict[str, int]:
+    """The links that lead nowhere. Nothing seals here: a proof says so by 409."""
+    return {
+        path: one.status_code
+        for path, one in found.items()
+        if one.status_code not in (200, 303) and not (one.status_code == 409 and path.startswith("/console/proofs/"))
+    }
+
+
+def _is_a_page(path: str, answer: httpx.Response) -> None:
+    assert len(re.findall(r"<h1[ >]", answer.text)) == 1, path
+    assert SCRIPT not in answer.text, path
+    assert " style=" not in answer.text, path
+    assert not re.search(r"<table(?![^>]*>\s*<caption)", answer.text), path
+    assert len(answer.content) < 200_000, path
+
+
+async def test_nothing_is_shown_to_who_may_not_see_it(work: Work) -> None:
+    """Another tenant's ids are unknown, roles without the act are refused, and nobody comes in without a session."""
+    async with AsyncExitStack() as stack:
+        stranger = (await visiting(work, stack, "eve", *EVERY_ROLE, tenant="other")).http
+        for path in CONTENT:
+            if "{" in path and "?about" not in path:
+                answer = await stranger.get(path.format(**work.ids))
+                assert answer.status_code == 404, (path, answer.text)
+        for path in ("cases/{paid}/record", "decisions/{decision}/record", "proofs/{paid}", "ledger/{paid}"):
+            assert (await stranger.get(f"/console/{path}".format(**work.ids))).status_code == 404, path
+        told = await stranger.get("/console/ledger?about={paid}".format(**work.ids))
+        assert "decision.taken" not in told.text
+        empty = await crawl(stranger, "/console", within=OURS)
+        assert not _broken(empty)
+        viewer = (await visiting(work, stack, "vic", "viewer")).http
+        assert (await viewer.get("/console/ledger")).status_code == 403
+        assert (await viewer.get("/console/stops/new?scope=everything")).status_code == 403
+        assert "Take this case back" not in (await viewer.get("/console/cases/{paid}".format(**work.ids))).text
+        for path, form in _forms(work).items():
+            assert (await viewer.post(path, data=form)).status_code == 403, path
+        nobody = await stack.enter_async_context(httpx.AsyncClient(base_url=work.url))
+        for path in CONTENT:
+            assert (await nobody.get(path.format(**work.ids))).status_code == 303, path
+
+
+def _forms(work: Work) -> dict[str, dict[str, str]]:
+    ids = work.ids
+    return {
+        f"/console/cases/{ids['paid']}/cancel": {"why": "x"},
+        f"/console/cases/{ids['paid']}/take-back": {"why": "x"},
+        "/console/stops": {"scope": "workflow:refund_orders", "why": "x"},
+        f"/console/quarantine/{ids['quarantine']}/release": {"data": "{}"},
+        f"/console/quarantine/{ids['quarantine']}/discard": {"why": "x"},
+        f"/console/personal/decision/{ids['decision']}": {"purpose": "support"},
+    }
+
+
+async def test_people_stop_mend_and_end_on_the_pages(work: Work) -> None:
+    """The red button and its lifting, data mended at their place, a case ended: each by the verb, under their name."""
+    async with AsyncExitStack() as stack:
+        owner = (await visiting(work, stack, "shop@example.com", "owner", "engineer")).http
+        told = await owner.post(
+            "/console/stops", data={"scope": "workflow:refund_orders", "why": "a doubt", "span": "1h"}
+        )
+        assert told.status_code == 303, told.text
+        page = (await owner.get(told.headers["location"])).text
+        assert not [one for one in ("in force", "Lift the stop", "shop@example.com") if one not in page]
+        assert "stopped" in (await owner.get("/console/workflows/refund_orders")).text
+        assert (await owner.post("/console/stops", data={"scope": "workflow:refnd", "why": "x"})).status_code == 400
+        unsaid = await owner.post("/console/stops", data={"scope": "workflow:refund_orders", "why": ""})
+        assert unsaid.status_code == 400, unsaid.text
+        lifted = await owner.post(f"{told.headers['location']}/lift", data={"why": "all is well"})
+        assert "all is well" in (await owner.get(lifted.headers["location"])).text
+        stranger = (await visiting(work, stack, "someone@example.com", "owner")).http
+        refused = await stranger.post("/console/stops", data={"scope": "workflow:refund_orders", "why": "x"})
+        assert refused.status_code == 403, "who answers for nothing here stops nothing here"
+
+        place = f"/console/quarantine/{work.quarantine}/release"
+        still = await owner.post(
+            place, data={"data": '{"customer": "Ana", "amount": "-1.00", "days_since_purchase": 3}'}
+        )
+        assert still.status_code == 422
+        assert "/amount" in still.text
+        assert "&#34;amount&#34;: &#34;-1.00" in still.text, "what was written is kept"
+        assert (await owner.post(place, data={"data": "no JSON"})).status_code == 422
+        good = await owner.post(place, data={"data": '{"customer": "Ana", "amount": "5.00", "days_since_purchase": 3}'})
+        assert (good.status_code, good.headers["location"]) == (303, f"/console/cases/{work.held}")
+        again = await owner.post(
+            place, data={"data": '{"customer": "Ana", "amount": "5.00", "days_since_purchase": 3}'}
+        )
+        assert again.status_code == 409
+
+        ended = await owner.post(f"/console/cases/{work.waiting}/cancel", data={"why": SCRIPT})
+        assert ended.status_code == 303
+        record = await work.on.record(work.waiting)
+        assert (record.case.cancel_by, record.case.cancel_why) == ("shop@example.com", SCRIPT)
+
+
+async def test_what_is_asked_for_at_its_worst_is_refused_in_words(work: Work) -> None:
+    async with AsyncExitStack() as stack:
+        http = (await visiting(work, stack, "ana", *EVERY_ROLE)).http
+        for path, status in {
+            "/console/cases?state=nowhere": 400, "/console/cases?before=1": 400, "/console/cases?find=%00": 400,
+            "/console/cases?find=" + "x" * 401: 400, "/console/decisions?cursor=x": 200,
+            "/console/decisions?where=" + "(" * 3000: 200, "/console/actions?show=all": 400,
+            "/console/ledger?about=x": 400, "/console/ledger?until=2026": 400, "/console/workflows/none": 404,
+            "/console/contracts/..%2F..%2Fetc": 404, "/console/rules/none": 404,
+            "/console/stops/new?scope=nothing": 400,
+            "/console/breaks?name=none": 200, "/console/cases/not-an-id": 404, "/console/quarantine?after=x": 400,
+        }.items():  # fmt: skip
+            answer = await http.get(path)
+            assert answer.status_code == status, (path, answer.status_code, answer.text[:300])
+        found = await http.get("/console/cases", params={"find": str(work.action)})
+        assert found.headers["location"] == f"/console/actions/{work.action}"
+        by_key = await http.get("/console/cases", params={"find": "k2"})
+        assert by_key.headers["location"] == f"/console/cases/{work.waiting}"
+        missed = await http.get("/console/cases", params={"find": SCRIPT})
+        assert "is known here" in missed.text
+        assert SCRIPT not in missed.text
