@@ -15,9 +15,10 @@ SOURCE = Path(interlock.__file__).parent
 PAGE = ROOT / "docs" / "reference" / "ledger-entries.md"
 NOUNS = (
     "case|step|decision|action|review|exception|event|guard|circuit|key|quarantine|escalation|feature|cost|data|rules|contract"
-    "|statement|ledger|search|subject|personal|workflow|component|migration|tenant|replay|recall|match|reconciliation|person|session"
+    "|statement|ledger|search|subject|personal|workflow|component|migration|tenant|replay|recall|match|reconciliation|person|session|policies|notice|oversight"
+    r"|queue(?=\.(?:saturated|relieved))"
 )
-KIND = re.compile(rf"(?:{NOUNS})\.[a-z_]+")
+KIND = re.compile(rf"(?:{NOUNS})\.(?!html\Z)[a-z_]+")
 IN_SQL = re.compile(r"insert into ledger_entry.*?'(\w+\.\w+)'", re.DOTALL)
 NO_KIND = {
     "match.onnx": "a file",
@@ -25,9 +26,13 @@ NO_KIND = {
     "ledger.key": "a file",
 }
 """What looks like a kind and is none."""
+ACTS = set(re.findall(r'"([\w.]+)"', (SOURCE / "authority" / "policies" / "schema.cedarschema").read_text("utf-8")))
+ACTS -= {"personal.read"}  # an entry, too
+"""What policies call acts; they are asked for by name, too."""
 BUILT = {
     "f'action.{finished.state}'": ("action.done", "action.failed", "action.exception"),
     "f'action.{outcome}'": ("action.transient", "action.permanent", "action.in_doubt"),
+    "f'queue.{turned.state}'": ("queue.saturated", "queue.relieved"),
     "f'escalation.{turn.state}'": ("escalation.fired", "escalation.watched", "escalation.cleared"),
     "f'step.{state}'": ("step.pending", "step.done", "step.failed"),
 }
@@ -59,7 +64,7 @@ def written() -> dict[str, set[str]]:
     for file in SOURCE.rglob("*.sql"):
         for kind in IN_SQL.findall(file.read_text("utf-8")):
             found[kind].update()
-    return {kind: fields for kind, fields in found.items() if kind not in NO_KIND}
+    return {kind: fields for kind, fields in found.items() if kind not in NO_KIND and kind not in ACTS}
 
 
 def documented() -> dict[str, set[str]]:
