@@ -33,7 +33,8 @@ _QUESTION = msgspec.json.encode(
 )
 _DRAWN = """
 create temp table drawn on commit drop as
-select n, (lpad(to_hex((extract(epoch from x.at) * 1000)::bigint), 12, '0') || '7' || substr(md5(%(seed)s::text || n), 14))::uuid as id,
+select n, (lpad(to_hex((extract(epoch from x.at) * 1000)::bigint), 12, '0') || '7'
+    || substr(md5(%(seed)s::text || n), 14))::uuid as id,
   x.at, h.a, h.b, h.c, (array['EUR', 'EUR', 'EUR', 'MYR', 'JPY', 'KWD'])[1 + h.a %% 6] as currency,
   exp(h.b %% 100000 / 100000.0 * h.c %% 1000 / 1000.0 * 14)::bigint as exposure,
   case when h.c %% 3 = 0 then 1000000 else (power(h.a %% 1000 / 1000.0, 3) * 900000)::int end as doubt
@@ -43,10 +44,12 @@ cross join lateral (select hashint8extended(n, 1) & 2147483647 as a, hashint8ext
   hashint8extended(n, 3) & 2147483647 as c) h
 """
 _REVIEWS = """
-insert into review (id, tenant, workflow, point, queue, state, question, proposal, exposure_minor, currency, urgency, confidence, why,
-  codes, due_at, created_at, team, assigned_to, snoozed_until, snoozed_by, claimed_by, claimed_at, claimed_until)
-select id, %(tenant)s, 'flow-' || a %% 6, 'point-' || b %% 4, 'queue-' || a %% 8, case when n %% 500 = 3 then 'claimed' else 'open' end::review_state,
-  %(question)s, '{}', case when n %% 50 = 0 then null else exposure end, case when n %% 50 = 0 then null else currency end,
+insert into review (id, tenant, workflow, point, queue, state, question, proposal, exposure_minor, currency, urgency,
+  confidence, why, codes, due_at, created_at, team, assigned_to, snoozed_until, snoozed_by, claimed_by, claimed_at, claimed_until)
+select id, %(tenant)s, 'flow-' || a %% 6, 'point-' || b %% 4, 'queue-' || a %% 8,
+  case when n %% 500 = 3 then 'claimed' else 'open' end::review_state,
+  %(question)s, '{}', case when n %% 50 = 0 then null else exposure end,
+  case when n %% 50 = 0 then null else currency end,
   case when n %% 50 = 0 then doubt else exposure * doubt / 1000000 end, 1 - doubt / 1e6,
   'the confidence ' || (1 - doubt / 1e6)::numeric(4, 3) || ' is below 0.95, for vendor ' || c %% 5000,
   case when n %% 20 = 0 then array['total-differs'] else '{}'::text[] end,
@@ -57,18 +60,21 @@ select id, %(tenant)s, 'flow-' || a %% 6, 'point-' || b %% 4, 'queue-' || a %% 8
 from drawn where n %% 20 <> 1 order by n
 """
 _EXCEPTIONS = """
-insert into exception (id, tenant, workflow, kind, fingerprint, state, priority, what, detail, owner, exposure_minor, currency,
-  urgency, due_at, created_at, team)
+insert into exception (id, tenant, workflow, kind, fingerprint, state, priority, what, detail, owner, exposure_minor,
+  currency, urgency, due_at, created_at, team)
 select id, %(tenant)s, 'flow-' || a %% 6, (array['action-in-doubt', 'workflow-failed', 'undo-failed'])[1 + b %% 3],
-  md5('cause-' || c %% 30)::uuid, 'open', case when n %% 40000 = 1 then 0 else 1 end, 'the other side answered 503 ' || c, '{}',
+  md5('cause-' || c %% 30)::uuid, 'open', case when n %% 40000 = 1 then 0 else 1 end,
+  'the other side answered 503 ' || c, '{}',
   'owner@example.com', exposure, currency, exposure, now() + interval '1 minute' * (b %% 4000 - 400), at,
   case when a %% 2 = 0 then 'team-' || c %% 5 end
 from drawn where n %% 20 = 1 order by n
 """
 _RESOLVED = """
-insert into review (id, tenant, workflow, point, queue, state, question, proposal, exposure_minor, currency, urgency, confidence, due_at,
-  created_at, claimed_by, claimed_at, claimed_until, resolution, output, reason_code, note, resolved_by, resolved_at, decided_by)
-select gen_random_uuid(), %(tenant)s, 'flow-' || n %% 6, 'point-' || n / 6 %% 4, 'queue-1', 'resolved', '{}', '{}', 100, 'EUR', 1, 1,
+insert into review (id, tenant, workflow, point, queue, state, question, proposal, exposure_minor, currency, urgency,
+  confidence, due_at, created_at, claimed_by, claimed_at, claimed_until, resolution, output, reason_code, note, resolved_by,
+  resolved_at, decided_by)
+select gen_random_uuid(), %(tenant)s, 'flow-' || n %% 6, 'point-' || n / 6 %% 4, 'queue-1', 'resolved', '{}',
+  '{}', 100, 'EUR', 1, 1,
   now(), now() - interval '1 day', 'person-1', x.at, x.at, 'approve', '{}', 'as_proposed', '', 'person-1',
   x.at + interval '1 second' * (20 + n %% 200), array['person-1']
 from generate_series(1, %(number)s::bigint) n cross join lateral (select now() - interval '1 second' * n * 60 as at) x

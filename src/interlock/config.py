@@ -18,8 +18,10 @@ from interlock.connector_settings import ConnectorSettings, read_connector
 from interlock.errors import ConfigInvalid
 from interlock.llm_settings import LlmSettings, read_llm
 from interlock.oidc_settings import OidcSettings, read_oidc
+from interlock.rate_settings import RATES, RateSettings
 from interlock.reconciliation_settings import ReconciliationSettings, SourceSettings, read_reconciliation
 from interlock.setting_forms import (
+    AMOUNT,
     COUNT,
     DATABASE_URL,
     DURATION,
@@ -90,6 +92,9 @@ FORMS: Mapping[str, SettingForm[Any]] = MappingProxyType(
         "lineage_file": PATH,
         "lineage_key": SECRET,
         "policies": PATH,
+        "rates": RATES,
+        "queue_floor": AMOUNT,
+        "queue_oldest": COUNT,
         "public_url": WEB_ADDRESS,
     }
 )
@@ -132,6 +137,9 @@ class Settings:
         lineage_file: A file or a folder that is told the same; None: none.
         lineage_key: What stands in the Authorization header there.
         policies: A folder of Cedar policies, absolute; None: those that are shipped.
+        rates: What amounts of several currencies count for in the order of work.
+        queue_floor: What counts there as being at stake where that is unknown, in the base currency.
+        queue_oldest: Every how manieth place there is reserved for the oldest.
         public_url: Where people reach the console, without a path; empty: where it listens, on this machine.
         oidc: The providers that people may sign in by, by name.
         connectors: What may act on outside systems, by name.
@@ -169,6 +177,9 @@ class Settings:
     lineage_file: Path | None = None
     lineage_key: SecretRef | None = None
     policies: Path | None = None
+    rates: RateSettings = field(default_factory=RateSettings)
+    queue_floor: Decimal = Decimal("10.00")
+    queue_oldest: int = 10
     public_url: str = ""
     oidc: Mapping[str, OidcSettings] = field(default_factory=lambda: MappingProxyType({}))
     connectors: Mapping[str, ConnectorSettings] = field(default_factory=lambda: MappingProxyType({}))
@@ -197,6 +208,7 @@ class Settings:
         _flatten("privacy", document, problems)
         _flatten("ledger", document, problems)
         _flatten("lineage", document, problems)
+        _flatten("queue", document, problems)
         raw = _gathered(document, flags, environ, problems)
         connectors = _tables("connectors", read_connector, tables["connectors"], environ, problems)
         llm = _tables("llm", read_llm, tables["llm"], environ, problems)

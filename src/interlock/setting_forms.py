@@ -26,6 +26,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 _HOST = re.compile(r"[A-Za-z0-9:.\[\]-]{1,253}\Z")
 _FUNCTION = re.compile(r"[A-Za-z_]\w{0,99}(\.[A-Za-z_]\w{0,99}){0,15}:[A-Za-z_]\w{0,99}\Z", re.ASCII)
 _USD = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})? USD\Z")
+_AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?\Z")
 _REFERENCE = re.compile(r"(env):([A-Za-z_][A-Za-z0-9_]{0,127})\Z|(file):(.{1,4096})\Z")
 
 
@@ -234,6 +235,13 @@ def _usd(raw: Raw, _environ: Mapping[str, str]) -> Decimal:
     return Decimal(text.removesuffix(" USD"))
 
 
+def _amount(raw: Raw, _environ: Mapping[str, str]) -> Decimal:
+    text = _text(raw)
+    if not _AMOUNT.match(text):
+        raise Refused(f"{text[:60]!r} is no amount", todo='write plain digits in quotes, as in "10.00"')
+    return Decimal(text)
+
+
 def _path(raw: Raw, _environ: Mapping[str, str]) -> Path:
     value = str(raw.value) if isinstance(raw.value, Path) else _text(raw)
     if not value or "\0" in value:
@@ -293,6 +301,7 @@ PORT = SettingForm(lambda raw, _environ: _whole(raw, 0, _LARGEST_PORT), 0)
 BOOLEAN = SettingForm(_boolean, blank=False)
 DURATION = SettingForm(_duration, timedelta(seconds=1))
 USD = SettingForm(_usd, Decimal(0))
+AMOUNT = SettingForm(_amount, Decimal(0))
 PATH = SettingForm(_path, Path())
 WORKFLOWS = SettingForm[tuple[str, ...]](_workflows, ())
 LOG_LEVEL = SettingForm(_log_level, LogLevel.INFO)

@@ -119,6 +119,21 @@ async def count_work(
         return tuple([await _Look(connection, asked, actor, classes, scale).count(bound) for asked in filters])
 
 
+async def find_work(
+    database: Database, tenant: UUID, item: UUID, actor: Actor, *, terms: WorkTerms = NO_TERMS
+) -> WorkItem | None:
+    """One review or exception as an item of the list, whatever became of it; None: there is none of that id."""
+    now = database.clock.now()
+    async with database.tenant(tenant) as connection:
+        told = {"ids": [item], "at": now, "actor": actor.name}
+        row = await WORK_ITEMS.one(connection, told)
+        if row is None:
+            return None
+        of = WorkClass(row.exceptional, row.workflow, row.point, row.currency or "", row.priority)
+        scale = await scale_of(database, connection, tenant, [of], terms, now)
+    return work_item(row, scale.place(of, Shown(row.id, row.urgency, row.due_at)).press)
+
+
 class _Look:
     """One look at the list, under one connection."""
 

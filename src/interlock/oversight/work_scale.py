@@ -84,9 +84,10 @@ async def scale_of(
     """
     known = _known.setdefault(database, defaultdict(_Known))[tenant]
     kinds = {(of.exceptional, of.workflow, of.point) for of in classes}
-    if time.monotonic() >= known.minutes_until or not kinds <= known.minutes.keys():
-        known.minutes = await _minutes(connection, kinds, terms)
-        known.minutes_until = time.monotonic() + _MINUTES_FRESH_S
+    if time.monotonic() >= known.minutes_until:
+        known.minutes, known.minutes_until = {}, time.monotonic() + _MINUTES_FRESH_S
+    if new := kinds - known.minutes.keys():
+        known.minutes = {**known.minutes, **await _minutes(connection, new, terms)}
     if time.monotonic() >= known.counts_until:
         began = time.monotonic()
         rows = await WORK_COUNTS.all(connection)
