@@ -14,22 +14,27 @@ from interlock.api.front import Front
 from interlock.api.problems import log_problem, problem_of
 from interlock.api.sending import trace_of
 from interlock.console.assets import read_asset
+from interlock.console.capacity import ROUTES as CAPACITY_ROUTES
 from interlock.console.hub import Hub
 from interlock.console.item.routes import ROUTES as ITEM_ROUTES
 from interlock.console.live import ROUTES as LIVE_ROUTES
 from interlock.console.me import ROUTES as ME_ROUTES
 from interlock.console.pages import ROUTES as PAGE_ROUTES
 from interlock.console.people import ROUTES as PEOPLE_ROUTES
+from interlock.console.policies import ROUTES as POLICY_ROUTES
 from interlock.console.queue import ROUTES as QUEUE_ROUTES
+from interlock.console.quality import ROUTES as QUALITY_ROUTES
 from interlock.console.refusal import answer_refusal
 from interlock.console.sign_in import ROUTES as SIGN_IN_ROUTES
+from interlock.console.sign_in_with import ROUTES as PROVIDER_ROUTES
 from interlock.console.visit import OPEN, Visit, check_form, check_visitor
 from interlock.node import Node
 
 MOST_BYTES = 2_200_000
 
 ROUTES: tuple[ControllerRouterHandler, ...] = (
-    read_asset, *PAGE_ROUTES, *SIGN_IN_ROUTES, *ME_ROUTES, *PEOPLE_ROUTES, *LIVE_ROUTES, *QUEUE_ROUTES, *ITEM_ROUTES
+    read_asset, *PAGE_ROUTES, *SIGN_IN_ROUTES, *PROVIDER_ROUTES, *ME_ROUTES, *PEOPLE_ROUTES, *LIVE_ROUTES,
+    *QUEUE_ROUTES, *CAPACITY_ROUTES, *QUALITY_ROUTES, *ITEM_ROUTES, *POLICY_ROUTES,
 )  # fmt: skip
 """Every page, form and part of the console."""
 
