@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from interlock.cases.declaration import read_declaration
-from interlock.decisions.binomial import at_most
+from interlock.oversight.binomial import at_most
 from interlock.decisions.evaluations import read_evaluations
 from interlock.decisions.point import needed_confidence
 from interlock.money import Money

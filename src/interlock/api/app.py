@@ -13,6 +13,7 @@ from litestar.types import ControllerRouterHandler
 from interlock.api.batch import submit_batch
 from interlock.api.call import Call, check_caller, limit_time
 from interlock.api.cancelling import cancel_case, take_case_back
+from interlock.api.capacity import read_queues
 from interlock.api.cases import explain_case, list_cases, read_case, submit_case, summarise_cases
 from interlock.api.cloudevents import take_cloudevents
 from interlock.api.connectors import list_connectors
@@ -76,6 +77,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     list_groups,
     resolve_all,
     read_limits,
+    read_queues,
     show_costs,
     read_lineage_of,
     read_influence_of,

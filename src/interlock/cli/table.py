@@ -55,6 +55,11 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         ),
         "reviews": Entry("reviews", "List the reviews that wait, the most expected loss first."),
         "review": Entry("reviews", "Show one review: why, evidence, proposal and choices."),
+        "capacity": Entry(
+            "capacity",
+            "Show what waits, who works, when that breaks its promise and who would be needed; hold or relieve a queue.",
+        ),
+        "quality": Entry("quality", "Quality of oversight: known cases, and the figures of those who decide."),
         "claim": Entry("reviews", "Take a review to work on it."),
         "release": Entry("reviews", "Give a claimed review back to the queue."),
         "resolve": Entry("resolve", "Decide a review: approve it, change it or reject it."),

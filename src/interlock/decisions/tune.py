@@ -19,8 +19,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from interlock.decisions.binomial import Interval, at_most, interval
 from interlock.errors import Refused
+from interlock.oversight.binomial import Interval, at_most, interval
 
 MOST_STEPS = 6
 MOST_DENOMINATOR = 10**6

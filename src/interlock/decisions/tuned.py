@@ -8,9 +8,9 @@ from fractions import Fraction
 
 import msgspec
 
-from interlock.decisions.binomial import Interval
 from interlock.decisions.costs import divided, shown_usd
 from interlock.decisions.tune import NEVER, Evaluations, Outcome, outcome_of, tune
+from interlock.oversight.binomial import Interval
 
 LEAST_TO_CHECK = 40
 """Examples; with fewer, half of them say nothing."""

@@ -20,6 +20,7 @@ from interlock.oversight.capacity.read import read_capacity
 from interlock.oversight.capacity.respond import respond
 from interlock.oversight.capacity.store import COUNTED_TENANTS
 from interlock.oversight.capacity.told import QueueTold
+from interlock.oversight.quality.compare import compare_second_looks, draw_second_looks, reveal_known
 
 EVERY_S = 10.0
 _PART = 20
@@ -43,6 +44,9 @@ async def look_after(database: Database, writer: Writer, told: Mapping[str, Queu
     for one in counted:
         queues = await read_capacity(database, one.tenant, told, now)
         await respond(writer, one.tenant, queues, now)
+        await reveal_known(database, writer, one.tenant)
+        await compare_second_looks(database, writer, one.tenant)
+        await draw_second_looks(database, writer, one.tenant, told, one.drawn_to, now)
     return True
 
 

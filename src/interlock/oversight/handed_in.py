@@ -17,4 +17,5 @@ async def find_handed_in_by(database: Database, tenant: UUID, item: Review | Cas
     """Who submitted the case of a review or an exception, or asked for the decision; None: nobody is known."""
     decision = item.decision_id if isinstance(item, Review) else None
     async with database.tenant(tenant) as connection:
-        return await HANDED_IN_BY.one(connection, {"case_id": item.case_id, "decision_id": decision}) or None
+        asked = {"case_id": item.case_id, "decision_id": decision, "review": item.id}
+        return await HANDED_IN_BY.one(connection, asked) or None

@@ -281,8 +281,10 @@ on conflict (id) do update set turn = excluded.turn, state = excluded.state, val
   rule = excluded.rule, stop = excluded.stop, changed_at = excluded.changed_at
 
 -- name: handed_in_by
--- Who submitted a case; of a decision without one, who asked for it: its entry bears the decision's id.
-select coalesce((select nullif(caller, '') from cases where id = %(case_id)s),
+-- Who submitted a case; of a decision without one, who asked for it: its entry bears the decision's id; of a second look,
+-- who answered first: they may not answer twice.
+select coalesce((select first_by from second_look where id = %(review)s),
+                (select nullif(caller, '') from cases where id = %(case_id)s),
                 (select nullif(convert_from(body, 'UTF8')::json ->> 'caller', '') from ledger_entry
                  where id = %(decision_id)s and kind = 'decision.taken'), '')
 

@@ -53,6 +53,7 @@ create table oversight_counted (
 );
 call protect('oversight_counted');
 
+create index review_verdict_at on review_verdict (at);
 create index review_resolved_at on review (resolved_at) where state = 'resolved';
 
 -- The answer to a queue that is too full, as it stands. Each turn is an entry.
@@ -82,8 +83,12 @@ create function oversight_counts(since timestamptz, least_id uuid)
     from review v where v.id >= least_id and v.created_at >= since and v.state <> 'withdrawn'
     union all
     select v.tenant, v.queue, v.workflow, v.point, date_trunc('hour', v.resolved_at, 'UTC'), 0, 1,
-           case when v.claimed_by = v.resolved_by and v.claimed_at <= v.resolved_at
-                then least(1000 * extract(epoch from v.resolved_at - v.claimed_at), 14400000)::bigint end
+           coalesce(
+             (select case when bool_and(said.looked_ms is not null) then least(sum(said.looked_ms), 14400000)::bigint end
+              from review_verdict said
+              where said.tenant = v.tenant and said.review = v.id and said.undone_at is null),
+             case when v.claimed_by = v.resolved_by and v.claimed_at <= v.resolved_at
+                  then least(1000 * extract(epoch from v.resolved_at - v.claimed_at), 14400000)::bigint end)
     from review v where v.state = 'resolved' and v.resolved_at >= since)
   select t.tenant, t.queue, t.workflow, t.point, t.hour, sum(t.arrived)::int, sum(t.resolved)::int, count(t.ms)::int,
          coalesce(sum(t.ms), 0)::bigint, coalesce(sum(t.ms * t.ms), 0)::bigint
@@ -94,9 +99,16 @@ $$;
 create function oversight_people(since timestamptz)
   returns table (tenant uuid, queue text, person text, hour timestamptz, resolved int, slots smallint)
   language sql stable security definer set search_path = interlock, pg_catalog as $$
-  select v.tenant, v.queue, v.resolved_by, date_trunc('hour', v.resolved_at, 'UTC'), count(*)::int,
-         count(distinct floor(extract(minute from v.resolved_at) / 10))::smallint
-  from review v where v.state = 'resolved' and v.resolved_at >= since group by 1, 2, 3, 4
+  select w.tenant, w.queue, w.who, date_trunc('hour', w.at, 'UTC'), count(*)::int,
+         count(distinct floor(extract(minute from w.at) / 10))::smallint
+  from (
+    select said.tenant, v.queue, said.who, said.at from review_verdict said join review v on v.id = said.review
+    where said.at >= since and said.undone_at is null
+    union all
+    select v.tenant, v.queue, v.resolved_by, v.resolved_at from review v
+    where v.state = 'resolved' and v.resolved_at >= since
+      and not exists (select from review_verdict said where said.tenant = v.tenant and said.review = v.id)
+  ) w group by 1, 2, 3, 4
 $$;
 
 -- How every queue stands, of all tenants.
@@ -112,8 +124,12 @@ create function oversight_standing()
       select v.tenant, v.queue, v.claimed_by as who from review v
       where v.state = 'claimed' and v.claimed_until > clock_timestamp()
       union all
+      select said.tenant, v.queue, said.who from review_verdict said join review v on v.id = said.review
+      where said.at > clock_timestamp() - interval '15 minutes'
+      union all
       select v.tenant, v.queue, v.resolved_by from review v
       where v.state = 'resolved' and v.resolved_at > clock_timestamp() - interval '15 minutes'
+        and not exists (select from review_verdict said where said.tenant = v.tenant and said.review = v.id)
     ) w group by 1, 2
   )
   select coalesce(a.tenant, w.tenant), coalesce(a.queue, w.queue), coalesce(a.waiting, 0), a.oldest_at, coalesce(a.overdue, 0),
@@ -181,7 +197,7 @@ do $$
 declare
   finder text;
 begin
-  grant select on review, oversight_counted to interlock_finder;
+  grant select on review, review_verdict, oversight_counted to interlock_finder;
   grant create on schema interlock to interlock_finder;
   foreach finder in array array[
     'oversight_counts(timestamptz, uuid)', 'oversight_people(timestamptz)', 'oversight_standing()',

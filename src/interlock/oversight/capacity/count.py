@@ -29,6 +29,8 @@ from interlock.oversight.capacity.store import (
     STANDING_NOW,
     TRY_TO_COUNT,
     CountedTo,
+    TenantHour,
+    TenantStanding,
 )
 
 LATE = timedelta(minutes=10)
@@ -71,9 +73,21 @@ async def count_oversight(database: Database, now: datetime) -> bool:
             await EMPTY_QUEUES.run(connection)
             await ADD_HOURS.run(connection, hours.get(tenant, []))
             await ADD_PERSON_HOURS.run(connection, people.get(tenant, []))
-            await PUT_STANDING.run(connection, standing.get(tenant, []))
+            await PUT_STANDING.run(connection, [*standing.get(tenant, []), *_empty(tenant, hours, standing)])
             await PUT_COUNTED.run(connection, [CountedTo(tenant=tenant, counted_to=now)])
     return True
+
+
+def _empty(
+    tenant: UUID, hours: Mapping[UUID, list[TenantHour]], standing: Mapping[UUID, list[TenantStanding]]
+) -> list[TenantStanding]:
+    """The queues of a tenant in which something came of late, and nothing waits."""
+    known = {one.queue for one in standing.get(tenant, [])}
+    names = {one.queue for one in hours.get(tenant, [])} - known
+    return [
+        TenantStanding(tenant=tenant, queue=name, waiting=0, oldest_at=None, overdue=0, people=0)
+        for name in sorted(names)
+    ]
 
 
 def _by_tenant(rows: Iterable[T]) -> Mapping[UUID, list[T]]:

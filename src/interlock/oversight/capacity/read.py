@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from interlock.oversight.capacity.store import (
 )
 from interlock.oversight.capacity.told import QueueTold
 
+_NAME = re.compile(r"[\w.-]{1,200}", re.ASCII)
 UNKNOWN_CAPACITY = 500
 UNKNOWN_DUE = timedelta(hours=24)
 """Of a queue that no workflow here names: the defaults of a file."""
@@ -52,6 +54,8 @@ async def read_capacity(
         now: The time.
         queue: Only this one.
     """
+    if queue is not None and not _NAME.fullmatch(queue):
+        return []
     asked = {"since": now - (KEPT_H + 1) * HOUR, "queue": queue}
     hours: dict[str, list[HourTally]] = defaultdict(list)
     people: dict[str, list[PersonHour]] = defaultdict(list)

@@ -1,0 +1,159 @@
+"""Revealing known cases that were answered, drawing second looks, and comparing those that were answered.
+
+Called by the duty. INVARIANT: each is revealed, drawn and compared once: its row's change and its entry are one commit.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from fractions import Fraction
+from uuid import UUID
+
+import msgspec
+
+from interlock.db.database import Database
+from interlock.db.gates import TakesKey, key_digest
+from interlock.db.work import Stamp, Unit, Write
+from interlock.db.writer import Writer
+from interlock.ledger.ledger import first_entry, further_entry, hash_of
+from interlock.oversight.capacity.told import QueueTold
+from interlock.oversight.quality.store import (
+    ADD_SECOND_LOOKS,
+    ADVANCE_DRAW,
+    ANSWERED_KNOWN_CASES,
+    ANSWERED_SECOND_LOOKS,
+    COMPARE_SECOND_LOOKS,
+    DRAW_FROM,
+    REVEAL_KNOWN_CASES,
+    AnsweredKnownCase,
+    AnsweredSecondLook,
+    ComparedLook,
+    Drawable,
+    NewSecondLook,
+    RevealedCase,
+)
+from interlock.oversight.review import Resolution
+from interlock.oversight.store import ADD_REVIEWS, NewReview
+
+SETTLED = timedelta(seconds=2)
+"""What was answered later than that is drawn from the next time: its commit may still be on its way."""
+_FINEST = 1 << 53
+
+
+async def reveal_known(database: Database, writer: Writer, tenant: UUID) -> int:
+    """Put on record how known cases were answered, which shows them to whoever did; how many."""
+    async with database.tenant(tenant) as connection:
+        found = await ANSWERED_KNOWN_CASES.all(connection)
+    for one in found:
+        await _reveal(writer, tenant, one)
+    return len(found)
+
+
+async def draw_second_looks(
+    database: Database, writer: Writer, tenant: UUID, told: Mapping[str, QueueTold], since: datetime, now: datetime
+) -> int:
+    """Draw from what was answered since the last time, each by itself with the declared probability; how many.
+
+    Args:
+        database: Where it is.
+        writer: For the commit.
+        tenant: Whose.
+        told: What files say of queues.
+        since: Up to when it was drawn.
+        now: The time.
+    """
+    shares = {name: Fraction(one.second_looks) for name, one in told.items() if Fraction(one.second_looks)}
+    until = now - SETTLED
+    if until <= since:
+        return 0
+    async with database.tenant(tenant) as connection:
+        asked = {"since": since, "until": until, "queues": list(shares)}
+        found = await DRAW_FROM.all(connection, asked) if shares else []
+    chosen = [one for one in found if secrets.randbelow(_FINEST) < shares[one.queue] * _FINEST]
+    if chosen:
+        key = TakesKey(key_digest(tenant, "second-looks", since.isoformat()), payload=UUID(int=0))
+        refusal = await writer.write(
+            Unit(tenant, lambda stamp: _opened(stamp, tenant, chosen, told), (key,), wakes=("reviews",))
+        )
+        if refusal:
+            return 0
+    async with database.tenant(tenant) as connection:
+        await ADVANCE_DRAW.run(connection, {"until": until})
+    return len(chosen)
+
+
+async def compare_second_looks(database: Database, writer: Writer, tenant: UUID) -> int:
+    """Put on record whether second people said the same; how many."""
+    async with database.tenant(tenant) as connection:
+        found = await ANSWERED_SECOND_LOOKS.all(connection)
+    for one in found:
+        await _compare(writer, tenant, one)
+    return len(found)
+
+
+def is_same(one: Resolution, output: bytes | None, other: Resolution, other_output: bytes | None) -> bool:
+    """Whether two answers come to the same: the same resolution, and of a change the same output."""
+    if one is not other:
+        return False
+    if one is not Resolution.CHANGE or output is None or other_output is None:
+        return True
+    return msgspec.json.decode(output) == msgspec.json.decode(other_output)
+
+
+async def _reveal(writer: Writer, tenant: UUID, one: AnsweredKnownCase) -> None:
+    right = is_same(one.resolution, one.output, one.answered, one.answered_output)
+
+    def build(stamp: Stamp) -> Sequence[Write]:
+        row = RevealedCase(id=one.id, answered_by=one.answered_by, answered_at=one.answered_at, was_right=right)
+        entry = first_entry(
+            stamp, tenant, "oversight.known_answered", subject=one.id, who=one.answered_by, right=right,
+            resolution=one.answered,
+        )  # fmt: skip
+        return [Write(REVEAL_KNOWN_CASES, row), entry]
+
+    key = TakesKey(key_digest(tenant, "known-answered", str(one.id)), payload=UUID(int=0))
+    await writer.write(Unit(tenant, build, (key,), wakes=("reviews",)))
+
+
+async def _compare(writer: Writer, tenant: UUID, one: AnsweredSecondLook) -> None:
+    agreed = is_same(one.first_resolution, one.first_output, one.second_resolution, one.second_output)
+
+    def build(stamp: Stamp) -> Sequence[Write]:
+        row = ComparedLook(id=one.id, second_by=one.second_by, compared_at=stamp.now, agreed=agreed)
+        entry = first_entry(
+            stamp, tenant, "oversight.second_look_compared", subject=one.id, first=one.first,
+            propensity=one.propensity, agreed=agreed,
+        )  # fmt: skip
+        return [Write(COMPARE_SECOND_LOOKS, row), entry]
+
+    key = TakesKey(key_digest(tenant, "second-look-compared", str(one.id)), payload=UUID(int=0))
+    await writer.write(Unit(tenant, build, (key,), wakes=("reviews",)))
+
+
+def _opened(stamp: Stamp, tenant: UUID, chosen: Sequence[Drawable], told: Mapping[str, QueueTold]) -> list[Write]:
+    """A review of each, with nothing in it of the first answer, and that it is a second look."""
+    writes: list[Write] = []
+    for one in chosen:
+        second, terms = stamp.new_id(), told[one.queue]
+        review = NewReview(
+            id=second, tenant=tenant, case_id=None, decision_id=None, workflow=one.workflow, point=one.point,
+            queue=one.queue, question=one.question, proposal=one.proposal, exposure_minor=one.exposure_minor,
+            currency=one.currency, urgency=one.urgency, due_at=stamp.now + terms.due, created_at=stamp.now,
+        )  # fmt: skip
+        look = NewSecondLook(
+            id=second, tenant=tenant, first=one.id, propensity=_written(terms.second_looks), drawn_at=stamp.now,
+            first_by=one.resolved_by,
+        )  # fmt: skip
+        entry = first_entry if not writes else further_entry
+        opened = entry(
+            stamp, tenant, "review.opened", subject=second, decision=None, queue=one.queue,
+            question_hash=hash_of(one.question), due_at=review.due_at,
+        )  # fmt: skip
+        writes += [Write(ADD_REVIEWS, review), Write(ADD_SECOND_LOOKS, look), opened]
+    return writes
+
+
+def _written(share: str) -> str:
+    return f"{float(Fraction(share)):.9g}"

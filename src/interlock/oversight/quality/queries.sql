@@ -1,0 +1,107 @@
+-- name: add_known_cases
+insert into known_case (id, tenant, workflow, point, resolution, output, explanation, added_by, added_at)
+select id, tenant, workflow, point, resolution, decode(output, 'base64'), explanation, added_by, added_at
+from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, workflow text, point text, resolution resolution, output text,
+  explanation text, added_by text, added_at timestamptz)
+
+-- name: has_cases
+-- Whether the reviews of a point belong to cases: the last twenty are asked.
+select coalesce(bool_or(case_id is not null), false) from (
+  select v.case_id from review v where v.workflow = %(workflow)s and v.point = %(point)s order by v.id desc limit 20) last
+
+-- name: answered_known_cases
+-- Those that were answered, and of which that is not on record yet.
+select k.id, k.resolution::text as resolution, k.output, v.resolution::text as answered, v.output as answered_output,
+       v.resolved_by as answered_by, v.resolved_at as answered_at
+from known_case k join review v on v.id = k.id
+where k.answered_at is null and v.state = 'resolved' order by k.id limit 500
+
+-- name: reveal_known_cases
+update known_case k set answered_by = r.answered_by, answered_at = r.answered_at, was_right = r.was_right
+from json_to_recordset(%(rows)s::json) as r (id uuid, answered_by text, answered_at timestamptz, was_right bool)
+where k.id = r.id and k.answered_at is null
+
+-- name: revealed_to
+-- What somebody answered that was a known case, the newest first.
+select k.id, k.workflow, k.point, k.resolution::text as resolution, k.output, k.explanation, k.answered_at, k.was_right,
+       v.resolution::text as answered
+from known_case k join review v on v.id = k.id
+where k.answered_by = %(who)s and k.answered_at >= %(since)s order by k.answered_at desc limit %(most)s
+
+-- name: count_known
+select count(*) filter (where answered_at is null) as waiting, count(*) filter (where answered_at is not null) as answered,
+       count(*) filter (where was_right) as answered_rightly
+from known_case
+
+-- name: draw_from
+-- What was answered by one person alone since the last draw, and is neither a known case nor a second look itself.
+select v.id, v.workflow, v.point, v.queue, v.question, v.proposal, v.exposure_minor, v.currency, v.urgency, v.resolved_by,
+       v.resolved_at
+from review v
+where v.state = 'resolved' and v.resolved_at > %(since)s and v.resolved_at <= %(until)s and v.queue = any(%(queues)s)
+  and v.resolved_by is not null
+  and not exists (select from known_case k where k.id = v.id) and not exists (select from second_look s where s.id = v.id)
+  and not exists (select from second_look s where s.tenant = v.tenant and s.first = v.id)
+order by v.resolved_at, v.id limit 2000
+
+-- name: add_second_looks
+insert into second_look (id, tenant, first, propensity, drawn_at, first_by)
+select id, tenant, first, propensity::numeric, drawn_at, first_by
+from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, first uuid, propensity text, drawn_at timestamptz, first_by text)
+
+-- name: advance_draw
+update oversight_counted set drawn_to = %(until)s where drawn_to < %(until)s
+
+-- name: answered_second_looks
+select s.id, s.first, s.first_by, s.propensity::text as propensity, one.resolution::text as first_resolution,
+       one.output as first_output, two.resolution::text as second_resolution, two.output as second_output,
+       two.resolved_by as second_by
+from second_look s join review one on one.id = s.first join review two on two.id = s.id
+where s.compared_at is null and two.state = 'resolved' order by s.id limit 500
+
+-- name: compare_second_looks
+update second_look s set second_by = r.second_by, compared_at = r.compared_at, agreed = r.agreed
+from json_to_recordset(%(rows)s::json) as r (id uuid, second_by text, compared_at timestamptz, agreed bool)
+where s.id = r.id and s.compared_at is null
+
+-- name: answers_since
+-- What people answered, with how long they looked; four eyes are two answers.
+select said.review, said.who, said.at, said.resolution::text as resolution, octet_length(v.question) as length,
+       said.looked_ms, said.looked_of
+from review_verdict said join review v on v.id = said.review
+where said.at >= %(since)s and said.undone_at is null and said.effective_at <= statement_timestamp()
+  and (%(who)s::text is null or said.who = %(who)s)
+order by said.at, said.id limit 50000
+
+-- name: checked_known
+select answered_by as who, was_right as "right" from known_case
+where answered_at >= %(since)s and (%(who)s::text is null or answered_by = %(who)s)
+
+-- name: checked_second
+select first_by as who, agreed as "right" from second_look
+where compared_at >= %(since)s and (%(who)s::text is null or first_by = %(who)s)
+
+-- name: checked_outcomes
+-- Until outcomes are recorded: an approved answer whose action was undone, or whose decision was recalled, was not borne out.
+select v.resolved_by as who, not exists (
+         select from action a where a.case_id = v.case_id and a.tenant = v.tenant and a.state in ('undoing', 'undone')) as "right"
+from review v
+where v.state = 'resolved' and v.resolved_at >= %(since)s and v.resolution <> 'reject' and v.case_id is not null
+  and v.resolved_by is not null and (%(who)s::text is null or v.resolved_by = %(who)s)
+  and exists (select from action a where a.case_id = v.case_id and a.tenant = v.tenant and a.state in ('done', 'undoing', 'undone'))
+limit 50000
+
+-- name: first_answers
+select said.who, min(said.at) as first_at from review_verdict said where said.at >= %(since)s group by said.who
+
+-- name: seen_by
+select person, max(seen_at) as seen_at from quality_seen where seen_at >= %(since)s group by person
+
+-- name: remarks_of
+select person, seen_at, remark from quality_seen
+where remark <> '' and seen_at >= %(since)s and (%(who)s::text is null or person = %(who)s) order by seen_at desc limit 200
+
+-- name: add_seen
+insert into quality_seen (id, tenant, person, seen_at, remark)
+select id, tenant, person, seen_at, remark
+from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, person text, seen_at timestamptz, remark text)

@@ -1,0 +1,165 @@
+"""Quality on the real database: known cases and second looks, which nothing follows from; whose figures are whose."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.decisions.test_decide import INPUT, YES, Desk, Says, approve, with_components
+from tests.pg.stage import declared, stage
+
+from interlock.cases.known_cases import KnownCase, put_known_case
+from interlock.cases.queues import queues_told
+from interlock.cases.registry import Registered
+from interlock.errors import Forbidden, Refused, StateConflict
+from interlock.oversight.duty import look_after
+from interlock.oversight.quality.read import note_seen, read_mine, read_others
+from interlock.oversight.queue import Answer
+from interlock.oversight.review import Resolution, Review
+
+Admin = psycopg.Connection[tuple[Any, ...]]
+APPROVED = Answer(resolution=Resolution.APPROVE, reason_code="as_proposed")
+REJECTED = Answer(resolution=Resolution.REJECT, reason_code="doubtful")
+POINT = "    queue: {name: few, second_looks: 1}\n"
+
+
+def known(**changes: Any) -> KnownCase:
+    made = KnownCase(
+        point="approve.approve",
+        input=INPUT,
+        proposal=YES,
+        confidence=0.2,
+        right=Resolution.REJECT,
+        explanation="the receipt is of another person",
+        exposure="20.00 EUR",
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def unsure(flow: Registered) -> Registered:
+    """The workflow with a component that is never sure enough."""
+    decisions = {**flow.declaration.decisions, "approve": with_components(flow, Says("doubts", 0.2))}
+    return replace(flow, declaration=msgspec.structs.replace(flow.declaration, decisions=decisions))
+
+
+def seen(review: Review) -> dict[str, Any]:
+    """What a person, or a program, sees of a review, without what differs of any two."""
+    shown = msgspec.to_builtins(review)
+    return {name: value for name, value in shown.items() if name not in {"id", "decision_id", "created_at", "due_at"}}
+
+
+async def test_a_known_case_cannot_be_told_from_the_others_and_nothing_follows_from_it(
+    database_url: str, tmp_path: Path, admin: Admin
+) -> None:
+    flow = unsure(declared(approve, tmp_path, point="    queue: {name: few}\n"))
+    async with stage(database_url, [flow], workers=0) as on:
+        node, desk = on.node, Desk(on, flow)
+
+        async def put(one: KnownCase) -> None:
+            await put_known_case(node.database, node.tools.decider, node.registry, node.tenant, one, who="lea")
+
+        await desk.decided("real")
+        await put(known(key="unreal"))
+        reviews = await on.reviews()
+        first, second = (seen(one) for one in sorted(reviews, key=lambda one: one.id))
+        assert first == second
+        tables = "select kind, count(*) from interlock.ledger_entry where kind <> all (%s) group by 1 order by 1"
+        own = ["tenant.made", "migration.applied"]
+        told = [
+            row for row in admin.execute(tables, (own,)).fetchall() if row[0] in {"decision.taken", "review.opened"}
+        ]
+        assert told == [("decision.taken", 2), ("review.opened", 2)]
+        assert admin.execute(
+            "select count(*) from interlock.ledger_entry where kind like 'oversight.%'"
+        ).fetchone() == (0,)
+        before = await read_mine(node.database, node.tenant, "rosa", node.database.clock.now())
+        assert before.revealed == ()
+        for review in reviews:
+            await on.resolve(review, APPROVED)
+        assert await look_after(node.database, node.writer, queues_told([flow.declaration]))
+        assert await look_after(node.database, node.writer, queues_told([flow.declaration]))
+        mine = await read_mine(node.database, node.tenant, "rosa", node.database.clock.now())
+        (shown,) = mine.revealed
+        assert (shown.was_right, shown.explanation) == (False, "the receipt is of another person")
+        assert (mine.figures.answers, mine.figures.known.of, mine.figures.known.hits) == (2, 1, 0)
+        assert admin.execute("select count(*) from interlock.cases").fetchone() == (0,)
+        assert admin.execute("select count(*) from interlock.action").fetchone() == (0,)
+        bodies = admin.execute(
+            "select convert_from(body, 'UTF8')::json->>'right' from interlock.ledger_entry "
+            "where kind = 'oversight.known_answered'"
+        ).fetchall()
+        assert bodies == [("false",)]
+        for wrong, error in (
+            (known(confidence=1.0), StateConflict),
+            (known(explanation=" "), Refused),
+            (known(right=Resolution.CHANGE), Refused),
+            (known(right=Resolution.CHANGE, output={"approved": "no"}), Refused),
+        ):
+            with pytest.raises(error):
+                await put(wrong)
+        admin.execute("update interlock.review set case_id = gen_random_uuid()")
+        with pytest.raises(Refused, match="told apart"):
+            await put(known())
+        assert await on.reviews() == []
+
+
+async def test_a_second_person_answers_blind_and_only_the_comparison_remains(
+    database_url: str, tmp_path: Path, admin: Admin
+) -> None:
+    flow = unsure(declared(approve, tmp_path, point=POINT))
+    told = queues_told([flow.declaration])
+    async with stage(database_url, [flow], workers=0) as on:
+        node, desk = on.node, Desk(on, flow)
+        assert await look_after(node.database, node.writer, told)
+        admin.execute(
+            "insert into interlock.oversight_counted values (%s, now(), now()) on conflict do nothing", (node.tenant,)
+        )
+        await desk.decided("one")
+        (first,) = await on.reviews()
+        await on.resolve(first, APPROVED)
+        admin.execute("update interlock.review set resolved_at = resolved_at - interval '1 minute'")
+        admin.execute("update interlock.oversight_counted set drawn_to = drawn_to - interval '1 hour'")
+        assert await look_after(node.database, node.writer, told)
+        assert await look_after(node.database, node.writer, told)
+        (second,) = await on.reviews()
+        assert second.question == first.question
+        assert (second.case_id, second.decision_id, second.resolution, second.note) == (None, None, None, None)
+        with pytest.raises(Forbidden):
+            await on.resolve(second, APPROVED)
+        await on.resolve(second, REJECTED, who="bea")
+        admin.execute("update interlock.review set resolved_at = resolved_at - interval '1 minute'")
+        assert await look_after(node.database, node.writer, told)
+        assert await on.reviews() == []  # no third look
+        now = node.database.clock.now()
+        assert (await read_mine(node.database, node.tenant, "rosa", now)).figures.second.said.startswith("0 of 1")
+        assert (await read_mine(node.database, node.tenant, "bea", now)).figures.second.of == 0
+        bodies = admin.execute(
+            "select convert_from(body, 'UTF8')::json->>'agreed', convert_from(body, 'UTF8')::json->>'propensity' "
+            "from interlock.ledger_entry where kind = 'oversight.second_look_compared'"
+        ).fetchall()
+        assert bodies == [("false", "1")]
+        assert admin.execute("select resolution::text from interlock.review where id = %s", (first.id,)).fetchone() == (
+            "approve",
+        )
+        # others see nothing by name before the person could
+        for number in range(4):
+            await desk.decided(f"more-{number}")
+        for review in await on.reviews():
+            await on.resolve(review, APPROVED)
+        now = node.database.clock.now()
+        others = await read_others(node.database, node.tenant, now)
+        assert (others.people, others.everybody, others.withheld) == ((), None, 2)
+        await note_seen(node.database, node.tenant, "rosa", now, "the screen was slow")
+        others = await read_others(node.database, node.tenant, now)
+        assert [one.who for one in others.people] == ["rosa"]
+        assert [one.remark for one in others.remarks] == ["the screen was slow"]
+        later = now + timedelta(days=8)
+        assert [one.who for one in (await read_others(node.database, node.tenant, later)).people] == ["rosa"]
