@@ -61,6 +61,8 @@ format: $(INSTALLED) ## put the code into the house style
 
 bench: $(addprefix bench-,$(basename $(notdir $(wildcard bench/*.py)))) ## every benchmark
 
+bench-queue: bench-queue_order ## the loss of the work queue's order against others
+
 bench-%: $(INSTALLED)
 	$(BIN)/python bench/$*.py
 

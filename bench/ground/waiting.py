@@ -45,7 +45,8 @@ cross join lateral (select hashint8extended(n, 1) & 2147483647 as a, hashint8ext
 """
 _REVIEWS = """
 insert into review (id, tenant, workflow, point, queue, state, question, proposal, exposure_minor, currency, urgency,
-  confidence, why, codes, due_at, created_at, team, assigned_to, snoozed_until, snoozed_by, claimed_by, claimed_at, claimed_until)
+  confidence, why, codes, due_at, created_at, team, assigned_to, snoozed_until, snoozed_by, claimed_by,
+  claimed_at, claimed_until)
 select id, %(tenant)s, 'flow-' || a %% 6, 'point-' || b %% 4, 'queue-' || a %% 8,
   case when n %% 500 = 3 then 'claimed' else 'open' end::review_state,
   %(question)s, '{}', case when n %% 50 = 0 then null else exposure end,
@@ -71,8 +72,8 @@ from drawn where n %% 20 = 1 order by n
 """
 _RESOLVED = """
 insert into review (id, tenant, workflow, point, queue, state, question, proposal, exposure_minor, currency, urgency,
-  confidence, due_at, created_at, claimed_by, claimed_at, claimed_until, resolution, output, reason_code, note, resolved_by,
-  resolved_at, decided_by)
+  confidence, due_at, created_at, claimed_by, claimed_at, claimed_until, resolution, output, reason_code, note,
+  resolved_by, resolved_at, decided_by)
 select gen_random_uuid(), %(tenant)s, 'flow-' || n %% 6, 'point-' || n / 6 %% 4, 'queue-1', 'resolved', '{}',
   '{}', 100, 'EUR', 1, 1,
   now(), now() - interval '1 day', 'person-1', x.at, x.at, 'approve', '{}', 'as_proposed', '', 'person-1',
