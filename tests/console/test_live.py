@@ -87,7 +87,7 @@ async def test_who_has_an_item_open_is_seen_by_the_others(database_url: str, sig
         async with following(bob, f"topics=reviews&here={item}"):
             assert await page.next("beat") == ("news", f"present:{item}")
             shown = await ana.http.get(f"/console/present/{item}")
-            assert "bob has this open too" in shown.text
+            assert "<strong>bob</strong> has this open too" in shown.text
             assert "ana" not in shown.text.replace("console", "")
         assert await page.next("beat") == ("news", f"present:{item}")
         assert "bob" not in (await ana.http.get(f"/console/present/{item}")).text

@@ -88,12 +88,7 @@ async def check_session() -> Response[None]:
 @get("/console/present/{item:uuid}", opt=needs("view") | WATCHING)
 async def show_present(request: Visit, item: FromPath[UUID]) -> Response[bytes]:
     """Who else has an item open."""
-    return render(request, "present.html", item=item, names=present_names(request, item))
-
-
-def present_names(visit: Visit, item: UUID) -> tuple[str, ...]:
-    """Who else has an item open, each once; for pages that show it from the beginning."""
-    return tuple(name for name in hub_of(visit).names(visit.tenant, item) if name != visit.visitor.name)
+    return render(request, "present.html", item=item)
 
 
 @get("/console/strip", opt=needs("view") | WATCHING)

@@ -7,8 +7,6 @@ once for those who ask at the same moment; see ``shared.py``.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import parse_qsl, urlencode
 from weakref import WeakKeyDictionary
@@ -22,17 +20,17 @@ from interlock.authority.actor import Actor, ActorKind
 from interlock.console.hub import Hub
 from interlock.console.item.read import desk_of
 from interlock.console.live import hub_of
-from interlock.console.queue_views import views_of
+from interlock.console.queue_asked import PATH, QueueAsked, read_asked, to_path
+from interlock.console.queue_views import ROUTES as VIEW_ROUTES
+from interlock.console.queue_views import tabs_of
 from interlock.console.render import render, templates
 from interlock.console.shared import Shared
 from interlock.console.visit import WATCHING, Visit, needs
-from interlock.errors import Forbidden, StateConflict
-from interlock.oversight.claims import claim
 from interlock.oversight.listing import list_work
-from interlock.oversight.work import WorkFilter, WorkItem, WorkKind, WorkState
+from interlock.oversight.pulling import pull_next
+from interlock.oversight.work import WorkItem, WorkKind, WorkState
 from interlock.oversight.work_filter import KEYS, query_of, read_filter
 
-PATH = "/console/queue"
 STATES = (
     (WorkState.FREE, "Free"),
     (WorkState.CLAIMED, "Taken"),
@@ -44,7 +42,6 @@ STATES = (
     (WorkState.HELD, "Decided, can be undone"),
 )
 _TOLD = {"nothing": "There is nothing here now that you may decide."}
-_BESIDE = ("after", "told")
 _lists: WeakKeyDictionary[Hub, Shared[Markup]] = WeakKeyDictionary()
 
 
@@ -54,32 +51,11 @@ class NextForm(msgspec.Struct, frozen=True, kw_only=True):
     query: Annotated[str, Meta(max_length=4000)] = ""
 
 
-class _Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What the address asks for.
-
-    Attributes:
-        work: The filter.
-        query: The same as text, in its one form.
-        after: From where on.
-        told: What has just happened.
-    """
-
-    work: WorkFilter
-    query: str
-    after: str | None
-    told: str
-
-    def address(self, path: str, **more: str | None) -> str:
-        """An address that asks for the same."""
-        told = urlencode([*parse_qsl(self.query), *((name, value) for name, value in more.items() if value)])
-        return f"{path}?{told}" if told else path
-
-
 @get(PATH, opt=needs("view"))
 async def show_queue(request: Visit) -> Response[bytes]:
     """The queue, or what a filter leaves of it."""
-    asked = _asked(request)
-    listed, views = await asyncio.gather(_listed(request, asked), views_of(request, asked.query))
+    asked = read_asked(request)
+    listed, views = await asyncio.gather(_listed(request, asked), tabs_of(request, asked))
     given = dict.fromkeys(KEYS, "") | dict(parse_qsl(asked.query))
     workflows = sorted({entry.declaration.workflow for entry in request.node.registry.all})
     return render(
@@ -87,7 +63,7 @@ async def show_queue(request: Visit) -> Response[bytes]:
         "queue.html",
         listed=listed,
         views=views,
-        asked_again=asked.address("").lstrip("?"),
+        asked_again=asked.query,
         given=given,
         filtered=bool(asked.query),
         said=[f"{name.replace('_', ' ')} {value}" for name, value in parse_qsl(asked.query)],
@@ -101,42 +77,15 @@ async def show_queue(request: Visit) -> Response[bytes]:
 @get(f"{PATH}/list", opt=needs("view") | WATCHING)
 async def show_list(request: Visit) -> Response[bytes]:
     """The list alone, as pages ask for it when there is news."""
-    return render(request, "queue_part.html", listed=await _listed(request, _asked(request)))
-
-
-@get(f"{PATH}/views", opt=needs("view") | WATCHING)
-async def show_views(request: Visit) -> Response[bytes]:
-    """The views alone, counted again."""
-    asked = _asked(request)
-    views = await views_of(request, asked.query)
-    return render(request, "queue_views.html", views=views, asked_again=asked.address("").lstrip("?"))
+    return render(request, "queue_part.html", listed=await _listed(request, read_asked(request)))
 
 
 @post(f"{PATH}/next", opt=needs("queue.work"))
 async def take_next(request: Visit) -> Response[bytes]:
     """Take the next item that this person may decide, of what they look at, and go to it."""
     work = read_filter((await request.read_form(NextForm)).query)
-    item = await _take_first(request, work)
-    return _to(path_of(item) if item else f"{PATH}?{urlencode([*parse_qsl(query_of(work)), ('told', 'nothing')])}")
-
-
-async def _take_first(visit: Visit, work: WorkFilter) -> WorkItem | None:
-    """The first that nobody has and that policies let them decide, claimed; what another takes first is passed over."""
-    node, by = visit.node, visit.actor
-    page = await list_work(node.database, visit.tenant, work, by)
-    for item in page.items:
-        if item.given_by_me or item.state is WorkState.SETTLE or item.assigned_to not in (None, by.name):
-            continue
-        if item.state is WorkState.CLAIMED and item.claimed_by != by.name:
-            continue
-        with suppress(StateConflict, Forbidden):
-            await claim(desk_of(visit), by, item.id)
-            return item
-    return None
-
-
-def _to(path: str) -> Response[bytes]:
-    return Response(b"", status_code=HTTPStatus.SEE_OTHER, headers={"Location": path})
+    item = await pull_next(desk_of(request), request.actor, work)
+    return to_path(path_of(item) if item else f"{PATH}?{urlencode([*parse_qsl(query_of(work)), ('told', 'nothing')])}")
 
 
 def path_of(item: WorkItem) -> str:
@@ -144,14 +93,7 @@ def path_of(item: WorkItem) -> str:
     return f"/console/{'reviews' if item.kind is WorkKind.REVIEW else 'exceptions'}/{item.id}"
 
 
-def _asked(visit: Visit) -> _Asked:
-    pairs = [(name, str(value)) for name, value in visit.query_params.multi_items()]
-    beside = dict(pair for pair in pairs if pair[0] in _BESIDE)
-    work = read_filter([pair for pair in pairs if pair[0] not in _BESIDE])
-    return _Asked(work=work, query=query_of(work), after=beside.get("after") or None, told=beside.get("told", ""))
-
-
-async def _listed(visit: Visit, asked: _Asked) -> Markup:
+async def _listed(visit: Visit, asked: QueueAsked) -> Markup:
     """The list, rendered once for all who ask for the same now."""
     hub, work = hub_of(visit), asked.work
     whose = visit.actor if work.mine or work.my_team else None
@@ -181,4 +123,4 @@ async def _listed(visit: Visit, asked: _Asked) -> Markup:
     return await _lists.setdefault(hub, Shared()).get(question, make)
 
 
-ROUTES = (show_queue, show_list, show_views, take_next)
+ROUTES = (show_queue, show_list, take_next, *VIEW_ROUTES)

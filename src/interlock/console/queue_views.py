@@ -1,55 +1,96 @@
-"""The views of the queue: those that are shipped, and what people have saved; each a filter with a name and a count."""
+"""The views of the queue as tabs: those that are shipped, shared ones and a person's own, each with its count."""
 
 from __future__ import annotations
 
+from typing import Annotated
+from uuid import UUID
+
 import msgspec
+from litestar import Response, get, post
+from litestar.params import FromPath
+from msgspec import Meta
 
-from interlock.console.visit import Visit
-from interlock.oversight.listing import count_work
+from interlock.console.queue_asked import PATH, QueueAsked, read_asked, to_path
+from interlock.console.render import render
+from interlock.console.visit import WATCHING, Visit, needs
+from interlock.oversight.views import count_views, forget_view, list_views, save_view
 from interlock.oversight.work import Bounded
-from interlock.oversight.work_filter import read_filter
-
-PATH = "/console/queue"
-SHIPPED = (
-    ("All", ""),
-    ("Mine", "mine=yes"),
-    ("My team's", "my_team=yes"),
-    ("Urgent", "due_within=4h"),
-    ("Awaits a second", "second=yes"),
-    ("Snoozed", "state=snoozed"),
-    ("Exceptions", "kind=exception"),
-)
+from interlock.oversight.work_filter import query_of, read_filter
 
 
-class View(msgspec.Struct, frozen=True, kw_only=True):
-    """A view as a tab shows it.
+class Tab(msgspec.Struct, frozen=True, kw_only=True):
+    """A view as it is shown.
 
     Attributes:
         name: What it is called.
         to: Its address.
         current: Whether it is the one that is looked at.
         count: How many it finds.
-        shared: Whether somebody shared it.
+        saved: Its id, if somebody saved it.
+        shared: Whether somebody shared it with all.
+        forgettable: Whether whoever looks may take it away.
     """
 
     name: str
     to: str
     current: bool
-    count: Bounded | None
-    shared: bool = False
+    count: Bounded
+    saved: UUID | None
+    shared: bool
+    forgettable: bool
 
 
-async def views_of(visit: Visit, query: str) -> list[View]:
-    """All views of a person, counted.
+class ViewForm(msgspec.Struct, frozen=True, kw_only=True):
+    """A filter to be kept under a name."""
 
-    Args:
-        visit: Who asks.
-        query: The filter that they look at, in its one form.
-    """
-    node = visit.node
-    filters = [read_filter(asked) for _, asked in SHIPPED]
-    counts = await count_work(node.database, visit.tenant, filters, visit.actor)
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    query: Annotated[str, Meta(max_length=4000)] = ""
+    shared: Annotated[str, Meta(max_length=3)] = ""
+
+
+async def tabs_of(visit: Visit, asked: QueueAsked) -> list[Tab]:
+    """All views of a person, counted; the one that they look at is marked."""
+    database, actor = visit.node.database, visit.actor
+    views = await list_views(database, visit.tenant, actor)
+    counted = await count_views(database, visit.tenant, views, actor)
+    may_share = visit.may("view.share")
+    current = next((view for view in views if query_of(view.asked) == asked.query), None)
     return [
-        View(name=name, to=f"{PATH}?{asked}" if asked else PATH, current=asked == query, count=count)
-        for (name, asked), count in zip(SHIPPED, counts, strict=True)
+        Tab(
+            name=view.name,
+            to=f"{PATH}?{view.query}" if view.query else PATH,
+            current=view is current,
+            count=count,
+            saved=view.id,
+            shared=view.id is not None and view.shared,
+            forgettable=view.id is not None and (not view.shared or may_share),
+        )
+        for view, count in counted
     ]
+
+
+@get(f"{PATH}/views", opt=needs("view") | WATCHING)
+async def show_views(request: Visit) -> Response[bytes]:
+    """The views alone, counted again."""
+    asked = read_asked(request)
+    return render(request, "queue_views.html", views=await tabs_of(request, asked), asked_again=asked.query)
+
+
+@post(f"{PATH}/views", opt=needs("view"))
+async def keep_view(request: Visit) -> Response[bytes]:
+    """Keep a filter as a view, one's own or everybody's."""
+    form = await request.read_form(ViewForm)
+    work, node = read_filter(form.query), request.node
+    await save_view(node.database, node.authority, request.actor, form.name, work, shared=form.shared == "yes")
+    return to_path(f"{PATH}?{query_of(work)}")
+
+
+@post(f"{PATH}/views/{{view:uuid}}/forget", opt=needs("view"))
+async def drop_view(request: Visit, view: FromPath[UUID]) -> Response[bytes]:
+    """Take a view away."""
+    await request.fields()
+    await forget_view(request.node.database, request.node.authority, request.actor, view)
+    return to_path(PATH)
+
+
+ROUTES = (show_views, keep_view, drop_view)

@@ -1,12 +1,10 @@
-/* What pages do beyond links and forms: keys, live parts, messages, guards against lost work. It stands beside htmx,
-   knows nothing of any one page, and reads what it needs from attributes:
+/* What pages do beyond links and forms: keys, messages, guards against lost work, parts that are swapped. It stands
+   beside htmx and live.js, knows nothing of any one page, and reads what it needs from attributes:
 
    data-key="e"           this button, link or field is what the key does; in a row it acts on the row with the focus.
                           More than one: "1 y"; with a modifier: "ctrl+enter"; in sequence: "g>q". data-says names it.
    data-list, data-row    J, K and arrows go from row to row, to what bears data-open in it.
    data-confirm           asks before its form is sent.   data-guard    a form whose entries are not lost unasked.
-   data-live              the topics at which parts with hx-trigger="live" are asked for again.
-   data-here              on body: the item that is open, so that others see who has it.
    data-sign              on a row: changes when the row has news, which is then marked.
    data-ago               on time: kept fresh.   data-do    one of DOES. */
 "use strict";
@@ -62,9 +60,7 @@
     if (form) dirty.add(form);
     if (event.target.dataset) event.target.dataset.touched = "";
   });
-  addEventListener("beforeunload", event => {
-    if ([...dirty].some(form => form.isConnected)) event.preventDefault();
-  });
+  addEventListener("beforeunload", event => { if (window.interlock.unsaved()) event.preventDefault(); });
   // Before htmx and the browser: nothing is sent twice, or unasked, or into the void.
   document.addEventListener("submit", async event => {
     const form = event.target;
@@ -152,7 +148,7 @@
     keys: () => showKeys(),
     palette: () => showPalette(),
     back: () => history.back(),
-    again: () => refresh(),
+    again: () => window.interlock.refresh(),
   };
   let waiting = "";
   let waited = 0;
@@ -223,7 +219,7 @@
     const box = make("input", { type: "text", role: "combobox", "aria-expanded": "true", "aria-controls": "places", "aria-label": "Go to a page, or find by id", placeholder: "A page, or the id of a case, decision, review …", autocomplete: "off", spellcheck: "false" });
     const list = make("ul", { id: "places", role: "listbox", "aria-label": "Where to go" });
     const dialog = make("dialog", { class: "palette", "aria-label": "Go to" }, box, list);
-    const pages = all("#nav a, #main a[data-place]").map(one => ({ label: says(one), to: one.getAttribute("href") }));
+    const pages = all("#nav a, #main a[data-place]").map(one => ({ label: one.firstChild.textContent.trim(), to: one.getAttribute("href") }));
     let places = [];
     let at = 0;
     const draw = () => {
@@ -324,99 +320,7 @@
   };
   setInterval(freshen, 10000);
 
-  // ------------------------------------------------------------------ live
-
-  /* One stream of server-sent events a page. Its messages name topics and nothing else; the parts that care are asked
-     for again, each page a little later than its neighbours. A hidden page gives its stream up: a browser has six
-     connections to a host. Whoever comes back, or was cut off, asks for everything anew: something may be missed. */
-  const LOST_AFTER = 40000;
-  let stream = null;
-  let heard = 0;
-  let tries = 0;
-  let retry = 0;
-  let asleep = 0;
-  const stateOf = () => document.getElementById("line-state");
-  const topicsOf = one => (one.dataset.live || body.dataset.live || "").split(/\s+/).filter(Boolean);
-  const parts = () => all('[hx-trigger~="live"]');
-  const due = new Map();
-  const refresh = (topics = null, spread = 200) => {
-    for (const part of parts()) {
-      if (topics && !topicsOf(part).some(one => topics.includes(one))) continue;
-      if (due.has(part)) continue;
-      due.set(part, setTimeout(() => { due.delete(part); if (part.isConnected) part.dispatchEvent(new CustomEvent("live")); }, Math.random() * spread));
-    }
-    document.dispatchEvent(new CustomEvent("console:news", { detail: topics }));
-  };
-  const setLine = state => {
-    if (body.dataset.line === state) return;
-    const was = body.dataset.line;
-    body.dataset.line = state;
-    const shown = stateOf();
-    if (shown) { shown.hidden = false; shown.dataset.state = state; shown.textContent = state === "live" ? "Live" : state === "lost" ? "Not live" : "Connecting"; }
-    const bar = document.getElementById("line-lost");
-    if (state === "lost" && !bar) {
-      const again = make("button", { type: "button", class: "small" }, "Try now");
-      again.addEventListener("click", () => { tries = 0; open(); });
-      document.getElementById("strip")?.after(make("div", { id: "line-lost", class: "line-lost", role: "alert" },
-        "The connection is lost. What you see may be out of date, and nothing can be sent. Trying again. ", again));
-    }
-    if (state === "live") { bar?.remove(); if (was === "lost") tell("Connected again. The page is up to date.", { seconds: 4 }); }
-  };
-  const lose = () => {
-    stream?.close();
-    stream = null;
-    setLine("lost");
-    clearTimeout(retry);
-    retry = setTimeout(open, Math.min(15000, 500 * 2 ** tries++) * (0.5 + Math.random() / 2));
-    checkSession();
-  };
-  const checkSession = async () => {
-    try {
-      const answer = await fetch("/console/live/session", { headers: { "HX-Request": "true", "HX-Current-URL": location.href } });
-      const to = answer.headers.get("HX-Redirect");
-      if (to) leave(to);
-    } catch { /* no connection: that is said already */ }
-  };
-  const leave = to => {
-    clearTimeout(retry);
-    if (![...dirty].some(form => form.isConnected)) return location.assign(to);
-    if (!document.getElementById("signed-out")) tell("You are signed out. Sign in in another window, then send what you entered here.", { kind: "bad", to, label: "Sign in", seconds: 0 }).id = "signed-out";
-  };
-  const open = () => {
-    clearTimeout(retry);
-    stream?.close();
-    if (document.hidden) return;
-    const topics = [...new Set([...topicsOf(body), ...parts().flatMap(topicsOf)])].sort();
-    if (!topics.length) return;
-    const here = body.dataset.here ? `&here=${encodeURIComponent(body.dataset.here)}` : "";
-    const mine = stream = new EventSource(`/console/live?topics=${encodeURIComponent(topics.join(" "))}${here}`);
-    const hear = (name, does) => mine.addEventListener(name, event => { heard = performance.now(); if (mine === stream) does?.(event); });
-    hear("hello", () => {
-      const stale = tries > 0 || asleep;
-      tries = 0;
-      asleep = 0;
-      setLine("live");
-      if (stale) refresh();
-    });
-    hear("news", event => refresh(event.data.split(" ")));
-    hear("again", () => refresh());
-    hear("beat");
-    hear("ended", () => { mine.close(); checkSession(); });
-    hear("drained", () => { mine.close(); tries = Math.max(tries, 1); retry = setTimeout(open, 300 + Math.random() * 700); });
-    mine.addEventListener("error", () => { if (mine === stream) lose(); });
-    heard = performance.now();
-  };
-  setInterval(() => { if (stream && performance.now() - heard > LOST_AFTER) lose(); }, 5000);
-  addEventListener("offline", lose);
-  addEventListener("online", () => { tries = 1; open(); });
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) { if (!stream || stream.readyState === 2) open(); return; }
-    setTimeout(() => { if (document.hidden && stream) { asleep = 1; stream.close(); stream = null; } }, 10000);
-  });
-  addEventListener("pagehide", () => { stream?.close(); stream = null; });
-  addEventListener("pageshow", event => { if (event.persisted) { asleep = 1; open(); } });
-
-  window.interlock = { tell, ask, refresh };
+  window.interlock = { tell, ask, make, all, unsaved: () => [...dirty].some(form => form.isConnected) };
   all("[data-do][hidden]").forEach(one => { one.hidden = false; });
   const pressed = /^#key=([a-z0-9])$/.exec(location.hash);
   if (pressed) {
@@ -426,5 +330,4 @@
   }
   countChosen();
   freshen();
-  open();
 })();

@@ -1,0 +1,100 @@
+/* Live pages. One stream of server-sent events a page. Its messages name topics and nothing else; the parts that care are
+   asked for again, each page a little later than its neighbours. A hidden page gives its stream up: a browser has six
+   connections to a host. Whoever comes back, or was cut off, asks for everything anew: something may be missed.
+
+   data-live   the topics at which parts with hx-trigger="live" are asked for again: on the part, or on body for all.
+   data-here   on body: the item that is open, so that others see who has it. */
+"use strict";
+(() => {
+  const body = document.body;
+  const { tell, make, all, unsaved } = window.interlock;
+  const LOST_AFTER = 40000;
+  let stream = null;
+  let heard = 0;
+  let tries = 0;
+  let retry = 0;
+  let asleep = 0;
+  const stateOf = () => document.getElementById("line-state");
+  const topicsOf = one => (one.dataset.live || body.dataset.live || "").split(/\s+/).filter(Boolean);
+  const parts = () => all('[hx-trigger~="live"]');
+  const due = new Map();
+  const refresh = (topics = null, spread = 200) => {
+    for (const part of parts()) {
+      if (topics && !topicsOf(part).some(one => topics.includes(one))) continue;
+      if (due.has(part)) continue;
+      due.set(part, setTimeout(() => { due.delete(part); if (part.isConnected) part.dispatchEvent(new CustomEvent("live")); }, Math.random() * spread));
+    }
+    document.dispatchEvent(new CustomEvent("console:news", { detail: topics }));
+  };
+  const setLine = state => {
+    if (body.dataset.line === state) return;
+    const was = body.dataset.line;
+    body.dataset.line = state;
+    const shown = stateOf();
+    if (shown) { shown.hidden = false; shown.dataset.state = state; shown.textContent = state === "live" ? "Live" : state === "lost" ? "Not live" : "Connecting"; }
+    const bar = document.getElementById("line-lost");
+    if (state === "lost" && !bar) {
+      const again = make("button", { type: "button", class: "small" }, "Try now");
+      again.addEventListener("click", () => { tries = 0; open(); });
+      document.getElementById("strip")?.after(make("div", { id: "line-lost", class: "line-lost", role: "alert" },
+        "The connection is lost. What you see may be out of date, and nothing can be sent. Trying again. ", again));
+    }
+    if (state === "live") { bar?.remove(); if (was === "lost") tell("Connected again. The page is up to date.", { seconds: 4 }); }
+  };
+  const lose = () => {
+    stream?.close();
+    stream = null;
+    setLine("lost");
+    clearTimeout(retry);
+    retry = setTimeout(open, Math.min(15000, 500 * 2 ** tries++) * (0.5 + Math.random() / 2));
+    checkSession();
+  };
+  const checkSession = async () => {
+    try {
+      const answer = await fetch("/console/live/session", { headers: { "HX-Request": "true", "HX-Current-URL": location.href } });
+      const to = answer.headers.get("HX-Redirect");
+      if (to) leave(to);
+    } catch { /* no connection: that is said already */ }
+  };
+  const leave = to => {
+    clearTimeout(retry);
+    if (!unsaved()) return location.assign(to);
+    if (!document.getElementById("signed-out")) tell("You are signed out. Sign in in another window, then send what you entered here.", { kind: "bad", to, label: "Sign in", seconds: 0 }).id = "signed-out";
+  };
+  const open = () => {
+    clearTimeout(retry);
+    stream?.close();
+    if (document.hidden) return;
+    const topics = [...new Set([...topicsOf(body), ...parts().flatMap(topicsOf)])].sort();
+    if (!topics.length) return;
+    const here = body.dataset.here ? `&here=${encodeURIComponent(body.dataset.here)}` : "";
+    const mine = stream = new EventSource(`/console/live?topics=${encodeURIComponent(topics.join(" "))}${here}`);
+    const hear = (name, does) => mine.addEventListener(name, event => { heard = performance.now(); if (mine === stream) does?.(event); });
+    hear("hello", () => {
+      const stale = tries > 0 || asleep;
+      tries = 0;
+      asleep = 0;
+      setLine("live");
+      if (stale) refresh();
+    });
+    hear("news", event => refresh(event.data.split(" ")));
+    hear("again", () => refresh());
+    hear("beat");
+    hear("ended", () => { mine.close(); checkSession(); });
+    hear("drained", () => { mine.close(); tries = Math.max(tries, 1); retry = setTimeout(open, 300 + Math.random() * 700); });
+    mine.addEventListener("error", () => { if (mine === stream) lose(); });
+    heard = performance.now();
+  };
+  setInterval(() => { if (stream && performance.now() - heard > LOST_AFTER) lose(); }, 5000);
+  addEventListener("offline", lose);
+  addEventListener("online", () => { tries = 1; open(); });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) { if (!stream || stream.readyState === 2) open(); return; }
+    setTimeout(() => { if (document.hidden && stream) { asleep = 1; stream.close(); stream = null; } }, 10000);
+  });
+  addEventListener("pagehide", () => { stream?.close(); stream = null; });
+  addEventListener("pageshow", event => { if (event.persisted) { asleep = 1; open(); } });
+
+  window.interlock.refresh = refresh;
+  open();
+})();
