@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -166,8 +165,7 @@ async def test_two_must_agree_the_second_blind_to_the_first_and_a_lead_settles_w
         assert "SECRET" not in blind
         second = await form_of(ben, review, resolution="reject", reason_reject="doubtful", note="no")
         assert (await ben.http.post(f"{path}/decide", data=second)).status_code == 303
-        while not (await find_review(node.database, node.tenant, review.id)).disagreed:
-            await asyncio.sleep(0.1)
+        assert (await find_review(node.database, node.tenant, review.id)).disagreed
         both = (await lead.http.get(path)).text
         assert "SECRET" in both
         assert "Both verdicts" in both

@@ -10,19 +10,22 @@ import msgspec
 from litestar import Response, post
 from litestar.params import FromPath
 
-from interlock.cases.changed import changed_exposure, changed_source, check_change, keep_change
+from interlock.cases.changed import changed_exposure, changed_source, check_change
 from interlock.cases.personal import vault_of
+from interlock.cases.verdicts import decide_review
 from interlock.console.item.difference import changes
 from interlock.console.item.form import read_typed, refilled
 from interlock.console.item.page import Again, render_item
-from interlock.console.item.read import Item, desk_of, facts_of, hold_of, read_item
+from interlock.console.item.read import Item, read_item
 from interlock.console.item.typed import Said, digest_of, read_said, still_hidden, unhidden, wrong_reason
 from interlock.console.visit import Visit, needs
-from interlock.errors import ContractViolated, MoneyInvalid, NotFound, Refused, Violation
+from interlock.errors import ContractViolated, MoneyInvalid, Refused, Violation
 from interlock.oversight.dwell import READINGS
-from interlock.oversight.resolving import Answer, Terms, resolve
-from interlock.oversight.review import Resolution, Review
-from interlock.oversight.shown import Shown, shown_of
+from interlock.oversight.pulling import pull_next
+from interlock.oversight.resolving import Answer
+from interlock.oversight.review import Resolution
+from interlock.oversight.work import WorkKind
+from interlock.oversight.work_filter import WorkFilter
 from interlock.privacy.veil import Veil
 
 
@@ -45,36 +48,30 @@ async def decide(request: Visit, review_id: FromPath[UUID]) -> Response[bytes]:
     if wrong:
         return _again(request, item, said, wrong, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
-        await _resolve(request, item, said, output)
+        answer = Answer(resolution=said.resolution, reason_code=said.reason_code, output=output, note=said.note)
+        read_at = READINGS.first(review_id, request.actor.name)
+        node = request.node
+        await decide_review(
+            node.desk, node.registry, request.actor, review_id, answer, shown=said.shown, read_at=read_at
+        )
     except ContractViolated as cause:
         return _again(request, item, said, cause.violations, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     except Refused as cause:  # somebody was faster, it is not as it was shown, or they may not
         now = await read_item(request, review_id)
         told = f"{cause.what[:1].upper()}{cause.what[1:]}. {cause.todo}".strip()
         return _again(request, now, said, (), told=told, status=cause.status)
-    there = "/console/queue/next" if said.goes_on else f"/console/reviews/{review_id}"
-    return Response(b"", status_code=HTTPStatus.SEE_OTHER, headers={"Location": f"{there}?decided={review_id}"})
+    back = f"/console/reviews/{review_id}?decided={review_id}"
+    there = await _next(request, review_id) if said.goes_on else back
+    return Response(b"", status_code=HTTPStatus.SEE_OTHER, headers={"Location": there})
 
 
-async def _resolve(visit: Visit, item: Item, said: Said, output: dict[str, Any] | None) -> None:
-    registered = item.registered
-    if registered is None:
-        raise NotFound(f"this process does not carry {item.review.workflow}", todo="decide it where its workflow runs")
-    point = registered.declaration.decisions.get(item.review.point)
-
-    async def now_shown(review: Review) -> Shown:
-        return shown_of(review, facts_of(registered))
-
-    terms = Terms(
-        check=check_change(registered, item.review.point),
-        keep=keep_change(registered, visit.tenant),
-        hold=hold_of(point),
-        read_at=READINGS.first(item.review.id, visit.actor.name),
-        shown=said.shown,
-        now_shown=now_shown,
-    )
-    answer = Answer(resolution=said.resolution, reason_code=said.reason_code, output=output, note=said.note)
-    await resolve(desk_of(visit), visit.actor, item.review.id, answer, terms)
+async def _next(visit: Visit, decided: UUID) -> str:
+    """Where somebody goes on: to the best item that they may decide, which is then theirs; else back."""
+    item = await pull_next(visit.node.desk, visit.actor, WorkFilter())
+    if item is None:
+        return f"/console/reviews/{decided}?word=last&decided={decided}"
+    kind = "reviews" if item.kind is WorkKind.REVIEW else "exceptions"
+    return f"/console/{kind}/{item.id}?decided={decided}"
 
 
 async def _checked(visit: Visit, item: Item, output: dict[str, Any]) -> tuple[dict[str, Any], tuple[Violation, ...]]:

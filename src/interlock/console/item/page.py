@@ -75,7 +75,7 @@ async def show_review(request: Visit, review_id: FromPath[UUID]) -> Response[byt
     item = await read_item(request, review_id, purpose=asked.purpose)
     READINGS.note(review_id, request.actor.name, request.node.database.clock.now())
     undo = await undoable(request, asked.decided) if asked.decided else None
-    return render_item(request, item, undo=undo)
+    return render_item(request, item, undo=undo, word=asked.word or "")
 
 
 @get("/console/reviews/{review_id:uuid}/standing", opt=needs("view"))
@@ -86,11 +86,17 @@ async def show_standing(request: Visit, review_id: FromPath[UUID]) -> Response[b
 
 
 def render_item(
-    visit: Visit, item: Item, *, again: Again | None = None, status: int = 200, undo: Undoable | None = None
+    visit: Visit,
+    item: Item,
+    *,
+    again: Again | None = None,
+    status: int = 200,
+    undo: Undoable | None = None,
+    word: str = "",
 ) -> Response[bytes]:
     """The page, at first or with what was typed."""
     form = again.form if again else item.form
-    return render(visit, "item.html", status=status, item=item, again=again, form=form, undo=undo)
+    return render(visit, "item.html", status=status, item=item, again=again, form=form, undo=undo, word=word)
 
 
 ROUTES = (show_review, show_standing)

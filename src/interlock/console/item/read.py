@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from interlock.cases.explain import Passage, explain
 from interlock.cases.finding import searchable_points
 from interlock.cases.record import CaseRecord, read_record
 from interlock.cases.registry import Registered
+from interlock.cases.verdicts import hold_of, shown_now
 from interlock.console.item.evidence import Sides, WordPage, drawn, sides, word_page
 from interlock.console.item.form import Entry, entries
 from interlock.console.item.history import History, read_history
@@ -25,20 +25,18 @@ from interlock.console.item.why import Distance, Reason, Version, distances, fin
 from interlock.console.visit import Visit
 from interlock.contracts.contract import Contract
 from interlock.decisions.decision import Decision
-from interlock.decisions.point import REASONS, DecisionPoint
+from interlock.decisions.point import REASONS
 from interlock.decisions.store import FIND_DECISION
 from interlock.errors import InterlockError, NotFound
 from interlock.oversight.desk import Desk, judge
 from interlock.oversight.note import Note
 from interlock.oversight.resolving import verdicts_for
 from interlock.oversight.review import Question, Review
-from interlock.oversight.shown import shown_of
 from interlock.oversight.store import FIND_REVIEW, NOTES_OF
 from interlock.oversight.verdict import StoredVerdict
 from interlock.privacy.reading import read_personal
 from interlock.privacy.token import MARKER_BYTES, hide, hide_in
 
-HOLD = timedelta(seconds=5)
 MOST_PASSAGES = 30
 """Of the timeline, the newest."""
 
@@ -106,15 +104,9 @@ class Item:
     shown: str
 
 
-def hold_of(point: DecisionPoint | None) -> timedelta:
-    """How long what is decided here can be undone."""
-    declared = point.queue.hold if point is not None else None
-    return HOLD if declared is None else declared
-
-
 def desk_of(visit: Visit) -> Desk:
     """What the verbs of oversight work with."""
-    return Desk(visit.node.database, visit.node.writer, visit.node.authority)
+    return visit.node.desk
 
 
 async def read_seen(visit: Visit, review_id: UUID) -> tuple[Review, Seen]:
@@ -163,13 +155,13 @@ async def read_item(visit: Visit, review_id: UUID, *, purpose: str | None = None
     made = entries(contract.record if contract else None, question.proposal)
     tops = tuple(one.where.removeprefix("/") for one in made)
     page, two = word_page(question.input, question.evidence, tops), sides(question.input)
-    terms, shown = point.queue if point else None, shown_of(review, facts_of(registered))
+    terms, shown = point.queue if point else None, await shown_now(node.desk, node.registry, visit.actor, review)
     standing = Standing(
         choices=question.choices,
         has_proposal=question.proposal is not None,
         exposure=review.exposure,
         point=review.point,
-        hold=hold_of(point),
+        hold=hold_of(point, visit.actor),
         seats_left=seen.seats,
         reasons=terms.reasons if terms else REASONS,
     )
@@ -250,11 +242,6 @@ def _timeline(record: CaseRecord | None) -> tuple[Passage, ...]:
         return ()
     told = explain(record)[-MOST_PASSAGES:]
     return tuple(Passage(at=one.at, title=hide_in(one.title), lines=tuple(map(hide_in, one.lines))) for one in told)
-
-
-def facts_of(registered: Registered | None) -> dict[str, str]:
-    """What beside the review itself decides what happens on each choice."""
-    return {"file": registered.declaration.digest.hex() if registered else ""}
 
 
 def _why_not(because: tuple[str, ...], review: Review) -> str:

@@ -16,8 +16,10 @@ from msgspec import Meta
 
 from interlock.cases.resolve import Member, resolve_exception, resolve_group
 from interlock.cases.ways import TAKES_VALUE, Way, check_way
+from interlock.console.asking import asked_of
 from interlock.console.item.read import desk_of
 from interlock.console.item.tree import tree_of
+from interlock.console.item.undo import Undoable, undoable
 from interlock.console.render import render
 from interlock.console.trouble.read import (
     MOST_TRIED,
@@ -46,6 +48,16 @@ class ResolveForm(msgspec.Struct, frozen=True, kw_only=True):
     why: Annotated[str, Meta(max_length=4000)] = ""
     value: Annotated[str, Meta(max_length=200_000)] = ""
     confirmed: Annotated[str, Meta(max_length=40)] = ""
+
+
+class Beside(msgspec.Struct, frozen=True, kw_only=True):
+    """What is shown beside an exception.
+
+    Attributes:
+        decided: A review that was decided just now: how to undo that is shown.
+    """
+
+    decided: UUID | None = None
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +119,8 @@ async def resolve_all(request: Visit, fingerprint: FromPath[UUID]) -> Response[b
 @get("/console/exceptions/{exception_id:uuid}", opt=needs("view"))
 async def show_exception(request: Visit, exception_id: FromPath[UUID]) -> Response[bytes]:
     """One exception: what its case did so far, what is under way, and the ways that fit."""
-    return await _one(request, exception_id)
+    asked = asked_of(request, Beside)
+    return await _one(request, exception_id, undo=await undoable(request, asked.decided) if asked.decided else None)
 
 
 @post("/console/exceptions/{exception_id:uuid}", opt=needs("exception.resolve"))
@@ -127,7 +140,12 @@ async def resolve_one(request: Visit, exception_id: FromPath[UUID]) -> Response[
 
 
 async def _one(
-    visit: Visit, exception_id: UUID, *, form: ResolveForm | None = None, refused: Refused | None = None
+    visit: Visit,
+    exception_id: UUID,
+    *,
+    form: ResolveForm | None = None,
+    refused: Refused | None = None,
+    undo: Undoable | None = None,
 ) -> Response[bytes]:
     found = await find_exception(visit, exception_id)
     scene = await read_scene(visit, found)
@@ -151,6 +169,7 @@ async def _one(
         notes=await notes_of(desk_of(visit), visit.tenant, found.id),
         may=verdict.allowed,
         taken=taken and live,
+        undo=undo,
         mine=live and not taken and found.claimed_by is not None,
         form=form,
         refused=refused,
