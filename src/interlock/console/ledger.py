@@ -33,7 +33,7 @@ from interlock.oversight.store import FIND_REVIEW
 PAGE = 50
 LONGEST_S = 0.04
 """For how long one page looks for entries; then it says where the next one goes on."""
-FIRST_STRETCH = timedelta(minutes=1)
+FIRST_STRETCH = timedelta(minutes=10)
 UNTOLD = ("review.verdict",)
 """Kinds of which nobody learns more than that there is one, until their review is settled: see ``_is_blind``."""
 
