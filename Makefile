@@ -21,7 +21,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: $(INSTALLED)   ## run the main job on generated receipts, on an embedded PostgreSQL
 	$(BIN)/interlock demo
 
-test: check nats chromium ## all checks and all tests
+test: check nats oidc chromium ## all checks and all tests
 	$(BIN)/pytest -n 2 --dist worksteal
 
 nats:                # the broker that streams are tested with; root gets it, others are told and its tests are skipped
@@ -33,6 +33,13 @@ chromium:            # the browser that the console is tested in; root gets it, 
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
 	  || { [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core; } \
 	  || echo "Chromium is missing, so the tests in the browser are skipped: apt-get install chromium" >&2
+
+oidc: .oidc/.installed   # a provider that sign-in is tested with, in an environment of its own
+
+.oidc/.installed: tests/oidc/requirements.lock
+	$(PYTHON) -m venv .oidc
+	.oidc/bin/pip install --quiet --no-compile --require-hashes --requirement tests/oidc/requirements.lock
+	@touch $@
 
 model: $(INSTALLED)  ## check the model of dispatch in every order of its steps (needs spin and gcc; root gets them)
 	@command -v spin >/dev/null && command -v gcc >/dev/null \

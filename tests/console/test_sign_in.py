@@ -11,8 +11,9 @@ import httpx
 import psycopg
 import pytest
 from tests.console.at_the_door import PASSWORD, browser, form_key, knock, known
-from tests.console.visiting import SignIn, Visiting
+from tests.console.visiting import SignIn, Visiting, site
 
+from interlock.cases.registry import Registry
 from interlock.console.cookies import COOKIE
 from interlock.console.visit import FORM_KEY_HEADER
 from interlock.identity.changing import Details, change_person, disable_person
@@ -30,7 +31,9 @@ def admin(database_url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]
         yield connection
 
 
-async def test_a_person_signs_in_is_led_to_where_they_were_and_signs_out_for_good(node: Node, url: str) -> None:
+async def test_a_person_signs_in_is_led_to_where_they_were_and_signs_out_for_good(
+    node: Node, url: str, admin: psycopg.Connection[tuple[object, ...]]
+) -> None:
     await known(node)
     async with browser(url) as client:
         turned_away = await client.get("/console/people?after=a")
@@ -53,6 +56,8 @@ async def test_a_person_signs_in_is_led_to_where_they_were_and_signs_out_for_goo
         replayed = await client.post("/console/me/preferences", data={"form_key": key, "theme": "dark"})
         assert (replayed.status_code, replayed.headers["location"]) == (303, "/console/sign-in?to=/console")
     assert await find_visitor(node.database, secret) is None
+    told = admin.execute("select kind from interlock.ledger_entry where kind like 'session.%' order by id").fetchall()
+    assert told == [("session.opened",), ("session.closed",)]
 
 
 async def test_a_name_that_is_there_and_one_that_is_not_look_alike(node: Node, url: str) -> None:
@@ -214,3 +219,34 @@ async def test_a_session_that_was_planted_is_not_the_one_that_signs_in(node: Nod
             assert (await knock(victim)).status_code == 303
             assert victim.cookies[COOKIE] != planted
             assert await find_visitor(node.database, planted) is None  # what stood there before has ended
+
+
+async def test_by_https_cookies_travel_by_nothing_else_and_paths_lead_nowhere(database_url: str) -> None:
+    async with (
+        site(database_url, Registry(()), public_url="https://interlock.example") as (node, url),
+        httpx.AsyncClient(base_url=url, headers={"Origin": "https://interlock.example"}) as client,
+    ):
+        await known(node)
+        let_in = await knock(client)
+        given = let_in.headers["set-cookie"]
+        assert f"__Host-{COOKIE}=" in given
+        assert given.lower().count("secure") == given.lower().count("httponly") == 2
+        assert let_in.headers["strict-transport-security"] == "max-age=31536000"
+        door = await client.get("/console/sign-in")
+        assert door.headers["cache-control"] == "no-store"
+        assert "form-action 'self'" in door.headers["content-security-policy"]
+        assert "'unsafe" not in door.headers["content-security-policy"]
+        secret = re.search(rf"__Host-{COOKIE}=([\w-]+)", given)
+        assert secret is not None
+        plain = await client.get("/console/me", headers={"Cookie": f"{COOKIE}={secret[1]}"})
+        assert plain.status_code == 303  # under the other name it could have been set by anybody on the way
+        right = {"Cookie": f"__Host-{COOKIE}={secret[1]}"}
+        assert (await client.get("/console/me", headers=right)).status_code == 200
+        for path in (
+            "/console/../v1/cases", "/console/%2e%2e/v1/cases", "/console/assets/..%2f..%2fconsole.py/x",
+            "/console/people/..%2f..", "/console/me%2f..%2fpeople",
+            "/console/people/00000000-0000-0000-0000-000000000000",
+        ):  # fmt: skip
+            answer = await client.get(httpx.URL(url).copy_with(raw_path=path.encode()), headers=right)
+            assert answer.status_code in (401, 403, 404), path
+            assert "Traceback" not in answer.text

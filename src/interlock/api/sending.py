@@ -27,6 +27,12 @@ def trace_of(scope: Scope) -> Trace:
     return state[_STATE]
 
 
+def is_secure(scope: Scope) -> bool:
+    """Whether people come by https alone, as the settings say: then browsers are told so (RFC 6797)."""
+    public: str = scope["litestar_app"].state["node"].settings.public_url
+    return public.startswith("https://")
+
+
 async def add_headers(message: Message, scope: Scope) -> None:
     """Complete the headers of an answer; those that a route has set stay."""
     if message["type"] != "http.response.start":
@@ -34,5 +40,7 @@ async def add_headers(message: Message, scope: Scope) -> None:
     headers = list(message["headers"])
     present = {name.lower() for name, _ in headers}
     headers += [(name, value) for name, value in HEADERS if name not in present]
+    if is_secure(scope) and b"strict-transport-security" not in present:
+        headers.append((b"strict-transport-security", b"max-age=31536000"))
     headers.append((b"traceparent", trace_of(scope).parent.encode()))
     message["headers"] = headers

@@ -18,8 +18,15 @@ from interlock.errors import InterlockError
 WORKERS = "interlock.cli.worker_process"
 STREAMS = "interlock.cli.stream_process"
 SERVERS = "interlock.cli.server_process"
+API_SERVERS = "interlock.cli.api_process"
 RECONCILIATIONS = "interlock.cli.reconcile_process"
-NOUNS = {WORKERS: "worker", STREAMS: "stream", SERVERS: "server", RECONCILIATIONS: "reconciliation"}
+NOUNS = {
+    WORKERS: "worker",
+    STREAMS: "stream",
+    SERVERS: "server",
+    API_SERVERS: "server",
+    RECONCILIATIONS: "reconciliation",
+}
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 15.0
 STEADY_S = 5.0

@@ -1,4 +1,4 @@
-"""One more server of the API in a process of its own, as `interlock up --servers` starts it, on a port that they share.
+"""One more server of the API and the console in a process of its own, as `interlock up --servers` starts it, on a port that they share.
 
 Speaks over its pipes: see ``serving``. It dies with its parent; requests under way then are asked again with their
 keys, and nothing is done twice.
@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from interlock.api.app import create_app
 from interlock.api.serve import serving
 from interlock.cli.serving import Ready, serve_as_child
 from interlock.config import Settings
+from interlock.console.app import create_site
 from interlock.node import open_node
 
 
@@ -25,7 +25,7 @@ async def _serve(settings: Settings, ended: asyncio.Event, ready: Ready) -> None
     async with (
         open_node(settings) as node,
         node.sealing(),
-        serving(create_app(node), settings.api_host, int(sys.argv[2]), shared=True) as url,
+        serving(create_site(node), settings.api_host, int(sys.argv[2]), shared=True) as url,
     ):
         ready(url)
         await ended.wait()

@@ -86,6 +86,7 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         "features": Entry("features", "Features: load their values, and see one as it was known at a moment."),
         "subject": Entry("subject", "One person's data as a whole: show, export, erase and hold them; renew the keys."),
         "keys": Entry("keys", "API keys: add, list and revoke them."),
+        "people": Entry("people", "People: add, list and change them, their passwords and sessions."),
         "tenants": Entry("tenants", "Tenants: add and list them."),
         "workflow": Entry("check", "Workflow files: check one before it is used."),
         "contract": Entry("check", "Contract files: check one before it is used."),

@@ -15,15 +15,17 @@ import msgspec
 import typer
 
 from interlock.api.app import create_app
+from interlock.api.front import Front
 from interlock.api.keys import Scope, list_keys, make_key
 from interlock.api.serve import serving
 from interlock.cases.registry import Registered
-from interlock.cli.crew import RECONCILIATIONS, SERVERS, STREAMS, Crew, WorkerEnded
+from interlock.cli.crew import API_SERVERS, RECONCILIATIONS, SERVERS, STREAMS, Crew, WorkerEnded
 from interlock.cli.options import commands, flags_of
 from interlock.cli.screen import Screen
 from interlock.cli.session import begin_logging, load_settings, run_loop
 from interlock.config import Settings
 from interlock.db.embedded import EmbeddedPostgres
+from interlock.identity.first import FIRST_PERSON, make_first
 from interlock.node import Node, open_node
 from interlock.setting_forms import without_password
 
@@ -42,6 +44,7 @@ def up(
     port: Annotated[int | None, typer.Option("--port", "--api-port", help="The port; 0 takes a free one.")] = None,
     servers: Annotated[int, typer.Option(min=1, max=64, help="How many processes answer on the port.")] = 1,
     no_api: Annotated[bool, typer.Option("--no-api", help="Run workers only.")] = False,
+    no_console: Annotated[bool, typer.Option("--no-console", help="Serve the API without the console.")] = False,
     no_streams: Annotated[bool, typer.Option("--no-streams", help="Leave the streams of the settings alone.")] = False,
     no_reconciliation: Annotated[
         bool, typer.Option("--no-reconciliation", help="Leave the reconciliations of the settings alone.")
@@ -72,17 +75,22 @@ def up(
     )
 
     def further(port: int) -> Crew:
-        return Crew(servers - 1, flags, told, module=SERVERS, port=port)
+        return Crew(servers - 1, flags, told, module=API_SERVERS if no_console else SERVERS, port=port)
 
     async def run() -> int:
-        return await _serve(settings, screen, crews, None if no_api else further)
+        return await _serve(settings, screen, crews, None if no_api else further, console=not no_console)
 
     if run_loop(run) == signal.SIGINT:
         raise typer.Exit(INTERRUPTED)
 
 
 async def _serve(
-    settings: Settings, screen: Screen, crews: tuple[Crew, Crew, Crew], further: Callable[[int], Crew] | None
+    settings: Settings,
+    screen: Screen,
+    crews: tuple[Crew, Crew, Crew],
+    further: Callable[[int], Crew] | None,
+    *,
+    console: bool,
 ) -> int:
     """Run until a signal; its number.
 
@@ -91,6 +99,7 @@ async def _serve(
         screen: Where it speaks.
         crews: The workers, the streams, and the reconciliations.
         further: Makes the servers beside our own, on its port; None: nobody listens.
+        console: Whether people are served, too.
     """
     stopped: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     async with AsyncExitStack() as stack:
@@ -101,11 +110,13 @@ async def _serve(
             await stack.enter_async_context(node.lineage())
             _say_what_runs(screen, node)
             secret = await _first_key(node) if further else None
-            url = await stack.enter_async_context(_listening(node)) if further else None
+            password = await make_first(node.database, node.writer, node.tenant) if further and console else None
+            url = await stack.enter_async_context(_listening(node, console=console)) if further else None
             servers = further(urlsplit(url).port or 0) if further and url else None
             for crew in (*crews, servers) if servers else crews:
                 await stack.enter_async_context(crew)
-            _say_ready(screen, url, crews, servers, secret)
+            people = f"{settings.public_url.rstrip('/') or url}/console" if url and console else None
+            _say_ready(screen, url, crews, servers, secret, people, password)
             number = await stopped
         screen.note("stopping: giving cases back, answering what is under way")
         await stack.aclose()
@@ -115,9 +126,18 @@ async def _serve(
 
 
 @asynccontextmanager
-async def _listening(node: Node) -> AsyncGenerator[str]:
-    async with serving(create_app(node), node.settings.api_host, node.settings.api_port, shared=True) as url:
+async def _listening(node: Node, *, console: bool) -> AsyncGenerator[str]:
+    async with serving(
+        _site(node) if console else create_app(node), node.settings.api_host, node.settings.api_port, shared=True
+    ) as url:
         yield url
+
+
+def _site(node: Node) -> Front:
+    # who runs workers alone, or the API without the console, does not pay for templates
+    from interlock.console.app import create_site  # noqa: PLC0415
+
+    return create_site(node)
 
 
 @asynccontextmanager
@@ -197,7 +217,13 @@ def _carried(entry: Registered, settings: Settings) -> dict[str, Any]:
 
 
 def _say_ready(
-    screen: Screen, url: str | None, crews: tuple[Crew, Crew, Crew], servers: Crew | None, secret: str | None
+    screen: Screen,
+    url: str | None,
+    crews: tuple[Crew, Crew, Crew],
+    servers: Crew | None,
+    secret: str | None,
+    console: str | None,
+    password: str | None,
 ) -> None:
     further = servers.processes if servers else []
     processes, streams, reconciliations = (crew.processes for crew in crews)
@@ -207,6 +233,8 @@ def _say_ready(
         "streams": streams,
         "reconciliations": reconciliations,
         "servers": further,
+        "console": console,
+        "person": {"name": FIRST_PERSON, "password": password} if password else None,
     }
     _event(screen, "ready", url=url, key=secret, **told)
     if url:
@@ -219,6 +247,13 @@ def _say_ready(
         screen.line(f"reconciliations: {len(reconciliations)}; `interlock reconcile rounds` shows what they do")
     if secret:
         screen.line(f'API key "{FIRST_KEY}", shown this once: {secret}', style="bold")
+    if console:
+        screen.line(f"console: {console}")
+    if password:
+        rows = (f"name      {FIRST_PERSON}", f"password  {password}")
+        wide = max(map(len, rows))
+        screen.line("Sign in with this password once and choose your own. It is shown this once:", style="bold")
+        screen.lines([f"  +-{'-' * wide}-+", *(f"  | {row:<{wide}} |" for row in rows), f"  +-{'-' * wide}-+"])
     screen.line("Ready. Ctrl-C ends it.")
 
 

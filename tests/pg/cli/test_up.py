@@ -113,6 +113,12 @@ def test_a_worker_that_is_killed_is_started_again_and_all_end_with_their_parent(
     event(up, "starting")
     ready = event(up, "ready")
     (worker,) = ready["processes"]
+    assert ready["console"] == f"{ready['url']}/console"
+    first = {"name": "admin", "password": ready["person"]["password"], "to": "/console/me"}
+    with httpx.Client(base_url=ready["url"]) as browser:  # who is alone with it signs in, and chooses a password
+        let_in = browser.post("/console/sign-in", data=first)
+        assert (let_in.status_code, let_in.headers["location"]) == (303, "/console/me")
+        assert browser.get("/console/me").headers["location"] == "/console/password?to=/console/me"
     assert psutil.Process(worker).ppid() == up.pid
     os.kill(worker, signal.SIGKILL)
     ended = event(up, "worker_ended")
