@@ -65,7 +65,7 @@ def flow_chart(tallies: Sequence[HourTally], now: datetime, hours: int) -> Chart
         place = (row.hour - begin) // _HOUR
         if 0 <= place < hours:
             came[place], went[place] = row.arrived, row.resolved
-    most = _round(max(*came, *went, 1))
+    most = _round(max(*came, *went, 4))
     step = (WIDTH - LEFT - RIGHT) / hours
     bars = tuple(
         Bar(
@@ -98,7 +98,7 @@ def backlog_chart(
         count = max(0.0, count - change.get(hour - ago * _HOUR, 0))
         past.append((at - ago, count))
     past = [one for one in past if one[0] >= -hours]
-    most = _round(max([1.0, *(value for _, value in past), *(one.high for one in moments)]))
+    most = _round(max([4.0, *(value for _, value in past), *(one.high for one in moments)]))
 
     def point(place: float, value: float) -> str:
         return f"{_x(place, hours):.1f},{_y(value, most)}"
@@ -129,7 +129,7 @@ def _y(value: float, most: float) -> float:
 def _round(most: float) -> float:
     """The next greater number that a person would choose."""
     power = 10.0 ** math.floor(math.log10(most))
-    return next(one * power for one in (1, 2, 4, 5, 8, 10) if one * power >= most)
+    return next(one * power for one in (1, 2, 2.4, 3.2, 4, 6, 8, 10) if one * power >= most)
 
 
 def _across(most: float) -> tuple[Tick, ...]:

@@ -97,16 +97,16 @@ def follow(flow: Flow) -> Course:
     day = round(HORIZON_H / STEP_H)
     moments: list[Moment] = []
     clear: float | None = 0.0 if flow.backlog == 0 else None
-    middle, spread = float(flow.backlog), 0.0
+    middle, variance = float(flow.backlog), 0.0
     for step in range(steps):
         if step <= day:
-            extra = _spread(flow, step, spread)
+            extra = _Z * math.sqrt(variance)
             moments.append(Moment(step * STEP_H, max(0.0, middle - extra), middle, middle + extra))
         elif clear is not None:
             break
         come = _in_step(flow.arrivals, step) * STEP_H
         middle = max(0.0, middle + come - rates[step])
-        spread += come * 2 * flow.variability
+        variance = _variance(flow, step, variance + come * 2 * flow.variability, middle)
         if clear is None and middle <= 0:
             clear = (step + 1) * STEP_H
     return Course(
@@ -125,14 +125,13 @@ def _in_step(hours: Sequence[float], step: int) -> float:
     return hours[min(int(step * STEP_H + 1e-9), len(hours) - 1)] if hours else 0.0
 
 
-def _spread(flow: Flow, step: int, variance: float) -> float:
-    """What chance may add: no more than it makes of a queue that has settled, where people keep up."""
+def _variance(flow: Flow, step: int, grown: float, middle: float) -> float:
+    """The variance after a step: once nothing is left, no more than chance makes of a queue that has settled."""
     people, load = _in_step(flow.people, step), _in_step(flow.arrivals, step) * flow.service
-    grown = _Z * math.sqrt(variance)
-    if load >= people:
+    if middle > 0 or load >= people:
         return grown
     share = load / people
-    return min(grown, _TAIL * share * flow.variability / (1 - share))
+    return min(grown, (_TAIL * share * flow.variability / (1 - share) / _Z) ** 2)
 
 
 def _wait(served: Sequence[float], step: int, ahead: float) -> float | None:
