@@ -53,6 +53,7 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         "replay": Entry(
             "replay", "Make recorded decisions again with the versions that made them, and compare each stage."
         ),
+        "work": Entry("work", "List what needs a person's decision in its order, or take the next of it."),
         "reviews": Entry("reviews", "List the reviews that wait, the most expected loss first."),
         "review": Entry("reviews", "Show one review: why, evidence, proposal and choices."),
         "capacity": Entry(

@@ -30,6 +30,19 @@ def test_reviews_are_listed_and_shown_with_what_a_person_needs(run: Run, waiting
     assert run("review", waiting[0]["id"], "--json").document["question"]["proposal"]["approved"] is True
 
 
+def test_work_is_listed_in_its_order_and_the_next_of_it_taken(run: Run, waiting: list[dict[str, Any]]) -> None:
+    listed = run("work", "--json").document
+    assert (listed["total"], {item["kind"] for item in listed["work"]}) == ("3", {"review", "exception"})
+    reviews = run("work", "--where", "kind=review", "--json").document["work"]
+    assert [item["id"] for item in reviews] == [review["id"] for review in waiting]
+    assert "desk.approve" in run("work", "--where", "queue=desk&exposure_from=500 MYR").out
+    assert run("work", "--where", "exposure_from=5000 MYR", "--json").document["work"] == []
+    assert "no filter of work" in run("work", "--where", "worth=1", code=2).err
+    only = ("--where", "kind=review&exposure_to=300 MYR", "--as", "ana")
+    assert run("work", "next", *only, "--json").document["item"]["id"] == waiting[1]["id"]
+    assert "Nothing that you may decide" in run("work", "next", *only).out
+
+
 def test_a_review_is_claimed_by_one_and_given_back(run: Run, waiting: list[dict[str, Any]]) -> None:
     review = waiting[0]["id"]
     assert run("claim", review, "--as", "ana", "--json").document["claimed_by"] == "ana"
