@@ -26,13 +26,15 @@ from interlock.errors import Forbidden, NotFound, Refused
 from interlock.node import gates
 from interlock.oversight import listing
 from interlock.oversight.desk import Desk
-from interlock.oversight.index import Worth
+from interlock.oversight.index import Pace, Worth
 from interlock.oversight.listing import count_work, list_work
 from interlock.oversight.pulling import pull_next
+from interlock.oversight.threshold import Scale
 from interlock.oversight.views import count_views, forget_view, list_views, save_view, shipped_views
 from interlock.oversight.work import PARKED, WorkFilter, WorkItem, WorkKind, WorkState
 from interlock.oversight.work_filter import read_filter
 from interlock.oversight.work_scale import WorkTerms
+from interlock.oversight.work_store import WORK_AHEAD, WORK_KINDS, WORK_OLDEST
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 WAITING = 1500
@@ -217,3 +219,29 @@ async def test_views_are_shipped_saved_shared_and_counted(database: Database, te
     await forget_view(database, authority, lead, shared.id)
     await forget_view(database, authority, ana, mine.id)
     assert len(await list_views(database, tenant, ana)) == len(shipped_views())
+
+
+async def test_no_list_reads_all_that_waits(database_url: str, database: Database, tenant: UUID) -> None:
+    """Both lists of a kind come from their own index, under row security, without sorting."""
+    fill_waiting(database_url, tenant, 3000, resolved=0)
+    me, plans = person(tenant), dict[str, str]()
+    async with database.tenant(tenant) as connection:
+        known = await WORK_KINDS.all(connection)
+        pace = Pace(mean_minutes=3.0, waiting=3000, people=1)
+        scale = Scale(now=database.clock.now(), pace=pace, worth=Worth(), minutes={}, default=3.0)
+        told = listing._parameters(WorkFilter(), me, scale, known)  # pyright: ignore[reportPrivateUsage]
+        kinds = listing._written(known, scale)  # pyright: ignore[reportPrivateUsage]
+        for statement, more in (
+            (WORK_AHEAD, {"kinds": kinds, "depth": 8}),
+            (WORK_KINDS, {}),
+            (WORK_OLDEST, {"oldest": 5}),
+        ):
+            asked = await connection.execute(b"explain " + statement.text, {**told, **more})
+            plans[statement.name] = "\n".join(row[0] for row in await asked.fetchall())
+    ahead = plans["oversight.work_ahead"]
+    for index in ("review_by_loss", "review_by_due", "exception_by_loss", "exception_by_due"):
+        assert index in ahead
+    assert "Sort" not in ahead
+    assert "Seq Scan" not in "".join(plans.values())
+    assert "Filter: (ROW(" not in plans["oversight.work_kinds"]
+    assert "review_work" in plans["oversight.work_oldest"]
