@@ -46,6 +46,7 @@ from interlock.api.sending import add_headers
 from interlock.api.stops import list_stops, read_stop, resume_scope, resume_stop, stop_scope
 from interlock.api.streams import read_streams
 from interlock.api.subjects import ROUTES as SUBJECT_ROUTES
+from interlock.api.tasks import ROUTES as TASK_ROUTES
 from interlock.api.work import ROUTES as WORK_ROUTES
 from interlock.node import Node
 
@@ -104,6 +105,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     *RECALL_ROUTES,
     *SUBJECT_ROUTES,
     *WORK_ROUTES,
+    *TASK_ROUTES,
     read_health,
 )
 

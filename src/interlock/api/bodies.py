@@ -87,12 +87,15 @@ class ResolveReviewBody(msgspec.Struct, frozen=True, kw_only=True):
         reason_code: Why, for counting: a slug of small letters, digits, `_`, `.` and `-`.
         output: The whole output that holds instead; for ``change`` only.
         note: Why, in words.
+        shown: What was shown of the review, as reading it says: if anything that counts changed since, the verdict is
+            refused as changed-since-shown.
     """
 
     resolution: Resolution
     reason_code: Annotated[str, Meta(min_length=1, max_length=100)]
     output: dict[str, Any] | None = None
     note: Annotated[str, Meta(max_length=4000)] = ""
+    shown: Annotated[str, Meta(min_length=64, max_length=1000)] | None = None
 
 
 class ResolveExceptionBody(msgspec.Struct, frozen=True, kw_only=True):

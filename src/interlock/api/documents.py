@@ -250,6 +250,16 @@ class ReviewDocument(Document, frozen=True, kw_only=True):
         created_at: When it was opened.
         resolved_at: When it was resolved.
         follow: Where it is.
+        team: The team that it was handed to.
+        assigned_to: The one person who is to decide it.
+        snoozed_until: Until then it is in nobody's way.
+        asked_to: Who was asked back; while somebody is, it is parked.
+        effective_at: When the last verdict takes effect; before that it can be taken back.
+        held: Whether a verdict is held until then.
+        needed: How many people must say the same.
+        given: How many have spoken; what they said is told once it counts.
+        disagreed: Whether two differ, so that somebody else settles it.
+        shown: What is shown here, to be given back with a verdict; null where it is listed with others.
     """
 
     id: UUID
@@ -272,6 +282,16 @@ class ReviewDocument(Document, frozen=True, kw_only=True):
     created_at: datetime
     resolved_at: datetime | None
     follow: str
+    team: str | None = None
+    assigned_to: str | None = None
+    snoozed_until: datetime | None = None
+    asked_to: str | None = None
+    effective_at: datetime | None = None
+    held: bool = False
+    needed: int = 1
+    given: int = 0
+    disagreed: bool = False
+    shown: str | None = None
 
 
 class ReviewPage(Document, frozen=True, kw_only=True):

@@ -14,8 +14,7 @@ from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
 from interlock.api.personal import PurposeQuery, answer_for
 from interlock.api.stored import as_text, embed
-from interlock.authority.actor import Actor, ActorKind
-from interlock.cases.verdicts import decide_review
+from interlock.cases.verdicts import decide_review, shown_now
 from interlock.oversight.claims import claim, release
 from interlock.oversight.dwell import READINGS
 from interlock.oversight.queue import Answer, find_review, list_queue
@@ -44,7 +43,8 @@ async def read_review(request: Call, review_id: FromPath[UUID]) -> Response[byte
     database = request.node.database
     review = await find_review(database, request.tenant, review_id)
     READINGS.note(review_id, request.caller.name, database.clock.now())
-    return await answer_for(request, review_document(review), purpose, review_id)
+    shown = await shown_now(request.node.desk, request.node.registry, request.caller.actor, review)
+    return await answer_for(request, review_document(review, shown.stated), purpose, review_id)
 
 
 @post(
@@ -54,7 +54,7 @@ async def read_review(request: Call, review_id: FromPath[UUID]) -> Response[byte
 async def claim_review(request: Call, review_id: FromPath[UUID]) -> Response[bytes]:
     """Take a review for fifteen minutes; one's own claim is renewed. 409: somebody else works on it."""
     await request.read_nothing()
-    await claim(request.node.desk, actor(request), review_id)
+    await claim(request.node.desk, request.caller.actor, review_id)
     return answer(review_document(await find_review(request.node.database, request.tenant, review_id)))
 
 
@@ -65,7 +65,7 @@ async def claim_review(request: Call, review_id: FromPath[UUID]) -> Response[byt
 async def release_review(request: Call, review_id: FromPath[UUID]) -> Response[bytes]:
     """Give one's claimed review back to the queue."""
     await request.read_nothing()
-    await release(request.node.desk, actor(request), review_id)
+    await release(request.node.desk, request.caller.actor, review_id)
     return answer(review_document(await find_review(request.node.database, request.tenant, review_id)))
 
 
@@ -87,18 +87,14 @@ async def resolve_review(request: Call, review_id: FromPath[UUID]) -> Response[b
     node = request.node
     said = Answer(resolution=body.resolution, reason_code=body.reason_code, output=body.output, note=body.note)
     read_at = READINGS.first(review_id, request.caller.name)
-    resolved = await decide_review(node.desk, node.registry, actor(request), review_id, said, read_at=read_at)
+    resolved = await decide_review(
+        node.desk, node.registry, request.caller.actor, review_id, said, shown=body.shown, read_at=read_at
+    )
     return answer(review_document(resolved))
 
 
-def actor(request: Call) -> Actor:
-    """Who asks, as policies see them."""
-    caller = request.caller
-    return Actor(kind=ActorKind.PROGRAM, name=caller.name, tenant=caller.tenant, roles=caller.scopes)
-
-
-def review_document(review: Review) -> ReviewDocument:
-    """A stored review as callers get it."""
+def review_document(review: Review, shown: str | None = None) -> ReviewDocument:
+    """A stored review as callers get it; ``shown`` is what they give back with their verdict."""
     return ReviewDocument(
         id=review.id,
         case=review.case_id,
@@ -120,4 +116,14 @@ def review_document(review: Review) -> ReviewDocument:
         created_at=review.created_at,
         resolved_at=review.resolved_at,
         follow=f"/v1/reviews/{review.id}",
+        team=review.team,
+        assigned_to=review.assigned_to,
+        snoozed_until=review.snoozed_until,
+        asked_to=review.asked_to,
+        effective_at=review.effective_at,
+        held=review.held_verdict is not None,
+        needed=review.needed,
+        given=len(review.decided_by),
+        disagreed=review.disagreed,
+        shown=shown,
     )

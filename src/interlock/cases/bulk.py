@@ -150,7 +150,7 @@ async def _take_share(
             at=stamp.now,
         )
         told = first_entry(
-            stamp, by.tenant, "bulk.begun", subject=stamp.entry, who=by.name, workflow=first.workflow,
+            stamp, by.tenant, "oversight.bulk_begun", subject=stamp.entry, who=by.name, workflow=first.workflow,
             point=first.point, resolution=answer.resolution, items=len(reviews), exposure=str(at_stake),
         )  # fmt: skip
         return [Write(ADD_BULK_ACTS, row), told]

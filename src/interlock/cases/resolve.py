@@ -233,7 +233,7 @@ async def _unit(database: Database, tenant: UUID, scene: Scene, word: Word, regi
             scene.case.id, None, (CaseState.EXCEPTION,), even_cancelled=scene.case.cancel_at is not None,
             unclaimed_since=scene.case.fence, cancels=ends,
         ),
-        IsInState("exception", scene.exception.id, ("open",)),
+        IsInState("exception", scene.exception.id, ("open", f"claimed by {word.who}")),
     ]  # fmt: skip
     if subject and subject.state in (ActionState.EXCEPTION, ActionState.FAILED):
         conditions.append(IsInState("action", subject.id, (subject.state,)))

@@ -109,6 +109,15 @@ def hold_of(point: DecisionPoint | None, by: Actor) -> timedelta:
     return timedelta(0) if by.kind is ActorKind.PROGRAM else HOLD
 
 
+def owners_of(registry: Registry, workflow: str) -> tuple[str, ...]:
+    """Who answers for a workflow by its file; nobody, if this process does not carry it."""
+    try:
+        dossier = registry.named(workflow).declaration.dossier
+    except NotFound:
+        return ()
+    return tuple(name for name in (dossier.owner, dossier.stand_in) if name)
+
+
 def _registered(registry: Registry, review: Review) -> Registered | None:
     try:
         return registry.named(review.workflow)

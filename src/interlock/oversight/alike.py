@@ -34,14 +34,14 @@ def see_alike(reviews: Sequence[Review], resolution: Resolution) -> Money:
         raise Refused(
             "a change is of one review alone", where="/resolution", todo="approve or reject them, or go singly"
         )
+    pair = next((one for one in reviews if one.needed > 1), None)
+    if pair is not None:
+        raise Refused(f"two people must decide {pair.id}", where="/reviews", todo="decide it by itself")
     _same(reviews, "workflow", [one.workflow for one in reviews])
     _same(reviews, "decision point", [one.point for one in reviews])
     _same(reviews, "contract", [one.asked.output_contract for one in reviews])
     _same(reviews, "proposal", [_shape(one.asked.proposal) for one in reviews])
     _same(reviews, "findings", [_findings(one) for one in reviews])
-    pair = next((one for one in reviews if one.needed > 1), None)
-    if pair is not None:
-        raise Refused(f"two people must decide {pair.id}", where="/reviews", todo="decide it by itself")
     exposures = [one.exposure for one in reviews]
     unknown = next((one.id for one, at_stake in zip(reviews, exposures, strict=True) if at_stake is None), None)
     if unknown is not None:

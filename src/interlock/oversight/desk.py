@@ -6,7 +6,9 @@ INVARIANT: no verb changes a review or an exception of which the policies were n
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +29,39 @@ from interlock.oversight.store import FIND_EXCEPTION, FIND_REVIEW
 from interlock.oversight.task import task_resource
 
 Task = Review | CaseException
+REVIEW_ENTRIES: Mapping[str, str] = MappingProxyType(
+    {
+        "claimed": "review.claimed",
+        "released": "review.released",
+        "snoozed": "review.snoozed",
+        "woken": "review.woken",
+        "assigned": "review.assigned",
+        "escalated": "review.escalated",
+        "asked": "review.asked",
+        "answered": "review.answered",
+        "noted": "review.noted",
+        "verdict": "review.verdict",
+        "held": "review.held",
+        "undone": "review.undone",
+        "disagreed": "review.disagreed",
+        "resolved": "review.resolved",
+    }
+)
+"""The ledger's entry of each verb on a review."""
+EXCEPTION_ENTRIES: Mapping[str, str] = MappingProxyType(
+    {
+        "claimed": "exception.claimed",
+        "released": "exception.released",
+        "snoozed": "exception.snoozed",
+        "woken": "exception.woken",
+        "assigned": "exception.assigned",
+        "escalated": "exception.escalated",
+        "asked": "exception.asked",
+        "answered": "exception.answered",
+        "noted": "exception.noted",
+    }
+)
+"""The ledger's entry of each verb on an exception."""
 _AFTER = re.compile(r" after \d+\Z")
 
 
@@ -141,7 +176,8 @@ def conditions(task: Task, states: tuple[str, ...]) -> tuple[Condition, ...]:
 
 def entry(stamp: Stamp, tenant: UUID, task: Task, verb: str, **facts: Any) -> Write:
     """The ledger entry of a verb on a task."""
-    return first_entry(stamp, tenant, f"{kind_of(task)}.{verb}", subject=task.id, case_id=task.case_id, **facts)
+    kind = (REVIEW_ENTRIES if isinstance(task, Review) else EXCEPTION_ENTRIES)[verb]
+    return first_entry(stamp, tenant, kind, subject=task.id, case_id=task.case_id, **facts)
 
 
 def see_waits(task: Task) -> None:

@@ -65,6 +65,21 @@ async def snooze(desk: Desk, by: Actor, task_id: UUID, *, until: datetime, why: 
     return await _hand(desk, by, task, moved, NoteKind.SNOOZED, None, text, verb="snoozed", until=until)
 
 
+async def wake(desk: Desk, by: Actor, task_id: UUID) -> Task:
+    """Let a task that was put off wait in the queue again.
+
+    Raises:
+        NotFound: their tenant has none of that id.
+        Forbidden: they may not work on it.
+        StateConflict: it is not put off, somebody else works on it, or it is done.
+    """
+    task = await _theirs(desk, by, task_id)
+    if task.snoozed_until is None:
+        raise StateConflict(f"{task_id} is not put off")
+    moved = on(task, snoozed_until=None, snoozed_by=None)
+    return await _hand(desk, by, task, moved, NoteKind.SNOOZED, None, "", verb="woken")
+
+
 async def assign(desk: Desk, by: Actor, task_id: UUID, *, to: str, note: str = "") -> Task:
     """Give a task to one person, who alone takes it from now on. A lead may take it from whoever works on it.
 

@@ -14,10 +14,11 @@ LARGE = {"who": "ana", "total": "250.00"}
 
 
 @pytest.fixture
-async def review(caller: httpx.AsyncClient) -> str:
-    """The path of an open review."""
+async def review(make_caller: MakeCaller) -> str:
+    """The path of an open review that another key asked for."""
     body = {"point": "claims.approve", "key": "r", "input": LARGE}
-    return f"/v1/reviews/{(await caller.post('/v1/decisions', json=body)).json()['review']}"
+    asker = await make_caller("decide", name="asker")
+    return f"/v1/reviews/{(await asker.post('/v1/decisions', json=body)).json()['review']}"
 
 
 def word(resolution: str = "approve", **more: Any) -> dict[str, Any]:
@@ -107,7 +108,8 @@ async def test_a_claim_takes_no_body(caller: httpx.AsyncClient, review: str) -> 
     assert (refused.status_code, refused.json()["detail"]) == (400, "this takes no body")
 
 
-async def test_a_resolution_lets_the_case_go_on(caller: httpx.AsyncClient, node: Node) -> None:
+async def test_a_resolution_lets_the_case_go_on(caller: httpx.AsyncClient, make_caller: MakeCaller, node: Node) -> None:
+    ben = await make_caller("review", name="ben")
     follow = (await caller.post("/v1/cases", json={"workflow": "claims", "key": "c", "input": LARGE})).json()["follow"]
     async with node.worker():
         reviews: list[Any] = []
@@ -116,7 +118,9 @@ async def test_a_resolution_lets_the_case_go_on(caller: httpx.AsyncClient, node:
             if reviews:
                 break
             await asyncio.sleep(0.025)
-        await caller.post(f"{reviews[0]['follow']}/resolve", json=word("approve"))
+        refused = await caller.post(f"{reviews[0]['follow']}/resolve", json=word("approve"))
+        assert (refused.status_code, "nobody-decides-what-they-handed-in" in refused.text) == (403, True)
+        await ben.post(f"{reviews[0]['follow']}/resolve", json=word("approve"))
         record: dict[str, Any] = {}
         for _ in range(400):
             record = (await caller.get(follow)).json()
@@ -124,7 +128,7 @@ async def test_a_resolution_lets_the_case_go_on(caller: httpx.AsyncClient, node:
                 break
             await asyncio.sleep(0.025)
 
-    assert (record["conclusion"], record["reviews"][0]["resolved_by"]) == ("paid", "boss")
+    assert (record["conclusion"], record["reviews"][0]["resolved_by"]) == ("paid", "ben")
 
 
 async def test_a_review_that_does_not_exist_is_not_found(caller: httpx.AsyncClient) -> None:
