@@ -11,7 +11,6 @@ INVARIANT: a stream hears of its own tenant and of what concerns every tenant; n
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
@@ -19,7 +18,7 @@ from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
 from interlock.console.presence import Here, Presence, read_presence
-from interlock.db.news import MANY, read_news
+from interlock.db.news import MANY, TOPICS, read_news
 from interlock.db.signals import Notifier
 from interlock.errors import LimitReached
 
@@ -32,7 +31,7 @@ BEAT_S = 10.0
 MOST_STREAMS = 2_000
 MOST_OF_ONE = 24
 """Streams of one session: a browser opens six to a host, and pages that were left may linger."""
-log = logging.getLogger("interlock.console")
+_COUNTED = frozenset(TOPICS.values())
 
 
 class Stream:
@@ -98,6 +97,7 @@ class Hub:
         self._presence = Presence()
         self._beating: asyncio.Task[None] | None = None
         self._ended = False
+        self._turns: Counter[tuple[UUID | None, str]] = Counter()
         notifier.listen_to_all(self._hear)
 
     def require_room(self, session: UUID) -> None:
@@ -153,10 +153,9 @@ class Hub:
         """Who has an item open, each once."""
         return self._presence.names(tenant, item)
 
-    @property
-    def open_pages(self) -> int:
-        """How many streams there are."""
-        return self._of.total()
+    def turn(self, tenant: UUID, *topics: str) -> int:
+        """Grows with each news of these topics: what was made at another turn may lack some."""
+        return sum(self._turns[whose, topic] for whose in (tenant, None) for topic in topics)
 
     def end(self) -> None:
         """End every stream, and give no more: the process stops serving."""
@@ -178,6 +177,8 @@ class Hub:
             if self._presence.come(here, now) if came else self._presence.go(here):
                 self._tell_presence(here)
             return
+        if topic in _COUNTED:
+            self._turns[tenant, topic] += 1
         for stream in self._to(tenant):
             stream.hear(topic)
 
@@ -187,6 +188,7 @@ class Hub:
         return [stream for of_tenant in self._streams.values() for stream in of_tenant]
 
     def _tell_presence(self, here: Here) -> None:
+        self._turns[here.tenant, "presence"] += 1
         for stream in self._to(here.tenant):
             stream.hear(f"present:{here.item}")
             stream.hear("presence")

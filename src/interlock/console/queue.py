@@ -84,7 +84,7 @@ async def show_list(request: Visit) -> Response[bytes]:
 async def take_next(request: Visit) -> Response[bytes]:
     """Take the next item that this person may decide, of what they look at, and go to it."""
     work = read_filter((await request.read_form(NextForm)).query)
-    item = await pull_next(desk_of(request), request.actor, work)
+    item = await pull_next(desk_of(request), request.actor, work, terms=request.node.work_terms)
     return to_path(path_of(item) if item else f"{PATH}?{urlencode([*parse_qsl(query_of(work)), ('told', 'nothing')])}")
 
 
@@ -97,12 +97,13 @@ async def _listed(visit: Visit, asked: QueueAsked) -> Markup:
     """The list, rendered once for all who ask for the same now."""
     hub, work = hub_of(visit), asked.work
     whose = visit.actor if work.mine or work.my_team else None
-    question = (visit.tenant, asked.query, asked.after, whose)
+    turn = hub.turn(visit.tenant, "reviews", "exceptions", "presence")
+    question = (visit.tenant, asked.query, asked.after, whose, turn)
 
     async def make() -> Markup:
         node, tenant = visit.node, visit.tenant
         nobody = Actor(kind=ActorKind.PERSON, name="", tenant=tenant, roles=(), teams=())
-        page = await list_work(node.database, tenant, work, whose or nobody, after=asked.after)
+        page = await list_work(node.database, tenant, work, whose or nobody, after=asked.after, terms=node.work_terms)
         text = (
             templates()
             .get_template("queue_list.html")

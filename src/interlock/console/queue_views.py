@@ -51,8 +51,9 @@ class ViewForm(msgspec.Struct, frozen=True, kw_only=True):
 async def tabs_of(visit: Visit, asked: QueueAsked) -> list[Tab]:
     """All views of a person, counted; the one that they look at is marked."""
     database, actor = visit.node.database, visit.actor
-    views = await list_views(database, visit.tenant, actor)
-    counted = await count_views(database, visit.tenant, views, actor)
+    terms = visit.node.work_terms
+    views = await list_views(database, visit.tenant, actor, terms=terms)
+    counted = await count_views(database, visit.tenant, views, actor, terms=terms)
     may_share = visit.may("view.share")
     current = next((view for view in views if query_of(view.asked) == asked.query), None)
     return [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 KEEP_S = 0.25
-"""How old an answer may be. A change is told to pages within this time anew, so that what they show is not older."""
+"""How old an answer may be, as far as time alone changes it."""
 MOST = 256
 """Answers that are remembered."""
 Made = TypeVar("Made")
@@ -23,7 +23,8 @@ class _Answer(Generic[Made]):
 class Shared(Generic[Made]):
     """Answers by their question, each made once for all who ask within ``KEEP_S``.
 
-    INVARIANT: the question holds everything that the answer depends on: whose it is above all.
+    INVARIANT: the question holds everything that the answer depends on: whose it is, and the turn of the news, so that
+    no page that has just heard of a change is shown what was made before it.
     """
 
     def __init__(self) -> None:

@@ -128,6 +128,8 @@ DUE: dict[str, Any] = {"signed_in": True, "due": True}
 """The same, for those, too, who must choose a password of their own first."""
 WATCHING: dict[str, Any] = {"watching": True}
 """Added to the ``opt`` of a route that pages ask by themselves: a page that is left open keeps no session alive."""
+LIVE_HEADER = "x-live"
+"""Sent with what a page asks by itself of a route that people ask, too; it keeps no session alive either."""
 
 
 async def check_visitor(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -153,7 +155,7 @@ async def check_visitor(connection: ASGIConnection[Any, Any, Any, Any], handler:
         node.authority.require(visitor.actor, act, everything(visitor.tenant))
     elif not handler.opt.get("signed_in"):
         raise Forbidden("this page says nothing of who may see it", todo="this is a fault of ours: report it")
-    if not handler.opt.get("watching"):
+    if not handler.opt.get("watching") and LIVE_HEADER not in connection.headers:
         await keep_session(node.database, visitor)
     connection.scope["user"] = visitor
 

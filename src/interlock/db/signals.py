@@ -58,6 +58,7 @@ class Notifier:
         self._news = asyncio.Event()
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         self._hearers: list[Callable[[str], None]] = []
+        self._sender = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -77,7 +78,7 @@ class Notifier:
         self._listeners.setdefault(name, []).append(heard)
 
     def listen_to_all(self, heard: Callable[[str], None]) -> None:
-        """Call ``heard`` with the name of every wake."""
+        """Call ``heard`` with the name of every wake, once: not again when one of this process comes back to it."""
         self._hearers.append(heard)
 
     def wake(self, *names: str) -> None:
@@ -93,11 +94,11 @@ class Notifier:
         if names:
             self._news.set()
 
-    def _hear(self, name: str) -> None:
+    def _hear(self, name: str, *, again: bool = False) -> None:
         # not called from here: a listener's error is its own, and ends neither the writer nor the listening
         for heard in self._listeners.get(name, ()):
             asyncio.get_running_loop().call_soon(heard)
-        for heard_all in self._hearers:
+        for heard_all in self._hearers if not again else ():
             asyncio.get_running_loop().call_soon(heard_all, name)
 
     async def _send(self) -> None:
@@ -105,6 +106,7 @@ class Notifier:
             # a lost connection loses a hint; polling finds what it was about
             with contextlib.suppress(psycopg.Error, DatabaseUnavailable):
                 async with await connect_service(self._url) as connection:
+                    self._sender = connection.info.backend_pid
                     while True:
                         await self._news.wait()
                         await NOTIFY.run(connection, {"channel": CHANNEL, "names": self._next_payload()})
@@ -134,5 +136,5 @@ class Notifier:
                     await connection.execute(f"listen {CHANNEL}")
                     async for notice in connection.notifies():
                         for name in notice.payload.split():
-                            self._hear(name)
+                            self._hear(name, again=notice.pid == self._sender)
             await asyncio.sleep(_RECONNECT_S)

@@ -225,7 +225,7 @@
     const draw = () => {
       const text = box.value.trim().toLowerCase();
       places = pages.filter(one => one.label.toLowerCase().includes(text));
-      if (text) places.push({ label: `Find “${box.value.trim()}”`, to: `/console/find?text=${encodeURIComponent(box.value.trim())}` });
+      if (text) places.push({ label: `Find “${box.value.trim()}”`, to: `/console/cases?find=${encodeURIComponent(box.value.trim())}` });
       at = 0;
       list.replaceChildren(...places.map((one, place) => make("li", { role: "option", id: `place-${place}`, "data-to": one.to }, one.label)));
       mark();
