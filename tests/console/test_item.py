@@ -105,6 +105,14 @@ async def test_forms_that_are_forged_late_or_of_somebody_else_decide_nothing(sta
     assert (await far.http.post(to, data=form)).status_code == 404
     assert (await far.http.get(f"/console/reviews/{review.id}")).status_code == 404
     assert (await ana.http.post(to, data={**form, "extra": "1"})).status_code == 400
+    read = await viewer.http.post(f"/console/reviews/{review.id}/personal", data={"purpose": "checking"})
+    assert read.status_code == 403
+    for wrong in (
+        {"shown": "\ud800".encode("utf-8", "surrogatepass")},
+        {"reason_approve": "\0"},
+        {"output:/reason": "\0"},
+    ):
+        assert (await ana.http.post(to, data={**form, **wrong})).status_code in (400, 409, 422)
     assert (await ana.http.post(to, data={**form, "resolution": "pay twice"})).status_code == 400
     assert (await ana.http.post(to, content=b"resolution=approve&resolution=reject")).status_code in (400, 415)
     stale = await ana.http.post(to, data={**form, "shown": "0" * 64, "note": "kept as it was"})

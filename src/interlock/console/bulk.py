@@ -11,6 +11,8 @@ from litestar import Response, get, post
 
 from interlock.cases.bulk import decide_many
 from interlock.cases.verdicts import shown_now
+from interlock.console.item.evidence import shown_value
+from interlock.console.item.form import label_of
 from interlock.console.render import render
 from interlock.console.visit import Visit, needs
 from interlock.decisions.point import REASONS, BulkTerms, DecisionPoint
@@ -28,6 +30,7 @@ from interlock.privacy.token import hide
 MOST = 200
 """Reviews of one act that a page can hold; a workflow's file may allow fewer."""
 SAMPLE = 10
+_LONGEST = 80
 CHOICES = (Resolution.APPROVE, Resolution.REJECT)
 _FORM = frozenset({"resolution", "reason_approve", "reason_reject", "note", "item"})
 
@@ -51,7 +54,7 @@ class Lot(msgspec.Struct, frozen=True, kw_only=True):
     at_stake: Money | None
     terms: BulkTerms | None
     reasons: dict[str, tuple[str, ...]]
-    sample: tuple[tuple[Review, Any], ...]
+    sample: tuple[tuple[Review, str], ...]
 
 
 @get("/console/bulk", opt=needs("queue.bulk"))
@@ -129,8 +132,11 @@ def _point(visit: Visit, review: Review) -> DecisionPoint | None:
     return registered.declaration.decisions.get(review.point) if registered else None
 
 
-def _proposal(review: Review) -> Any:
-    return msgspec.json.decode(hide(review.proposal)) if review.proposal is not None else None
+def _proposal(review: Review) -> str:
+    if review.proposal is None:
+        return "none"
+    said = msgspec.json.decode(hide(review.proposal), type=dict[str, Any])
+    return ", ".join(f"{label_of(name)}: {shown_value(value, _LONGEST)}" for name, value in said.items())
 
 
 def _item(text: str) -> tuple[UUID, str]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from litestar import Response, get
+from litestar import Response, get, post
 from litestar.params import FromPath
 from msgspec import Meta
 
@@ -29,14 +29,18 @@ class ItemAsked(msgspec.Struct, frozen=True, kw_only=True):
     """How a review is looked at.
 
     Attributes:
-        purpose: For what its personal data are to be shown; that they are is put on the ledger.
         decided: A review that was decided just now: how to undo that is shown.
         word: What was done, to be told once.
     """
 
-    purpose: Purpose | None = None
     decided: UUID | None = None
     word: Annotated[str, Meta(max_length=40)] | None = None
+
+
+class PurposeForm(msgspec.Struct, frozen=True, kw_only=True):
+    """For what the personal data of a review are shown."""
+
+    purpose: Purpose
 
 
 class StandingNow(NamedTuple):
@@ -72,10 +76,17 @@ class Again(msgspec.Struct, frozen=True, kw_only=True):
 async def show_review(request: Visit, review_id: FromPath[UUID]) -> Response[bytes]:
     """One review, with all that decides it beside it."""
     asked = asked_of(request, ItemAsked)
-    item = await read_item(request, review_id, purpose=asked.purpose)
+    item = await read_item(request, review_id)
     READINGS.note(review_id, request.actor.name, request.node.database.clock.now())
     undo = await undoable(request, asked.decided) if asked.decided else None
     return render_item(request, item, undo=undo, word=asked.word or "")
+
+
+@post("/console/reviews/{review_id:uuid}/personal", opt=needs("personal.read"), status_code=200)
+async def show_personal(request: Visit, review_id: FromPath[UUID]) -> Response[bytes]:
+    """The same with its personal data, for a purpose: that they are read is on the ledger before anybody sees them."""
+    form = await request.read_form(PurposeForm)
+    return render_item(request, await read_item(request, review_id, purpose=form.purpose))
 
 
 @get("/console/reviews/{review_id:uuid}/standing", opt=needs("view"))
@@ -99,4 +110,4 @@ def render_item(
     return render(visit, "item.html", status=status, item=item, again=again, form=form, undo=undo, word=word)
 
 
-ROUTES = (show_review, show_standing)
+ROUTES = (show_review, show_personal, show_standing)

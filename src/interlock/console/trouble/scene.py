@@ -68,7 +68,7 @@ def _possible(way: Way, scene: Scene, now: datetime) -> Possible:
     try:
         check_way(way, scene, now)
     except Refused as cause:
-        refused, todo = cause.what, cause.todo
+        refused, todo = cause.what.removeprefix(f"{way} does not fit: "), cause.todo
     return Possible(
         way=way, title=title_of(way), does=_does(way, scene), refused=refused, todo=todo, takes_value=way in TAKES_VALUE
     )
