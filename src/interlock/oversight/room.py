@@ -54,11 +54,12 @@ class QueueRoom:
     async def look(self, tenant: UUID, queue: str, capacity: int) -> int | None:
         """Whether there is a place, without taking it: None if there is, else how many reviews wait."""
         key = tenant, queue
+        held = await self.is_held(tenant, queue)  # first: nothing may come between the count and taking the place
         arrived = self._arrived[key]
         waiting = await self._waiting(key, capacity)
         # those that arrived while it was counted may or may not be in the count: none is left out
         waiting += self._on_the_way[key] + self._arrived[key] - arrived
-        return waiting if waiting >= capacity or await self.is_held(tenant, queue) else None
+        return waiting if waiting >= capacity or held else None
 
     async def is_held(self, tenant: UUID, queue: str) -> bool:
         """Whether a queue takes nothing in, however few wait: a second late at worst."""
