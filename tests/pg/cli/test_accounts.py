@@ -27,9 +27,9 @@ def test_people_are_made_changed_and_let_in_and_out(run: Run, database_url: str)
     run("people", "sign-out", "ana", "--as", "ops")
     again = run("people", "password", "ana", "--as", "ops", "--json").document["password"]
     assert again != made["password"]
-    assert "nobody named ben" in run("people", "sessions", "ben", code=3).err
+    assert "nobody named 'ben'" in run("people", "sessions", "ben", code=4).err
     assert "signed in nowhere" in run("people", "sessions", "ana").out
-    assert "no provider is named" in run("people", "link", "ana", "--provider", "x", "--subject", "1", code=3).err
+    assert "no provider is named" in run("people", "link", "ana", "--provider", "x", "--subject", "1", code=4).err
     (listed,) = run("people", "list", "--json").document["people"]
     assert (listed["name"], listed["by_password"], listed["issuers"]) == ("ana", True, [])
     told = _told(database_url)
