@@ -46,7 +46,7 @@ COUNTED = 1000
 """Up to where a list is counted."""
 _SORTED = 5000
 """Up to how many are sorted as a whole."""
-_DEPTH = 8
+_DEPTH = 4
 _AFTER = re.compile(r"([0-9]{1,4})-([0-9]{1,17})\Z")
 _BROAD = frozenset({"kind", "workflow", "point", "parked"})
 """Questions that whole classes answer: what they leave is read from the first of each."""
