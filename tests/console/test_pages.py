@@ -16,7 +16,7 @@ from interlock.sim import SimulatedProvider
 
 ROOMS = (
     "now", "workflows", "cases", "decisions", "actions", "quarantine", "contracts", "rules", "stops", "ledger",
-    "proofs", "lineage", "breaks",
+    "proofs", "lineage", "breaks", "connectors",
 )  # fmt: skip
 OURS = tuple(f"/console/{room}" for room in ROOMS)
 EVERY_ROLE = ("lead", "owner", "engineer", "auditor", "admin")
@@ -41,7 +41,8 @@ CONTENT = {
     ),
     "/console/decisions/{decision}/explanation?for=auditor": ("For the person concerned",),
     "/console/decisions/{decision}/explanation?for=person": ("For the operator",),
-    "/console/actions": ("Nothing is under way", "payments"),
+    "/console/actions": ("Nothing is under way",),
+    "/console/connectors": ("payments", "closed"),
     "/console/actions?show=newest": ("20.00", "pay"),
     "/console/actions?show=failed": ("No action failed",),
     "/console/actions?show=paused": ("No action pauses",),
@@ -127,7 +128,9 @@ async def test_nothing_is_shown_to_who_may_not_see_it(work: Work) -> None:
         empty = await crawl(stranger, "/console", within=OURS)
         assert not _broken(empty)
         viewer = (await visiting(work, stack, "vic", "viewer")).http
+        assert not _broken(await crawl(viewer, "/console", within=OURS)), "no page leads to what is refused"
         assert (await viewer.get("/console/ledger")).status_code == 403
+        assert (await viewer.get("/console/proofs/{stop}".format(**work.ids))).status_code == 404
         assert (await viewer.get("/console/stops/new?scope=everything")).status_code == 403
         assert "Take this case back" not in (await viewer.get("/console/cases/{paid}".format(**work.ids))).text
         for path, form in _forms(work).items():

@@ -41,7 +41,6 @@ class ActionsAsked(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         show: Those under way, in doubt or waiting for a person; those that pause; those that failed; the newest.
         workflow: Of the failed ones, of this workflow.
-        connector: Only this connector is told of.
         after: Of open and paused ones: only those that were intended after this one.
         before: Of the newest: only those of cases before this one.
         until: Of the failed: only those that ended before.
@@ -49,7 +48,6 @@ class ActionsAsked(msgspec.Struct, frozen=True, kw_only=True):
 
     show: Shown = "open"
     workflow: Annotated[str, Meta(max_length=200)] | None = None
-    connector: Annotated[str, Meta(max_length=200)] | None = None
     after: UUID | None = None
     before: UUID | None = None
     until: Utc | None = None
@@ -61,12 +59,19 @@ async def show_actions(request: Visit) -> Response[bytes]:
     asked, node = asked_of(request, ActionsAsked), request.node
     workflows = [entry.workflow.name for entry in node.registry.all]
     found = await _list(request, asked, workflows)
-    standings = await read_standings(node.database, request.tenant, node.settings.connectors)
     return render(
         request, "actions.html", asked=asked, found=found[:PAGE], workflows=workflows,
         next=_next(asked, found) if len(found) > PAGE else "",
-        connectors=[one for one in standings if asked.connector in (None, one.name)],
     )  # fmt: skip
+
+
+@get("/console/connectors", opt=needs("view"))
+async def show_connectors(request: Visit) -> Response[bytes]:
+    """How the outside systems stand; the page of actions asks for it by itself, since what waits is added up."""
+    node = request.node
+    connectors = await read_standings(node.database, request.tenant, node.settings.connectors)
+    template = "connectors.html" if request.wants_part else "connectors_page.html"
+    return render(request, template, connectors=connectors)
 
 
 async def _list(visit: Visit, asked: ActionsAsked, workflows: list[str]) -> list[ListedAction]:
@@ -118,4 +123,4 @@ async def show_action(request: Visit, action_id: FromPath[UUID]) -> Response[byt
     )  # fmt: skip
 
 
-ROUTES = (show_actions, show_action)
+ROUTES = (show_actions, show_connectors, show_action)

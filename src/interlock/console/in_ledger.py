@@ -9,6 +9,7 @@ from litestar import Response, get
 from litestar.params import FromPath
 
 from interlock.api.call import encode_stored
+from interlock.cases.explanation.reading import find_subject
 from interlock.console.case import as_file
 from interlock.console.render import render
 from interlock.console.store import ENTRIES_BY_ID
@@ -84,7 +85,12 @@ async def places_about(database: Database, tenant: UUID, about: UUID) -> Placed:
 
 @get("/console/proofs/{about:uuid}", opt=needs("view"))
 async def download_proof(request: Visit, about: FromPath[UUID]) -> Response[bytes]:
-    """The proof of all that the ledger tells of a thing, for `interlock-verify`; personal data stay tokens."""
+    """The proof of all that the ledger tells of a thing, for `interlock-verify`; personal data stay tokens.
+
+    Who may not read the ledger gets that of a case, a decision and what belongs to them, and no other entry.
+    """
+    if not request.may("ledger.read"):
+        await find_subject(request.node.database, request.tenant, about)
     bundle = await prove(request.node.database, request.tenant, about)
     return as_file(encode_stored(bundle), f"proof-{about}.json")
 

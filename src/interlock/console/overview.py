@@ -42,7 +42,7 @@ from interlock.ledger.lag import Lag, lag_of
 UNDER_WAY = (CaseState.READY, CaseState.RUNNING, CaseState.WAITING, CaseState.EXCEPTION, CaseState.QUARANTINED)
 ENDED = (CaseState.DONE, CaseState.CANCELLED)
 SINCE = timedelta(hours=24)
-MOST_MONEY = 20_000
+MOST_MONEY = 5_000
 """Rows that are added up for one sum; beyond them it is said to be at least that."""
 SORTS = ("decided", "paid", "failed", "under way", "in doubt", "waiting", "stuck", "stopped")
 
@@ -174,7 +174,7 @@ def _promises(now: Now) -> Iterator[Alarm]:
         yield Alarm(kind="bad", what=f"{level.line}: {level.what}", to=to, more=more)
     for circuit in now.circuits:
         what = f"the circuit of {circuit.connector} is {circuit.state}"
-        yield Alarm(kind="bad", what=what, to="/console/actions#connectors", more=circuit.what)
+        yield Alarm(kind="bad", what=what, to="/console/connectors", more=circuit.what)
     for one in now.fired:
         to = f"/console/workflows/{quote(one.workflow, safe='')}"
         yield Alarm(kind="warn", what=f"{one.workflow}: {one.rule}", to=to, more=one.state)

@@ -20,7 +20,7 @@ MOST = 10_000
 
 
 class StateCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How many cases are in a state, up to the bound."""
+    """How many of the newest cases are in a state."""
 
     state: CaseState
     cases: int
