@@ -103,10 +103,13 @@ async def shown_now(desk: Desk, registry: Registry, by: Actor, review: Review) -
 
 
 def hold_of(point: DecisionPoint | None, by: Actor) -> timedelta:
-    """For how long a verdict can be taken back: as the file says, else 5 s of a person's and at once of a program's."""
+    """For how long a verdict can be taken back: as the file says, else 5 s of a person's in the console.
+
+    A program's takes effect at once, and so does one at the command line: it is typed whole, and scripts go on from it.
+    """
     if point is not None and point.queue.hold is not None:
         return point.queue.hold
-    return timedelta(0) if by.kind is ActorKind.PROGRAM else HOLD
+    return HOLD if by.kind is ActorKind.PERSON else timedelta(0)
 
 
 def owners_of(registry: Registry, workflow: str) -> tuple[str, ...]:

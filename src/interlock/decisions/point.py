@@ -106,7 +106,7 @@ class QueueTerms(msgspec.Struct, frozen=True, kw_only=True):
         due: How long after it was opened a review should be resolved.
         team: Whose its reviews are; empty: whoever works in the queue.
         minutes: How long one takes a person, until enough of them were measured; None: as the queue's order supposes.
-        hold: For how long a verdict can be taken back; None: 5 s of a person's, at once of a program's.
+        hold: For how long a verdict can be taken back; None: 5 s in the console, else at once.
         bulk: How much may be decided in one act; None: everything is decided by itself.
         reasons: The codes that a reviewer chooses from, by choice: approve, change, reject.
         full: What is done while it is too full.

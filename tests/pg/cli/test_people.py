@@ -51,7 +51,8 @@ def test_a_review_is_claimed_by_one_and_given_back(run: Run, waiting: list[dict[
         assert "ana" in refused.err
         assert "to do: " in refused.err
     assert run("release", review, "--as", "ana", "--json").document["state"] == "open"
-    assert run("claim", review, "--json").document["claimed_by"].startswith("cli:")
+    assert run("claim", review, "--as", "cli:ben", "--json").document["claimed_by"] == "cli:ben"
+    assert "nobody-decides-what-they-handed-in" in run("claim", review, code=2).err
 
 
 def test_approving_sends_the_case_on(run: Run, waiting: list[dict[str, Any]], advance: Advance) -> None:
@@ -60,21 +61,21 @@ def test_approving_sends_the_case_on(run: Run, waiting: list[dict[str, Any]], ad
     assert (done["resolution"], done["resolved_by"], done["output"]["approved"]) == ("approve", "ana", True)
     advance()
     assert run("case", review["case_id"], "--json").document["case"]["conclusion"] == "approved"
-    run("resolve", review["id"], "reject", "--reason", "late", code=5)
+    run("resolve", review["id"], "reject", "--reason", "late", "--as", "ben", code=5)
 
 
 def test_changing_holds_the_output_against_its_contract(
     run: Run, waiting: list[dict[str, Any]], advance: Advance, tmp_path: Path
 ) -> None:
     review = waiting[0]
-    change = ("resolve", review["id"], "change", "--reason", "misread", "--output")
+    change = ("resolve", review["id"], "change", "--reason", "misread", "--as", "ben", "--output")
     broken = run(*change, '{"approved": "yes"}', code=2)
     assert "/approved" in broken.err
     assert "/reason" in broken.err
     assert "line 1" in run(*change, "{", code=2).err
     assert "no JSON object" in run(*change, "[]", code=2).err
     assert "cannot be read" in run(*change, "@nowhere.json", code=4).err
-    assert "change needs an output" in run("resolve", review["id"], "change", "--reason", "x", code=2).err
+    assert "change needs an output" in run("resolve", review["id"], "change", "--reason", "x", "--as", "ben", code=2).err
     file = tmp_path / "output.json"
     file.write_text('{"approved": false, "reason": "over_limit"}', encoding="utf-8")
     run(*change, f"@{file}", "--note", "read again")
@@ -85,7 +86,7 @@ def test_changing_holds_the_output_against_its_contract(
 def test_rejecting_ends_the_case(run: Run, waiting: list[dict[str, Any]], advance: Advance) -> None:
     review = waiting[1]
     assert "rejected" not in run("explain", review["case_id"]).out
-    assert "reject by" in run("resolve", review["id"], "reject", "--reason", "fraud").out
+    assert "reject by" in run("resolve", review["id"], "reject", "--reason", "fraud", "--as", "ben").out
     advance()
     assert run("case", review["case_id"], "--json").document["case"]["conclusion"] == "rejected"
 
