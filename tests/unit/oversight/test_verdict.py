@@ -17,9 +17,9 @@ ID = UUID(int=7)
 
 def verdict(seat: int, resolution: Resolution = Resolution.APPROVE, output: bytes | None = b"{}") -> StoredVerdict:
     return StoredVerdict(
-        id=UUID(int=seat), review=ID, seat=seat, who=f"p{seat}", kind="person", act="queue.decide", resolution=resolution,
-        output=output, reason_code="x", note="", shown=None, nonce=b"n" * 32, digest=b"d" * 32, at=NOW, effective_at=NOW,
-        looked_since=None, looked_ms=None, looked_of="unknown", because=(), policies="p",
+        id=UUID(int=seat), review=ID, seat=seat, who=f"p{seat}", kind="person", act="a", resolution=resolution,
+        output=output, reason_code="x", note="", shown=None, nonce=b"n" * 32, digest=b"d" * 32, at=NOW,
+        effective_at=NOW, looked_since=None, looked_ms=None, looked_of="unknown", because=(), policies="p",
     )  # fmt: skip
 
 
@@ -54,8 +54,8 @@ def test_a_digest_tells_apart_whatever_differs() -> None:
 
 def review(**changed: object) -> Review:
     known = {
-        "id": ID, "case_id": None, "decision_id": None, "workflow": "w", "point": "p", "queue": "q", "state": ReviewState.OPEN,
-        "question": b"{}", "proposal": b"{}", "exposure_minor": 100, "currency": "EUR", "urgency": 0, "due_at": None,
+        "id": ID, "case_id": None, "decision_id": None, "workflow": "w", "point": "p", "queue": "q",
+        "state": ReviewState.OPEN, "question": b"{}", "proposal": b"{}", "exposure_minor": 100, "currency": "EUR", "urgency": 0, "due_at": None,
         "claimed_by": None, "claimed_at": None, "claimed_until": None, "resolution": None, "output": None,
         "reason_code": None, "note": None, "resolved_by": None, "created_at": NOW, "resolved_at": None,
     }  # fmt: skip
