@@ -55,7 +55,8 @@ def test_a_digest_tells_apart_whatever_differs() -> None:
 def review(**changed: object) -> Review:
     known = {
         "id": ID, "case_id": None, "decision_id": None, "workflow": "w", "point": "p", "queue": "q",
-        "state": ReviewState.OPEN, "question": b"{}", "proposal": b"{}", "exposure_minor": 100, "currency": "EUR", "urgency": 0, "due_at": None,
+        "state": ReviewState.OPEN, "question": b"{}", "proposal": b"{}", "exposure_minor": 100, "currency": "EUR",
+        "urgency": 0, "due_at": None,
         "claimed_by": None, "claimed_at": None, "claimed_until": None, "resolution": None, "output": None,
         "reason_code": None, "note": None, "resolved_by": None, "created_at": NOW, "resolved_at": None,
     }  # fmt: skip
