@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar, cast
 from interlock.connector_settings import ConnectorSettings, read_connector
 from interlock.errors import ConfigInvalid
 from interlock.llm_settings import LlmSettings, read_llm
+from interlock.notify_settings import NotifySettings, read_notify
 from interlock.oidc_settings import OidcSettings, read_oidc
 from interlock.rate_settings import RATES, RateSettings
 from interlock.reconciliation_settings import ReconciliationSettings, SourceSettings, read_reconciliation
@@ -58,6 +59,7 @@ TABLE_PREFIXES: Mapping[str, str] = MappingProxyType(
         "streams": "INTERLOCK_STREAMS__",
         "reconciliation": "INTERLOCK_RECONCILIATION__",
         "oidc": "INTERLOCK_OIDC__",
+        "notify": "INTERLOCK_NOTIFY__",
     }
 )
 """What is set by name, each in a table of its own, and how the variables of its keys begin."""
@@ -142,6 +144,7 @@ class Settings:
         queue_oldest: Every how manieth place there is reserved for the oldest.
         public_url: Where people reach the console, without a path; empty: where it listens, on this machine.
         oidc: The providers that people may sign in by, by name.
+        notify: The channels by which people are told of work, by name.
         connectors: What may act on outside systems, by name.
         llm: The providers of language models, by name.
         streams: Whose messages are decided, by name.
@@ -182,6 +185,7 @@ class Settings:
     queue_oldest: int = 10
     public_url: str = ""
     oidc: Mapping[str, OidcSettings] = field(default_factory=lambda: MappingProxyType({}))
+    notify: Mapping[str, NotifySettings] = field(default_factory=lambda: MappingProxyType({}))
     connectors: Mapping[str, ConnectorSettings] = field(default_factory=lambda: MappingProxyType({}))
     llm: Mapping[str, LlmSettings] = field(default_factory=lambda: MappingProxyType({}))
     streams: Mapping[str, StreamSettings] = field(default_factory=lambda: MappingProxyType({}))
@@ -216,9 +220,13 @@ class Settings:
         reconciling = _tables("reconciliation", read_reconciliation, tables["reconciliation"], environ, problems)
         reconciliation = {name: one.within(cwd) for name, one in reconciling.items()}
         oidc = _tables("oidc", read_oidc, tables["oidc"], environ, problems)
+        notify = _tables("notify", read_notify, tables["notify"], environ, problems)
         feeds = [feed for one in reconciliation.values() for feed in one.sources]
         _refuse_unknown(
-            environ, raw, [*connectors.values(), *llm.values(), *streams.values(), *feeds, *oidc.values()], problems
+            environ,
+            raw,
+            [*connectors.values(), *llm.values(), *streams.values(), *feeds, *oidc.values(), *notify.values()],
+            problems,
         )
         values = {key: FORMS[key].read(given, problems, environ) for key, given in raw.items()}
         problems.raise_any()
@@ -237,6 +245,7 @@ class Settings:
         sources |= {f"streams.{name}": streams[name].source for name in streams}
         sources |= {f"reconciliation.{name}": one.source for name, one in reconciliation.items()}
         sources |= {f"oidc.{name}": one.source for name, one in oidc.items()}
+        sources |= {f"notify.{name}": one.source for name, one in notify.items()}
         settings = cls(
             **values,
             connectors=MappingProxyType(connectors),
@@ -244,6 +253,7 @@ class Settings:
             streams=MappingProxyType(streams),
             reconciliation=MappingProxyType(reconciliation),
             oidc=MappingProxyType(oidc),
+            notify=MappingProxyType(notify),
             sources=MappingProxyType(sources),
         )
         _check_together(settings, problems)
@@ -326,7 +336,9 @@ def _tables(
 def _refuse_unknown(
     environ: Mapping[str, str],
     raw: Mapping[str, Raw],
-    outside: Sequence[ConnectorSettings | LlmSettings | StreamSettings | SourceSettings | OidcSettings],
+    outside: Sequence[
+        ConnectorSettings | LlmSettings | StreamSettings | SourceSettings | OidcSettings | NotifySettings
+    ],
     problems: Problems,
 ) -> None:
     """Refuse variables of our prefix that are neither settings nor secrets that a setting refers to."""

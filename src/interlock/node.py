@@ -61,6 +61,7 @@ from interlock.ledger.terms import ledger_terms
 from interlock.levels.watch import DataLevels
 from interlock.lineage.openlineage import FieldTold, told_fields
 from interlock.lineage.upkeep import LineageUpkeep
+from interlock.notices.duty import keep_telling
 from interlock.oversight.desk import Desk
 from interlock.oversight.duty import keep_looking_after
 from interlock.oversight.effect import keep_settling
@@ -286,6 +287,7 @@ async def open_node(
             loaded = only_published or registry is None
             await tell_in_force(database, writer, known, tenant, components=loaded, authority=authority)
         _look_after(stack, database, writer, known, queues=not publishes)
+        _tell(stack, database, writer, known, tenant, settings)
         alone = await stack.enter_async_context(Alone(url, database.clock, gates(circuits), notifier))
         watch = await stack.enter_async_context(StopWatch(database, notifier))
         features = await stack.enter_async_context(FeatureReader(url))
@@ -370,6 +372,19 @@ def _look_after(stack: AsyncExitStack, database: Database, writer: Writer, known
         told = queues_told(entry.declaration for entry in known.all)
         looking = asyncio.create_task(keep_looking_after(database, writer, told), name="interlock-oversight")
         stack.push_async_callback(_end, looking)
+
+
+def _tell(
+    stack: AsyncExitStack, database: Database, writer: Writer, known: Registry, tenant: UUID, settings: Settings
+) -> None:
+    """Tell people of work, while a process that carries workflows runs."""
+    if not settings.notify or not known.all:
+        return
+    stand_ins = {one.declaration.workflow: one.declaration.dossier.stand_in for one in known.all}
+    shown = settings.public_url.rstrip("/") or f"http://{settings.api_host}:{settings.api_port}"
+    channels = tuple(settings.notify.values())
+    told = keep_telling(database, writer, tenant, channels, stand_ins, shown)
+    stack.push_async_callback(_end, asyncio.create_task(told, name="interlock-notices"))
 
 
 async def _keep_escalating(database: Database, writer: Writer, rules: Sequence[EscalationRule]) -> None:

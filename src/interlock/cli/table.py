@@ -97,6 +97,7 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         "features": Entry("features", "Features: load their values, and see one as it was known at a moment."),
         "subject": Entry("subject", "One person's data as a whole: show, export, erase and hold them; renew the keys."),
         "notices": Entry("notices", "Notices: list what people were told of, try a channel, send again."),
+        "policies": Entry("policies", "Who may do what: show the policies, check them, test them, ask them."),
         "keys": Entry("keys", "API keys: add, list and revoke them."),
         "people": Entry("people", "People: add, list and change them, their passwords and sessions."),
         "tenants": Entry("tenants", "Tenants: add and list them."),

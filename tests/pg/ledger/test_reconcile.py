@@ -54,6 +54,7 @@ NOT_COMPARED = {
     "lineage_cursor": "derived from the ledger itself",
     "lineage_money": "derived from the ledger itself",
     "lineage_part": "derived from the ledger itself",
+    "notice": "what people are told: sending is an entry of its own, and nothing follows from it",
     "oversight_counted": "telemetry: how far hours are counted",
     "oversight_hour": "telemetry: how much came and was answered, counted from reviews, which are compared",
     "oversight_person_hour": "as oversight_hour",
