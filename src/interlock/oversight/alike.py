@@ -19,9 +19,9 @@ _CHOICE = re.compile(r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+){0,5}")
 def see_alike(reviews: Sequence[Review], resolution: Resolution) -> Money:
     """See that one word can be said of all of them, and how much is at stake together.
 
-    They are of one decision point and ask for the same contract; their proposals have the same fields, and the
-    same in those that say yes or no or name a choice; they have the same findings; nobody else must agree to any of them; and of
-    each it is known what is at stake, in one currency.
+    They are of one decision point and ask for the same contract; their proposals have the same fields, and say the same
+    in those that are yes or no or name a choice; they have the same findings; nobody else must agree to any of them;
+    and of each it is known what is at stake, in one currency.
 
     Args:
         reviews: At least one.
