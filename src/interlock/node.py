@@ -61,7 +61,6 @@ from interlock.ledger.terms import ledger_terms
 from interlock.levels.watch import DataLevels
 from interlock.lineage.openlineage import FieldTold, told_fields
 from interlock.lineage.upkeep import LineageUpkeep
-from interlock.notices.duty import keep_telling
 from interlock.oversight.desk import Desk
 from interlock.oversight.duty import keep_looking_after
 from interlock.oversight.effect import keep_settling
@@ -380,6 +379,9 @@ def _tell(
     """Tell people of work, while a process that carries workflows runs."""
     if not settings.notify or not known.all:
         return
+    # who tells nobody pays for no HTTP client and no mail
+    from interlock.notices.duty import keep_telling  # noqa: PLC0415
+
     stand_ins = {one.declaration.workflow: one.declaration.dossier.stand_in for one in known.all}
     shown = settings.public_url.rstrip("/") or f"http://{settings.api_host}:{settings.api_port}"
     channels = tuple(settings.notify.values())
