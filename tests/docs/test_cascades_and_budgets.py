@@ -7,10 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from interlock.cases.declaration import read_declaration
-from interlock.oversight.binomial import at_most
 from interlock.decisions.evaluations import read_evaluations
 from interlock.decisions.point import needed_confidence
 from interlock.money import Money
+from interlock.oversight.binomial import at_most
 
 PAGE = (Path(__file__).parents[2] / "docs/howto/cascades-and-budgets.md").read_text("utf-8")
 

@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.oversight.binomial import at_most, interval
 from interlock.decisions.tune import NEVER, Evaluations, outcome_of, tune
+from interlock.oversight.binomial import at_most, interval
 
 confidences = st.sampled_from([0.0, 0.25, 0.5, 0.75, 0.9, 1.0])
 

@@ -1,4 +1,6 @@
-"""One more server of the API and the console in a process of its own, as `interlock up --servers` starts it, on a port that they share.
+"""One more server of the API and the console in a process of its own, on a port that they share.
+
+`interlock up --servers` starts it.
 
 Speaks over its pipes: see ``serving``. It dies with its parent; requests under way then are asked again with their
 keys, and nothing is done twice.

@@ -58,7 +58,7 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         "review": Entry("reviews", "Show one review: why, evidence, proposal and choices."),
         "capacity": Entry(
             "capacity",
-            "Show what waits, who works, when that breaks its promise and who would be needed; hold or relieve a queue.",
+            "Show what waits, who works, when that breaks its promise and whom it needs; hold or relieve a queue.",
         ),
         "quality": Entry("quality", "Quality of oversight: known cases, and the figures of those who decide."),
         "claim": Entry("reviews", "Take a review to work on it."),

@@ -22,8 +22,8 @@ from interlock.console.me import ROUTES as ME_ROUTES
 from interlock.console.pages import ROUTES as PAGE_ROUTES
 from interlock.console.people import ROUTES as PEOPLE_ROUTES
 from interlock.console.policies import ROUTES as POLICY_ROUTES
-from interlock.console.queue import ROUTES as QUEUE_ROUTES
 from interlock.console.quality import ROUTES as QUALITY_ROUTES
+from interlock.console.queue import ROUTES as QUEUE_ROUTES
 from interlock.console.refusal import answer_refusal
 from interlock.console.sign_in import ROUTES as SIGN_IN_ROUTES
 from interlock.console.sign_in_with import ROUTES as PROVIDER_ROUTES

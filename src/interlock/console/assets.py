@@ -18,9 +18,7 @@ from interlock.errors import NotFound
 _STATIC = files("interlock.console") / "static"
 _HTMX = files("django_htmx") / "static" / "django_htmx"
 """The package carries htmx as a file; nothing else of it is used. See docs/decisions."""
-_TYPES: Mapping[str, str] = MappingProxyType(
-    {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
-)
+_TYPES: Mapping[str, str] = MappingProxyType({"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"})
 FOR_EVER = "public, max-age=31536000, immutable"
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from interlock.oversight.binomial import interval
 from interlock.decisions.evaluations import read_evaluations
 from interlock.decisions.tune import NEVER, Evaluations, outcome_of, tune
 from interlock.decisions.tuned import half_of, report_of, snippet_of, written
 from interlock.errors import ManyRefused, Refused
+from interlock.oversight.binomial import interval
 
 
 def calibrated(examples: int, *costs: int) -> Evaluations:
