@@ -46,7 +46,9 @@ create unique index on template (place) where unseen;
 create unique index on template (any_place);
 create temp table original_decision as select * from decision;
 create temp table original_ledger_entry as
-select l.*, d.id as decision from ledger_entry l join decision d on l.id = d.id or l.case_id = d.case_id;
+select distinct on (d.id, l.kind) l.*, d.id as decision
+from ledger_entry l join decision d on l.id = d.id or l.case_id = d.case_id
+order by d.id, l.kind, l.id = d.id desc;
 create temp table original_idempotency_key as
 select k.* from idempotency_key k join decision d on k.holder = d.id;
 create temp table original_cases as select * from cases;
@@ -92,7 +94,7 @@ COPIES: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "join original_ledger_entry t on t.decision = p.original and (p.followed or t.id = p.original)",
         {
             "id": "case t.kind when 'decision.taken' then p.id when 'case.received' then p.entry "
-                  "else pg_temp.id_of(p.at, t.kind || p.g) end",
+                  "else pg_temp.id_of(p.at, t.id::text || p.g) end",
             "subject": "case t.kind when 'decision.taken' then p.id when 'case.received' then p.case_id "
                        "else p.review end",
             "case_id": "case when p.followed and t.case_id is not null then p.case_id end",
