@@ -48,7 +48,7 @@ model: $(INSTALLED)  ## check the model of dispatch in every order of its steps 
 	$(BIN)/pytest --long -n 2 --dist worksteal tests/model
 
 pictures: $(INSTALLED) chromium ## screenshots of every page of the console, light and dark, into docs/pictures
-	$(BIN)/python docs/pictures/take.py
+	cd bench && ../$(BIN)/python -m ground.pictures
 
 soak: $(INSTALLED)   ## the long forms: two hundred kills, and whatever else takes many minutes
 	$(BIN)/pytest --long -m long -s

@@ -124,6 +124,8 @@ COPIES: Mapping[str, tuple[str, Mapping[str, str]]] = {
         {
             "id": "p.review", "case_id": "p.case_id", "decision_id": "p.id", "state": "'resolved'",
             "resolution": "'approve'", "resolved_by": "'ana@example.com'", "created_at": "p.at", "resolved_at": "p.at",
+            "held_verdict": "null", "effective_at": "p.at", "claimed_by": "null", "claimed_at": "null",
+            "claimed_until": "null",
         },
     ),
 }  # fmt: skip
