@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 LONGEST_S = 170
@@ -77,6 +79,39 @@ def test_what_is_left_can_be_looked_at_afterwards(generated: tuple[Path, dict[st
         "The case is done: paid",
     ):
         assert word in story
+
+
+def test_what_is_left_can_be_decided_in_the_console_that_the_demo_names(
+    generated: tuple[Path, dict[str, Any], str],
+) -> None:
+    """As the demo's last line says: `interlock up` in its folder prints an address, a name and a password for once."""
+    folder = generated[0] / ".interlock" / "demo"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("INTERLOCK_")}
+    command = [str(Path(sys.executable).with_name("interlock")), "up", "--json", "--workers", "0"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environ) as process:
+        try:
+            assert process.stdout is not None
+            told: list[dict[str, Any]] = []
+            while not told or told[-1]["event"] != "ready":
+                told.append(json.loads(process.stdout.readline()))
+            queue = _first_look(told[-1]["console"], told[-1]["person"])
+        finally:
+            process.terminate()
+            process.wait(30)
+    assert re.search(r'href="/console/reviews/[0-9a-f-]{36}"', queue)
+
+
+def _first_look(console: str, person: dict[str, str]) -> str:
+    """The queue, as somebody sees it who signs in for the first time."""
+    host = console.removesuffix("/console")
+    wanted = "eight herons at dusk"
+    with httpx.Client(base_url=host, headers={"Origin": host}, timeout=30, follow_redirects=True) as client:
+        given = {"name": person["name"], "password": person["password"], "to": "/console/queue"}
+        form = client.post("/console/sign-in", data=given).text
+        key = re.search(r'name="form_key" value="([^"]+)"', form)
+        assert key, form
+        chosen = {"form_key": key[1], "present": person["password"], "password": wanted, "again": wanted}
+        return client.post("/console/password", data={**chosen, "to": "/console/queue"}).text
 
 
 def test_the_real_test_receipts_meet_the_goals(tmp_path: Path, shared_data: Path) -> None:

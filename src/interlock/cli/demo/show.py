@@ -71,3 +71,7 @@ def show(screen: Screen, report: Report, *, folder: Path, example: str) -> None:
             f"  {command} doctor",
         ]
     )
+    screen.line(
+        "And decide what waits there, in the console. This prints its address, a name and a password:", style="bold"
+    )
+    screen.lines([f"  cd {folder} && {command} up"])
