@@ -43,7 +43,7 @@ DECISIONS = 5_000_000 if os.environ.get("LONG") else 100_000
 TIMES = 30
 GOAL_SERVER_MS, GOAL_INTERACTION_MS, GOAL_WEIGHT = 50.0, 100.0, 200_000
 PAGES = (
-    "/console", "/console/queue", "/console/queue?workflow=flow-1", "/console/queue?at_least=1000+EUR",
+    "/console", "/console/queue", "/console/queue?workflow=flow-1", "/console/queue?exposure_from=1000+EUR",
     "/console/exceptions", "/console/capacity", "/console/quality", "/console/workflows", "/console/workflows/receipts",
     "/console/cases", "/console/decisions", "/console/actions", "/console/quarantine", "/console/contracts",
     "/console/rules", "/console/stops", "/console/ledger",

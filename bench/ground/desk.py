@@ -1,4 +1,4 @@
-"""A desk to sit down at: the receipts workflow on an embedded PostgreSQL, its site on loopback, and people signed in."""
+"""A desk to sit down at: the receipts workflow on an embedded PostgreSQL, its site on loopback, people signed in."""
 
 from __future__ import annotations
 
@@ -94,7 +94,8 @@ async def settle(node: Node, *, longest_s: float = 60.0) -> None:
         async with node.database.tenant(node.tenant) as connection:
             row = await (
                 await connection.execute(
-                    "select count(*) from cases where state in ('ready', 'running') or wake_at < now() + interval '30 s'"
+                    "select count(*) from cases "
+                    "where state in ('ready', 'running') or wake_at < now() + interval '30 s'"
                 )
             ).fetchone()
         quiet = quiet + 1 if row and not row[0] else 0
