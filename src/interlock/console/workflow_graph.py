@@ -130,7 +130,7 @@ def _boxes(declaration: Declaration, steps: tuple[CodeStep, ...], counts: Mappin
                           to=f"/console/decisions?point={flow}.{step.name}", alarm=seen.failed > 0)  # fmt: skip
                 if point.ends_in_person or point.review:
                     queue, waiting = point.queue.name, f"{seen.waiting or 0} waiting"
-                    yield Box(id=f"people:{step.name}", kind="people", title=queue, lines=("people", waiting), x=x,
+                    yield Box(id=f"people:{step.name}", kind="people", title=queue, lines=(waiting,), x=x,
                               y=TOP + BESIDE, to=f"/console/queue?queue={queue}")  # fmt: skip
             case "act":
                 terms = declaration.actions[step.name]

@@ -142,3 +142,11 @@ def test_a_tree_folds_marks_and_ends() -> None:
     assert tree.rows[0].parts[0].wrong == ("too small",)
     assert tree.rows[1].hidden
     assert tree_of({str(n): n for n in range(1000)}).cut
+
+
+def test_a_short_word_in_a_wide_box_is_not_stretched_out_of_shape() -> None:
+    page = word_page({"words": ["1", "COMPANY"], "bboxes": [[0, 0, 400, 20], [0, 40, 100, 60]]}, {}, ())
+    assert page is not None
+    short, usual = page.words
+    assert 1 <= short.fitted < 30
+    assert usual.fitted == usual.box.width

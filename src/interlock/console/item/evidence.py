@@ -25,6 +25,10 @@ _TALL = 0.85
 """The height of letters as a part of their box."""
 
 
+_WIDEST = 0.9
+"""How wide a letter may be drawn for its height; as it is made it is some 0.6."""
+
+
 class Box(msgspec.Struct, frozen=True):
     """A rectangle in the page's own units, y growing downwards.
 
@@ -55,6 +59,11 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
     box: Box
     baseline: float
     size: float
+
+    @property
+    def fitted(self) -> float:
+        """How wide it is drawn: as its box, but never stretched out of shape where that holds far more paper."""
+        return max(1.0, min(self.box.width, _WIDEST * self.size * max(1, len(self.text))))
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
