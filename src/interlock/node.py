@@ -66,6 +66,7 @@ from interlock.oversight.duty import keep_looking_after
 from interlock.oversight.effect import keep_settling
 from interlock.oversight.escalate import escalate
 from interlock.oversight.escalation import EscalationRule
+from interlock.oversight.shown_gate import ShownGate
 from interlock.oversight.store import exception_gate, review_gate
 from interlock.oversight.work_scale import WorkTerms
 from interlock.privacy.master import MasterKeys
@@ -101,6 +102,7 @@ def gates(circuits: CircuitGate | None = None) -> tuple[Gate, ...]:
         action_gate,
         review_gate,
         exception_gate,
+        ShownGate(),
         quarantine_gate,
         event_gate,
         subject_gate,

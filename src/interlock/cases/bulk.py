@@ -24,7 +24,7 @@ from interlock.money import Money
 from interlock.oversight.alike import see_alike
 from interlock.oversight.desk import Desk, require
 from interlock.oversight.queue import find_review
-from interlock.oversight.resolving import Answer
+from interlock.oversight.resolving import Answer, see_says_shown
 from interlock.oversight.review import Review
 from interlock.oversight.store import ADD_BULK_ACTS, BULK_TODAY, BulkAct, BulkToday
 
@@ -82,6 +82,8 @@ async def decide_many(
     """
     if not shown:
         raise Refused("no review is named", where="/reviews", todo="name those to decide")
+    for said in shown.values():
+        see_says_shown(by, said)
     reviews = [await find_review(desk.database, by.tenant, one) for one in shown]
     for review in reviews:
         await require(desk, by, "queue.bulk", review)

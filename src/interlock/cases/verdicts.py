@@ -18,7 +18,8 @@ from interlock.oversight.queue import find_review
 from interlock.oversight.resolving import Answer, Terms, resolve
 from interlock.oversight.review import Review
 from interlock.oversight.shown import Shown, shown_of
-from interlock.oversight.store import EVIDENCE_OF
+from interlock.oversight.shown_gate import AskedEvidence, StillShows, ask_of
+from interlock.oversight.store import EVIDENCE_OF, Evidence
 
 HOLD = timedelta(seconds=5)
 """For how long a person's verdict can be taken back if the workflow's file does not say."""
@@ -43,7 +44,7 @@ async def decide_review(
         by: Who says it.
         review_id: Of what.
         answer: What they say.
-        shown: What they had before them, as ``shown_now`` stated it; None: they say nothing of it.
+        shown: What they had before them, as ``shown_now`` stated it; None: they say nothing of it, which no person may.
         read_at: When they first read it, if that is known.
         bulk: The act that decides many alike.
 
@@ -66,8 +67,8 @@ async def decide_review(
         source = changed_source(point)
         return point.people_for(changed_exposure(source, output) if source else review.exposure)
 
-    async def now_shown(asked: Review) -> Shown:
-        return await shown_now(desk, registry, by, asked)
+    async def now_shown(asked: Review) -> tuple[Shown, StillShows]:
+        return await _shown_with(desk, registry, by, asked)
 
     terms = Terms(
         check=check,
@@ -88,18 +89,24 @@ async def shown_now(desk: Desk, registry: Registry, by: Actor, review: Review) -
     That is the workflow's file and the policies in force here, the case's course, the newest of what came in for it,
     and what others wrote of it.
     """
+    return (await _shown_with(desk, registry, by, review))[0]
+
+
+async def _shown_with(desk: Desk, registry: Registry, by: Actor, review: Review) -> tuple[Shown, StillShows]:
+    """What somebody sees now, and the condition that it still stands so when their verdict is written."""
+    asked = AskedEvidence(id=review.id, who=by.name, case_id=review.case_id)
     async with desk.database.tenant(by.tenant) as connection:
-        asked = {"case_id": review.case_id, "task": review.id, "who": by.name}
-        evidence = await EVIDENCE_OF.one(connection, asked)
-    registered = _registered(registry, review)
-    facts = {
-        "workflow": registered.declaration.digest.hex() if registered else "",
-        "policies": desk.authority.digest,
-        "events": evidence.event if evidence else "",
-        "notes": evidence.note if evidence else "",
-        "case": evidence.course if evidence else "",
-    }
-    return shown_of(review, facts)
+        found = await EVIDENCE_OF.one(connection, ask_of([asked]))
+    evidence = found or Evidence(review.id, by.name, "", "", "")
+
+    def in_force() -> dict[str, str]:
+        registered = _registered(registry, review)
+        declared = registered.declaration.digest.hex() if registered else ""
+        return {"workflow": declared, "policies": desk.authority.digest}
+
+    now = in_force()
+    facts = {**now, "events": evidence.event, "notes": evidence.note, "case": evidence.course}
+    return shown_of(review, facts), StillShows(asked, evidence, now, in_force)
 
 
 def hold_of(point: DecisionPoint | None, by: Actor) -> timedelta:

@@ -9,6 +9,7 @@ import typer
 
 from interlock.authority.actor import Actor, ActorKind
 from interlock.cases.explain import when
+from interlock.cases.verdicts import shown_now
 from interlock.cli.options import As, Json, Limit, commands, read_id, who_acts
 from interlock.cli.personal import Purpose, opened
 from interlock.cli.rows import as_document
@@ -49,22 +50,31 @@ def list_reviews(
 
 
 @app.command(name="review")
-def show_review(context: typer.Context, identifier: ReviewId, *, purpose: Purpose = "", as_json: Json = False) -> None:
-    """Show one review: why, evidence, proposal and choices."""
+def show_review(
+    context: typer.Context, identifier: ReviewId, *, purpose: Purpose = "", who: As = "", as_json: Json = False
+) -> None:
+    """Show one review: why, evidence, proposal and choices.
+
+    The last line is the hash of all that is shown: `resolve --shown` binds a verdict to it.
+    """
     screen = Screen(as_json=as_json)
-    review_id = read_id(identifier, "a review")
+    review_id, name = read_id(identifier, "a review"), who_acts(who)
 
-    async def read(node: Node) -> tuple[Review, bytes | None]:
+    async def read(node: Node) -> tuple[Review, str, bytes | None]:
         review = await find_review(node.database, node.tenant, review_id)
-        return review, await opened(node, as_document(review), purpose, review_id) if purpose else None
+        seen = (await shown_now(node.desk, node.registry, acting(node, name), review)).stated
+        document = {**as_document(review), "shown": seen}
+        return review, seen, await opened(node, document, purpose, review_id) if purpose else None
 
-    review, shown = with_node(context, read)
-    if shown is not None:
-        screen.encoded(shown)
+    # the workflow's file is among what is shown: it says what happens on each choice
+    review, seen, in_clear = with_node(context, read, workflows=True)
+    if in_clear is not None:
+        screen.encoded(in_clear)
     elif as_json:
-        screen.document(as_document(review))
+        screen.document({**as_document(review), "shown": seen})
     else:
         _show(screen, review)
+        screen.line(f"Shown: {seen}")
 
 
 @app.command()

@@ -10,6 +10,8 @@ from interlock.contracts import read_json
 from interlock.errors import MalformedJson
 from interlock.money import Money
 
+_UNTOLD = frozenset({"row_version"})
+"""Fields that mean something to one process for a moment, and nothing to anybody else."""
 _HASHES = frozenset({"input_hash", "output_hash", "component_digest", "declaration", "build"})
 
 
@@ -21,6 +23,8 @@ def as_document(row: msgspec.Struct) -> dict[str, Any]:
     """
     document: dict[str, Any] = {}
     for name in row.__struct_fields__:
+        if name in _UNTOLD:
+            continue
         value: Any = getattr(row, name)
         if name == "exposure_minor":
             currency: str | None = getattr(row, "currency", None)

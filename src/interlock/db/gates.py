@@ -129,18 +129,26 @@ class StateRow(msgspec.Struct, frozen=True):
     state: str
 
 
+class VersionedRow(StateRow, frozen=True):
+    """A thing's state under its lock, and the version of its row: every change makes another."""
+
+    version: str
+
+
 class IsInState(Condition, frozen=True):
     """A thing is in one of these states. Two units of one batch never change the same thing: the second waits.
 
     Attributes:
         kind: The kind of thing, as its gate names it: ``review``, ``action``.
         id: The thing.
-        states: The states that it may be in.
+        states: The states that it may be in; empty: any.
+        version: Its row as it was read, which nobody may have changed since; empty: as it may be.
     """
 
     kind: str
     id: UUID
     states: tuple[str, ...]
+    version: str = ""
 
     def claim(self) -> tuple[str, str, UUID]:
         """The thing itself."""
@@ -181,13 +189,15 @@ class StateGate(Generic[Locked]):
             return
         locked = await batch.ask(self._lock, _ids(wanted))
         for tenant, pairs in wanted.items():
-            states = {row.id: row.state for row in locked[tenant]}
+            rows = {row.id: row for row in locked[tenant]}
             for unit, condition in pairs:
-                state = states.get(condition.id)
-                if state is None:
-                    batch.refuse(unit, Refusal("not-found", f"there is no {self.kind} {condition.id}"))
-                elif state not in condition.states:
-                    batch.refuse(unit, Refusal("state", f"{self.kind} {condition.id} is {state}", holder=condition.id))
+                row, name = rows.get(condition.id), f"{self.kind} {condition.id}"
+                if row is None:
+                    batch.refuse(unit, Refusal("not-found", f"there is no {name}"))
+                elif condition.states and row.state not in condition.states:
+                    batch.refuse(unit, Refusal("state", f"{name} is {row.state}", holder=condition.id))
+                elif condition.version and isinstance(row, VersionedRow) and row.version != condition.version:
+                    batch.refuse(unit, Refusal("version", f"{name} was changed meanwhile", holder=condition.id))
 
     async def retract(self, batch: Batch) -> None:
         """Locks end with the transaction."""

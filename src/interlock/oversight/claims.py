@@ -7,9 +7,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from interlock.authority.actor import Actor, known_as
-from interlock.db.work import Stamp, Unit, Write
+from interlock.db.work import Refusal, Stamp, Unit, Write
 from interlock.errors import Refused, StateConflict
 from interlock.oversight.desk import (
+    TRIES,
     Desk,
     Task,
     conditions,
@@ -52,13 +53,19 @@ async def claim(desk: Desk, by: Actor, task_id: UUID, *, lease: timedelta = CLAI
         StateConflict: somebody else works on it, or it is done.
         Refused: no such lease.
     """
-    task = await find_task(desk, by.tenant, task_id)
-    see_waits(task)
-    await require_work(desk, by, task)
-    await require_its_turn(desk, by, task)
-    if isinstance(task, Review):
-        await require(desk, by, "queue.settle" if task.disagreed else "queue.decide", task)
-    return await _hold(desk, by, task, lease, waits(task, by.name))
+    refusal: Refusal | None = None
+    for _ in range(TRIES):
+        task = await find_task(desk, by.tenant, task_id)
+        see_waits(task)
+        await require_work(desk, by, task)
+        await require_its_turn(desk, by, task)
+        if isinstance(task, Review):
+            await require(desk, by, "queue.settle" if task.disagreed else "queue.decide", task)
+        refusal = await _hold(desk, by, task, lease, waits(task, by.name))
+        if refusal is None or refusal.code != "version":
+            break
+    refuse(refusal)
+    return await find_task(desk, by.tenant, task_id)
 
 
 async def extend(desk: Desk, by: Actor, task_id: UUID, *, lease: timedelta = CLAIM_LEASE) -> Task:
@@ -70,11 +77,17 @@ async def extend(desk: Desk, by: Actor, task_id: UUID, *, lease: timedelta = CLA
         StateConflict: it is not theirs: the lease ran out, or they never had it.
         Refused: no such lease.
     """
-    task = await find_task(desk, by.tenant, task_id)
-    see_waits(task)
-    await require_work(desk, by, task)
-    _see_own(desk, task, by)
-    return await _hold(desk, by, task, lease, waits(task, by.name)[1:])
+    refusal: Refusal | None = None
+    for _ in range(TRIES):
+        task = await find_task(desk, by.tenant, task_id)
+        see_waits(task)
+        await require_work(desk, by, task)
+        _see_own(desk, task, by)
+        refusal = await _hold(desk, by, task, lease, waits(task, by.name)[1:])
+        if refusal is None or refusal.code != "version":
+            break
+    refuse(refusal)
+    return await find_task(desk, by.tenant, task_id)
 
 
 async def release(desk: Desk, by: Actor, task_id: UUID) -> Task:
@@ -105,7 +118,7 @@ def on(task: Task, **changed: object) -> Write:
     return Write(HAND_REVIEWS_ON if isinstance(task, Review) else HAND_EXCEPTIONS_ON, row)
 
 
-async def _hold(desk: Desk, by: Actor, task: Task, lease: timedelta, states: tuple[str, ...]) -> Task:
+async def _hold(desk: Desk, by: Actor, task: Task, lease: timedelta, states: tuple[str, ...]) -> Refusal | None:
     if not timedelta(0) < lease <= LONGEST_LEASE:
         raise Refused(f"no claim holds for {lease}", where="/lease", todo="ask for more than nothing, 8h at most")
 
@@ -115,8 +128,7 @@ async def _hold(desk: Desk, by: Actor, task: Task, lease: timedelta, states: tup
         statement = CLAIM_EXCEPTIONS if isinstance(task, CaseException) else CLAIM_REVIEWS
         return [Write(statement, row), entry(stamp, by.tenant, task, "claimed", who=by.name, until=until)]
 
-    refuse(await desk.writer.write(Unit(by.tenant, build, conditions(task, states), wakes=("reviews",))))
-    return await find_task(desk, by.tenant, task.id)
+    return await desk.writer.write(Unit(by.tenant, build, conditions(task, states), wakes=("reviews",)))
 
 
 def _see_own(desk: Desk, task: Task, by: Actor) -> None:

@@ -29,6 +29,8 @@ from interlock.oversight.store import FIND_EXCEPTION, FIND_REVIEW
 from interlock.oversight.task import task_resource
 
 Task = Review | CaseException
+TRIES = 3
+"""How often a verb looks again at a task that was changed between its look and its commit."""
 REVIEW_ENTRIES: Mapping[str, str] = MappingProxyType(
     {
         "claimed": "review.claimed",
@@ -169,9 +171,11 @@ def waits(task: Task, who: str) -> tuple[str, ...]:
 
 
 def conditions(task: Task, states: tuple[str, ...]) -> tuple[Condition, ...]:
-    """What must hold in the commit: the case is not to be cancelled, and the task is in one of these states."""
+    """What must hold in the commit: the case is not to be cancelled, the task is in one of these states, and nobody has
+    changed it since it was read, so that no verb writes over what another wrote.
+    """  # noqa: D205 - one thought
     case = (HoldsCase(task.case_id, None),) if isinstance(task, Review) and task.case_id else ()
-    return (*case, IsInState(kind_of(task), task.id, states))
+    return (*case, IsInState(kind_of(task), task.id, states, task.row_version))
 
 
 def entry(stamp: Stamp, tenant: UUID, task: Task, verb: str, **facts: Any) -> Write:

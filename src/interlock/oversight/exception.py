@@ -58,6 +58,7 @@ class CaseException(msgspec.Struct, frozen=True, kw_only=True):
         claimed_until: Until when the claim holds.
         due_at: When it should be resolved.
         urgency: The expected loss in minor units.
+        row_version: Which version of its row this is; every change makes another. Empty: it was not read from its row.
     """
 
     id: UUID
@@ -94,6 +95,7 @@ class CaseException(msgspec.Struct, frozen=True, kw_only=True):
     claimed_until: datetime | None = None
     due_at: datetime | None = None
     urgency: int = 0
+    row_version: str = ""
 
     @property
     def safe_at(self) -> datetime | None:

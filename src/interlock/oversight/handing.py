@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from interlock.authority.actor import Actor, ActorKind, known_as
+from interlock.db.gates import IsInState
 from interlock.db.work import Stamp, Unit, Write
 from interlock.errors import NotFound, Refused, StateConflict
 from interlock.ledger.ledger import hash_of
@@ -22,6 +23,7 @@ from interlock.oversight.desk import (
     entry,
     find_task,
     judge,
+    kind_of,
     refuse,
     require,
     require_work,
@@ -203,7 +205,9 @@ async def say(desk: Desk, by: Actor, task_id: UUID, *, text: str) -> Note:
         told = entry(stamp, by.tenant, task, "noted", who=by.name, note_hash=hash_of(words))
         return [Write(ADD_NOTES, row), told]
 
-    refuse(await desk.writer.write(Unit(by.tenant, build, (), wakes=("reviews",))))
+    # under the lock of what is decided, so that a verdict counts for the notes that were shown with it
+    locked = (IsInState(kind_of(task), task.id, ()),)
+    refuse(await desk.writer.write(Unit(by.tenant, build, locked, wakes=("reviews",))))
     return made[0]
 
 

@@ -5,21 +5,22 @@ select id, case when held_verdict is not null and effective_at > clock_timestamp
                 when held_verdict is not null then 'due ' || held_verdict
                 when state = 'claimed' and claimed_until > clock_timestamp() then 'claimed by ' || claimed_by
                 when state = 'claimed' then 'open' else state::text end
-           || case when state in ('open', 'claimed') and decided_by <> '{}' then ' after ' || cardinality(decided_by) else '' end as state
+           || case when state in ('open', 'claimed') and decided_by <> '{}' then ' after ' || cardinality(decided_by) else '' end as state,
+       xmin::text as version
 from review where id = any(%(ids)s) order by id for no key update
 
 -- name: find_review
 select id, case_id, decision_id, workflow, point, queue, state::text as state, question, proposal, exposure_minor, currency,
        urgency, due_at, claimed_by, claimed_at, claimed_until, resolution::text as resolution, output, reason_code, note, resolved_by, created_at, resolved_at,
        team, assigned_to, snoozed_until, snoozed_by, asked_to, asked_by, asked_at, asked_question, effective_at, held_verdict,
-       needed, decided_by, disagreed
+       needed, decided_by, disagreed, xmin::text as row_version
 from review where id = %(id)s
 
 -- name: reviews_of_case
 select id, case_id, decision_id, workflow, point, queue, state::text as state, question, proposal, exposure_minor, currency,
        urgency, due_at, claimed_by, claimed_at, claimed_until, resolution::text as resolution, output, reason_code, note, resolved_by, created_at, resolved_at,
        team, assigned_to, snoozed_until, snoozed_by, asked_to, asked_by, asked_at, asked_question, effective_at, held_verdict,
-       needed, decided_by, disagreed
+       needed, decided_by, disagreed, xmin::text as row_version
 from review where case_id = %(case_id)s order by id
 
 -- name: list_queue
@@ -27,7 +28,7 @@ from review where case_id = %(case_id)s order by id
 select id, case_id, decision_id, workflow, point, queue, state::text as state, question, proposal, exposure_minor, currency,
        urgency, due_at, claimed_by, claimed_at, claimed_until, resolution::text as resolution, output, reason_code, note, resolved_by, created_at, resolved_at,
        team, assigned_to, snoozed_until, snoozed_by, asked_to, asked_by, asked_at, asked_question, effective_at, held_verdict,
-       needed, decided_by, disagreed
+       needed, decided_by, disagreed, xmin::text as row_version
 from review
 where state in ('open', 'claimed') and (%(queue)s::text is null or queue = %(queue)s)
 order by urgency desc, id
@@ -206,28 +207,29 @@ from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, case_id uuid,
   run int, scope text, ordinal int, action uuid, urgency bigint, due_at timestamptz, team text)
 
 -- name: lock_exceptions
-select id, case when state = 'open' and claimed_until > clock_timestamp() then 'claimed by ' || claimed_by else state::text end as state
+select id, case when state = 'open' and claimed_until > clock_timestamp() then 'claimed by ' || claimed_by else state::text end as state,
+       xmin::text as version
 from exception where id = any(%(ids)s) order by id for no key update
 
 -- name: find_exception
 select id, case_id, workflow, kind, fingerprint, state::text as state, priority, what, detail, owner, exposure_minor, currency,
        created_at, resolved_at, resolved_by, resolution, run, scope, ordinal, action, answer,
        team, assigned_to, snoozed_until, snoozed_by, asked_to, asked_by, asked_at, asked_question, claimed_by, claimed_at,
-       claimed_until, due_at, urgency
+       claimed_until, due_at, urgency, xmin::text as row_version
 from exception where id = %(id)s
 
 -- name: exceptions_of_case
 select id, case_id, workflow, kind, fingerprint, state::text as state, priority, what, detail, owner, exposure_minor, currency,
        created_at, resolved_at, resolved_by, resolution, run, scope, ordinal, action, answer,
        team, assigned_to, snoozed_until, snoozed_by, asked_to, asked_by, asked_at, asked_question, claimed_by, claimed_at,
-       claimed_until, due_at, urgency
+       claimed_until, due_at, urgency, xmin::text as row_version
 from exception where case_id = %(case_id)s order by id
 
 -- name: list_exceptions
 select id, case_id, workflow, kind, fingerprint, state::text as state, priority, what, detail, owner, exposure_minor, currency,
        created_at, resolved_at, resolved_by, resolution, run, scope, ordinal, action, answer,
        team, assigned_to, snoozed_until, snoozed_by, asked_to, asked_by, asked_at, asked_question, claimed_by, claimed_at,
-       claimed_until, due_at, urgency
+       claimed_until, due_at, urgency, xmin::text as row_version
 from exception where state = 'open' order by priority, id limit %(most)s
 
 -- name: end_exceptions
@@ -242,7 +244,7 @@ where e.id = r.id
 select id, case_id, workflow, kind, fingerprint, state::text as state, priority, what, detail, owner, exposure_minor, currency,
        created_at, resolved_at, resolved_by, resolution, run, scope, ordinal, action, answer,
        team, assigned_to, snoozed_until, snoozed_by, asked_to, asked_by, asked_at, asked_question, claimed_by, claimed_at,
-       claimed_until, due_at, urgency
+       claimed_until, due_at, urgency, xmin::text as row_version
 from exception where fingerprint = %(fingerprint)s and state = 'open' order by id limit %(most)s
 
 -- name: list_exception_groups
@@ -455,7 +457,10 @@ on conflict (tenant, coalesce(owner, ''), name) do update set query = excluded.q
 delete from saved_view where id = %(id)s and (owner = %(who)s or (owner is null and %(shared)s))
 
 -- name: evidence_of
--- What has come in since a review was opened, and how its case stands; of notes, those of others.
-select coalesce((select max(id::text) from case_event where case_id = %(case_id)s), '') as event,
-       coalesce((select max(id::text) from task_note where task = %(task)s and who <> %(who)s), '') as note,
-       coalesce((select concat_ws(' ', run, rewinds, extract(epoch from cancel_at)) from cases where id = %(case_id)s), '') as course
+-- What has come in since each review was opened, and how its case stands; of notes, those of others. The writers of all of
+-- it lock the case or the review, so that whoever holds both locks sees what stays.
+select a.id, a.who,
+       coalesce((select concat_ws(' ', count(*), max(n.id::text)) from case_event n where n.case_id = a.case_id having count(*) > 0), '') as event,
+       coalesce((select concat_ws(' ', count(*), max(n.id::text)) from task_note n where n.task = a.id and n.who <> a.who having count(*) > 0), '') as note,
+       coalesce((select concat_ws(' ', c.run, c.rewinds, extract(epoch from c.cancel_at)) from cases c where c.id = a.case_id), '') as course
+from json_to_recordset(%(asked)s::json) as a (id uuid, who text, case_id uuid)

@@ -17,12 +17,13 @@ from uuid import UUID
 
 import msgspec
 
-from interlock.authority.actor import Actor
+from interlock.authority.actor import Actor, ActorKind
 from interlock.authority.judge import Verdict, verdict_facts
-from interlock.db.work import Stamp, Unit, Write
+from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
 from interlock.errors import ContractViolated, NotFound, Refused, ShownChanged, StateConflict, Violation
 from interlock.oversight.claims import CLAIM_LEASE
 from interlock.oversight.desk import (
+    TRIES,
     Desk,
     conditions,
     entry,
@@ -63,8 +64,8 @@ KeepOutput = Callable[[Review, dict[str, Any]], Awaitable[dict[str, Any]]]
 """Gives an output that a review was changed to, and that kept its contract, as it is stored."""
 CheckOutput = Callable[[str, dict[str, Any]], tuple[Violation, ...]]
 """Checks an output against a contract that is named by its reference."""
-ShowNow = Callable[[Review], Awaitable[Shown]]
-"""What somebody would see of a review now."""
+ShowNow = Callable[[Review], Awaitable[tuple[Shown, Condition]]]
+"""What somebody would see of a review now, and the condition that it still stands so at the commit."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +94,7 @@ class Terms:
         keep: Gives a changed output as it is to be kept; None: as it is.
         hold: For how long it can be taken back before it takes effect.
         read_at: When they first read the review, if that is known; a claim says more.
-        shown: What they had before them, as it was handed out; None: they say nothing of it.
+        shown: What they had before them, as it was handed out; None: they say nothing of it, which no person may.
         now_shown: What they would see now; with ``shown``.
         people_for: How many people must say the same of a changed output: what is at stake may be another amount then.
         bulk: The act that decides many alike; None: it is decided by itself.
@@ -143,14 +144,40 @@ async def resolve(desk: Desk, by: Actor, review_id: UUID, answer: Answer, terms:
         answer: What they say.
         terms: How it is taken.
 
+    INVARIANT: the verdict is written only if the review, what is known of its case, the notes of others, the workflow's
+    file and the policies are, under the locks of the commit, what they were when they were compared with ``shown``. If
+    not, all of it is looked at again.
+
     Raises:
         NotFound: their tenant has none of that id.
         Forbidden: they may not: they handed it in, have given their verdict, or it is assigned to somebody else.
-        Refused: nothing to approve, no reason, an output where none belongs.
+        Refused: nothing to approve, no reason, an output where none belongs; a person does not say what they saw.
         ContractViolated: the changed output breaks the decision's output contract.
         ShownChanged: what they saw is not what there is now.
         StateConflict: it is resolved already, or somebody else works on it.
     """
+    see_says_shown(by, terms.shown)
+    refusal: Refusal | None = None
+    for _ in range(TRIES):
+        refusal = await _give(desk, by, review_id, answer, terms)
+        if refusal is None or refusal.code != "version":
+            break
+    refuse(refusal)
+    return (await find_review(desk, by.tenant, review_id))[0]
+
+
+def see_says_shown(by: Actor, shown: str | None) -> None:
+    """See that a person says what they had before them: a verdict of theirs counts for that and nothing else.
+
+    Raises:
+        Refused: they do not.
+    """
+    if by.kind is ActorKind.PERSON and not shown:
+        raise Refused("it is not said what was shown", where="/shown", todo="look at it, then decide from its page")
+
+
+async def _give(desk: Desk, by: Actor, review_id: UUID, answer: Answer, terms: Terms) -> Refusal | None:
+    """Give one's verdict on the review as it is read now; the refusal of the commit, if it was refused."""
     review, verdicts = await find_review(desk, by.tenant, review_id)
     see_waits(review)
     act = "queue.settle" if review.disagreed else "queue.decide"
@@ -158,7 +185,7 @@ async def resolve(desk: Desk, by: Actor, review_id: UUID, answer: Answer, terms:
     await require_its_turn(desk, by, review)
     output = _output_of(review, answer, terms.check)
     note = said(answer.note, "/note")
-    await _see_shown(review, terms)
+    still = await _see_shown(review, terms)
     if terms.keep is not None and answer.resolution is Resolution.CHANGE and answer.output is not None:
         output = _canonical.encode(await terms.keep(review, answer.output))
     if not timedelta(0) <= terms.hold <= LONGEST_HOLD:
@@ -197,9 +224,8 @@ async def resolve(desk: Desk, by: Actor, review_id: UUID, answer: Answer, terms:
         )
         return [*_given(stamp, review, verdicts, verdict, permitted), *_kept(by.tenant, review, output)]
 
-    unit = Unit(by.tenant, build, conditions(review, waits(review, by.name)), wakes=("reviews", "cases"))
-    refuse(await desk.writer.write(unit))
-    return (await find_review(desk, by.tenant, review_id))[0]
+    held = (*conditions(review, waits(review, by.name)), *still)
+    return await desk.writer.write(Unit(by.tenant, build, held, wakes=("reviews", "cases")))
 
 
 async def undo(desk: Desk, by: Actor, review_id: UUID) -> Review:
@@ -275,15 +301,18 @@ def _kept(tenant: UUID, review: Review, output: bytes | None) -> list[Write]:
     return kept
 
 
-async def _see_shown(review: Review, terms: Terms) -> None:
+async def _see_shown(review: Review, terms: Terms) -> tuple[Condition, ...]:
+    """See that what they saw is what there is; the condition that it stays so until the commit."""
     if terms.shown is None or terms.now_shown is None:
-        return
-    changed = changed_since(terms.shown, await terms.now_shown(review))
+        return ()
+    now, still = await terms.now_shown(review)
+    changed = changed_since(terms.shown, now)
     if changed is not None:
         what = f": {', '.join(changed)}" if changed else ""
         raise ShownChanged(
             f"review {review.id} is not as it was shown{what}", where="/shown", todo="look at it again, then decide"
         )
+    return (still,)
 
 
 def _output_of(review: Review, answer: Answer, check: CheckOutput) -> bytes | None:

@@ -103,6 +103,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
         needed: How many people must say the same.
         decided_by: Whose verdicts stand; what they said is in ``review_verdict``, and theirs alone until it counts.
         disagreed: Whether two verdicts differ, so that somebody else settles it.
+        row_version: Which version of its row this is; every change makes another. Empty: it was not read from its row.
     """
 
     id: UUID
@@ -141,6 +142,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     needed: int = 1
     decided_by: tuple[str, ...] = ()
     disagreed: bool = False
+    row_version: str = ""
 
     @property
     def asked(self) -> Question:

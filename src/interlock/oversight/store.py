@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from interlock.db.gates import StateGate, StateRow
+from interlock.db.gates import StateGate, VersionedRow
 from interlock.db.queries import load_queries
 from interlock.oversight.exception import CaseException, CauseRow, ExceptionState
 from interlock.oversight.note import Note, NoteKind
@@ -243,8 +243,18 @@ class EndedException(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """What has come in since a review was opened: the newest event and note, and how its case stands."""
+    """What has come in since a review was opened: how many events and notes, the newest, and how its case stands.
 
+    Attributes:
+        id: Its review.
+        who: Whose own notes are left out.
+        event: How many events its case had, and the newest.
+        note: How many notes others left, and the newest.
+        course: The case's run, how often it was rewound, and when somebody said that it shall end.
+    """
+
+    id: UUID
+    who: str
     event: str
     note: str
     course: str
@@ -285,5 +295,5 @@ LIST_EXCEPTIONS = _SQL.rows("list_exceptions", CaseException)
 EXCEPTIONS_OF_GROUP = _SQL.rows("exceptions_of_group", CaseException)
 LIST_EXCEPTION_GROUPS = _SQL.rows("list_exception_groups", CauseRow)
 END_EXCEPTIONS = _SQL.bulk("end_exceptions", EndedException, distinct=("id",))
-review_gate = StateGate("review", _SQL.rows("lock_reviews", StateRow))
-exception_gate = StateGate("exception", _SQL.rows("lock_exceptions", StateRow))
+review_gate = StateGate("review", _SQL.rows("lock_reviews", VersionedRow))
+exception_gate = StateGate("exception", _SQL.rows("lock_exceptions", VersionedRow))

@@ -57,7 +57,12 @@ def test_a_review_is_claimed_by_one_and_given_back(run: Run, waiting: list[dict[
 
 def test_approving_sends_the_case_on(run: Run, waiting: list[dict[str, Any]], advance: Advance) -> None:
     review = waiting[0]
-    done = run("resolve", review["id"], "approve", "--reason", "as_proposed", "--as", "ana", "--json").document
+    seen = run("review", review["id"], "--as", "ana", "--json").document["shown"]
+    assert seen in run("review", review["id"], "--as", "ana").out
+    run("note", review["id"], "she called again", "--as", "ben")
+    approve = ("resolve", review["id"], "approve", "--reason", "as_proposed", "--as", "ana", "--json", "--shown")
+    assert "is not as it was shown: notes" in run(*approve, seen, code=5).err
+    done = run(*approve, run("review", review["id"], "--as", "ana", "--json").document["shown"]).document
     assert (done["resolution"], done["resolved_by"], done["output"]["approved"]) == ("approve", "ana", True)
     advance()
     assert run("case", review["case_id"], "--json").document["case"]["conclusion"] == "approved"
