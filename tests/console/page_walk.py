@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from tests.pg.stage import REFUNDS, Stage, declared, payments, stage
 
 from interlock.api.serve import serving
 from interlock.cases.publishing import publish_rules
+from interlock.cases.registry import Registered
 from interlock.cases.store import CaseState
 from interlock.console.app import create_site
 from interlock.guards.stops import resume, stop
@@ -60,9 +61,11 @@ class Work:
 
 
 @asynccontextmanager
-async def working_site(database_url: str, folder: Path, provider_url: str) -> AsyncGenerator[Work]:
+async def working_site(
+    database_url: str, folder: Path, provider_url: str, *, also: Sequence[Registered] = ()
+) -> AsyncGenerator[Work]:
     """Cases in several states, a published table, a stop that was lifted; script wherever somebody may write."""
-    flows = [declared(refund_orders, folder)]
+    flows = [declared(refund_orders, folder), *also]
     async with stage(database_url, flows, connectors=[payments(provider_url)]) as on:
         paid = await on.submit(key=f"k1 {SCRIPT}", customer=SCRIPT)
         waiting = await on.submit(key="k2", amount="250.00", customer=SCRIPT)
