@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 import msgspec
-from litestar import Litestar, Response, Router, get
+from litestar import Litestar, Response, get
 from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler
 
@@ -42,6 +42,7 @@ from interlock.api.quarantine import list_quarantine, read_quarantine, repair_qu
 from interlock.api.quarantine import release as release_quarantined
 from interlock.api.recalls import ROUTES as RECALL_ROUTES
 from interlock.api.reviews import claim_review, list_reviews, read_review, release_review, resolve_review
+from interlock.api.room import Room
 from interlock.api.sending import add_headers
 from interlock.api.stops import list_stops, read_stop, resume_scope, resume_stop, stop_scope
 from interlock.api.streams import read_streams
@@ -113,7 +114,10 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
 @get("/openapi.json", opt=says(Endpoint(needs=(), gives={})))
 async def read_openapi(request: Call) -> Response[bytes]:
     """This document; needs no key."""
-    return Response(request.app.state["openapi"], media_type="application/json")
+    state = request.app.state
+    if "openapi" not in state:
+        state["openapi"] = msgspec.json.encode(describe(request.app, version("interlock")))
+    return Response(state["openapi"], media_type="application/json")
 
 
 def create_app(node: Node, *, more: Sequence[ControllerRouterHandler] = ()) -> Front:
@@ -123,7 +127,7 @@ def create_app(node: Node, *, more: Sequence[ControllerRouterHandler] = ()) -> F
         node: The process; it is not closed here.
         more: Routes beside the API's, such as the console's; they bring their own guards and time limits.
     """
-    api = Router(
+    api = Room(
         path="/",
         route_handlers=[*ROUTES, read_openapi],
         request_class=Call,
@@ -140,5 +144,4 @@ def create_app(node: Node, *, more: Sequence[ControllerRouterHandler] = ()) -> F
         openapi_config=None,  # our own document is made from the same words that guard the routes
         logging_config=None,  # failures are logged once, by answer_error, with their trace
     )
-    app.state["openapi"] = msgspec.json.encode(describe(app, version("interlock")))
     return Front(app, node, callers)

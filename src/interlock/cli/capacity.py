@@ -35,7 +35,7 @@ def show_capacity(
     who: As = "",
     as_json: Json = False,
 ) -> None:
-    """Show what waits, who works, when that breaks its promise and who would be needed; hold or relieve a queue.
+    """Show what waits, who works, when that breaks its promise and whom it needs; hold or relieve a queue.
 
     Only the workflows' files are read, no component is loaded.
     """

@@ -5,13 +5,14 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from litestar import Request, Response, Router, get
+from litestar import Request, Response, get
 from litestar.types import ControllerRouterHandler
 
 from interlock.api.app import create_app
 from interlock.api.call import limit_time
 from interlock.api.front import Front
 from interlock.api.problems import log_problem, problem_of
+from interlock.api.room import Room
 from interlock.api.sending import trace_of
 from interlock.console.assets import read_asset
 from interlock.console.capacity import ROUTES as CAPACITY_ROUTES
@@ -51,7 +52,7 @@ def create_site(node: Node) -> Front:
     Args:
         node: The process; it is not closed here.
     """
-    console = Router(
+    console = Room(
         path="/",
         route_handlers=[*ROUTES, begin],
         request_class=Visit,
