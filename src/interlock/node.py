@@ -23,6 +23,7 @@ from interlock.actions.connector import Connector
 from interlock.actions.dispatch import Dispatcher
 from interlock.actions.store import action_gate
 from interlock.authority.judge import Authority, load_authority
+from interlock.authority.unread import UnreadAuthority, load_if_readable
 from interlock.cases.build import keep_builds, keeping_published
 from interlock.cases.events import event_gate
 from interlock.cases.flags.evaluate import Flags, provider_of
@@ -242,7 +243,7 @@ async def open_database(settings: Settings) -> AsyncGenerator[str]:
 
 @asynccontextmanager
 async def open_node(
-    settings: Settings, *, registry: Registry | None = None, publishes: bool = False
+    settings: Settings, *, registry: Registry | None = None, publishes: bool = False, only_stops: bool = False
 ) -> AsyncGenerator[Node]:
     """Put a process together and take it apart again.
 
@@ -250,12 +251,14 @@ async def open_node(
         settings: What it is told.
         registry: Its workflows, if they are not those of the settings.
         publishes: Whether it is to publish what its workflows refer to, so that not all of it can be there yet.
+        only_stops: Whether it is there to stop something, which works even with policies that cannot be read.
 
     Raises:
+        ConfigInvalid: the policies cannot be read.
         DeclarationInvalid: a workflow's file refers to what is not there; in production, to what is not published.
     """
     only_published = settings.mode is Mode.PRODUCTION
-    authority = load_authority(settings.policies)
+    authority = load_if_readable(settings.policies) if only_stops else load_authority(settings.policies)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(open_database(settings))
         known = (
@@ -286,7 +289,8 @@ async def open_node(
         writer = await stack.enter_async_context(Writer(url, database.clock, gates(circuits), notifier))
         if not publishes:
             loaded = only_published or registry is None
-            await tell_in_force(database, writer, known, tenant, components=loaded, authority=authority)
+            told = None if isinstance(authority, UnreadAuthority) else authority
+            await tell_in_force(database, writer, known, tenant, components=loaded, authority=told)
         _look_after(stack, database, writer, known, queues=not publishes)
         _tell(stack, database, writer, known, tenant, settings)
         alone = await stack.enter_async_context(Alone(url, database.clock, gates(circuits), notifier))

@@ -201,8 +201,12 @@ def load_authority(folder: Path | None = None) -> Authority:
     if sum(file.stat().st_size for file in found) > _LARGEST:
         raise ConfigInvalid(f"the policies in {folder} are larger than {_LARGEST} bytes", where="policies")
     own = folder / "schema.cedarschema"
-    schema = own.read_text() if own.exists() else (_SHIPPED / "schema.cedarschema").read_text()
-    return Authority("\n".join(file.read_text() for file in found), schema)
+    try:
+        schema = own.read_text("utf-8") if own.exists() else (_SHIPPED / "schema.cedarschema").read_text()
+        text = "\n".join(file.read_text("utf-8") for file in found)
+    except (OSError, UnicodeDecodeError) as cause:
+        raise ConfigInvalid(f"a file in {folder} cannot be read: {cause}", where="policies") from cause
+    return Authority(text, schema)
 
 
 def shipped_examples() -> bytes:

@@ -67,6 +67,7 @@ def with_node(
     *,
     workflows: bool = False,
     publishes: bool = False,
+    only_stops: bool = False,
     who: str = "",
     act: str = "",
 ) -> T:
@@ -77,6 +78,7 @@ def with_node(
         work: What to do.
         workflows: Whether the workflows of the settings are needed; reading them takes time.
         publishes: Whether it is to publish what they refer to, so that not all of it can be there yet.
+        only_stops: Whether it is to stop something, which works even with policies that cannot be read.
         who: Who acts, where the command changes something.
         act: What it is to the policies, which must permit it; empty: it only looks.
 
@@ -88,7 +90,8 @@ def with_node(
     begin_logging(settings, quiet=True)
 
     async def run() -> T:
-        async with open_node(settings, registry=None if workflows else Registry(()), publishes=publishes) as node:
+        known = None if workflows else Registry(())
+        async with open_node(settings, registry=known, publishes=publishes, only_stops=only_stops) as node:
             if act:
                 node.authority.require(operator(node, who), act, everything(node.tenant))
             return await work(node)

@@ -11,6 +11,7 @@ import typer
 
 from interlock.actions.under_way import CallUnderWay, calls_under_way
 from interlock.api.keys import list_keys
+from interlock.authority.unread import UnreadAuthority
 from interlock.cases.explain import when
 from interlock.cases.stoppable import check_known, read_declarations, stop_resource, stoppable
 from interlock.cli.options import As, Json, Why, commands, read_id, who_acts
@@ -59,6 +60,7 @@ def stop(
     doubt = "" if is_of_the_installation(scope) else doubt_of(context, check_scope(scope), everywhere=everywhere)
 
     async def hold(node: Node) -> tuple[Stopped, list[CallUnderWay], str]:
+        _tell_unread(screen, node)
         end = _end(until, node.database.clock.now()) if until else None
         unknown = doubt or await _doubt_of_agent(node, scope)
         it = stop_resource(node.tenant, scope, (), installation=everywhere)
@@ -68,7 +70,7 @@ def stop(
         )  # fmt: skip
         return made, await _under_way(node, made.stop), unknown
 
-    made, calls, unknown = with_node(context, hold)
+    made, calls, unknown = with_node(context, hold, only_stops=True)
     if unknown:
         screen.note(f"warning: {unknown}")
     if as_json:
@@ -100,12 +102,13 @@ def list_stops(
         return
 
     async def read(node: Node) -> tuple[list[Stop], list[Term]]:
+        _tell_unread(screen, node)
         now = node.database.clock.now()
         terms = await list_terms(node.database, node.tenant)
         soon = [term for term in terms if term.state(now) is TermState.SOON]
         return await stops_in_force(node.database, node.tenant), soon
 
-    found, soon = with_node(context, read)
+    found, soon = with_node(context, read, only_stops=True)
     if as_json:
         screen.document({"stops": [as_document(one) for one in found], "soon": [as_document(one) for one in soon]})
     screen.table(
@@ -159,10 +162,11 @@ def resume(
 
 def _show(context: typer.Context, screen: Screen, stop_id: UUID) -> None:
     async def read(node: Node) -> tuple[StopRecord, list[CallUnderWay], bool]:
+        _tell_unread(screen, node)
         found = await find_stop(node.database, node.tenant, stop_id)
         return found, await _under_way(node, found), found.is_in_force(node.database.clock.now())
 
-    found, calls, in_force = with_node(context, read)
+    found, calls, in_force = with_node(context, read, only_stops=True)
     if screen.as_json:
         under_way = [as_document(call) for call in calls]
         screen.document({**as_document(found), "in_force": in_force, "under_way": under_way})
@@ -180,6 +184,12 @@ def _show(context: typer.Context, screen: Screen, stop_id: UUID) -> None:
         )
     )
     _tell_calls(screen, calls, "They are settled as their answers come or their connector allows.")
+
+
+def _tell_unread(screen: Screen, node: Node) -> None:
+    """Say that stopping works without policies, where they cannot be read."""
+    if isinstance(node.authority, UnreadAuthority):
+        screen.note(f"warning: only stopping works here, and only at the command line: {node.authority.why}")
 
 
 async def _under_way(node: Node, stopped: Stop) -> list[CallUnderWay]:

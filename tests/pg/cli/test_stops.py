@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
+import psycopg
 import pytest
 
 from .conftest import Run
@@ -83,3 +85,27 @@ def test_what_is_not_authorized_stops_by_itself(run: Run) -> None:
 )
 def test_what_makes_no_sense_is_refused(run: Run, arguments: tuple[str, ...], said: str, code: int) -> None:
     assert said in run(*arguments, code=code).err
+
+
+def test_stopping_works_although_the_policies_cannot_be_read(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    broken = tmp_path / "policies"
+    broken.mkdir()
+    monkeypatch.setenv("INTERLOCK_POLICIES", str(broken))
+    for content in (None, b"permit (", b"\xff\xfe"):
+        if content is not None:
+            (broken / "own.cedar").write_bytes(content)
+        made = run("stop", "everything", "--why", "fire", "--as", "ana", "--json")
+        assert "warning: only stopping works here" in made.err
+        assert "warning: only stopping works here" in run("stops", made.document["id"]).err
+        assert "everything" in run("stops").out
+        run("resume", "everything", "--why", "x", code=2)
+    with psycopg.connect(database_url) as admin:
+        told = admin.execute(
+            "select convert_from(body, 'UTF8')::json ->> 'policies', convert_from(body, 'UTF8')::json ->> 'because', "
+            "count(*) from interlock.ledger_entry where kind = 'guard.stopped' group by 1, 2"
+        ).fetchall()
+    assert told == [("unread", '["stopping-needs-no-policies"]', 3)]
+    monkeypatch.delenv("INTERLOCK_POLICIES")
+    assert "is lifted by ana" in run("resume", "everything", "--why", "they are mended", "--as", "ana").out
