@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nats chromium pictures model soak chaos check format bench lock clean
+.PHONY: help demo test nats oidc chromium pictures model soak chaos check style format bench lock clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -21,15 +21,21 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: $(INSTALLED)   ## run the main job on generated receipts, on an embedded PostgreSQL
 	$(BIN)/interlock demo
 
-test: check nats oidc chromium ## all checks and all tests
-	$(BIN)/pytest -n 2 --dist worksteal
+# What is installed waits for nothing else. Types take a core for more than a minute, and tests leave a tenth of the cores
+# idle: they are checked meanwhile with what is left, and told of after the tests.
+test:            ## all checks and all tests
+	@$(MAKE) --no-print-directory -j 3 $(INSTALLED) oidc nats chromium
+	@$(MAKE) --no-print-directory style
+	@nice -n 10 $(BIN)/basedpyright > .venv/types.txt 2>&1 & types=$$!; trap 'kill $$types 2>/dev/null; exit 130' INT TERM; \
+	  $(BIN)/pytest -n 2 --dist worksteal; tests=$$?; \
+	  wait $$types; types=$$?; echo "types:"; cat .venv/types.txt; [ $$tests = 0 ] && [ $$types = 0 ]
 
 nats:                # the broker that streams are tested with; root gets it, others are told and its tests are skipped
 	@command -v nats-server >/dev/null || [ -x /usr/sbin/nats-server ] \
 	  || { [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -y -q --no-install-recommends nats-server; } \
 	  || echo "nats-server is missing, so the tests of streams are skipped: apt-get install nats-server" >&2
 
-chromium:            # the browser that the console is tested in; root gets it, others are told and its tests are skipped
+chromium: | nats     # the browser that the console is tested in; root gets it, others are told and its tests are skipped
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
 	  || { [ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core; } \
 	  || echo "Chromium is missing, so the tests in the browser are skipped: apt-get install chromium" >&2
@@ -56,11 +62,13 @@ soak: $(INSTALLED)   ## the long forms: two hundred kills, and whatever else tak
 chaos: $(INSTALLED)  ## the long form of chaos: 2,000 cases and 10,000 faults of every kind, some ten minutes
 	$(BIN)/pytest --long -s tests/fault/test_chaos.py -k long
 
-check: $(INSTALLED)  ## style, types and the direction of imports
+check: style         ## style, types and the direction of imports
+	$(BIN)/basedpyright
+
+style: $(INSTALLED)  # all but the types: seconds
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	$(BIN)/basedpyright
 
 format: $(INSTALLED) ## put the code into the house style
 	$(BIN)/ruff format .
