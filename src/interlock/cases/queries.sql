@@ -56,13 +56,45 @@ select id, workflow, version, code, key, input, run, state::text as state, concl
 from cases where id = %(id)s
 
 -- name: list_cases
-select id, workflow, version, code, key, input, run, state::text as state, conclusion, waiting_for, wake_at, worker, fence,
-       exposure_minor, currency, created_at, changed_at, caller,
-       cancel_at, cancel_by, cancel_why
-from cases
-where (%(state)s::text is null or state = %(state)s::case_state) and (%(workflow)s::text is null or workflow = %(workflow)s)
-  and (%(before)s::uuid is null or id < %(before)s)
-order by id desc limit %(most)s
+-- The newest of each workflow, found by one look into an index each, and of them the newest. A state is written out, since its
+-- index is one of a predicate: see 0024.
+with recursive w as (
+  (select c.workflow from cases c where c.workflow >= coalesce(%(workflow)s::text, '') order by c.workflow limit 1)
+  union all
+  select n.workflow from w cross join lateral (
+    select c.workflow from cases c where %(workflow)s::text is null and c.workflow > w.workflow order by c.workflow limit 1) n
+), f as materialized (
+  select n.id from w cross join lateral (
+    (select c.id from cases c where %(state)s::text is null and c.workflow = w.workflow and c.id < coalesce(%(before)s, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+     order by c.id desc limit %(most)s)
+    union all
+    (select c.id from cases c where %(state)s::text = 'ready' and c.state = 'ready' and c.workflow = w.workflow
+     and c.id < coalesce(%(before)s, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid) order by c.id desc limit %(most)s)
+    union all
+    (select c.id from cases c where %(state)s::text = 'running' and c.state = 'running' and c.workflow = w.workflow
+     and c.id < coalesce(%(before)s, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid) order by c.id desc limit %(most)s)
+    union all
+    (select c.id from cases c where %(state)s::text = 'waiting' and c.state = 'waiting' and c.workflow = w.workflow
+     and c.id < coalesce(%(before)s, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid) order by c.id desc limit %(most)s)
+    union all
+    (select c.id from cases c where %(state)s::text = 'exception' and c.state = 'exception' and c.workflow = w.workflow
+     and c.id < coalesce(%(before)s, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid) order by c.id desc limit %(most)s)
+    union all
+    (select c.id from cases c where %(state)s::text = 'quarantined' and c.state = 'quarantined' and c.workflow = w.workflow
+     and c.id < coalesce(%(before)s, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid) order by c.id desc limit %(most)s)
+    union all
+    (select c.id from cases c where %(state)s::text = 'done' and c.state = 'done' and c.workflow = w.workflow
+     and c.id < coalesce(%(before)s, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid) order by c.id desc limit %(most)s)
+    union all
+    (select c.id from cases c where %(state)s::text = 'cancelled' and c.state = 'cancelled' and c.workflow = w.workflow
+     and c.id < coalesce(%(before)s, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid) order by c.id desc limit %(most)s)
+  ) n where %(workflow)s::text is null or w.workflow = %(workflow)s
+  order by n.id desc limit %(most)s
+)
+select c.id, c.workflow, c.version, c.code, c.key, c.input, c.run, c.state::text as state, c.conclusion, c.waiting_for, c.wake_at,
+       c.worker, c.fence, c.exposure_minor, c.currency, c.created_at, c.changed_at, c.caller, c.cancel_at, c.cancel_by, c.cancel_why
+from f join cases c on c.id = f.id
+order by c.id desc
 
 -- name: count_cases
 select workflow, state::text as state, conclusion, currency, count(*) as cases, coalesce(sum(exposure_minor), 0)::bigint as exposure_minor

@@ -16,7 +16,7 @@ from interlock.cases.explanation.reading import find_subject
 from interlock.cases.store import LIST_CASES, CaseState
 from interlock.console.asking import address, asked_of
 from interlock.console.render import render
-from interlock.console.store import COUNT_CASES_IN, MOST
+from interlock.console.store import COUNT_CASES_IN, EVER, MOST
 from interlock.console.visit import Visit, needs
 from interlock.errors import NotFound
 
@@ -59,7 +59,8 @@ async def show_cases(request: Visit) -> Response[bytes]:
     wanted = {"workflow": asked.workflow, "state": asked.state, "before": asked.before, "most": PAGE + 1}
     async with node.database.tenant(request.tenant) as connection:
         found = await LIST_CASES.all(connection, wanted)
-        counts = await COUNT_CASES_IN.all(connection, {"states": list(CaseState), "since": None, "most": MOST})
+        states = {"workflow": asked.workflow, "states": list(CaseState), "since": EVER, "most": MOST}
+        counts = await COUNT_CASES_IN.all(connection, states)
     more = address("/console/cases", workflow=asked.workflow, state=asked.state, before=found[PAGE - 1].id)\
         if len(found) > PAGE else ""  # fmt: skip
     return render(

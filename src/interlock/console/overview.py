@@ -20,6 +20,7 @@ from interlock.console.store import (
     COUNT_CASES_IN,
     COUNT_OVERDUE,
     ESCALATIONS_FIRED,
+    EVER,
     LEVELS_BROKEN,
     MONEY_NOW,
     MOST,
@@ -108,8 +109,8 @@ async def read_now(visit: Visit) -> Now:
     rows = encode_rows(_QueueRow(name=name, capacity=capacity) for name, capacity in sorted(queues))
     async with node.database.tenant(visit.tenant) as connection:
         count = functools.partial(COUNT_CASES_IN.all, connection)
-        under_way = await count({"states": list(UNDER_WAY), "since": None, "most": MOST})
-        ended = await count({"states": list(ENDED), "since": since, "most": MOST})
+        under_way = await count({"workflow": None, "states": list(UNDER_WAY), "since": EVER, "most": MOST})
+        ended = await count({"workflow": None, "states": list(ENDED), "since": since, "most": MOST})
         money = await MONEY_NOW.all(connection, {"since": since, "most": MOST_MONEY})
         attention = await WHAT_NEEDS_ATTENTION.one(connection, {"most": MOST})
         overdue = await COUNT_OVERDUE.one(connection, {"now": moment, "most": MOST})

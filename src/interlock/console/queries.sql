@@ -2,22 +2,28 @@
 -- and says "at least" where it stopped counting.
 
 -- name: count_cases_in
--- How many of the newest cases are in each of these states; with a moment, of those that came since. Under row security no index
--- leads to the cases of a state, since an enumeration's comparison is not leakproof.
-select s.state, coalesce(c.cases, 0)::int as cases
+-- How many cases are in each of these states, up to a bound in each workflow, of those that came since a moment; of one workflow
+-- or of all. A state is written out, since its index is one of a predicate: see 0024.
+with recursive w as (
+  (select c.workflow from cases c where c.workflow >= coalesce(%(workflow)s::text, '') order by c.workflow limit 1)
+  union all
+  select n.workflow from w cross join lateral (
+    select c.workflow from cases c where %(workflow)s::text is null and c.workflow > w.workflow order by c.workflow limit 1) n
+)
+select s.state, least(%(most)s, coalesce(sum(n.cases), 0))::int as cases
 from unnest(%(states)s::text[]) with ordinality s (state, place)
-left join (
-  select state::text as state, count(*) as cases
-  from (select state from cases where %(since)s::uuid is null or id >= %(since)s order by id desc limit %(most)s) newest
-  group by 1
-) c on c.state = s.state
+left join w on %(workflow)s::text is null or w.workflow = %(workflow)s
+left join lateral (select case s.state
+    when 'ready' then (select count(*) from (select from cases c where c.state = 'ready' and c.workflow = w.workflow and c.id >= %(since)s limit %(most)s) x)
+    when 'running' then (select count(*) from (select from cases c where c.state = 'running' and c.workflow = w.workflow and c.id >= %(since)s limit %(most)s) x)
+    when 'waiting' then (select count(*) from (select from cases c where c.state = 'waiting' and c.workflow = w.workflow and c.id >= %(since)s limit %(most)s) x)
+    when 'exception' then (select count(*) from (select from cases c where c.state = 'exception' and c.workflow = w.workflow and c.id >= %(since)s limit %(most)s) x)
+    when 'quarantined' then (select count(*) from (select from cases c where c.state = 'quarantined' and c.workflow = w.workflow and c.id >= %(since)s limit %(most)s) x)
+    when 'done' then (select count(*) from (select from cases c where c.state = 'done' and c.workflow = w.workflow and c.id >= %(since)s limit %(most)s) x)
+    when 'cancelled' then (select count(*) from (select from cases c where c.state = 'cancelled' and c.workflow = w.workflow and c.id >= %(since)s limit %(most)s) x)
+  end as cases) n on w.workflow is not null
+group by s.state, s.place
 order by s.place
-
--- name: count_cases_of
--- The same of one workflow: of its newest cases, which are few enough to be looked at.
-select state::text as state, count(*)::int as cases
-from (select state from cases where workflow = %(workflow)s order by id desc limit %(most)s) c
-group by 1
 
 -- name: money_now
 -- What is under way, and what came to pass since a moment, by currency.
@@ -28,7 +34,8 @@ from (
   (select case when state = 'done' then 'paid' when state = 'failed' then 'failed' else 'under way' end, currency, exposure_minor
    from action where case_id >= %(since)s and undo_of is null order by case_id desc limit %(most)s)
   union all
-  (select 'in doubt', currency, exposure_minor from action where state = 'in_doubt' limit %(most)s)
+  (select 'in doubt', currency, exposure_minor from action
+   where state in ('dispatching', 'in_doubt', 'exception', 'undoing') and state = 'in_doubt' limit %(most)s)
   union all
   (select 'waiting', currency, exposure_minor from review where state in ('open', 'claimed') limit %(most)s)
   union all
@@ -43,7 +50,8 @@ select
   (select count(*) from (select from exception where state = 'open' and priority = 0 limit %(most)s) x)::int as urgent,
   (select count(*) from (select from exception where state = 'open' limit %(most)s) x)::int as exceptions,
   (select count(*) from (select from quarantine where state = 'held' limit %(most)s) x)::int as held,
-  (select count(*) from (select from action where state = 'in_doubt' limit %(most)s) x)::int as in_doubt,
+  (select count(*) from (select from action
+     where state in ('dispatching', 'in_doubt', 'exception', 'undoing') and state = 'in_doubt' limit %(most)s) x)::int as in_doubt,
   (select count(*) from (select from ledger_gap where closed_at is null limit %(most)s) x)::int as gaps
 
 -- name: count_overdue
@@ -88,11 +96,19 @@ from (
 group by 1, 2
 
 -- name: versions_of
--- Which code the newest cases of a workflow that have not ended are on.
+-- Which code the oldest cases of a workflow that have not ended are on, up to a bound of each state.
 select version, code, count(*)::int as cases, min(created_at) as oldest
 from (
-  select version, code, state, created_at from cases where workflow = %(workflow)s order by id desc limit %(most)s) c
-where state not in ('done', 'cancelled')
+    (select c.version, c.code, c.created_at from cases c where c.state = 'ready' and c.workflow = %(workflow)s order by c.id limit %(most)s)
+    union all
+    (select c.version, c.code, c.created_at from cases c where c.state = 'running' and c.workflow = %(workflow)s order by c.id limit %(most)s)
+    union all
+    (select c.version, c.code, c.created_at from cases c where c.state = 'waiting' and c.workflow = %(workflow)s order by c.id limit %(most)s)
+    union all
+    (select c.version, c.code, c.created_at from cases c where c.state = 'exception' and c.workflow = %(workflow)s order by c.id limit %(most)s)
+    union all
+    (select c.version, c.code, c.created_at from cases c where c.state = 'quarantined' and c.workflow = %(workflow)s order by c.id limit %(most)s)
+) c
 group by 1, 2 order by 3 desc
 
 -- name: unfinished_actions

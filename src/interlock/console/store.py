@@ -17,10 +17,12 @@ from interlock.money import Money
 
 MOST = 10_000
 """Where counting stops: "at least" is said from here on."""
+EVER = UUID(int=0)
+"""Before every id: since the beginning."""
 
 
 class StateCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How many of the newest cases are in a state."""
+    """How many cases are in a state, up to the bound."""
 
     state: CaseState
     cases: int
@@ -163,7 +165,6 @@ class OpenGap(msgspec.Struct, frozen=True, kw_only=True):
 
 _SQL = load_queries(__file__)
 COUNT_CASES_IN = _SQL.rows("count_cases_in", StateCount)
-COUNT_CASES_OF = _SQL.rows("count_cases_of", StateCount)
 MONEY_NOW = _SQL.rows("money_now", MoneyNow)
 WHAT_NEEDS_ATTENTION = _SQL.rows("what_needs_attention", Attention)
 COUNT_OVERDUE = _SQL.rows("count_overdue", int)

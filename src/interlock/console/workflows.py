@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from datetime import timedelta
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -18,7 +19,16 @@ from interlock.clock import first_id
 from interlock.console.asking import asked_of
 from interlock.console.render import render
 from interlock.console.stops import scope_of
-from interlock.console.store import ACTIONS_NOW, COUNT_CASES_OF, MOST, POINTS_NOW, VERSIONS_OF, ActionsNow, PointNow
+from interlock.console.store import (
+    ACTIONS_NOW,
+    COUNT_CASES_IN,
+    EVER,
+    MOST,
+    POINTS_NOW,
+    VERSIONS_OF,
+    ActionsNow,
+    PointNow,
+)
 from interlock.console.visit import Visit, needs
 from interlock.console.workflow_code import steps_of
 from interlock.console.workflow_graph import Counts, draw, ordered
@@ -31,6 +41,8 @@ from interlock.guards.standing import read_standings
 from interlock.guards.stops import list_stops
 
 SINCE = timedelta(hours=24)
+MOST_READ = 2_000
+"""Actions, and unfinished cases of each state, that are read to be counted."""
 _UNDER_WAY = (ActionState.READY, ActionState.DISPATCHING, ActionState.UNDOING)
 SPANS = ("1h", "24h", "7d", "30d")
 
@@ -48,13 +60,13 @@ class _PointRow(msgspec.Struct, frozen=True, kw_only=True):
 
 @get("/console/workflows", opt=needs("view"))
 async def show_workflows(request: Visit) -> Response[bytes]:
-    """Every workflow that is carried here: who answers for it, and where its newest cases are."""
+    """Every workflow that is carried here: who answers for it, and where its cases are."""
     node = request.node
     rows: list[tuple[Registered, dict[CaseState, int]]] = []
     async with node.database.tenant(request.tenant) as connection:
         for entry in node.registry.all:
-            found = await COUNT_CASES_OF.all(connection, {"workflow": entry.workflow.name, "most": MOST})
-            rows.append((entry, {one.state: one.cases for one in found}))
+            found = await COUNT_CASES_IN.all(connection, _every_state(entry.workflow.name))
+            rows.append((entry, {one.state: one.cases for one in found if one.cases}))
     stops = {one.scope: one for one in await list_stops(node.database, request.tenant)}
     return render(request, "workflows.html", rows=rows, stops=stops, most=MOST, states=tuple(CaseState))
 
@@ -69,16 +81,16 @@ async def show_workflow(request: Visit, name: FromPath[str]) -> Response[bytes]:
     points = encode_rows(_PointRow(point=one.name, queue=one.queue.name) for one in declaration.decisions.values())
     async with node.database.tenant(tenant) as connection:
         counted = await POINTS_NOW.all(connection, {"workflow": name, "points": points, "since": since, "most": MOST})
-        actions = await ACTIONS_NOW.all(connection, {"workflow": name, "since": since, "most": MOST})
-        cases = await COUNT_CASES_OF.all(connection, {"workflow": name, "most": MOST})
-        versions = await VERSIONS_OF.all(connection, {"workflow": name, "most": MOST})
+        actions = await ACTIONS_NOW.all(connection, {"workflow": name, "since": since, "most": MOST_READ})
+        cases = [one for one in await COUNT_CASES_IN.all(connection, _every_state(name)) if one.cases]
+        versions = await VERSIONS_OF.all(connection, {"workflow": name, "most": MOST_READ})
     stops = await list_stops(node.database, tenant)
     steps = ordered(declaration, steps_of(entry.workflow))
     scope = f"workflow:{name}"
     return render(
         request, "workflow.html", entry=entry, declaration=declaration, dossier=declaration.dossier, words=in_words(
             declaration), graph=draw(declaration, steps, counts_of(counted, actions)), cases=cases, most=MOST,
-        versions=versions, carried=set(node.registry.codes), scope=scope,
+        versions=versions, most_read=MOST_READ, carried=set(node.registry.codes), scope=scope,
         limits=await read_standings(node.database, tenant, limited([declaration], name)),
         stops=[one for one in stops if one.scope in ("everything", scope) or name in one.scope.partition(":")[2]],
         may_stop=request.may("stop.set", scope_of(node, tenant, scope)), spans=SPANS,
@@ -97,6 +109,10 @@ async def show_workflow_costs(request: Visit, name: FromPath[str]) -> Response[b
     lines = [one for one in report.lines if one.name.startswith(f"{name}.")]
     template = "costs.html" if request.wants_part else "costs_page.html"
     return render(request, template, name=name, report=report, lines=lines, asked=asked, spans=SPANS)
+
+
+def _every_state(workflow: str) -> dict[str, Any]:
+    return {"workflow": workflow, "states": list(CaseState), "since": EVER, "most": MOST}
 
 
 def counts_of(points: list[PointNow], actions: list[ActionsNow]) -> dict[str, Counts]:
