@@ -86,12 +86,34 @@
     sure.delete(form);
     if (!changes) return;
     form.setAttribute("aria-busy", "true");
+    if (form.hasAttribute("data-guard")) keepTyped(form);
     // after the form's fields are gathered: a disabled button would not be among them
     setTimeout(() => { for (const one of all("button:not([type=button])", form)) { one.dataset.sent = ""; one.setAttribute("aria-disabled", "true"); } });
     dirty.delete(form);
     setTimeout(() => settle(form), 15000);
   }, true);
   addEventListener("pageshow", () => all("form[aria-busy]").forEach(settle));
+  // Where sending led to the door, since the session had ended, what was typed is there again after it: once, in this
+  // tab, for the same person. Any other page forgets it.
+  const TYPED = "interlock.typed";
+  const entries = form => [...form.elements].filter(one => one.name && "touched" in one.dataset && !/^(hidden|password|file)$/.test(one.type));
+  const keepTyped = form => {
+    const fields = entries(form).map(one => [one.name, one.value, one.checked === true]);
+    sessionStorage.setItem(TYPED, JSON.stringify({ at: location.pathname, form: form.id, who: body.dataset.who, fields }));
+  };
+  const bringTypedBack = () => {
+    const kept = JSON.parse(sessionStorage.getItem(TYPED) || "null");
+    sessionStorage.removeItem(TYPED);
+    const form = kept && document.getElementById(kept.form);
+    const fromDoor = document.referrer && new URL(document.referrer).pathname === "/console/sign-in";
+    if (!form?.matches("form[data-guard]") || !fromDoor || kept.at !== location.pathname || kept.who !== body.dataset.who) return;
+    for (const [name, value, checked] of kept.fields) for (const one of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
+      if (/^(radio|checkbox)$/.test(one.type)) { if (one.value === value) one.checked = checked; } else one.value = value;
+      one.dataset.touched = "";
+    }
+    dirty.add(form);
+    tell("You are signed in again. It was not sent; what you entered is here.", { seconds: 10 });
+  };
   document.addEventListener("change", event => {
     if (event.target.closest("[data-send-on-change]")) event.target.form.requestSubmit();
     if (event.target.matches("[data-choose-all]")) {
@@ -328,6 +350,7 @@
     const one = findKey(pressed[1]);
     if (one) act(one);
   }
+  bringTypedBack();
   countChosen();
   freshen();
 })();

@@ -3,7 +3,8 @@
    connections to a host. Whoever comes back, or was cut off, asks for everything anew: something may be missed.
 
    data-live   the topics at which parts with hx-trigger="live" are asked for again: on the part, or on body for all.
-   data-here   on body: the item that is open, so that others see who has it. */
+   data-here   on body: the item that is open, so that others see who has it.
+   data-lapses   until when a lease holds: that it ran out is no news of anybody's, so the page asks by itself. */
 "use strict";
 (() => {
   const body = document.body;
@@ -86,6 +87,12 @@
     heard = performance.now();
   };
   setInterval(() => { if (stream && performance.now() - heard > LOST_AFTER) lose(); }, 5000);
+  const ahead = body.dataset.now ? Date.parse(body.dataset.now) - Date.now() : 0;
+  setInterval(() => {
+    const over = all("[data-lapses]").filter(one => Date.parse(one.dataset.lapses) < Date.now() + ahead - 500);
+    for (const one of over) delete one.dataset.lapses;
+    if (over.length) refresh(["reviews"]);
+  }, 1000);
   addEventListener("offline", lose);
   addEventListener("online", () => { tries = 1; open(); });
   document.addEventListener("visibilitychange", () => {
