@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
 import msgspec
 from litestar import Response, get
@@ -15,7 +16,10 @@ from interlock.actions.circuit import Circuit, CircuitState
 from interlock.actions.circuit_store import LIST_CIRCUITS
 from interlock.cases.store import CaseState
 from interlock.clock import first_id
+from interlock.console.hub import Hub
+from interlock.console.live import hub_of
 from interlock.console.render import render
+from interlock.console.shared import KEEP_NUMBERS_S, Shared
 from interlock.console.store import (
     COUNT_CASES_IN,
     COUNT_OVERDUE,
@@ -34,6 +38,7 @@ from interlock.console.store import (
     StateCount,
 )
 from interlock.console.visit import WATCHING, Visit, needs
+from interlock.db.news import TOPICS
 from interlock.db.queries import encode_rows
 from interlock.guards.dead_man import Term, TermState, list_terms
 from interlock.guards.stop_gate import Stop
@@ -81,6 +86,9 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     lag: Lag
 
 
+_read: WeakKeyDictionary[Hub, Shared[Now]] = WeakKeyDictionary()
+
+
 @get("/console", opt=needs("view"))
 async def show_overview(request: Visit) -> Response[bytes]:
     """The overview."""
@@ -99,7 +107,13 @@ async def _shown(visit: Visit) -> dict[str, Any]:
 
 
 async def read_now(visit: Visit) -> Now:
-    """What stands where at this moment."""
+    """What stands where at this moment, read once for all of a tenant who heard the same news."""
+    hub = hub_of(visit)
+    question = (visit.tenant, hub.turn(visit.tenant, *sorted(TOPICS.values())))
+    return await _read.setdefault(hub, Shared(KEEP_NUMBERS_S)).get(question, functools.partial(_read_now, visit))
+
+
+async def _read_now(visit: Visit) -> Now:
     node = visit.node
     moment = node.database.clock.now()
     since = first_id(moment - SINCE)

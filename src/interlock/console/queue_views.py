@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 from msgspec import Meta
 
+from interlock.authority.actor import Actor, ActorKind
+from interlock.console.hub import Hub
+from interlock.console.live import hub_of
 from interlock.console.queue_asked import PATH, QueueAsked, read_asked, to_path
 from interlock.console.render import render
+from interlock.console.shared import KEEP_NUMBERS_S, Shared
 from interlock.console.visit import WATCHING, Visit, needs
-from interlock.oversight.views import count_views, forget_view, list_views, save_view
+from interlock.oversight.views import WorkView, count_views, forget_view, list_views, save_view
 from interlock.oversight.work import Bounded
 from interlock.oversight.work_filter import query_of, read_filter
+
+_numbers: WeakKeyDictionary[Hub, Shared[Sequence[tuple[WorkView, Bounded]]]] = WeakKeyDictionary()
 
 
 class Tab(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +61,7 @@ async def tabs_of(visit: Visit, asked: QueueAsked) -> list[Tab]:
     database, actor = visit.node.database, visit.actor
     terms = visit.node.work_terms
     views = await list_views(database, visit.tenant, actor, terms=terms)
-    counted = await count_views(database, visit.tenant, views, actor, terms=terms)
+    counted = await _counted(visit, views)
     may_share = visit.may("view.share")
     current = next((view for view in views if query_of(view.asked) == asked.query), None)
     return [
@@ -68,6 +76,26 @@ async def tabs_of(visit: Visit, asked: QueueAsked) -> list[Tab]:
         )
         for view, count in counted
     ]
+
+
+async def _counted(visit: Visit, views: Sequence[WorkView]) -> list[tuple[WorkView, Bounded]]:
+    """What each view holds: what is the same for all is counted once for all who heard the same news."""
+    own = [view for view in views if view.asked.mine or view.asked.my_team]
+    rest = [view for view in views if view not in own]
+    counted = dict([*await _count(visit, own, visit.actor), *await _count(visit, rest, None)])
+    return [(view, counted[view]) for view in views]
+
+
+async def _count(visit: Visit, views: Sequence[WorkView], whose: Actor | None) -> Sequence[tuple[WorkView, Bounded]]:
+    node, tenant, hub = visit.node, visit.tenant, hub_of(visit)
+    turn = hub.turn(tenant, "reviews", "exceptions")
+    nobody = Actor(kind=ActorKind.PERSON, name="", tenant=tenant, roles=(), teams=())
+
+    async def make() -> Sequence[tuple[WorkView, Bounded]]:
+        return await count_views(node.database, tenant, views, whose or nobody, terms=node.work_terms)
+
+    numbers = _numbers.setdefault(hub, Shared(KEEP_NUMBERS_S))
+    return await numbers.get((tenant, tuple(views), whose, turn), make)
 
 
 @get(f"{PATH}/views", opt=needs("view") | WATCHING)
