@@ -279,8 +279,17 @@ async def test_notify_stops_nothing_and_says_it_once(
 
 async def test_a_share_of_too_few_reviews_says_nothing(processes: list[Process], world: World, tenant: UUID) -> None:
     found = rules('when: "overrides >= 30% of 10 reviews", do: stop')
-    world.reviews(9, resolution="reject")
-    assert await processes[0].look(found) == 0
+    world.reviews(11, resolution="reject")
+    oldest = "from review order by id limit 1"
+    world.admin.execute(
+        "insert into known_case (id, tenant, workflow, point, resolution, explanation, added_by, added_at) "
+        f"select id, tenant, workflow, point, 'approve', 'made up', 'lea', created_at {oldest}"
+    )
+    world.admin.execute(
+        "insert into second_look (id, tenant, first, propensity, drawn_at, first_by) "
+        f"select id, tenant, gen_random_uuid(), 1, created_at, 'ana' {oldest} offset 1"
+    )
+    assert await processes[0].look(found) == 0  # of a known case and a second look nothing is concluded
     world.reviews(1, resolution="approve")
     assert await processes[0].look(found) == 1
     assert len(await stops(processes[0], tenant)) == 1
@@ -343,7 +352,7 @@ async def test_what_is_measured_is_found_by_its_indexes(world: World) -> None:
     asked = encode_rows(measured_rule(UUID(int=number), rule) for number, rule in enumerate(found))
     text = "explain (costs off) " + source.replace("json_to_recordset(rules)", "json_to_recordset(%s::json)")
     plan = "\n".join(row[0] for row in world.admin.execute(text.encode(), (asked,)))
-    for index in ("action_failed", "action_unfinished", "review_resolved", "review_queue", "cases_pkey"):
+    for index in ("action_failed", "action_unfinished", "review_resolved", "review_work", "cases_pkey"):
         assert index in plan, plan
     assert "Seq Scan" not in plan, plan
     assert "Sort" not in plan, plan
