@@ -70,6 +70,28 @@ async def test_capacity_shows_a_queue_and_a_lead_holds_it(node: Node, sign_in: S
     assert len(queue["shifts"]) == 24
 
 
+_SECOND = """\
+with two as (select id, tenant, row_number() over (order by id) as place from interlock.review limit 2),
+     money as (update interlock.review v set exposure_minor = 1230, currency = 'EUR' from two where v.id = two.id)
+insert into interlock.second_look (id, tenant, first, propensity, drawn_at, first_by, second_by, compared_at, agreed)
+select two.id, two.tenant, one.id, 1, now(), 'ana', 'bea', now(), false
+from two join two one on one.place = 1 where two.place = 2
+"""
+
+
+async def test_a_lead_sees_where_second_looks_disagree(node: Node, sign_in: SignIn, database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as admin:
+        await fill(node, admin, hours=1)
+        admin.execute(_SECOND)
+        looks = admin.execute("select first, id from interlock.second_look").fetchall()
+    lea, ana = await sign_in("lea", roles=("lead",)), await sign_in("ana")
+    shown = (await lea.http.get("/console/quality")).text
+    for review in (str(one) for pair in looks for one in pair):
+        assert f'href="/console/reviews/{review}"' in shown
+    assert "12.30" in shown
+    assert "Second looks that disagree" not in (await ana.http.get("/console/quality")).text
+
+
 async def test_everybody_sees_their_own_figures_and_only_those_who_may_see_others(node: Node, sign_in: SignIn) -> None:
     ana, lea = await sign_in("ana"), await sign_in("lea", roles=("lead",))
     mine = (await ana.http.get("/console/quality")).text

@@ -14,7 +14,14 @@ from interlock.console.visit import Visit, needs
 from interlock.db.text import storable
 from interlock.errors import Refused
 from interlock.oversight.quality.figures import READS_A_SECOND, RUN, SEEN_AFTER
-from interlock.oversight.quality.read import LONGEST_REMARK, WINDOW, note_seen, read_mine, read_others
+from interlock.oversight.quality.read import (
+    LONGEST_REMARK,
+    WINDOW,
+    note_seen,
+    read_disagreements,
+    read_mine,
+    read_others,
+)
 
 PATH = "/console/quality"
 
@@ -35,9 +42,11 @@ async def show_quality(request: Visit) -> Response[bytes]:
     node, now, who = request.node, request.node.database.clock.now(), request.actor.name
     mine = await read_mine(node.database, request.tenant, who, now)
     await note_seen(node.database, request.tenant, who, now)
-    others = await read_others(node.database, request.tenant, now) if request.may("quality.see") else None
+    leads = request.may("quality.see")
+    others = await read_others(node.database, request.tenant, now) if leads else None
+    differ = await read_disagreements(node.database, request.tenant, now) if leads else ()
     return render(
-        request, "quality.html", mine=mine, others=others, window=WINDOW, seen_after=SEEN_AFTER,
+        request, "quality.html", mine=mine, others=others, differ=differ, window=WINDOW, seen_after=SEEN_AFTER,
         reads=READS_A_SECOND, run=RUN,
     )  # fmt: skip
 

@@ -26,10 +26,11 @@ group by s.state, s.place
 order by s.place
 
 -- name: money_now
--- What is under way, and what came to pass since a moment, by currency.
+-- What is under way, and what came to pass since a moment, by currency. A known case and a second look move no money.
 select what, currency, count(*)::int as items, coalesce(sum(minor), 0)::numeric as minor
 from (
-  (select 'decided' as what, currency, exposure_minor as minor from decision where id >= %(since)s order by id desc limit %(most)s)
+  (select 'decided' as what, currency, exposure_minor as minor from decision
+   where id >= %(since)s and (review is null or review not in (select id from known_case)) order by id desc limit %(most)s)
   union all
   (select case when state = 'done' then 'paid' when state = 'failed' then 'failed' else 'under way' end, currency, exposure_minor
    from action where case_id >= %(since)s and undo_of is null order by case_id desc limit %(most)s)
@@ -37,7 +38,8 @@ from (
   (select 'in doubt', currency, exposure_minor from action
    where state in ('dispatching', 'in_doubt', 'exception', 'undoing') and state = 'in_doubt' limit %(most)s)
   union all
-  (select 'waiting', currency, exposure_minor from review where state in ('open', 'claimed') limit %(most)s)
+  (select 'waiting', currency, exposure_minor from review where state in ('open', 'claimed')
+     and id not in (select id from known_case) and id not in (select id from second_look) limit %(most)s)
   union all
   (select 'stuck', currency, exposure_minor from exception where state = 'open' limit %(most)s)
   union all
@@ -79,7 +81,7 @@ select p.point,
   (select count(*) from (select from review v where v.workflow = %(workflow)s and v.point = p.point and v.queue = p.queue
      and v.state in ('open', 'claimed') limit %(most)s) x)::int as waiting,
   (select count(*) from (select from decision d where d.workflow = %(workflow)s and d.point = p.point and d.id >= %(since)s
-     limit %(most)s) x)::int as decided
+     and (d.review is null or d.review not in (select id from known_case)) limit %(most)s) x)::int as decided
 from json_to_recordset(%(points)s::json) as p (point text, queue text)
 
 -- name: actions_now

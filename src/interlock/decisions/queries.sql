@@ -63,7 +63,7 @@ select case %(by)s::text when 'point' then d.workflow || '.' || d.point when 'wo
   coalesce(sum(a.requests), 0)::bigint as requests
 from (
   select workflow, point, decided_at as at, attempts, cost, true as taken
-  from decision where id >= %(since)s and id < %(until)s
+  from decision where id >= %(since)s and id < %(until)s and (review is null or review not in (select id from known_case))
   union all
   select workflow, point, at, attempts, cost, false
   from undecided_cost where id >= %(since)s and id < %(until)s
@@ -85,7 +85,8 @@ select r.component as name, count(*) filter (where d.taken) as decisions, coales
   coalesce(sum((r.usage ->> 'reasoning')::bigint), 0)::bigint as reasoning,
   coalesce(sum((r.usage ->> 'requests')::bigint), 0)::bigint as requests
 from (
-  select attempts, true as taken from decision where id >= %(since)s and id < %(until)s
+  select attempts, true as taken from decision
+  where id >= %(since)s and id < %(until)s and (review is null or review not in (select id from known_case))
   union all
   select attempts, false from undecided_cost where id >= %(since)s and id < %(until)s
 ) d
@@ -95,7 +96,7 @@ where r.became <> 'skipped'
 group by 1
 
 -- name: time_of_people
--- The reviews of that time that were resolved. A claim that ran out before the answer bounds what is counted.
+-- The reviews of that time that were resolved, known cases and second looks, too: people's time went into them. A claim that ran out before the answer bounds what is counted.
 select case %(by)s::text when 'point' then v.workflow || '.' || v.point when 'workflow' then v.workflow
             when 'component' then 'person' else to_char(v.created_at at time zone 'UTC', 'YYYY-MM-DD') end as name,
   count(*) as reviews, count(e.at) as timed,
@@ -109,9 +110,10 @@ where v.id >= %(since)s and v.id < %(until)s and v.state = 'resolved'
 group by 1
 
 -- name: recorded_decisions
--- A page of one point's decisions, the newest first by id, which goes with time.
+-- A page of one point's decisions, the newest first by id, which goes with time; without known cases, whose proposals are made up.
 select id, input, output, component, component_digest, confidence, attempts, findings, evidence, exposure_minor, currency,
   route::text as route, decided_at
 from decision
 where workflow = %(workflow)s and point = %(point)s and id >= %(since)s and id < %(before)s
+  and (review is null or review not in (select id from known_case))
 order by id desc limit %(most)s

@@ -23,6 +23,7 @@ from interlock.db.writer import Writer
 from interlock.errors import InterlockError
 from interlock.ledger.ledger import hash_of
 from interlock.oversight.desk import conditions, entry
+from interlock.oversight.quality.compare import reveal_known
 from interlock.oversight.review import Review
 from interlock.oversight.store import (
     DUE_VERDICTS,
@@ -130,10 +131,10 @@ async def settle_due(database: Database, writer: Writer) -> int:
     """Let all that is due take effect; how many did."""
     async with database.installation() as connection:
         due = await DUE_VERDICTS.all(connection, {"most": _MOST})
-    done = 0
-    for one in due:
-        done += await take_effect(database, writer, one.tenant, one.review)
-    return done
+    done = [one.tenant for one in due if await take_effect(database, writer, one.tenant, one.review)]
+    for tenant in dict.fromkeys(done):  # whoever answered a known case learns it as soon as nothing can be taken back
+        await reveal_known(database, writer, tenant)
+    return len(done)
 
 
 async def keep_settling(database: Database, writer: Writer) -> None:

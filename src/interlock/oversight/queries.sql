@@ -417,7 +417,8 @@ order by o.id limit %(oldest)s
 select false as exceptional, v.id, v.case_id, v.decision_id, v.workflow, v.point, v.queue, v.team, v.why, v.codes, v.exposure_minor, v.currency,
        v.confidence, v.urgency, 1 as priority, v.due_at, v.created_at, review_stands(v, %(at)s) as stands, v.claimed_by, v.claimed_until,
        v.assigned_to, v.snoozed_until, v.asked_to, v.needed::int as needed, cardinality(v.decided_by) as given,
-       %(actor)s::text = any(v.decided_by) as given_by_me
+       %(actor)s::text = any(v.decided_by)
+         or exists (select from second_look s where s.id = v.id and lower(s.first_by) = lower(%(actor)s)) as given_by_me
 from review v where v.id = any(%(ids)s::uuid[])
 union all
 select true, e.id, e.case_id, null, e.workflow, e.kind, '', coalesce(e.team, e.owner), left(e.what, 300), array[e.kind], e.exposure_minor, e.currency,

@@ -18,18 +18,18 @@ join publication p on p.kind = w.kind and p.name = w.name and p.version = w.vers
 where strpos(w.version, '.') > 0 and p.at <= %(moment)s
 
 -- name: sampled_decisions
--- Every decision of the time has the same chance: those whose hash with the seed comes first. The server keeps only as many
+-- Every decision of the time but known cases, whose proposals are made up, has the same chance: those whose hash with the seed comes first. The server keeps only as many
 -- as are wanted.
 select id from decision
 where id >= %(since)s and id < %(until)s and (%(workflow)s::text is null or workflow = %(workflow)s)
-  and (%(point)s::text is null or point = %(point)s)
+  and (%(point)s::text is null or point = %(point)s) and (review is null or review not in (select id from known_case))
 order by hashtextextended(id::text, %(seed)s), id limit %(most)s
 
 -- name: next_decisions
 -- A page of all of them, in their order.
 select id from decision
 where id > %(after)s and id >= %(since)s and id < %(until)s and (%(workflow)s::text is null or workflow = %(workflow)s)
-  and (%(point)s::text is null or point = %(point)s)
+  and (%(point)s::text is null or point = %(point)s) and (review is null or review not in (select id from known_case))
 order by id limit %(most)s
 
 -- name: taken_entries

@@ -7,23 +7,30 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import psycopg
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.acting import acts
 from tests.pg.decisions.test_decide import INPUT, YES, Desk, Says, approve, with_components
 from tests.pg.stage import declared, stage
 
 from interlock.cases.known_cases import KnownCase, put_known_case
 from interlock.cases.queues import queues_told
 from interlock.cases.registry import Registered
+from interlock.decisions.costs import COSTS_OF_DECISIONS
+from interlock.decisions.recorded import recorded_decisions
 from interlock.errors import Forbidden, Refused, StateConflict
 from interlock.oversight.duty import look_after
-from interlock.oversight.quality.read import note_seen, read_mine, read_others
+from interlock.oversight.pulling import pull_next
+from interlock.oversight.quality.read import note_seen, read_disagreements, read_mine, read_others
 from interlock.oversight.queue import Answer
 from interlock.oversight.review import Resolution, Review
+from interlock.oversight.work_filter import WorkFilter
+from interlock.replay.store import NEXT_DECISIONS, SAMPLED_DECISIONS
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 APPROVED = Answer(resolution=Resolution.APPROVE, reason_code="as_proposed")
@@ -78,6 +85,21 @@ async def test_a_known_case_cannot_be_told_from_the_others_and_nothing_follows_f
             row for row in admin.execute(tables, (own,)).fetchall() if row[0] in {"decision.taken", "review.opened"}
         ]
         assert told == [("decision.taken", 2), ("review.opened", 2)]
+        # what is concluded of decisions rests on the real one alone
+        long_ago, ends = UUID(int=0), UUID(int=2**128 - 1)
+        since = {"since": long_ago, "until": ends, "workflow": None, "point": None, "seed": 1, "most": 9}
+        (unreal,) = admin.execute("select id from interlock.known_case").fetchall()
+        real = {one.decision_id for one in reviews if one.id != unreal[0]}
+        async with node.database.tenant(node.tenant) as connection:
+            assert set(await SAMPLED_DECISIONS.all(connection, since)) == real
+            assert set(await NEXT_DECISIONS.all(connection, {**since, "after": long_ago})) == real
+            cost = {"since": long_ago, "until": ends, "by": "point"}
+            assert [one.decisions for one in await COSTS_OF_DECISIONS.all(connection, cost)] == [1]
+        begun = node.database.clock.now() - timedelta(days=1)
+        pages = recorded_decisions(
+            node.database, node.tenant, workflow="approve", point="approve", since=begun, limit=9
+        )
+        assert {one.id async for page in pages for one in page} == real
         assert admin.execute(
             "select count(*) from interlock.ledger_entry where kind like 'oversight.%'"
         ).fetchone() == (0,)
@@ -135,6 +157,10 @@ async def test_a_second_person_answers_blind_and_only_the_comparison_remains(
         assert (second.case_id, second.decision_id, second.resolution, second.note) == (None, None, None, None)
         with pytest.raises(Forbidden):
             await on.resolve(second, APPROVED)
+        assert await pull_next(node.desk, acts(node.tenant, "Rosa"), WorkFilter()) is None
+        pulled = await pull_next(node.desk, acts(node.tenant, "bea"), WorkFilter())
+        assert pulled is not None
+        assert pulled.id == second.id
         await on.resolve(second, REJECTED, who="bea")
         admin.execute("update interlock.review set resolved_at = resolved_at - interval '1 minute'")
         assert await look_after(node.database, node.writer, told)
@@ -142,6 +168,9 @@ async def test_a_second_person_answers_blind_and_only_the_comparison_remains(
         now = node.database.clock.now()
         assert (await read_mine(node.database, node.tenant, "rosa", now)).figures.second.said.startswith("0 of 1")
         assert (await read_mine(node.database, node.tenant, "bea", now)).figures.second.of == 0
+        (differ,) = await read_disagreements(node.database, node.tenant, now)
+        assert (differ.id, differ.first, str(differ.exposure)) == (second.id, first.id, str(first.exposure))
+        assert (differ.first_resolution, differ.second_resolution) == (Resolution.APPROVE, Resolution.REJECT)
         bodies = admin.execute(
             "select convert_from(body, 'UTF8')::json->>'agreed', convert_from(body, 'UTF8')::json->>'propensity' "
             "from interlock.ledger_entry where kind = 'oversight.second_look_compared'"

@@ -39,7 +39,7 @@ select v.id, v.workflow, v.point, v.queue, v.question, v.proposal, v.exposure_mi
        v.resolved_at
 from review v
 where v.state = 'resolved' and v.resolved_at > %(since)s and v.resolved_at <= %(until)s and v.queue = any(%(queues)s)
-  and v.resolved_by is not null
+  and v.resolved_by is not null and cardinality(v.decided_by) <= 1
   and not exists (select from known_case k where k.id = v.id) and not exists (select from second_look s where s.id = v.id)
   and not exists (select from second_look s where s.tenant = v.tenant and s.first = v.id)
 order by v.resolved_at, v.id limit 2000
@@ -63,6 +63,14 @@ where s.compared_at is null and two.state = 'resolved' order by s.id limit 500
 update second_look s set second_by = r.second_by, compared_at = r.compared_at, agreed = r.agreed
 from json_to_recordset(%(rows)s::json) as r (id uuid, second_by text, compared_at timestamptz, agreed bool)
 where s.id = r.id and s.compared_at is null
+
+-- name: disagreements
+-- Second looks at which the second person said something else, the newest first; who said what stands in the reviews.
+select s.id, s.first, s.compared_at, one.workflow, one.point, one.exposure_minor, one.currency,
+       one.resolution::text as first_resolution, one.reason_code as first_reason, two.resolution::text as second_resolution,
+       two.reason_code as second_reason
+from second_look s join review one on one.id = s.first join review two on two.id = s.id
+where not s.agreed and s.compared_at >= %(since)s order by s.compared_at desc, s.id limit %(most)s
 
 -- name: answers_since
 -- What people answered, with how long they looked; four eyes are two answers.

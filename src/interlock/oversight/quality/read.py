@@ -23,10 +23,12 @@ from interlock.oversight.quality.store import (
     CHECKED_KNOWN,
     CHECKED_OUTCOMES,
     CHECKED_SECOND,
+    DISAGREEMENTS,
     FIRST_ANSWERS,
     REMARKS_OF,
     REVEALED_TO,
     SEEN_BY,
+    Disagreement,
     NewSeen,
     Remark,
     ShownCase,
@@ -118,6 +120,15 @@ async def read_others(database: Database, tenant: UUID, now: datetime) -> Others
         withheld=len(found) - len(shown),
         remarks=tuple(one for one in remarks if one.person in names),
     )
+
+
+async def read_disagreements(database: Database, tenant: UUID, now: datetime) -> tuple[Disagreement, ...]:
+    """The second looks of four weeks at which the second person said something else, the newest first.
+
+    Nobody is named: a lead who wants to talk of one opens the two reviews.
+    """
+    async with database.tenant(tenant) as connection:
+        return tuple(await DISAGREEMENTS.all(connection, {"since": now - WINDOW, "most": _MOST_SHOWN}))
 
 
 class _OfPerson(Protocol):

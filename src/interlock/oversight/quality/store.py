@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.db.queries import load_queries
+from interlock.money import Money
 from interlock.oversight.quality.figures import Answered, Checked
 from interlock.oversight.review import Resolution
 
@@ -110,6 +111,41 @@ class AnsweredSecondLook(msgspec.Struct, frozen=True, kw_only=True):
     second_by: str
 
 
+class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
+    """A second look at which the second person said something else.
+
+    Attributes:
+        id: The second review.
+        first: The first one.
+        compared_at: When they were compared.
+        workflow: Of both.
+        point: Of both.
+        exposure_minor: The money at stake, in minor units.
+        currency: Of the exposure.
+        first_resolution: What was said first, which holds.
+        first_reason: Why.
+        second_resolution: What was said the second time.
+        second_reason: Why.
+    """
+
+    id: UUID
+    first: UUID
+    compared_at: datetime
+    workflow: str
+    point: str
+    exposure_minor: int | None
+    currency: str | None
+    first_resolution: Resolution
+    first_reason: str | None
+    second_resolution: Resolution
+    second_reason: str | None
+
+    @property
+    def exposure(self) -> Money | None:
+        """The money at stake."""
+        return Money.of_columns(self.exposure_minor, self.currency)
+
+
 class ComparedLook(msgspec.Struct, frozen=True, kw_only=True):
     """The end of a second look."""
 
@@ -163,6 +199,7 @@ ADD_SECOND_LOOKS = _SQL.bulk("add_second_looks", NewSecondLook, distinct=("id",)
 ADVANCE_DRAW = _SQL.command("advance_draw")
 ANSWERED_SECOND_LOOKS = _SQL.rows("answered_second_looks", AnsweredSecondLook)
 COMPARE_SECOND_LOOKS = _SQL.bulk("compare_second_looks", ComparedLook, distinct=("id",))
+DISAGREEMENTS = _SQL.rows("disagreements", Disagreement)
 ANSWERS_SINCE = _SQL.rows("answers_since", Answered)
 CHECKED_KNOWN = _SQL.rows("checked_known", Checked)
 CHECKED_SECOND = _SQL.rows("checked_second", Checked)
