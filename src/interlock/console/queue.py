@@ -24,7 +24,7 @@ from interlock.console.queue_asked import PATH, QueueAsked, read_asked, to_path
 from interlock.console.queue_views import ROUTES as VIEW_ROUTES
 from interlock.console.queue_views import tabs_of
 from interlock.console.render import render, templates
-from interlock.console.shared import Shared
+from interlock.console.shared import KEEP_LIST_S, Shared
 from interlock.console.visit import WATCHING, Visit, needs
 from interlock.oversight.listing import list_work
 from interlock.oversight.pulling import pull_next
@@ -121,7 +121,7 @@ async def _listed(visit: Visit, asked: QueueAsked) -> Markup:
         )
         return Markup(text)  # noqa: S704 - our own template, which escapes
 
-    return await _lists.setdefault(hub, Shared()).get(question, make)
+    return await _lists.setdefault(hub, Shared(KEEP_LIST_S)).get(question, make)
 
 
 ROUTES = (show_queue, show_list, take_next, *VIEW_ROUTES)

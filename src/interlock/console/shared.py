@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 
 KEEP_S = 0.25
 """How old an answer may be, as far as time alone changes it."""
+KEEP_LIST_S = 1.0
+"""The same of a list, whose order time moves slowly, and whose ages the page itself counts on."""
 KEEP_NUMBERS_S = 2.0
 """The same of numbers, which time alone changes little."""
 MOST = 256

@@ -1,0 +1,112 @@
+"""What pages list and count is found without reading all that is stored, as the service's role, under row security."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from interlock.authority.actor import Actor, ActorKind
+from interlock.cases.store import LIST_CASES, CaseState
+from interlock.console.store import COUNT_CASES_IN, EVER, WHAT_NEEDS_ATTENTION
+from interlock.db.database import Database
+from interlock.db.queries import Rows
+from interlock.oversight import listing
+from interlock.oversight.index import Pace, Worth
+from interlock.oversight.threshold import Scale
+from interlock.oversight.work_filter import read_filter
+from interlock.oversight.work_store import WORK_TOTAL
+
+Admin = psycopg.Connection[tuple[Any, ...]]
+STORED = 20_000
+FILLED = f"""
+insert into cases (id, tenant, workflow, version, code, key, input, state, conclusion, created_at, changed_at)
+select ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, %(tenant)s, 'flow-' || n %% 2, '1',
+  '{UUID(int=1)}', n::text, '', case when n in (10, 11) then 'exception' else 'done' end::case_state,
+  case when n not in (10, 11) then 'done' end, now(), now()
+from generate_series(1, {STORED}) n;
+insert into review (id, tenant, workflow, point, queue, state, question, urgency, created_at, due_at,
+  snoozed_until, snoozed_by, decided_by)
+select ('00000000-0000-7000-8001-' || lpad(to_hex(n), 12, '0'))::uuid, %(tenant)s, 'flow-0', 'point', 'queue', 'open',
+  '', n, now(), now(), case when n = 7 then now() + interval '1 hour' end,
+  case when n = 7 then 'ana' end, case when n = 8 then array['ana'] else '{{}}' end
+from generate_series(1, {STORED}) n;
+insert into action (id, tenant, case_id, workflow, name, connector, domain, key, payload, state, fence,
+  deadline, created_at)
+select ('00000000-0000-7000-8002-' || lpad(to_hex(n), 12, '0'))::uuid, %(tenant)s,
+  ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'flow-0', 'pay', 'bank', 'bank', n::text, '',
+  case when n = 9 then 'in_doubt' else 'done' end::action_state, 1, now(), now()
+from generate_series(1, {STORED}) n
+"""
+
+
+@pytest.fixture
+def much(admin: Admin, tenant: UUID) -> UUID:
+    """Much that has ended, and little that has not."""
+    for statement in FILLED.split(";\n"):
+        admin.execute(statement.encode(), {"tenant": tenant})
+    for table in ("cases", "review", "action"):
+        admin.execute(f"vacuum analyze {table}".encode())
+    return tenant
+
+
+async def looked(database: Database, tenant: UUID, statement: Rows[Any], told: dict[str, Any]) -> tuple[int, str]:
+    """How many pages a statement reads, and its plan."""
+    async with database.tenant(tenant) as connection:
+        asked = await connection.execute(
+            b"explain (analyze, buffers, costs off, timing off, summary off) " + statement.text, told
+        )
+        found = "\n".join(row[0] for row in await asked.fetchall())
+    read = re.search(r"Buffers: shared (?:hit=(\d+))? ?(?:read=(\d+))?", found)
+    assert read, found
+    return int(read[1] or 0) + int(read[2] or 0), found
+
+
+async def test_what_is_not_ended_is_found_by_indexes_of_its_own(database: Database, much: UUID) -> None:
+    listed = {"workflow": None, "state": "exception", "before": None, "most": 51}
+    counted = {"workflow": None, "states": list(CaseState), "since": EVER, "most": 1000}
+    async with database.tenant(much) as connection:
+        exceptions = await LIST_CASES.all(connection, listed)
+        older = await LIST_CASES.all(connection, {**listed, "before": exceptions[0].id})
+        of_one = await LIST_CASES.all(connection, {**listed, "workflow": "flow-1"})
+        of_none = await LIST_CASES.all(connection, {**listed, "workflow": "flow-"})
+        newest = await LIST_CASES.all(connection, {**listed, "state": None, "most": 3})
+        counts = {one.state: one.cases for one in await COUNT_CASES_IN.all(connection, counted)}
+        of_flow = await COUNT_CASES_IN.all(connection, {**counted, "workflow": "flow-1", "states": ["exception"]})
+        recent = await COUNT_CASES_IN.all(connection, {**counted, "since": newest[2].id, "states": ["done"]})
+        nowhere = await COUNT_CASES_IN.all(connection, {**counted, "workflow": "flow-", "states": ["done"]})
+        attention = await WHAT_NEEDS_ATTENTION.one(connection, {"most": 1000})
+    assert [one.key for one in exceptions] == ["11", "10"]
+    assert [one.key for one in older] == ["10"]
+    assert [one.key for one in of_one] == ["11"]
+    assert of_none == []
+    assert [int(one.key) for one in newest] == [STORED, STORED - 1, STORED - 2]
+    assert counts[CaseState.EXCEPTION] == 2
+    assert counts[CaseState.DONE] == 1000  # as far as is counted
+    assert counts[CaseState.READY] == 0
+    assert [one.cases for one in (*of_flow, *recent, *nowhere)] == [1, 3, 0]
+    assert attention
+    assert attention.in_doubt == 1
+    for statement, told in ((LIST_CASES, listed), (COUNT_CASES_IN, counted), (WHAT_NEEDS_ATTENTION, {"most": 1000})):
+        pages, found = await looked(database, much, statement, told)
+        assert pages < 100, found
+
+
+async def test_the_few_of_a_state_are_counted_by_their_index(database: Database, much: UUID) -> None:
+    scale = Scale(
+        now=datetime.now(UTC), pace=Pace(mean_minutes=3.0, waiting=1, people=1), worth=Worth(), minutes={}, default=3.0
+    )
+    me = Actor(kind=ActorKind.PERSON, name="ana", tenant=much, roles=(), teams=())
+    for query, index in (("state=snoozed", "review_snoozed"), ("second=yes", "review_spoken_on")):
+        asked = listing._parameters(read_filter(query), me, scale, ())  # pyright: ignore[reportPrivateUsage]
+        told = {**asked, "bound": 1001}
+        async with database.tenant(much) as connection:
+            number = await WORK_TOTAL.one(connection, told)
+        pages, found = await looked(database, much, WORK_TOTAL, told)
+        assert number == 1
+        assert index in found
+        assert pages < 30, found
