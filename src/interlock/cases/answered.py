@@ -11,6 +11,7 @@ from interlock.cases.changed import changed_exposure, changed_source
 from interlock.cases.driver import decode
 from interlock.cases.held import Held
 from interlock.cases.journal import encode
+from interlock.cases.queues import sharing
 from interlock.cases.requests import Decided, Review
 from interlock.components.finding import Severity
 from interlock.db.text import storable
@@ -131,6 +132,7 @@ def asked_review(request: Review, held: Held, queue: str, stamp: Stamp) -> NewRe
         due_at=stamp.now + WITHIN,
         created_at=stamp.now,
         why=line_of(request.why),
+        needed=max((point.people_for(exposure) for point in sharing(held.declaration, queue)), default=1),
     )
 
 

@@ -143,7 +143,8 @@ class Case:
             why: Why it is asked, in a sentence.
             proposal: What would hold if the person approves.
             exposure: The money at stake.
-            queue: Where it waits; by default the workflow's own name.
+            queue: Where it waits; by default the workflow's own name. What decision points of that queue declare holds
+                for it, too: the longest ``hold``, and two people from the least amount of ``four_eyes`` on.
         """
         arguments = (value, proposal, exposure, queue, why)
         return Review(StepKind.REVIEW, question, arguments, value, proposal, exposure, queue, why)

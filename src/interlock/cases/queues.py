@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from interlock.cases.declaration import Declaration
+from interlock.decisions.point import DecisionPoint
 from interlock.oversight.capacity.told import QueueTold
 
 
@@ -29,3 +30,8 @@ def queues_told(declarations: Iterable[Declaration]) -> Mapping[str, QueueTold]:
             )
             found[terms.name] = told
     return found
+
+
+def sharing(declaration: Declaration, queue: str) -> tuple[DecisionPoint, ...]:
+    """The decision points of a file that share a queue: what they declare holds for questions of its code, too."""
+    return tuple(point for point in declaration.decisions.values() if point.queue.name == queue)

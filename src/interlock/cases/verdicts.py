@@ -10,6 +10,7 @@ from uuid import UUID
 
 from interlock.authority.actor import Actor, ActorKind
 from interlock.cases.changed import changed_exposure, changed_source, check_change, keep_change
+from interlock.cases.queues import sharing
 from interlock.cases.registry import Registered, Registry
 from interlock.decisions.point import DecisionPoint
 from interlock.errors import NotFound, Violation
@@ -73,7 +74,7 @@ async def decide_review(
     terms = Terms(
         check=check,
         keep=keep,
-        hold=hold_of(point, by),
+        hold=hold_for(registry, review, by),
         read_at=read_at,
         shown=shown,
         now_shown=now_shown,
@@ -107,6 +108,21 @@ async def _shown_with(desk: Desk, registry: Registry, by: Actor, review: Review)
     now = in_force()
     facts = {**now, "events": evidence.event, "notes": evidence.note, "case": evidence.course}
     return shown_of(review, facts), StillShows(asked, evidence, now, in_force)
+
+
+def hold_for(registry: Registry, review: Review, by: Actor) -> timedelta:
+    """For how long a verdict on a review can be taken back: as its decision point declares.
+
+    A question that workflow code asks has no point of its own: the longest hold of those that share its queue counts.
+    """
+    registered = _registered(registry, review)
+    if registered is None:
+        return hold_of(None, by)
+    point = registered.declaration.decisions.get(review.point)
+    if point is not None:
+        return hold_of(point, by)
+    shared = sharing(registered.declaration, review.queue)
+    return max((hold_of(one, by) for one in shared), default=hold_of(None, by))
 
 
 def hold_of(point: DecisionPoint | None, by: Actor) -> timedelta:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
 import psycopg
 import pytest
 from tests.pg.acting import acts
@@ -16,7 +17,7 @@ from tests.pg.stage import Stage, declared, stage
 from interlock.authority.actor import ActorKind
 from interlock.cases.bulk import decide_many
 from interlock.cases.case import Case
-from interlock.cases.verdicts import decide_review, shown_now
+from interlock.cases.verdicts import decide_review, hold_for, shown_now
 from interlock.db.work import Condition
 from interlock.errors import Refused, ShownChanged, StateConflict
 from interlock.money import Money
@@ -122,6 +123,33 @@ async def test_what_comes_into_force_before_the_commit_is_seen(on: Stage) -> Non
         node.desk, rosa, review.id, YES, Terms(check=lambda _c, _o: (), shown="a" * 64, now_shown=shown)
     )
     assert (done.resolution, len(looks)) == (Resolution.APPROVE, 2)
+
+
+async def asks(case: Case) -> str:
+    if case.input["amount"] == "1.00":
+        return str((await case.decide("approve", case.input)).output)
+    said = await case.review(
+        "sure", case.input, why="to be sure", proposal={"yes": True}, exposure=Money("9.00", "EUR")
+    )
+    await case.review("alone", case.input, why="to be sure", proposal={"yes": True}, queue="elsewhere")
+    return str(said.by)
+
+
+async def test_a_question_of_workflow_code_is_held_and_seen_by_two_as_its_queue_declares(
+    database_url: str, tmp_path: Path
+) -> None:
+    point = "    four_eyes: 5 EUR\n    queue: {hold: 90s}\n"
+    async with stage(database_url, [declared(asks, tmp_path, point=point)]) as on:
+        node, rosa, sam = on.node, acts(on.node.tenant), acts(on.node.tenant, "sam")
+        await on.submit(key="q", amount="9.00")
+        (review,) = await on.wait_for_reviews()
+        assert review.needed == 2
+        first = await decide_review(node.desk, node.registry, rosa, review.id, YES)
+        assert (first.resolution, first.decided_by) == (None, ("rosa",))
+        second = await decide_review(node.desk, node.registry, sam, review.id, YES)
+        assert second.effective_at is not None
+        assert second.effective_at - node.database.clock.now() > timedelta(seconds=60)
+        assert hold_for(node.registry, msgspec.structs.replace(review, queue="elsewhere"), rosa) == timedelta(0)
 
 
 async def test_no_person_decides_what_was_not_shown(on: Stage) -> None:

@@ -13,7 +13,7 @@ from interlock.cases.explain import Passage, explain
 from interlock.cases.finding import searchable_points
 from interlock.cases.record import CaseRecord, read_record
 from interlock.cases.registry import Registered
-from interlock.cases.verdicts import hold_of, shown_now
+from interlock.cases.verdicts import hold_for, shown_now
 from interlock.console.item.evidence import Sides, WordPage, drawn, sides, word_page
 from interlock.console.item.form import Entry, entries
 from interlock.console.item.history import History, read_history
@@ -161,7 +161,7 @@ async def read_item(visit: Visit, review_id: UUID, *, purpose: str | None = None
         has_proposal=question.proposal is not None,
         exposure=review.exposure,
         point=review.point,
-        hold=hold_of(point, visit.actor),
+        hold=hold_for(node.registry, review, visit.actor),
         seats_left=seen.seats,
         reasons=terms.reasons if terms else REASONS,
     )
