@@ -42,7 +42,7 @@ _MOST = 500
 
 
 def settled_writes(stamp: Stamp, tenant: UUID, review: Review, verdicts: Sequence[StoredVerdict]) -> list[Write]:
-    """What takes effect with the last of these verdicts: the review is resolved, or two people disagree.
+    """What takes effect with the last of these verdicts: the review is resolved, or people disagree.
 
     Args:
         stamp: Of the unit.
@@ -60,7 +60,7 @@ def settled_writes(stamp: Stamp, tenant: UUID, review: Review, verdicts: Sequenc
             ),
             told,
         ]
-    who = last.who if last.seat == SETTLING_SEAT else named(verdicts)
+    who = last.who if last.seat >= SETTLING_SEAT else named(verdicts)
     resolved = ResolvedReview(
         id=review.id,
         resolution=last.resolution,

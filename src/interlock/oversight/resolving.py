@@ -53,7 +53,7 @@ from interlock.oversight.store import (
     TakenBack,
     UndoneVerdict,
 )
-from interlock.oversight.verdict import SETTLING_SEAT, Outcome, StoredVerdict, digest_of, outcome_of
+from interlock.oversight.verdict import Outcome, StoredVerdict, digest_of, outcome_of
 from interlock.privacy.records import records_of
 
 LONGEST_HOLD = timedelta(minutes=10)
@@ -196,13 +196,12 @@ async def _give(desk: Desk, by: Actor, review_id: UUID, answer: Answer, terms: T
         review = msgspec.structs.replace(review, needed=needed)
 
     def build(stamp: Stamp) -> Sequence[Write]:
-        seat = SETTLING_SEAT if review.disagreed else len(verdicts) + 1
         looked = dwell_facts(review, by.name, terms.read_at, stamp.now)
         verdict = NewVerdict(
             id=stamp.new_id(),
             tenant=by.tenant,
             review=review.id,
-            seat=seat,
+            seat=len(verdicts) + 1,
             who=by.name,
             kind=by.kind,
             act=act,

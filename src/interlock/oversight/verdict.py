@@ -17,7 +17,7 @@ import msgspec
 from interlock.oversight.review import Resolution
 
 SETTLING_SEAT = 3
-"""Whoever settles what two disagree on."""
+"""From this seat on, whoever settles what others disagree on."""
 
 
 class StoredVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +26,7 @@ class StoredVerdict(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: Its id.
         review: Of what.
-        seat: 1, or 2 of a second person, or 3 of whoever settles what they disagree on.
+        seat: 1, or 2 of a second person, or more of whoever settles what they disagree on.
         who: Who says it.
         kind: What they are: person, program, operator.
         act: The act that policies permitted.
@@ -78,7 +78,7 @@ class Outcome(StrEnum):
     SETTLED = "settled"
     """It is decided."""
     DISAGREED = "disagreed"
-    """Two differ: somebody else settles it."""
+    """No two say the same: somebody else settles it."""
 
 
 def outcome_of(verdicts: Sequence[StoredVerdict], needed: int) -> Outcome:
@@ -86,13 +86,15 @@ def outcome_of(verdicts: Sequence[StoredVerdict], needed: int) -> Outcome:
 
     Two agree if they say the same and the same output shall hold; why they say so may differ. A rejection needs two
     as an approval does: it is final for whoever asked, and one person alone could turn somebody down for good.
+
+    INVARIANT: whoever settles is one of as many who say the same as are needed. What neither of two has said waits for
+    another who settles: one lead alone would move any amount otherwise.
     """
-    if any(one.seat == SETTLING_SEAT for one in verdicts):
-        return Outcome.SETTLED
     if len(verdicts) < needed:
         return Outcome.WAITS
-    said = {(one.resolution, one.output) for one in verdicts}
-    return Outcome.SETTLED if len(said) == 1 else Outcome.DISAGREED
+    last = verdicts[-1]
+    alike = sum((one.resolution, one.output) == (last.resolution, last.output) for one in verdicts)
+    return Outcome.SETTLED if alike >= needed else Outcome.DISAGREED
 
 
 def digest_of(

@@ -192,10 +192,17 @@ async def test_two_people_decide_above_the_amount_and_the_second_is_blind(on: St
             await give(on, differ, NO, name)
     lead = acts(tenant, "lena")
     assert [one.resolution for one in await verdicts_for(node.desk, lead, differ.id)] == ["approve", "reject"]
+    other = Answer(
+        resolution=Resolution.CHANGE,
+        reason_code="own",
+        output={"approved": True, "reason": "within_policy", "amount": "9.00"},
+    )
+    alone = await give(on, differ, other, "lea")  # one lead alone decides nothing that neither of them said
+    assert (alone.resolution, alone.disagreed, len(alone.decided_by)) == (None, True, 3)
     settled = await give(on, differ, NO, "lena")
     assert (settled.resolution, settled.resolved_by) == (Resolution.REJECT, "lena")
     kinds = entries(admin, differ)
-    assert kinds == ["review.opened", "review.verdict", "review.disagreed", "review.resolved"]
+    assert kinds == ["review.opened", "review.verdict", *["review.disagreed"] * 2, "review.resolved"]
 
 
 async def test_a_change_above_the_amount_needs_two(on: Stage, tmp_path: Path) -> None:

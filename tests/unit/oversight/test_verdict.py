@@ -35,6 +35,8 @@ NO = verdict(2, Resolution.REJECT, None)
         ([verdict(1), NO], 2, Outcome.DISAGREED),
         ([verdict(1), verdict(2, Resolution.CHANGE, b"[]")], 2, Outcome.DISAGREED),
         ([verdict(1), NO, verdict(3)], 2, Outcome.SETTLED),
+        ([verdict(1), NO, verdict(3, Resolution.CHANGE, b"[]")], 2, Outcome.DISAGREED),
+        ([verdict(1), NO, *[verdict(n, Resolution.CHANGE, b"[]") for n in (3, 4)]], 2, Outcome.SETTLED),
     ],
 )
 def test_what_follows(given: list[StoredVerdict], needed: int, outcome: Outcome) -> None:

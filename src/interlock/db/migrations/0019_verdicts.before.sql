@@ -65,7 +65,7 @@ create table review_verdict (
   id           uuid primary key,
   tenant       uuid not null,
   review       uuid not null,
-  seat         smallint not null constraint review_verdict_seat_is_one_to_three check (seat between 1 and 3), -- 3 settles
+  seat         smallint not null constraint review_verdict_seat_is_from_one check (seat >= 1), -- from 3 on they settle
   who          text not null,
   kind         text not null,                 -- what they are: person, program, operator
   act          text not null,                 -- the act that policies permitted
