@@ -36,7 +36,8 @@ async def cancel_case(request: Call, case_id: FromPath[UUID]) -> Response[bytes]
     """
     body = await request.read(CancelBody)
     node = request.node
-    said = await cancel(node.database, node.writer, request.tenant, case_id, who=request.caller.name, why=body.why)
+    verdict, who = request.require("case.cancel"), request.caller.name
+    said = await cancel(node.database, node.writer, request.tenant, case_id, who=who, why=body.why, verdict=verdict)
     return _answer(said)
 
 
@@ -53,8 +54,9 @@ async def take_case_back(request: Call, case_id: FromPath[UUID]) -> Response[byt
     """
     body = await request.read(CancelBody)
     node = request.node
+    verdict, who = request.require("recall"), request.caller.name
     return _answer(
-        await recall(node.database, node.writer, request.tenant, case_id, who=request.caller.name, why=body.why)
+        await recall(node.database, node.writer, request.tenant, case_id, who=who, why=body.why, verdict=verdict)
     )
 
 

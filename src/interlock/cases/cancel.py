@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from interlock.authority.judge import Verdict, verdict_facts
 from interlock.cases.ending_store import (
     ABANDON_EXCEPTIONS,
     CANCEL_CASES,
@@ -58,9 +59,25 @@ class Cancelling:
 
 
 async def cancel_case(
-    database: Database, writer: Writer, tenant: UUID, case_id: UUID, *, who: str, why: str
+    database: Database,
+    writer: Writer,
+    tenant: UUID,
+    case_id: UUID,
+    *,
+    who: str,
+    why: str,
+    verdict: Verdict | None = None,
 ) -> Cancelling:
     """Let a case end: nothing new begins in it from this commit on. A second word changes nothing.
+
+    Args:
+        database: To read what was said before.
+        writer: For the commit.
+        tenant: Whose.
+        case_id: The case.
+        who: By whose word.
+        why: Why.
+        verdict: What the policies said of it.
 
     Raises:
         Refused: no reason is given.
@@ -68,11 +85,19 @@ async def cancel_case(
         StateConflict: the case has ended; one that is done can be recalled.
     """
     held = HoldsCase(case_id, None, OPEN_STATES, even_cancelled=False, cancels=True)
-    return await _end(database, writer, tenant, held, who=who, why=check_why(why))
+    return await _end(database, writer, tenant, held, who=who, why=check_why(why), verdict=verdict)
 
 
 async def recall_case(
-    database: Database, writer: Writer, tenant: UUID, case_id: UUID, *, who: str, why: str, recall: UUID | None = None
+    database: Database,
+    writer: Writer,
+    tenant: UUID,
+    case_id: UUID,
+    *,
+    who: str,
+    why: str,
+    recall: UUID | None = None,
+    verdict: Verdict | None = None,
 ) -> Cancelling:
     """Take a case back, done or not: what it did is undone by a worker, then it is cancelled.
 
@@ -86,12 +111,14 @@ async def recall_case(
         who: By whose word.
         why: Why.
         recall: The recall on record that it belongs to, for the ledger.
+        verdict: What the policies said of it.
 
     Raises:
         Refused: no reason is given.
         NotFound: this tenant has no such case.
     """
-    return await _end(database, writer, tenant, held_for_recall(case_id), who=who, why=check_why(why), recall=recall)
+    held = held_for_recall(case_id)
+    return await _end(database, writer, tenant, held, who=who, why=check_why(why), recall=recall, verdict=verdict)
 
 
 def held_for_recall(case_id: UUID) -> HoldsCase:
@@ -100,12 +127,20 @@ def held_for_recall(case_id: UUID) -> HoldsCase:
 
 
 async def _end(
-    database: Database, writer: Writer, tenant: UUID, held: HoldsCase, *, who: str, why: str, recall: UUID | None = None
+    database: Database,
+    writer: Writer,
+    tenant: UUID,
+    held: HoldsCase,
+    *,
+    who: str,
+    why: str,
+    recall: UUID | None = None,
+    verdict: Verdict | None = None,
 ) -> Cancelling:
     case_id = held.case_id
 
     def build(stamp: Stamp) -> Sequence[Write]:
-        return cancel_writes(stamp, tenant, case_id, who=who, why=why, recall=recall)
+        return cancel_writes(stamp, tenant, case_id, who=who, why=why, recall=recall, verdict=verdict)
 
     unit = Unit(tenant, build, (held,), wakes=("cases", "reviews"))
     refusal = await writer.write(unit)
@@ -140,7 +175,15 @@ def check_why(why: str) -> str:
 
 
 def cancel_writes(
-    stamp: Stamp, tenant: UUID, case_id: UUID, *, who: str, why: str, first: bool = True, recall: UUID | None = None
+    stamp: Stamp,
+    tenant: UUID,
+    case_id: UUID,
+    *,
+    who: str,
+    why: str,
+    first: bool = True,
+    recall: UUID | None = None,
+    verdict: Verdict | None = None,
 ) -> list[Write]:
     """What records that a case shall end, and withdraws what it asked of people.
 
@@ -152,11 +195,12 @@ def cancel_writes(
         why: Why.
         first: Whether its ledger entry is the one by which the unit is found.
         recall: The recall on record that it belongs to.
+        verdict: What the policies said of it; None: the program itself acts.
     """
     body = facts_of(who=who, why=f"the case was cancelled: {why}")
     row = CancelledCase(case_id=case_id, at=stamp.now, who=who, why=why, body=body)
     entry = first_entry if first else further_entry
-    told = {"who": who, "why": why} | ({"recall": recall} if recall else {})
+    told = {"who": who, "why": why} | ({"recall": recall} if recall else {}) | verdict_facts(verdict)
     return [
         Write(CANCEL_CASES, row),
         Write(WITHDRAW_REVIEWS, WithdrawnReviews(case_id=case_id, at=stamp.now, body=body)),

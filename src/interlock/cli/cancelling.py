@@ -7,12 +7,13 @@ from uuid import UUID
 
 import typer
 
+from interlock.authority.judge import Verdict, everything
 from interlock.cases.cancel import Cancelling, cancel_case, recall_case
 from interlock.cases.explain import when
 from interlock.cases.migrate import Move, Moved, check_target, migrate_cases
 from interlock.cli.options import As, Json, Why, read_id, who_acts
 from interlock.cli.screen import Screen
-from interlock.cli.session import with_node
+from interlock.cli.session import operator, with_node
 from interlock.db.database import Database
 from interlock.db.writer import Writer
 from interlock.errors import StateConflict
@@ -47,7 +48,16 @@ class _Ends(Protocol):
     """Cancelling or recalling."""
 
     async def __call__(
-        self, database: Database, writer: Writer, tenant: UUID, case_id: UUID, /, *, who: str, why: str
+        self,
+        database: Database,
+        writer: Writer,
+        tenant: UUID,
+        case_id: UUID,
+        /,
+        *,
+        who: str,
+        why: str,
+        verdict: Verdict | None,
     ) -> Cancelling: ...
 
 
@@ -55,9 +65,10 @@ def _end(context: typer.Context, screen: Screen, ends: _Ends, identifier: str, *
     case_id, name = read_id(identifier, "a case"), who_acts(who)
 
     async def end(node: Node) -> Cancelling:
-        return await ends(node.database, node.writer, node.tenant, case_id, who=name, why=why)
+        verdict = node.authority.require(operator(node, name), act, everything(node.tenant))
+        return await ends(node.database, node.writer, node.tenant, case_id, who=name, why=why, verdict=verdict)
 
-    said = with_node(context, end, who=name, act=act)
+    said = with_node(context, end)
     if screen.as_json:
         screen.document(
             {"case": said.case_id, "cancel_at": said.at, "cancel_by": said.who, "cancel_why": said.why, "new": said.new}

@@ -16,6 +16,7 @@ from interlock.actions.terms import ActionTerms
 from interlock.api.bodies import Why
 from interlock.api.call import encode
 from interlock.api.cases import record_document
+from interlock.authority.judge import everything
 from interlock.cases.cancel import cancel_case, recall_case
 from interlock.cases.explain import Passage, explain
 from interlock.cases.record import CaseRecord, read_record
@@ -95,7 +96,10 @@ async def end_case(request: Visit, case_id: FromPath[UUID]) -> Response[bytes]:
     """End a case that has not ended."""
     said = await request.read_form(WhySaid)
     node = request.node
-    await cancel_case(node.database, node.writer, request.tenant, case_id, who=request.actor.name, why=said.why)
+    verdict = node.authority.require(request.actor, "case.cancel", everything(request.tenant))
+    await cancel_case(
+        node.database, node.writer, request.tenant, case_id, who=request.actor.name, why=said.why, verdict=verdict
+    )
     return back_to(f"/console/cases/{case_id}")
 
 
@@ -104,7 +108,10 @@ async def take_back(request: Visit, case_id: FromPath[UUID]) -> Response[bytes]:
     """Take a case back, even one that is done."""
     said = await request.read_form(WhySaid)
     node = request.node
-    await recall_case(node.database, node.writer, request.tenant, case_id, who=request.actor.name, why=said.why)
+    verdict = node.authority.require(request.actor, "case.cancel", everything(request.tenant))
+    await recall_case(
+        node.database, node.writer, request.tenant, case_id, who=request.actor.name, why=said.why, verdict=verdict
+    )
     return back_to(f"/console/cases/{case_id}")
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 
+from interlock.cases.record import read_record
 from interlock.node import Node
 
 from .conftest import MakeCaller
@@ -46,6 +48,10 @@ async def test_a_case_is_cancelled_once_and_says_by_whom(
         done = await take(caller, "paid")
         await until(caller, done, "done")
     assert (found["cancel_by"], found["cancel_why"]) == (first.json()["cancel_by"], "a double")
+    record = await read_record(node.database, node.tenant, UUID(case))
+    (wanted,) = (json.loads(one.body) for one in record.entries if one.kind == "case.cancel_wanted")
+    assert wanted["policies"] == node.authority.digest[:16]
+    assert set(wanted["because"]) & set(node.authority.ids)
     refused = await caller.post(f"/v1/cases/{done}/cancel", json={"why": "too late"})
     assert (refused.status_code, refused.json()["code"]) == (409, "state-conflict")
     assert "has ended" in refused.json()["detail"]
