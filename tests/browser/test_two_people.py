@@ -31,7 +31,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def visited(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Node, str]]:
-    """A node with the refunds: from 500 EUR on two people must agree; verdicts are held for 30 s, if nothing is said."""
+    """A node with the refunds: from 500 EUR on two must agree; verdicts are held for 30 s, if nothing else is said."""
     hold = str(getattr(request, "param", "30s"))
     point = f"{POINT}    four_eyes: 500 EUR\n    queue: {{name: q, hold: {hold}}}\n"
     async with site(database_url, Registry([declared(refund_orders, tmp_path, point=point)])) as found:
@@ -56,7 +56,7 @@ async def waiting(stage: Stage, amount: str) -> Review:
 async def heard_by(screen: Screen) -> list[str]:
     """All that the page's stream of events says from now on."""
     heard: list[str] = []
-    channel = await screen.page.context.new_cdp_session(screen.page)
+    channel: Any = await screen.page.context.new_cdp_session(screen.page)
     await channel.send("Network.enable")
 
     def note(event: Any) -> None:
@@ -128,7 +128,7 @@ async def test_a_session_that_ends_while_a_form_is_typed_leads_back_to_it(stage:
 async def test_of_four_eyes_the_second_sees_nothing_of_the_first_and_a_lead_sees_both(
     stage: Stage, at_screen: AtScreen
 ) -> None:
-    node, review = stage.node, await waiting(stage, "700.00")
+    review = await waiting(stage, "700.00")
     ana, ben = await at_screen("ana"), await at_screen("ben", ("reviewer", "auditor"))
     lea = await at_screen("lea", ("lead",))
     path = f"/console/reviews/{review.id}"
@@ -162,8 +162,9 @@ async def test_of_four_eyes_the_second_sees_nothing_of_the_first_and_a_lead_sees
     both = lea.page.locator("section", has=lea.page.get_by_role("heading", name="Both verdicts"))
     for word in ("ana: reject", "FIRSTSECRET", "ben: approve"):
         await expect(both).to_contain_text(word)
+    await lea.page.get_by_text("Live", exact=True).wait_for()
     await lea.page.locator("#note").press("Control+Enter")
-    await lea.page.get_by_text("lea decided: approve").wait_for()
+    await lea.page.wait_for_url(f"**/reviews/{review.id}?word=last*")
 
 
 async def _reject(who: Screen, note: str) -> None:
