@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC
 from uuid import UUID
 
-from interlock.authority.actor import Actor
+from interlock.authority.actor import Actor, known_as
 from interlock.cases.registry import Registry
 from interlock.cases.verdicts import decide_review
+from interlock.contracts.contract import Field
 from interlock.db.gates import TakesKey, key_digest, short_digest
 from interlock.db.work import Stamp, Unit, Write
 from interlock.decisions.point import BulkTerms
-from interlock.errors import InterlockError, LimitReached, Refused, StateConflict
+from interlock.errors import InterlockError, LimitReached, NotFound, Refused, StateConflict
 from interlock.ledger.ledger import first_entry
 from interlock.money import Money
 from interlock.oversight.alike import see_alike
@@ -87,11 +88,20 @@ async def decide_many(
     reviews = [await find_review(desk.database, by.tenant, one) for one in shown]
     for review in reviews:
         await require(desk, by, "queue.bulk", review)
-    at_stake = see_alike(reviews, answer.resolution)
+    at_stake = see_alike(reviews, answer.resolution, output_told(registry, by.tenant, reviews[0]))
     terms = _terms(registry, reviews, at_stake)
     act, left = await _take_share(desk, by, reviews, answer, at_stake, terms)
     decided = [await _decide(desk, registry, by, one, answer, shown[one.id], act) for one in reviews]
     return Bulk(act, at_stake, left, tuple(decided))
+
+
+def output_told(registry: Registry, tenant: UUID, review: Review) -> Field | None:
+    """What the contract of a review's output says of it; None: this process does not carry it."""
+    try:
+        found = registry.named(review.workflow).for_tenant(tenant).library.contract(review.asked.output_contract)
+    except NotFound:
+        return None
+    return found.record
 
 
 def _terms(registry: Registry, reviews: Sequence[Review], at_stake: Money) -> BulkTerms:
@@ -125,9 +135,9 @@ async def _take_share(
 
     The how-manieth act of the day it is, is a key that only one of two acts at the same moment gets.
     """
-    first = reviews[0]
+    first, person = reviews[0], known_as(by.name)  # a day is a person's, however their name is written or they come in
     async with desk.database.tenant(by.tenant) as connection:
-        today = await BULK_TODAY.one(connection, {"who": by.name, "workflow": first.workflow}) or BulkToday(0, 0, 0)
+        today = await BULK_TODAY.one(connection, {"who": person, "workflow": first.workflow}) or BulkToday(0, 0, 0)
     left = terms.per_day.minor - today.exposure_minor - at_stake.minor
     if left < 0:
         spent = Money.of_minor(today.exposure_minor, at_stake.currency)
@@ -142,7 +152,7 @@ async def _take_share(
         row = BulkAct(
             id=stamp.entry,
             tenant=by.tenant,
-            who=by.name,
+            who=person,
             workflow=first.workflow,
             point=first.point,
             resolution=answer.resolution,
@@ -158,7 +168,7 @@ async def _take_share(
         return [Write(ADD_BULK_ACTS, row), told]
 
     day = desk.database.clock.now().astimezone(UTC).date().isoformat()
-    turn = key_digest(by.tenant, f"bulk:{first.workflow}:{day}", f"{today.acts}:{by.name}")
+    turn = key_digest(by.tenant, f"bulk:{first.workflow}:{day}", f"{today.acts}:{person}")
     place = TakesKey(turn, short_digest(b"bulk"))
     if await desk.writer.write(Unit(by.tenant, build, (place,))):
         raise StateConflict("you decide another lot at this moment", todo="look at what became of it, then try again")

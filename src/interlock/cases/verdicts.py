@@ -66,7 +66,8 @@ async def decide_review(
         if point is None:
             return review.needed
         source = changed_source(point)
-        return point.people_for(changed_exposure(source, output) if source else review.exposure)
+        # what is at stake was measured before: a change may have put any amount in what the case goes on to pay
+        return point.people_for(changed_exposure(source, output) if source else None)
 
     async def now_shown(asked: Review) -> tuple[Shown, StillShows]:
         return await _shown_with(desk, registry, by, asked)

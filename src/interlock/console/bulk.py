@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response, get, post
 
-from interlock.cases.bulk import decide_many
+from interlock.cases.bulk import decide_many, output_told
 from interlock.cases.verdicts import shown_now
 from interlock.console.item.evidence import shown_value
 from interlock.console.item.form import label_of
@@ -101,7 +101,8 @@ async def _lot(visit: Visit, ids: Sequence[UUID]) -> Lot:
     shown = [(one, (await shown_now(node.desk, node.registry, visit.actor, one)).stated) for one in waiting]
     alike, at_stake = "", None
     try:
-        at_stake = see_alike(waiting, Resolution.APPROVE) if waiting else None
+        told = output_told(node.registry, visit.tenant, waiting[0]) if waiting else None
+        at_stake = see_alike(waiting, Resolution.APPROVE, told) if waiting else None
     except Refused as cause:
         alike = cause.what
     point = _point(visit, waiting[0]) if waiting else None

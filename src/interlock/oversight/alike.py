@@ -8,24 +8,29 @@ from typing import Any, cast
 
 import msgspec
 
+from interlock.contracts.contract import Field
 from interlock.errors import Refused
 from interlock.money import Money
 from interlock.oversight.review import Resolution, Review
 
-_CHOICE = re.compile(r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+){0,5}")
-"""A text that may name a choice: ``same``, ``not_ours``. If it names something else, there are two acts: no harm."""
+_WORD = re.compile(r"[^\W\d_]\w*(?:-\w+){0,5}")
+"""A text that may name a choice: ``same``, ``NOT_OURS``. If it names something else, there are two acts: no harm."""
+_PHRASE = re.compile(r"[^\d]{1,100}")
+"""A text that may name a choice where no contract says what it is: ``Pay in full``."""
 
 
-def see_alike(reviews: Sequence[Review], resolution: Resolution) -> Money:
+def see_alike(reviews: Sequence[Review], resolution: Resolution, output: Field | None = None) -> Money:
     """See that one word can be said of all of them, and how much is at stake together.
 
     They are of one decision point and ask for the same contract; their proposals have the same fields, and say the same
-    in those that are yes or no or name a choice; they have the same findings; nobody else must agree to any of them;
-    and of each it is known what is at stake, in one currency.
+    in those that are yes or no or name a choice, which those are that the contract gives choices and those of one word;
+    of lists the items are of the same kinds; they have the same findings; nobody else must agree to any of them; and of
+    each it is known what is at stake, in one currency.
 
     Args:
         reviews: At least one.
         resolution: What is to be said: approve or reject. A change is of one alone.
+        output: What the contract says of their proposals; None: it is not known, and every short text may be a choice.
 
     Raises:
         Refused: they are not alike; it says by what.
@@ -40,7 +45,7 @@ def see_alike(reviews: Sequence[Review], resolution: Resolution) -> Money:
     _same(reviews, "workflow", [one.workflow for one in reviews])
     _same(reviews, "decision point", [one.point for one in reviews])
     _same(reviews, "contract", [one.asked.output_contract for one in reviews])
-    _same(reviews, "proposal", [_shape(one.asked.proposal) for one in reviews])
+    _same(reviews, "proposal", [_shape(one.asked.proposal, output) for one in reviews])
     _same(reviews, "findings", [_findings(one) for one in reviews])
     exposures = [one.exposure for one in reviews]
     unknown = next((one.id for one, at_stake in zip(reviews, exposures, strict=True) if at_stake is None), None)
@@ -66,15 +71,17 @@ def _findings(review: Review) -> tuple[str, ...]:
     return tuple(sorted(str(finding.get("code")) for finding in review.asked.findings))
 
 
-def _shape(value: Any) -> object:
+def _shape(value: Any, field: Field | None) -> object:
     """The fields of a proposal, its numbers and amounts left out: what they are worth is what the exposure says."""
     if isinstance(value, dict):
+        known = {one.name: one for one in field.fields} if field else {}
         fields = cast("dict[str, Any]", value)
-        return tuple((name, _shape(fields[name])) for name in sorted(fields))
+        return tuple((name, _shape(fields[name], known.get(name))) for name in sorted(fields))
     if isinstance(value, list):
-        return ("list",)
-    if value is None or isinstance(value, bool):
-        return value
+        kinds = {repr(_shape(item, field.item if field else None)) for item in cast("list[Any]", value)}
+        return ("list", *sorted(kinds))
+    if value is None or isinstance(value, bool) or (field and field.choices):
+        return repr(value)
     if isinstance(value, str):
-        return value if _CHOICE.fullmatch(value) else ("text",)
+        return value if (_WORD if field else _PHRASE).fullmatch(value) else ("text",)
     return ("number",) if isinstance(value, int | float) else msgspec.json.encode(value)

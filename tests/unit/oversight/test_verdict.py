@@ -5,14 +5,22 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
+import msgspec
 import pytest
 
+from interlock.contracts.contract import Field, Shape
+from interlock.errors import Refused
+from interlock.oversight.alike import see_alike
 from interlock.oversight.review import Resolution, Review, ReviewState
 from interlock.oversight.shown import changed_since, shown_of
 from interlock.oversight.verdict import Outcome, StoredVerdict, digest_of, outcome_of
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 ID = UUID(int=7)
+ASKED: dict[str, object] = {
+    "why": ["x"], "input": {}, "proposed_by": "r", "confidence": None, "confidence_needed": None, "evidence": {},
+    "findings": [], "output_contract": "c@1", "choices": {},
+}  # fmt: skip
 
 
 def verdict(seat: int, resolution: Resolution = Resolution.APPROVE, output: bytes | None = b"{}") -> StoredVerdict:
@@ -76,3 +84,30 @@ def test_what_changed_since_it_was_shown_is_named() -> None:
     )  # fmt: skip
     assert changed_since(shown.digest, shown_of(review(needed=2), facts)) == ()
     assert changed_since("nonsense", shown) == ()
+
+
+def proposing(proposal: object) -> Review:
+    return review(question=msgspec.json.encode({**ASKED, "proposal": proposal}))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"verdict": "APPROVE"}, {"verdict": "DECLINE"}),
+        ({"verdict": "Pay in full"}, {"verdict": "Reject as fraud"}),
+        ({"lines": [{"covered": True}]}, {"lines": [{"covered": True}, {"covered": False}]}),
+    ],
+)
+def test_what_names_a_choice_is_alike_only_if_it_is_the_same(one: object, other: object) -> None:
+    with pytest.raises(Refused, match="in its proposal"):
+        see_alike([proposing(one), proposing(other)], Resolution.APPROVE)
+
+
+def test_a_contract_tells_choices_from_free_text() -> None:
+    pays, fraud = proposing({"verdict": "Pay in full"}), proposing({"verdict": "Reject as fraud"})
+    free = Field(name="verdict", shape=Shape.STRING)
+    chosen = msgspec.structs.replace(free, choices=("Pay in full", "Reject as fraud"))
+    known = Field(name="output", shape=Shape.OBJECT, fields=(free,))
+    assert str(see_alike([pays, fraud], Resolution.APPROVE, known)) == "2.00 EUR"
+    with pytest.raises(Refused, match="in its proposal"):
+        see_alike([pays, fraud], Resolution.APPROVE, msgspec.structs.replace(known, fields=(chosen,)))
