@@ -26,7 +26,7 @@ demo: $(INSTALLED)   ## run the main job on generated receipts, on an embedded P
 test:            ## all checks and all tests
 	@$(MAKE) --no-print-directory -j 3 $(INSTALLED) oidc nats chromium
 	@$(MAKE) --no-print-directory style
-	@nice -n 10 $(BIN)/basedpyright > .venv/types.txt 2>&1 & types=$$!; trap 'kill $$types 2>/dev/null; exit 130' INT TERM; \
+	@nice -n 10 $(BIN)/basedpyright > .venv/types.txt 2>&1 & types=$$!; trap 'pkill -P $$types; kill $$types; exit 130' INT TERM; \
 	  $(BIN)/pytest -n 2 --dist worksteal; tests=$$?; \
 	  wait $$types; types=$$?; echo "types:"; cat .venv/types.txt; [ $$tests = 0 ] && [ $$types = 0 ]
 
