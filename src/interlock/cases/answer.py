@@ -224,7 +224,7 @@ def check_answer(step: Recorded, value: Any, registered: Registered | None) -> N
     at stake; for what the workflow's code asks, the contract that its file names.
 
     Raises:
-        Refused: it is no JSON object where one is needed.
+        Refused: it is no JSON object where one is needed, or two people must say it.
         ContractViolated: it breaks the contract; every violation is named.
         NotFound: the workflow, or its decision point, is not carried here.
     """  # noqa: D205 - one thought
@@ -240,10 +240,25 @@ def check_answer(step: Recorded, value: Any, registered: Registered | None) -> N
         )
     if not isinstance(value, Mapping):
         raise Refused("the answer to a decision is a JSON object", where="/value", todo='write {"field": value}')
-    contract = registered.declaration.decisions[step.name].output
+    point = registered.declaration.decisions[step.name]
+    contract = point.output
     violations = check_change(registered, step.name)(contract, msgspec.convert(value, dict[str, Any]))
     if violations:
         raise ContractViolated(f"the answer breaks {contract}", violations, todo="mend what is named and send it again")
+    _check_one_decides(point, msgspec.convert(value, dict[str, Any]))
+
+
+def _check_one_decides(point: DecisionPoint, value: Mapping[str, Any]) -> None:
+    """INVARIANT: what two people must say no exception lets one say. What was at stake is known by the answer alone."""
+    source = changed_source(point)
+    at_stake = changed_exposure(source, value) if source else None
+    if point.people_for(at_stake) > 1:
+        raise Refused(
+            f"two people decide {point.name} from {point.four_eyes} on, an answer is one person's, and "
+            f"{at_stake or 'an unknown amount'} is at stake",
+            where="/value",
+            todo="correct the input or mend the cause and say retry, so that it comes to review; or abandon",
+        )
 
 
 def _check_asked(step: Recorded, value: Any, registered: Registered | None) -> None:

@@ -18,6 +18,7 @@ from interlock.cases.cancel import cancel_writes, check_why
 from interlock.cases.correct import correction_writes, read_correction
 from interlock.cases.ending_store import CHANGE_ORIGINALS, REOPEN_UNDOS, Original, ReopenedUndo
 from interlock.cases.journal import encode
+from interlock.cases.judged import judged_as
 from interlock.cases.registry import Registry
 from interlock.cases.store import (
     DECIDE_ACTIONS,
@@ -43,7 +44,6 @@ from interlock.guards.gate import GivesBack, release, settle
 from interlock.ledger.ledger import facts_of, first_entry, further_entry, hash_of
 from interlock.oversight.exception import CaseException, ExceptionState
 from interlock.oversight.store import END_EXCEPTIONS, EXCEPTIONS_OF_GROUP, FIND_EXCEPTION, EndedException
-from interlock.oversight.task import task_resource
 
 __all__ = ["Member", "Way", "resolve_exception", "resolve_group"]
 
@@ -132,8 +132,7 @@ async def resolve_exception(
         raise StateConflict(f"the exception {exception_id} is {found.state} by {found.resolved_by} already")
     check_way(way, scene, database.clock.now())
     if ask is not None:
-        told = task_resource(tenant, found, handed_in_by=scene.case.caller, team=found.team or "", way=way)
-        word = replace(word, verdict=ask(told))
+        word = replace(word, verdict=ask(await judged_as(database, tenant, scene, way)))
     unit = await _unit(database, tenant, scene, word, registry)
     refusal = await writer.write(unit)
     if refusal:

@@ -22,7 +22,7 @@ from interlock.db.writer import Writer
 from interlock.errors import Forbidden, NotFound, Refused, StateConflict
 from interlock.ledger.ledger import first_entry
 from interlock.oversight.exception import CaseException, ExceptionState
-from interlock.oversight.handed_in import find_handed_in_by
+from interlock.oversight.handed_in import find_hands
 from interlock.oversight.note import LONGEST_NOTE
 from interlock.oversight.review import Review, ReviewState
 from interlock.oversight.store import FIND_EXCEPTION, FIND_REVIEW
@@ -107,10 +107,12 @@ async def find_task(desk: Desk, tenant: UUID, task_id: UUID) -> Task:
 async def judge(desk: Desk, by: Actor, act: str, task: Task, *, way: str | None = None) -> Verdict:
     """What the policies say of an act on a task, with the facts of this moment."""
     review = task if isinstance(task, Review) else None
+    hands = await find_hands(desk.database, by.tenant, task)
     resource = task_resource(
         by.tenant,
         task,
-        handed_in_by=await find_handed_in_by(desk.database, by.tenant, task),
+        handed_in_by=hands.handed_in_by,
+        written_by=hands.written_by,
         decided_by=review.decided_by if review else (),
         needed=review.needed if review else 1,
         disagreed=review.disagreed if review else False,

@@ -1,7 +1,8 @@
-"""Who handed in what a person is to decide: they may not decide it themselves."""
+"""Who handed in, or wrote, what a person is to decide: they may not decide it themselves."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
 from uuid import UUID
 
 from interlock.db.database import Database
@@ -11,11 +12,36 @@ from interlock.oversight.review import Review
 
 _SQL = load_queries(__file__)
 HANDED_IN_BY = _SQL.rows("handed_in_by", str)
+WRITTEN_BY = _SQL.rows("written_by", str)
+
+
+class Hands(NamedTuple):
+    """Through whose hands something went before it is decided.
+
+    Attributes:
+        handed_in_by: Who submitted the case of a review or an exception, or asked for the decision; None: not known.
+        written_by: Who corrected its input, mended it in quarantine, or gave the value of a step that failed.
+    """
+
+    handed_in_by: str | None
+    written_by: tuple[str, ...]
+
+
+async def find_hands(database: Database, tenant: UUID, item: Review | CaseException) -> Hands:
+    """Through whose hands a review or an exception went."""
+    asked = _asked(item)
+    async with database.tenant(tenant) as connection:
+        handed_in_by = await HANDED_IN_BY.one(connection, asked) or None
+        written_by = await WRITTEN_BY.all(connection, {name: asked[name] for name in ("case_id", "decision_id")})
+    return Hands(handed_in_by, tuple(written_by))
 
 
 async def find_handed_in_by(database: Database, tenant: UUID, item: Review | CaseException) -> str | None:
     """Who submitted the case of a review or an exception, or asked for the decision; None: nobody is known."""
-    decision = item.decision_id if isinstance(item, Review) else None
     async with database.tenant(tenant) as connection:
-        asked = {"case_id": item.case_id, "decision_id": decision, "review": item.id}
-        return await HANDED_IN_BY.one(connection, asked) or None
+        return await HANDED_IN_BY.one(connection, _asked(item)) or None
+
+
+def _asked(item: Review | CaseException) -> dict[str, UUID | None]:
+    decision = item.decision_id if isinstance(item, Review) else None
+    return {"case_id": item.case_id, "decision_id": decision, "review": item.id}

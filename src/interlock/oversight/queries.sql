@@ -290,6 +290,20 @@ select coalesce((select first_by from second_look where id = %(review)s),
                 (select nullif(convert_from(body, 'UTF8')::json ->> 'caller', '') from ledger_entry
                  where id = %(decision_id)s and kind = 'decision.taken'), '')
 
+-- name: written_by
+-- Who wrote what a case or a decision rests on: who corrected its input, mended it in quarantine, or gave the value of a step.
+select distinct w.who from (
+  select convert_from(body, 'UTF8')::json ->> 'who' as who from ledger_entry
+  where case_id = %(case_id)s and (kind in ('case.corrected', 'case.released')
+    or (kind = 'quarantine.released' and convert_from(body, 'UTF8')::json ->> 'decision' is null))
+  union all
+  select x.resolved_by from exception x
+  join journal j on j.case_id = x.case_id and j.run = x.run and j.scope = x.scope and j.ordinal = x.ordinal and j.kind = 'step'
+  where x.case_id = %(case_id)s and starts_with(x.resolution, 'answer:')
+  union all
+  select resolved_by from quarantine where decision_id = %(decision_id)s and state = 'released'
+) w where w.who is not null
+
 -- name: work_kinds
 -- Every workflow, point and currency of which something waits, by one look into an index for each.
 with recursive r as (

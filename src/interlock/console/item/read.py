@@ -247,6 +247,7 @@ def _timeline(record: CaseRecord | None) -> tuple[Passage, ...]:
 def _why_not(because: tuple[str, ...], review: Review) -> str:
     words = {
         "nobody-decides-what-they-handed-in": "You handed it in: somebody else decides it.",
+        "nobody-decides-what-they-wrote": "You corrected or mended what it rests on: somebody else decides it.",
         "nobody-gives-two-verdicts-on-one-review": "You have given your verdict: a second person decides, blind to it.",
         "whom-two-disagree-before-leads-settle-it": "Two people disagree: a lead settles it.",
     }

@@ -94,6 +94,9 @@ create unique index review_verdict_seat on review_verdict (tenant, review, seat)
 create unique index review_verdict_of on review_verdict (tenant, review, who) where undone_at is null;
 create index review_verdict_by on review_verdict (tenant, who, at);
 
+-- Who mended what a decision rests on is asked for before somebody decides.
+create index quarantine_by_decision on quarantine (decision_id) where decision_id is not null;
+
 -- What people tell each other of a review or an exception.
 create table task_note (
   id      uuid primary key,
