@@ -120,7 +120,7 @@ def read_oidc(
 ) -> OidcSettings | None:
     """Read one provider; None if something is wrong with it, which ``problems`` then says."""
     where = f"oidc.{name}"
-    if not _NAME.match(name) or len(name) > _LONGEST_NAME:
+    if not _NAME.match(name) or len(name) > _LONGEST_NAME or name == "password":  # which says how others sign in
         problems.add(where, f"{name[:60]!r} is no name", "use small letters and digits, joined by single _")
         return None
     unknown = sorted(table.keys() - OIDC_FORMS.keys())

@@ -20,7 +20,7 @@ from interlock.authority.actor import Actor
 from interlock.authority.judge import Resource, everything
 from interlock.console.cookies import BROWSER, COOKIE, cookie_name
 from interlock.errors import Forbidden, PasswordDue, Unauthenticated
-from interlock.identity.person import Visitor
+from interlock.identity.person import BY_PASSWORD, Visitor
 from interlock.identity.sessions import find_visitor, keep_session
 from interlock.identity.sign_in import Asking
 from interlock.node import Node
@@ -148,7 +148,7 @@ async def check_visitor(connection: ASGIConnection[Any, Any, Any, Any], handler:
     visitor = await find_visitor(node.database, connection.cookies.get(cookie_name(node.settings, COOKIE), ""))
     if visitor is None:
         raise Unauthenticated("nobody is signed in, or the session has ended", todo="sign in")
-    if visitor.changes_it and not handler.opt.get("due"):
+    if visitor.changes_it and visitor.how == BY_PASSWORD and not handler.opt.get("due"):
         raise PasswordDue("a password for once lets nobody further", todo="choose a password of your own")
     act = handler.opt.get("act")
     if isinstance(act, str):
@@ -165,7 +165,10 @@ async def check_form(request: Request[Any, Any, Any]) -> None:
 
     The browser says where a request comes from, and the form or the page's script brings back the session's key.
 
+    INVARIANT: nobody acts in a session that ended, or with parts that were taken away, while their form was on its way.
+
     Raises:
+        Unauthenticated: the session has ended since the request began.
         Forbidden: it comes from elsewhere, or without the key.
     """
     if request.method in _SAFE:
@@ -179,9 +182,13 @@ async def check_form(request: Request[Any, Any, Any]) -> None:
     visitor = cast("object", request.scope.get("user"))  # type: ignore[reportUnknownMemberType]
     if not isinstance(visitor, Visitor):
         return  # a page that needs nobody to be signed in
+    body = await request.body()
     given = request.headers.get(FORM_KEY_HEADER)
     if given is None:
-        pairs = parse_qsl((await request.body()).decode("latin-1"), max_num_fields=MOST_FIELDS)
-        given = dict(pairs).get(FORM_KEY, "")
+        try:
+            given = dict(parse_qsl(body.decode("latin-1"), max_num_fields=MOST_FIELDS)).get(FORM_KEY, "")
+        except ValueError as cause:
+            raise HTTPException(status_code=400, detail=f"the form cannot be read: {cause}") from cause
+    await check_visitor(request, request.route_handler)  # a body may be long on its way: what counts is now
     if not hmac.compare_digest(given.encode(), visitor.form_key.encode()):
         raise Forbidden("the form does not belong to this session", todo="load the page anew and send it again")

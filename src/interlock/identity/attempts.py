@@ -32,10 +32,12 @@ class Place(NamedTuple):
     Attributes:
         id: The row.
         counted: By what.
+        paused_until: What this attempt has set: should it be taken back, so is that.
     """
 
     id: UUID
     counted: Counted
+    paused_until: datetime | None = None
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,22 +81,29 @@ async def count_attempt(database: Database, tenant: UUID, *, name: str, address:
         waits = max(row.paused_until - row.now for _, row in held)
         if waits > timedelta(0):
             return Tried(places=places, pause=waits, admitted=False)
-        pauses = [await _count(database, connection, tenant, place, row) for place, row in held]
+        counted = [await _count(database, connection, tenant, place, row) for place, row in held]
         await FORGET_ATTEMPTS.run(connection)
-        return Tried(places=places, pause=max(pauses), admitted=True)
+        longest = max(pause for _, pause in counted)
+        return Tried(places=tuple(place for place, _ in counted), pause=longest, admitted=True)
 
 
 async def clear_attempts(database: Database, tenant: UUID, tried: Tried) -> None:
     """Somebody has proved who they are: forget what failed under their name.
 
-    From their address others may be guessing, and they themselves other names: there only this attempt is taken back.
+    From their address others may be guessing, and they themselves other names: there only this attempt is taken back,
+    with the pause that it would have made.
     """
     own = [place.id for place in tried.places if place.counted is not Counted.ADDRESS]
     async with database.tenant(tenant) as connection:
         await CLEAR_ATTEMPTS.run(connection, {"ids": own})
-        for place in tried.places:
-            if place.counted is Counted.ADDRESS:
-                await UNCOUNT_ATTEMPT.run(connection, {"id": place.id})
+    await take_back_attempt(database, tenant, [place for place in tried.places if place.counted is Counted.ADDRESS])
+
+
+async def take_back_attempt(database: Database, tenant: UUID, places: Sequence[Place]) -> None:
+    """What was counted failed at nothing: it counts no more, and the pause that it made is over."""
+    async with database.tenant(tenant) as connection:
+        for place in places:
+            await UNCOUNT_ATTEMPT.run(connection, {"id": place.id, "paused_until": place.paused_until})
 
 
 def browser_digest(secret: str) -> bytes:
@@ -123,13 +132,14 @@ async def _hold(connection: AsyncConnection[Any], tenant: UUID, place: Place) ->
 
 async def _count(
     database: Database, connection: AsyncConnection[Any], tenant: UUID, place: Place, row: HeldAttempts
-) -> timedelta:
+) -> tuple[Place, timedelta]:
     failures = row.failures + 1
     pause = pause_after(place.counted, failures)
-    values = {"id": place.id, "failures": failures, "paused_until": row.now + pause}
+    until = row.now + pause
+    values = {"id": place.id, "failures": failures, "paused_until": until}
     await COUNT_ATTEMPT.run(connection, values)
     if failures == FREE[place.counted]:  # once for each series: nobody fills the ledger from outside
         await write_entry(
             database, connection, tenant, "session.paused", subject=place.id, by=place.counted, failures=failures
         )
-    return pause
+    return place._replace(paused_until=until), pause

@@ -118,7 +118,7 @@ async def make_person(
             id=stamp.entry,
             tenant=tenant,
             name=name,
-            display=display or name,
+            display=display.strip() or name,
             email=email,
             roles=tuple(roles),
             teams=tuple(teams),
@@ -163,6 +163,8 @@ async def find_person(database: Database, tenant: UUID, person: UUID) -> Person 
 
 async def person_named(database: Database, tenant: UUID, name: str) -> Person | None:
     """A person by the name that they sign in with."""
+    if not _NAME.match(name):  # PostgreSQL folds letters that Python does not: each would be a way round the count
+        return None
     async with database.tenant(tenant) as connection:
         return await PERSON_NAMED.one(connection, {"name": name})
 

@@ -10,6 +10,9 @@ import msgspec
 
 from interlock.authority.actor import Actor, ActorKind
 
+BY_PASSWORD = "password"  # noqa: S105 - it is no password
+"""How somebody signed in who did not come by a provider."""
+
 
 class Role(StrEnum):
     """The parts that a person may have; policies say what each may do."""

@@ -87,21 +87,34 @@ from person_link l join person p on p.tenant = l.tenant and p.id = l.person
 where l.issuer = %(issuer)s and l.subject = %(subject)s
 
 -- name: hold_attempts
--- Makes the row that is counted and locks it; what failed long ago is forgotten.
+-- Makes the row that is counted and locks it; what failed long ago is forgotten: all of it an hour after the last one, and of an
+-- address, at which somebody mistypes every day, one every two minutes.
 insert into sign_in_attempt (id, tenant, kind, failures, failed_at, paused_until)
 values (%(id)s, %(tenant)s, %(kind)s, 0, clock_timestamp(), clock_timestamp())
 on conflict (id) do update set
-  failures = case when sign_in_attempt.failed_at < clock_timestamp() - interval '1 hour' then 0 else sign_in_attempt.failures end
+  failures = case when sign_in_attempt.failed_at < clock_timestamp() - interval '1 hour' then 0
+                  when sign_in_attempt.kind = 'address' then greatest(0, sign_in_attempt.failures - greatest(0,
+                    floor(extract(epoch from clock_timestamp() - sign_in_attempt.failed_at) / 120)::int))
+                  else sign_in_attempt.failures end,
+  failed_at = case when sign_in_attempt.kind = 'address' then sign_in_attempt.failed_at + interval '2 minutes' * greatest(0,
+                     floor(extract(epoch from clock_timestamp() - sign_in_attempt.failed_at) / 120)::int)
+                   else sign_in_attempt.failed_at end
 returning failures, paused_until, clock_timestamp() as now
 
 -- name: count_attempt
-update sign_in_attempt set failures = %(failures)s, failed_at = clock_timestamp(), paused_until = %(paused_until)s where id = %(id)s
+-- Of an address `failed_at` stays: until then what failed is forgotten already.
+update sign_in_attempt set failures = %(failures)s, paused_until = %(paused_until)s,
+  failed_at = case when kind = 'address' and failures > 0 then failed_at else clock_timestamp() end
+where id = %(id)s
 
 -- name: clear_attempts
 update sign_in_attempt set failures = 0, paused_until = clock_timestamp() where id = any(%(ids)s)
 
 -- name: uncount_attempt
-update sign_in_attempt set failures = greatest(failures - 1, 0) where id = %(id)s
+-- A pause that another attempt has made since stays.
+update sign_in_attempt set failures = greatest(failures - 1, 0),
+  paused_until = case when paused_until = %(paused_until)s then clock_timestamp() else paused_until end
+where id = %(id)s
 
 -- name: forget_attempts
 -- A few at a time, with each that is counted: whoever makes many rows pays for their removal, too.

@@ -10,12 +10,12 @@ import msgspec
 from interlock.db.database import Database
 from interlock.db.queries import load_queries
 from interlock.db.writer import Writer
-from interlock.errors import Refused
-from interlock.identity.attempts import browser_digest, clear_attempts, count_attempt
+from interlock.errors import LimitReached, Refused
+from interlock.identity.attempts import Tried, browser_digest, clear_attempts, count_attempt, take_back_attempt
 from interlock.identity.changing import set_password
 from interlock.identity.password import check_password, hash_password, verify_password
 from interlock.identity.people import person_named
-from interlock.identity.person import Person, Visitor
+from interlock.identity.person import BY_PASSWORD, Person, Visitor
 from interlock.identity.sessions import open_session
 
 
@@ -90,12 +90,12 @@ async def sign_in(
         return NotSigned(tried.pause, tried=False)
     person = await person_named(database, tenant, name)
     stored = await _stored(database, tenant, person) if person and not person.disabled_at else None
-    if not await verify_password(password, stored) or person is None:
+    if not await _verified(database, tenant, tried, password, stored) or person is None:
         return NotSigned(tried.pause, tried=True)
     await clear_attempts(database, tenant, tried)
     digest = browser_digest(browser)
     return Signed(
-        person, await open_session(writer, tenant, person, how="password", agent=asking.agent, browser=digest)
+        person, await open_session(writer, tenant, person, how=BY_PASSWORD, agent=asking.agent, browser=digest)
     )
 
 
@@ -107,6 +107,7 @@ async def choose_password(
     Guesses at the present one are counted as at the door: a session that somebody left open gives no more of them.
 
     Raises:
+        LimitReached: too many are signing in at this moment.
         Refused: it cannot be taken.
         StateConflict: it was changed meanwhile.
     """
@@ -118,7 +119,8 @@ async def choose_password(
     if not tried.admitted:
         return NotSigned(tried.pause, tried=False)
     person = await person_named(database, visitor.tenant, visitor.name)
-    if person is None or not await verify_password(present, await _stored(database, visitor.tenant, person)):
+    stored = await _stored(database, visitor.tenant, person) if person else None
+    if not await _verified(database, visitor.tenant, tried, present, stored) or person is None:
         return NotSigned(tried.pause, tried=True)
     await clear_attempts(database, visitor.tenant, tried)
     changed = await set_password(
@@ -127,6 +129,19 @@ async def choose_password(
     )  # fmt: skip
     secret = await open_session(writer, visitor.tenant, changed, how=visitor.how, agent=asking.agent, browser=known)
     return Signed(changed, secret)
+
+
+async def _verified(database: Database, tenant: UUID, tried: Tried, password: str, stored: str | None) -> bool:
+    """Whether it is their password.
+
+    Raises:
+        LimitReached: nobody can say now; what was not tried counts as little as if it had not come.
+    """
+    try:
+        return await verify_password(password, stored)
+    except LimitReached:
+        await take_back_attempt(database, tenant, tried.places)
+        raise
 
 
 async def _stored(database: Database, tenant: UUID, person: Person) -> str | None:

@@ -62,7 +62,7 @@ create table sign_in_attempt (
   tenant       uuid not null,
   kind         text not null constraint sign_in_attempt_kind_is_known check (kind in ('name', 'address', 'browser')),
   failures     int not null,                -- in a row; 0 after a success
-  failed_at    timestamptz not null,        -- the last one
+  failed_at    timestamptz not null,        -- the last one; of an address, until when what failed is forgotten
   paused_until timestamptz not null         -- nothing is tried before
 );
 call protect('sign_in_attempt', 'select, insert, update, delete');

@@ -1,0 +1,100 @@
+"""Counts of what fails keep out who guesses and nobody else; and a slow form is its sender's of now."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import urlencode, urlsplit
+
+import psycopg
+import pytest
+from tests.console.at_the_door import browser, knock, known
+from tests.console.visiting import SignIn, Visiting
+
+from interlock.console.cookies import COOKIE
+from interlock.console.visit import FORM_KEY_HEADER
+from interlock.identity.changing import disable_person, end_sessions, link_person
+from interlock.identity.people import make_person
+from interlock.identity.sessions import open_session
+from interlock.node import Node
+
+_FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+async def test_counts_keep_out_who_guesses_and_nobody_else(
+    node: Node, url: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("vivi", "ben"):
+        await known(node, name)
+    with psycopg.connect(database_url, autocommit=True) as admin:
+        async with browser(url) as client, browser(url) as other:
+            # PostgreSQL takes this letter for an i, and Python does not: it is nobody's name
+            assert (await knock(client, "v\u0130v\u0130")).status_code == 401
+            # what was not tried, since too many were, has not failed
+            monkeypatch.setattr("interlock.identity.password._MOST_WAITING", 0)
+            assert [(await knock(client, "vivi")).status_code for _ in range(6)] == [429] * 6
+            monkeypatch.undo()
+            # an address at which much failed and the last pause is over: who proves who they are makes no new one
+            admin.execute(
+                "update interlock.sign_in_attempt set failures = 36, paused_until = now() where kind = 'address'"
+            )
+            assert (await knock(client, "vivi")).status_code == 303
+            assert (await knock(other, "ben")).status_code == 303
+            # one is forgotten every two minutes, whoever signs in meanwhile
+            admin.execute("update interlock.sign_in_attempt set failed_at = failed_at - interval '30 minutes'")
+        async with browser(url) as third:
+            await knock(third, "nobody")
+        left = admin.execute("select failures from interlock.sign_in_attempt where kind = 'address'").fetchall()
+    assert left == [(36 - 15 + 1,)]
+
+
+async def _begun(
+    url: str, who: Visiting, path: str, fields: dict[str, str]
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
+    """A form of which the first bytes have arrived; the rest of it."""
+    body = urlencode({"form_key": who.visitor.form_key, **fields}).encode()
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(
+        f"POST {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nCookie: {COOKIE}={who.secret}\r\nContent-Type: "
+        f"{_FORM['content-type']}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        + body[:5]
+    )
+    await writer.drain()
+    return reader, writer, body[5:]
+
+
+async def test_a_form_that_was_long_on_its_way_is_its_senders_of_now(
+    node: Node, url: str, sign_in: SignIn, database_url: str
+) -> None:
+    ana, ben = await sign_in("ana", roles=("engineer",)), await sign_in("ben", roles=("admin",))
+    slow = [
+        await _begun(url, ana, "/console/stops", {"scope": "workflow:refund_orders", "why": "revenge"}),
+        await _begun(url, ben, "/console/me/others", {}),
+    ]
+    await asyncio.sleep(0.4)  # the guard has let both through
+    await disable_person(node.database, node.tenant, ana.person.id, who="root")
+    await end_sessions(node.database, node.tenant, ben.person.id, who="root")
+    for reader, writer, rest in slow:
+        writer.write(rest)
+        answer = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).decode().lower()
+        writer.close()
+        assert "location: /console/sign-in" in answer
+        assert f"set-cookie: {COOKIE}=".lower() not in answer
+    with psycopg.connect(database_url) as admin:
+        told = admin.execute("select count(*) from interlock.ledger_entry where kind = 'guard.stopped'").fetchall()
+    assert told == [(0,)]
+
+
+async def test_a_form_of_too_much_is_refused_and_who_comes_by_a_provider_needs_no_password(
+    node: Node, url: str, sign_in: SignIn
+) -> None:
+    ana = await sign_in("ana")
+    del ana.http.headers[FORM_KEY_HEADER]
+    many = "&".join([f"form_key={ana.visitor.form_key}", *["a=b"] * 600])
+    assert (await ana.http.post("/console/me/preferences", content=many, headers=_FORM)).status_code == 400
+    ben = await make_person(node.writer, node.tenant, name="ben", roles=("viewer",), who="x", changes_it=True)
+    await link_person(node.database, node.tenant, ben.id, issuer="https://x", subject="s", who="x")
+    for how, status in (("company", 200), ("password", 303)):
+        async with browser(url) as client:
+            client.cookies.set(COOKIE, await open_session(node.writer, node.tenant, ben, how=how))
+            assert (await client.get("/console/queue")).status_code == status
