@@ -75,7 +75,7 @@ async def put_known_case(
     Raises:
         NotFound: there is no such point.
         Refused: it cannot be told apart from a real one only at points that are asked without a case, of which
-            nothing follows, and that read no personal data; or the file is not complete.
+            nothing follows, that ask one component, and that read no personal data; or the file is not complete.
         ContractViolated: its input or what is right breaks a contract.
         StateConflict: it would go by itself, or its queue is full.
     """
@@ -151,6 +151,9 @@ def _see_whole(known: KnownCase, point: DecisionPoint) -> None:
         raise Refused(f"what is decided at {known.point} begins a case, and nothing may follow from a known one")
     if point.purpose or point.features:
         raise Refused(f"{known.point} reads personal data or features, which no made-up case has")
+    if sum(not one.is_person for one in point.steps) > 1:
+        what = f"{known.point} asks several components, and a known case has the answer of one: it could be told apart"
+        raise Refused(what, todo="put known cases at points that ask one component")
     if point.steps[0].is_person:
         raise Refused(f"at {known.point} nothing is proposed, so that there is nothing to be seen through")
     if (known.right is Resolution.CHANGE) != (known.output is not None):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 
 from interlock.cases.declaration import Declaration
 from interlock.decisions.point import DecisionPoint
@@ -24,8 +25,8 @@ def queues_told(declarations: Iterable[Declaration]) -> Mapping[str, QueueTold]:
                 capacity=min(terms.capacity, known.capacity) if known else terms.capacity,
                 due=min(terms.due, known.due) if known else terms.due,
                 when_full=known.when_full if known and known.when_full == "hold" else terms.full.said,
-                before=known.before if known and known.before is not None else terms.full.before,
-                second_looks=str(terms.second_looks) if not known else known.second_looks,
+                before=max((one for one in (known and known.before, terms.full.before) if one), default=None),
+                second_looks=str(max(terms.second_looks, Fraction(known.second_looks) if known else Fraction(0))),
                 workflows=tuple(dict.fromkeys((*(known.workflows if known else ()), declaration.workflow))),
             )
             found[terms.name] = told

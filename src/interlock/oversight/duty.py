@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from datetime import datetime
 
 import psycopg
 
@@ -18,7 +19,7 @@ from interlock.errors import InterlockError
 from interlock.oversight.capacity.count import count_oversight
 from interlock.oversight.capacity.read import read_capacity
 from interlock.oversight.capacity.respond import respond
-from interlock.oversight.capacity.store import COUNTED_TENANTS
+from interlock.oversight.capacity.store import COUNTED_TENANTS, Counted
 from interlock.oversight.capacity.told import QueueTold
 from interlock.oversight.quality.compare import compare_second_looks, draw_second_looks, reveal_known
 
@@ -42,12 +43,21 @@ async def look_after(database: Database, writer: Writer, told: Mapping[str, Queu
     async with database.installation() as connection:
         counted = await COUNTED_TENANTS.all(connection)
     for one in counted:
-        queues = await read_capacity(database, one.tenant, told, now)
-        await respond(writer, one.tenant, queues, now)
-        await reveal_known(database, writer, one.tenant)
-        await compare_second_looks(database, writer, one.tenant)
-        await draw_second_looks(database, writer, one.tenant, told, one.drawn_to, now)
+        try:
+            await _of_tenant(database, writer, told, one, now)
+        except Exception:  # whatever is wrong with one tenant's rows, the others' are looked after
+            log.exception("queues of the tenant %s could not be looked after", one.tenant)
     return True
+
+
+async def _of_tenant(
+    database: Database, writer: Writer, told: Mapping[str, QueueTold], one: Counted, now: datetime
+) -> None:
+    queues = await read_capacity(database, one.tenant, told, now)
+    await respond(writer, one.tenant, queues, now)
+    await reveal_known(database, writer, one.tenant)
+    await compare_second_looks(database, writer, one.tenant)
+    await draw_second_looks(database, writer, one.tenant, told, one.drawn_to, now)
 
 
 async def keep_looking_after(database: Database, writer: Writer, told: Mapping[str, QueueTold]) -> None:
@@ -61,4 +71,6 @@ async def keep_looking_after(database: Database, writer: Writer, told: Mapping[s
             await look_after(database, writer, told)
         except (InterlockError, psycopg.Error) as cause:
             log.warning("queues could not be looked after, trying again soon: %s", cause)
+        except Exception:  # nobody would notice that the duty has ended
+            log.exception("queues could not be looked after, trying again soon")
         took = time.monotonic() - began

@@ -90,7 +90,8 @@ class Press(msgspec.Struct, frozen=True, kw_only=True):
         minutes: S.
         slack: In minutes; below 0 it is late.
         nearness: The factor of its deadline, from 0 to 1.
-        index: The loss that a minute of work takes away now.
+        index: The loss that a minute of work takes away now; 0 where that is less than a number can hold.
+        rank: Its natural logarithm, by which items are put in order: it tells those apart of which that is so.
     """
 
     loss: float
@@ -98,6 +99,7 @@ class Press(msgspec.Struct, frozen=True, kw_only=True):
     slack: float
     nearness: float
     index: float
+    rank: float
 
 
 def slack_of(due: datetime | None, minutes: float, now: datetime) -> float:
@@ -118,8 +120,10 @@ def press(loss: float, minutes: float, due: datetime | None, now: datetime, pace
     """
     each = max(LEAST_MINUTES, minutes)
     slack = slack_of(due, each, now)
-    nearness = math.exp(-max(0.0, slack) / max(pace.horizon, LEAST_MINUTES))
-    return Press(loss=loss, minutes=each, slack=slack, nearness=nearness, index=loss / each * nearness)
+    away = max(0.0, slack) / max(pace.horizon, LEAST_MINUTES)
+    nearness = math.exp(-away)
+    rank = math.log(loss / each) - away if loss > 0 else -math.inf
+    return Press(loss=loss, minutes=each, slack=slack, nearness=nearness, index=loss / each * nearness, rank=rank)
 
 
 def median_minutes(dwells: Sequence[float], declared: float | None, *, least: int = 5) -> float:

@@ -356,12 +356,12 @@ with k as materialized (
   %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
    limit %(bound)s)
 ), r as (
-  select m.*, m.urgency * k.weight * exp(greatest(-700, -greatest(0,
-           coalesce(date_part('epoch', m.due_at - %(at)s) / 60, %(no_deadline)s) - k.minutes) / %(horizon)s)) as index
+  select m.*, case when m.urgency * k.weight > 0 then ln(m.urgency * k.weight) - greatest(0,
+           coalesce(date_part('epoch', m.due_at - %(at)s) / 60, %(no_deadline)s) - k.minutes) / %(horizon)s else '-infinity' end as rank
   from m join k using (exceptional, workflow, point, currency, priority)
 )
 (select false as aged, exceptional, id, workflow, point, currency, priority, urgency, due_at, (select count(*) from m) as total
- from r order by exceptional and priority <= 0 desc, index desc, id limit %(most)s)
+ from r order by exceptional and priority <= 0 desc, rank desc, id limit %(most)s)
 union all
 (select true, exceptional, id, workflow, point, currency, priority, urgency, due_at, 0 from r order by id limit %(oldest)s)
 
@@ -441,11 +441,14 @@ select true, e.id, e.case_id, null, e.workflow, e.kind, '', coalesce(e.team, e.o
 from exception e where e.id = any(%(ids)s::uuid[])
 
 -- name: work_dwells
--- How many minutes the last ones of each kind took, from their claim.
+-- How many minutes the last ones of each kind took, from their claim to the last verdict: that it could then be taken back for a
+-- while was nobody's work. What nobody claimed before answering it says nothing.
 with k as materialized (select * from json_to_recordset(%(kinds)s::json) as k (exceptional bool, workflow text, point text))
 select false as exceptional, k.workflow, k.point, c.minutes from k cross join lateral (
-  select (extract(epoch from v.resolved_at - v.claimed_at) / 60)::float8 as minutes from review v
-  where v.workflow = k.workflow and v.point = k.point and v.state = 'resolved' and v.claimed_at is not null and v.resolved_at >= v.claimed_at
+  select (extract(epoch from a.at - v.claimed_at) / 60)::float8 as minutes from review v
+  cross join lateral (select coalesce(max(said.at), v.resolved_at) as at from review_verdict said
+                      where said.tenant = v.tenant and said.review = v.id and said.undone_at is null) a
+  where v.workflow = k.workflow and v.point = k.point and v.state = 'resolved' and v.claimed_at is not null and a.at > v.claimed_at
   order by v.resolved_at desc limit %(most)s) c
 where not k.exceptional
 

@@ -61,7 +61,7 @@ class Placed(NamedTuple):
     behind: bool
     """False: it stands before all that are."""
     negated: float
-    """The index with a minus, so that the greatest is first."""
+    """The logarithm of the index with a minus, so that the greatest is first."""
     id: UUID
     press: Press
 
@@ -88,7 +88,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
         each = self.minutes.get((of.exceptional, of.workflow, of.point), self.default)
         loss = self.worth.loss(item.urgency, of.currency)
         found = press(loss, each, item.due_at, self.now, self.pace)
-        return Placed(not of.leads, -found.index, item.id, found)
+        return Placed(not of.leads, -found.rank, item.id, found)
 
 
 class _Lists:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import psycopg
 import pytest
 
@@ -110,6 +113,9 @@ async def test_a_queue_that_is_too_full_says_no_and_nothing_goes_by_itself_becau
         (one,) = await told_of(on)
         assert one.response is not None
         assert (one.response.state, one.response.by_hand) == ("saturated", False)
+        # what is wrong with one tenant ends neither this look nor the duty
+        broken = {"few": msgspec.structs.replace(told["few"], second_looks="never")}
+        assert await look_after(node.database, node.writer, broken)
         # it lasts, although there is room again: it does not flap
         await on.approve((await on.reviews())[0])
         assert await look_after(node.database, node.writer, told)
@@ -163,3 +169,18 @@ async def test_a_person_holds_a_queue_and_only_a_person_ends_that(
 def test_no_component_and_nothing_automatic_stands_in_for_people(tmp_path: Path, answer: str) -> None:
     with pytest.raises(DeclarationInvalid, match="when_full"):
         declared(approve, tmp_path, point=f"    queue: {{name: few, when_full: {answer}}}\n")
+
+
+def test_where_files_say_different_things_of_a_queue_the_stricter_holds(tmp_path: Path) -> None:
+    points = (
+        "{name: q}",
+        "{name: q, second_looks: 0.05, when_full: {fall_back: hold, before: 4h}}",
+        "{name: q, second_looks: 0.01, when_full: {fall_back: hold, before: 5m}}",
+    )
+    files = [
+        declared(approve, tmp_path, name=f"flow{at}", point=f"    queue: {point}\n").declaration
+        for at, point in enumerate(points)
+    ]
+    for order in permutations(files):
+        found = queues_told(order)["q"]
+        assert (Fraction(found.second_looks), found.before) == (Fraction("0.05"), timedelta(hours=4))

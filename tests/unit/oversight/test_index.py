@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
 from interlock.oversight.index import MINUTES, Pace, Worth, median_minutes, press, with_oldest
+from interlock.oversight.threshold import Scale, Shown, WorkClass, ranked
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -20,6 +22,21 @@ def test_the_index_is_the_loss_a_minute_takes_away_the_nearer_its_deadline_the_m
     assert found.index == pytest.approx(600 / 5 * math.exp(-40 / 80))
     late = press(600.0, 5.0, NOW - timedelta(days=3), NOW, pace)
     assert (late.nearness, late.index) == (1.0, 120.0)
+    assert late.rank == pytest.approx(math.log(120))
+
+
+def test_a_short_queue_of_far_deadlines_stands_by_its_loss() -> None:
+    """Every index is less than a number can hold here: the order must not be that of the ids."""
+    of = WorkClass(exceptional=False, workflow="w", point="p", currency="EUR", priority=1)
+    pace = Pace(mean_minutes=0.5, waiting=10, people=10)
+    scale = Scale(now=NOW, pace=pace, worth=Worth(), minutes={}, default=0.5)
+    nothing, cheap, dear, sooner = (
+        (of, Shown(UUID(int=at), urgency, NOW + timedelta(hours=hours)))
+        for at, (urgency, hours) in enumerate([(0, 24), (1, 24), (10**12, 24), (1, 23)])
+    )
+    placed = ranked([nothing, cheap, dear, sooner], scale)
+    assert [one.press.index for one in placed] == [0.0] * 4
+    assert [one.id.int for one in placed] == [3, 2, 1, 0]
 
 
 def test_with_more_people_than_items_the_horizon_is_twice_the_mean() -> None:

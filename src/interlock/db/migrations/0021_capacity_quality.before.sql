@@ -87,8 +87,10 @@ create function oversight_counts(since timestamptz, least_id uuid)
              (select case when bool_and(said.looked_ms is not null) then least(sum(said.looked_ms), 14400000)::bigint end
               from review_verdict said
               where said.tenant = v.tenant and said.review = v.id and said.undone_at is null),
-             case when v.claimed_by = v.resolved_by and v.claimed_at <= v.resolved_at
-                  then least(1000 * extract(epoch from v.resolved_at - v.claimed_at), 14400000)::bigint end)
+             (select case when v.claimed_by = v.resolved_by and v.claimed_at <= a.at
+                          then least(1000 * extract(epoch from a.at - v.claimed_at), 14400000)::bigint end
+              from (select coalesce(max(said.at), v.resolved_at) as at from review_verdict said
+                    where said.tenant = v.tenant and said.review = v.id and said.undone_at is null) a))
     from review v where v.state = 'resolved' and v.resolved_at >= since)
   select t.tenant, t.queue, t.workflow, t.point, t.hour, sum(t.arrived)::int, sum(t.resolved)::int, count(t.ms)::int,
          coalesce(sum(t.ms), 0)::bigint, coalesce(sum(t.ms * t.ms), 0)::bigint

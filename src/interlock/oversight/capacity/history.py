@@ -206,7 +206,8 @@ def _paced(history: History, waiting: int) -> float | None:
     after = [waiting - left for left in reversed(list(accumulate(reversed([*changes[1:], 0]))))] if changes else []
     present = answered = 0.0
     for at, (people, done) in enumerate(zip(history.people, history.resolved, strict=True)):
-        if after[at] > 0 and after[at] - changes[at] > 0 and done:
+        # a held answer may count in the hour after the one in which somebody was there: that hour says nothing
+        if after[at] > 0 and after[at] - changes[at] > 0 and done and people > 0:
             present, answered = present + people, answered + done
     return present / answered if answered >= LEAST_TIMED else None
 

@@ -18,6 +18,7 @@ from interlock.db.gates import TakesKey, key_digest
 from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.ledger.ledger import first_entry, further_entry, hash_of
+from interlock.oversight.capacity.respond import held_queues
 from interlock.oversight.capacity.told import QueueTold
 from interlock.oversight.quality.store import (
     ADD_SECOND_LOOKS,
@@ -31,15 +32,21 @@ from interlock.oversight.quality.store import (
     AnsweredSecondLook,
     ComparedLook,
     Drawable,
+    DrawnTo,
     NewSecondLook,
     RevealedCase,
 )
 from interlock.oversight.review import Resolution
-from interlock.oversight.store import ADD_REVIEWS, NewReview
+from interlock.oversight.store import ADD_REVIEWS, COUNT_WAITING, NewReview
 
 SETTLED = timedelta(seconds=2)
 """What was answered later than that is drawn from the next time: its commit may still be on its way."""
+MOST_DRAWN_FROM = 2000
+"""Of so many it is drawn at once, and of those that were answered in the same moment as the last."""
+_LEFT = 10
+"""One part in so many of a queue's room is left to what is asked first: no second look makes a queue full."""
 _FINEST = 1 << 53
+_LOTS = secrets.SystemRandom()
 
 
 async def reveal_known(database: Database, writer: Writer, tenant: UUID) -> int:
@@ -56,6 +63,9 @@ async def draw_second_looks(
 ) -> int:
     """Draw from what was answered since the last time, each by itself with the declared probability; how many.
 
+    A queue that is held or has but a tenth of its room gets none; where less room is free than was answered, it is
+    drawn from as many of these, by lot, as there is room for. The probability on record is the one that each then had.
+
     Args:
         database: Where it is.
         writer: For the commit.
@@ -64,24 +74,49 @@ async def draw_second_looks(
         since: Up to when it was drawn.
         now: The time.
     """
-    shares = {name: Fraction(one.second_looks) for name, one in told.items() if Fraction(one.second_looks)}
+    queues = [name for name, one in told.items() if Fraction(one.second_looks)]
     until = now - SETTLED
     if until <= since:
         return 0
     async with database.tenant(tenant) as connection:
-        asked = {"since": since, "until": until, "queues": list(shares)}
-        found = await DRAW_FROM.all(connection, asked) if shares else []
-    chosen = [one for one in found if secrets.randbelow(_FINEST) < shares[one.queue] * _FINEST]
-    if chosen:
-        key = TakesKey(key_digest(tenant, "second-looks", since.isoformat()), payload=UUID(int=0))
-        refusal = await writer.write(
-            Unit(tenant, lambda stamp: _opened(stamp, tenant, chosen, told), (key,), wakes=("reviews",))
-        )
-        if refusal:
-            return 0
+        asked = {"since": since, "until": until, "queues": queues, "most": MOST_DRAWN_FROM}
+        found = await DRAW_FROM.all(connection, asked) if queues else []
+    if len(found) >= MOST_DRAWN_FROM:
+        until = found[-1].resolved_at  # the rest the next time; none of the same moment is among it
+    drawn_to = DrawnTo(tenant=tenant, drawn_to=until)
+    chosen = await _chosen(database, tenant, told, found)
+    if not chosen:
+        async with database.tenant(tenant) as connection:
+            await ADVANCE_DRAW.run(connection, [drawn_to])
+        return 0
+    key = TakesKey(key_digest(tenant, "second-looks", since.isoformat()), payload=UUID(int=0))
+    unit = Unit(
+        tenant,
+        lambda stamp: [*_opened(stamp, tenant, chosen, told), Write(ADVANCE_DRAW, drawn_to)],
+        (key,),
+        wakes=("reviews",),
+    )
+    return 0 if await writer.write(unit) else len(chosen)
+
+
+async def _chosen(
+    database: Database, tenant: UUID, told: Mapping[str, QueueTold], found: Sequence[Drawable]
+) -> list[tuple[Drawable, Fraction]]:
+    """Those that a second person is asked about, each with the probability that it had, in the order of ``found``."""
+    names = list(dict.fromkeys(one.queue for one in found))
+    held = await held_queues(database, tenant) if names else frozenset[str]()
     async with database.tenant(tenant) as connection:
-        await ADVANCE_DRAW.run(connection, {"until": until})
-    return len(chosen)
+        wait = {name: await COUNT_WAITING.one(connection, {"queue": name}) or 0 for name in names}
+    chosen: list[tuple[Drawable, Fraction]] = []
+    for queue in names:
+        answered = [one for one in found if one.queue == queue]
+        free = told[queue].capacity - -(-told[queue].capacity // _LEFT) - wait[queue]
+        room = 0 if queue in held else max(0, min(free, len(answered)))
+        share = Fraction(told[queue].second_looks)
+        among = answered if room == len(answered) else _LOTS.sample(answered, room)
+        had = share * room / len(answered)
+        chosen += [(one, had) for one in among if secrets.randbelow(_FINEST) < share * _FINEST]
+    return chosen
 
 
 async def compare_second_looks(database: Database, writer: Writer, tenant: UUID) -> int:
@@ -132,10 +167,12 @@ async def _compare(writer: Writer, tenant: UUID, one: AnsweredSecondLook) -> Non
     await writer.write(Unit(tenant, build, (key,), wakes=("reviews",)))
 
 
-def _opened(stamp: Stamp, tenant: UUID, chosen: Sequence[Drawable], told: Mapping[str, QueueTold]) -> list[Write]:
+def _opened(
+    stamp: Stamp, tenant: UUID, chosen: Sequence[tuple[Drawable, Fraction]], told: Mapping[str, QueueTold]
+) -> list[Write]:
     """A review of each, with nothing in it of the first answer, and that it is a second look."""
     writes: list[Write] = []
-    for one in chosen:
+    for one, had in chosen:
         second, terms = stamp.new_id(), told[one.queue]
         review = NewReview(
             id=second, tenant=tenant, case_id=None, decision_id=None, workflow=one.workflow, point=one.point,
@@ -143,7 +180,7 @@ def _opened(stamp: Stamp, tenant: UUID, chosen: Sequence[Drawable], told: Mappin
             currency=one.currency, urgency=one.urgency, due_at=stamp.now + terms.due, created_at=stamp.now,
         )  # fmt: skip
         look = NewSecondLook(
-            id=second, tenant=tenant, first=one.id, propensity=_written(terms.second_looks), drawn_at=stamp.now,
+            id=second, tenant=tenant, first=one.id, propensity=_written(had), drawn_at=stamp.now,
             first_by=one.resolved_by,
         )  # fmt: skip
         entry = first_entry if not writes else further_entry
@@ -155,5 +192,5 @@ def _opened(stamp: Stamp, tenant: UUID, chosen: Sequence[Drawable], told: Mappin
     return writes
 
 
-def _written(share: str) -> str:
-    return f"{float(Fraction(share)):.9g}"
+def _written(share: Fraction) -> str:
+    return f"{float(share):.9g}"

@@ -22,11 +22,15 @@ from json_to_recordset(%(rows)s::json) as r (id uuid, answered_by text, answered
 where k.id = r.id and k.answered_at is null
 
 -- name: revealed_to
--- What somebody answered that was a known case, the newest first.
-select k.id, k.workflow, k.point, k.resolution::text as resolution, k.output, k.explanation, k.answered_at, k.was_right,
-       v.resolution::text as answered
+-- What somebody answered that was a known case, alone or with others, the newest first; by their own verdict. What all said
+-- was compared as values; somebody who said something else is compared by the canonical bytes.
+select k.id, k.workflow, k.point, k.resolution::text as resolution, k.output, k.explanation, k.answered_at,
+       case when said.resolution = v.resolution and said.output is not distinct from v.output then k.was_right
+            else said.resolution = k.resolution and said.output is not distinct from k.output end as was_right,
+       said.resolution::text as answered
 from known_case k join review v on v.id = k.id
-where k.answered_by = %(who)s and k.answered_at >= %(since)s order by k.answered_at desc limit %(most)s
+join review_verdict said on said.tenant = k.tenant and said.review = k.id and said.undone_at is null
+where said.who = %(who)s and k.answered_at >= %(since)s order by k.answered_at desc limit %(most)s
 
 -- name: count_known
 select count(*) filter (where answered_at is null) as waiting, count(*) filter (where answered_at is not null) as answered,
@@ -42,7 +46,7 @@ where v.state = 'resolved' and v.resolved_at > %(since)s and v.resolved_at <= %(
   and v.resolved_by is not null and cardinality(v.decided_by) <= 1
   and not exists (select from known_case k where k.id = v.id) and not exists (select from second_look s where s.id = v.id)
   and not exists (select from second_look s where s.tenant = v.tenant and s.first = v.id)
-order by v.resolved_at, v.id limit 2000
+order by v.resolved_at fetch first %(most)s rows with ties
 
 -- name: add_second_looks
 insert into second_look (id, tenant, first, propensity, drawn_at, first_by)
@@ -50,7 +54,9 @@ select id, tenant, first, propensity::numeric, drawn_at, first_by
 from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, first uuid, propensity text, drawn_at timestamptz, first_by text)
 
 -- name: advance_draw
-update oversight_counted set drawn_to = %(until)s where drawn_to < %(until)s
+update oversight_counted c set drawn_to = r.drawn_to
+from json_to_recordset(%(rows)s::json) as r (tenant uuid, drawn_to timestamptz)
+where c.tenant = r.tenant and c.drawn_to < r.drawn_to
 
 -- name: answered_second_looks
 select s.id, s.first, s.first_by, s.propensity::text as propensity, one.resolution::text as first_resolution,
@@ -73,17 +79,22 @@ from second_look s join review one on one.id = s.first join review two on two.id
 where not s.agreed and s.compared_at >= %(since)s order by s.compared_at desc, s.id limit %(most)s
 
 -- name: answers_since
--- What people answered, with how long they looked; four eyes are two answers.
+-- What people answered, with how long they looked; four eyes are two answers, of which neither counts before it is decided:
+-- the figures would tell the second what the first said.
 select said.review, said.who, said.at, said.resolution::text as resolution, octet_length(v.question) as length,
        said.looked_ms, said.looked_of
 from review_verdict said join review v on v.id = said.review
-where said.at >= %(since)s and said.undone_at is null and said.effective_at <= statement_timestamp()
+where said.at >= %(since)s and said.undone_at is null and v.state = 'resolved'
   and (%(who)s::text is null or said.who = %(who)s)
 order by said.at, said.id limit 50000
 
 -- name: checked_known
-select answered_by as who, was_right as "right" from known_case
-where answered_at >= %(since)s and (%(who)s::text is null or answered_by = %(who)s)
+-- As in revealed_to: everybody's own verdict.
+select said.who, case when said.resolution = v.resolution and said.output is not distinct from v.output then k.was_right
+                      else said.resolution = k.resolution and said.output is not distinct from k.output end as "right"
+from known_case k join review v on v.id = k.id
+join review_verdict said on said.tenant = k.tenant and said.review = k.id and said.undone_at is null
+where k.answered_at >= %(since)s and (%(who)s::text is null or said.who = %(who)s)
 
 -- name: checked_second
 select first_by as who, agreed as "right" from second_look

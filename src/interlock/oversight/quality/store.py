@@ -86,6 +86,13 @@ class Drawable(msgspec.Struct, frozen=True, kw_only=True):
     resolved_at: datetime
 
 
+class DrawnTo(msgspec.Struct, frozen=True, kw_only=True):
+    """Up to when second looks of a tenant are drawn."""
+
+    tenant: UUID
+    drawn_to: datetime
+
+
 class NewSecondLook(msgspec.Struct, frozen=True, kw_only=True):
     """A second look on its way in."""
 
@@ -196,7 +203,7 @@ REVEALED_TO = _SQL.rows("revealed_to", ShownCase)
 COUNT_KNOWN = _SQL.rows("count_known", KnownCount)
 DRAW_FROM = _SQL.rows("draw_from", Drawable)
 ADD_SECOND_LOOKS = _SQL.bulk("add_second_looks", NewSecondLook, distinct=("id",))
-ADVANCE_DRAW = _SQL.command("advance_draw")
+ADVANCE_DRAW = _SQL.bulk("advance_draw", DrawnTo, distinct=("tenant",))
 ANSWERED_SECOND_LOOKS = _SQL.rows("answered_second_looks", AnsweredSecondLook)
 COMPARE_SECOND_LOOKS = _SQL.bulk("compare_second_looks", ComparedLook, distinct=("id",))
 DISAGREEMENTS = _SQL.rows("disagreements", Disagreement)
