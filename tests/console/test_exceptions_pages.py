@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -45,13 +46,32 @@ async def test_exceptions_are_grouped_shown_in_words_and_resolved_together(datab
         assert (unfit.status_code, "took_effect does not fit" in unfit.text) == (400, True)
         broken = await ana.http.post(path, data={"way": "correct", "why": "typo", "value": "{\n x"})
         assert (broken.status_code, "line 2" in broken.text) == (400, True)
+        for value in ("NaN", '{"amount": 1e999}', '{"a": 1, "a": 2}', '{"a": "\\ud800"}', "[" * 900 + "]" * 900):
+            for way in ("answer", "correct"):
+                loose = await ana.http.post(path, data={"way": way, "why": "typo", "value": value})
+                assert (loose.status_code, 'class="refused"' in loose.text) == (400, True), (way, value[:20])
         group = f"/console/exceptions/groups/{found.fingerprint}"
         tried = (await ana.http.post(group, data={"way": "abandon", "why": "no use"})).text
         assert "Held against the oldest 3: it fits 3." in tried
         assert len([1 for case in cases if (await on.record(case)).case.state is CaseState.EXCEPTION]) == 3
-        done = await ana.http.post(group, data={"way": "abandon", "why": "no use", "confirmed": "abandon"})
-        assert "Abandon the case: 3 of 3" in done.text
-        assert (await ana.http.get(group)).status_code == 404
+        late = await on.submit(key="late", customer=SCRIPT)
+        await on.until(late, CaseState.EXCEPTION)
+        sent = {
+            "way": "abandon",
+            "why": "no use",
+            **dict(re.findall(r'name="(confirmed|newest)" value="([^"]+)"', tried)),
+        }
+        other = await ana.http.post(group, data={**sent, "way": "retry"})
+        assert (other.status_code, "not as it was shown" in other.text, "Resolve all 4" in other.text) == (
+            409,
+            True,
+            True,
+        )
+        done = await ana.http.post(group, data=sent)
+        assert "Abandon the case: 3 of 3" in done.text  # what was shown, and not what came after it
+        assert (await on.record(late)).case.state is CaseState.EXCEPTION
+        again = await ana.http.post(group, data=sent)
+        assert (again.status_code, "not as it was shown" in again.text) == (409, True)
         viewer = await signed_in(stack, node, url, "vera", ("viewer",))
         far = await signed_in(stack, node, url, "far", tenant="other")
         assert (await viewer.http.post(path, data={"way": "retry", "why": "x"})).status_code == 403

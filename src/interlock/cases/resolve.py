@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -152,10 +152,24 @@ async def resolve_group(
     value: Any = None,
     registry: Registry | None = None,
     ask: Ask | None = None,
+    only: Collection[UUID] | None = None,
 ) -> tuple[Member, ...]:
     """Resolve every open exception of one cause in the same way; what became of each, the oldest first.
 
     Each is resolved by itself: one that cannot be, and why, keeps none of the others from going on.
+
+    Args:
+        database: As in ``resolve_exception``, like all that is not named here.
+        writer: For the commits.
+        tenant: Whose.
+        fingerprint: The cause.
+        way: How.
+        who: Who says it.
+        why: Why.
+        value: The answer, for the way that needs one.
+        registry: The workflows.
+        ask: Asks the policies.
+        only: The exceptions that were shown: of the cause, none but these are resolved; None: all of it.
 
     Raises:
         NotFound: this tenant has no open exception of that cause.
@@ -168,6 +182,8 @@ async def resolve_group(
     async with database.tenant(tenant) as connection:
         asked = {"fingerprint": fingerprint, "most": LARGEST_GROUP}
         found = await EXCEPTIONS_OF_GROUP.all(connection, asked)
+    if only is not None:
+        found = [one for one in found if one.id in only]
     if not found:
         raise NotFound(
             f"no open exception has the fingerprint {fingerprint.hex}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,9 +14,11 @@ from interlock.console.item.difference import changes
 from interlock.console.item.evidence import MOST_WORDS, sides, word_page
 from interlock.console.item.form import entries, read_typed, refilled
 from interlock.console.item.tree import tree_of
+from interlock.console.item.typed import still_hidden, unhidden
 from interlock.contracts import Contract
 from interlock.contracts.catalog import load_catalog
 from interlock.errors import Violation
+from interlock.privacy.token import HIDDEN
 
 CONTRACTS = Path(__file__).parents[3] / "src/interlock/packs/receipts/contracts"
 READ = {"company": "ACME", "date": "2019-01-09", "total": "31.00", "currency": "MYR"}
@@ -105,9 +108,68 @@ def test_what_is_wrong_stands_at_its_field_and_what_was_typed_is_kept(fields: Co
     assert [one.what for one in rest] == ["too big"]
 
 
+def test_what_was_left_as_it_was_shown_is_exactly_what_it_was(fields: Contract) -> None:
+    """A browser sends each end of a line as CR LF; what is empty looks like what is not there."""
+    for company in ("12 Long Street\nLisbon", "Ada\rByron", "a\r\nb", "", None):
+        stood = {**READ, "company": company}
+        made = entries(fields.record, stood)
+        sent = {one.name: re.sub(r"\r\n|\r|\n", "\r\n", one.value) for one in made}
+        assert read_typed(fields.record, sent, stood).output == stood
+        assert made[0].has_lines == any(end in (company or "") for end in "\r\n")
+        typed = {**sent, "output:/company": "x\r\ny"}
+        assert read_typed(fields.record, typed, stood).output == {**stood, "company": "x\ny"}
+    assert refilled(fields.record, typed, ())[0][0].has_lines
+
+
+ADA, BOB = (f"{{personal:v1:{letter * 22}:{letter * 90}}}" for letter in "AB")
+PAYEES: list[Any] = [{"iban": ADA, "amount": "1.00"}, {"iban": BOB, "amount": "9000.00"}]
+
+
+@pytest.mark.parametrize(
+    ("amounts", "whose"),
+    [
+        (["1.00", "9000.00"], [ADA, BOB]),
+        (["2.00", "9000.00"], [ADA, BOB]),
+        (["2.00", "8000.00"], [ADA, BOB]),
+        (["9000.00", "9000.00"], [ADA, BOB]),
+        (["9000.00"], [BOB]),
+        (["1.00"], [ADA]),
+        (["2.00"], [HIDDEN]),
+        (["9000.00", "1.00"], [HIDDEN, HIDDEN]),
+        (["1.00", "9000.00", "5.00"], [ADA, BOB, HIDDEN]),
+        (["5.00", "1.00", "9000.00"], [HIDDEN, HIDDEN, HIDDEN]),
+    ],
+)
+def test_a_row_keeps_the_person_hidden_in_it_only_where_it_is_certain_which_row_it_was(
+    amounts: list[str], whose: list[str]
+) -> None:
+    typed = {"payees": [{"iban": HIDDEN, "amount": amount} for amount in amounts]}
+    made, _ = unhidden(typed, {"payees": PAYEES})
+    assert [one["iban"] for one in made["payees"]] == whose
+    assert still_hidden(made) is (HIDDEN in whose)
+    alike = [{"iban": ADA, "amount": "1.00"}, {"iban": BOB, "amount": "1.00"}]
+    assert still_hidden(unhidden([{"iban": HIDDEN, "amount": "1.00"}], alike)[0])  # which of the two was taken away?
+
+
+def test_words_typed_beside_a_hidden_value_stay() -> None:
+    assert unhidden({"note": f"{HIDDEN} must NOT be paid"}, {"note": f"{ADA} may be paid"}) == (
+        {"note": f"{ADA} must NOT be paid"},
+        True,
+    )
+    assert unhidden(f"{HIDDEN}, {HIDDEN}", f"{ADA}, {BOB}") == (f"{ADA}, {BOB}", True)
+    assert still_hidden(unhidden(f"{HIDDEN} or {HIDDEN}", f"{ADA}, {BOB}")[0])
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
-    [('{"a": 1,\n "b": }', "line 2"), ("[1]", "an output is a JSON object"), ('{"a": NaN}', "NaN is no JSON")],
+    [
+        ('{"a": 1,\n "b": }', "line 2"),
+        ("[1]", "an output is a JSON object"),
+        ('{"a": NaN}', "/a: NaN is no number"),
+        ('{"a": 1e999}', "/a: 1e999 is no number"),
+        ('{"a": 1, "a": 2}', '/a: the key "a" stands twice'),
+        ('{"a": "\\ud800"}', "half of a surrogate pair"),
+    ],
 )
 def test_json_that_is_typed_is_refused_with_its_line(text: str, what: str) -> None:
     (violation,) = read_typed(None, {"output:": text}).violations

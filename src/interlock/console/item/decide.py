@@ -26,6 +26,7 @@ from interlock.oversight.resolving import Answer
 from interlock.oversight.review import Resolution
 from interlock.oversight.work import WorkKind
 from interlock.oversight.work_filter import WorkFilter
+from interlock.privacy.token import MARKER_BYTES
 from interlock.privacy.veil import Veil
 
 
@@ -36,7 +37,7 @@ async def decide(request: Visit, review_id: FromPath[UUID]) -> Response[bytes]:
     item = await read_item(request, review_id)
     output: dict[str, Any] | None = None
     wrong = wrong_reason(said, _reasons(item, said.resolution))
-    typed = read_typed(item.contract.record if item.contract else None, said.fields)
+    typed = read_typed(item.contract.record if item.contract else None, said.fields, item.question.proposal)
     if said.resolution is Resolution.CHANGE:
         output, more = await _checked(request, item, typed.output) if not typed.violations else ({}, typed.violations)
         wrong = (*wrong, *more)
@@ -80,12 +81,14 @@ async def _checked(visit: Visit, item: Item, output: dict[str, Any]) -> tuple[di
     if registered is None:
         return output, (Violation(where="", what="this process does not carry the workflow", rule="workflow"),)
     stored: Any = msgspec.json.decode(item.review.proposal) if item.review.proposal is not None else {}
-    whole, has_tokens = unhidden(output, stored)
+    hides = MARKER_BYTES in (item.review.proposal or b"")
+    whole, has_tokens = unhidden(output, stored) if hides else (output, False)
     if has_tokens:  # nobody sees them: they are kept as they were, and veiled again when the output is stored
         whole = await vault_of(registered).open(visit.tenant, whole, None, Veil())
     if still_hidden(whole):
-        what = "it stands for a personal value where none was"
-        return whole, (Violation(where="", what=what, rule="hidden", todo="write the value itself"),)
+        what = "(personal) stands where none was, or in a list whose rows moved, so that it is not known whose it is"
+        todo = "leave rows with personal data in their places, or write the value itself"
+        return whole, (Violation(where="", what=what, rule="hidden", todo=todo),)
     wrong = check_change(registered, item.review.point)(reference, whole) if reference else ()
     if not wrong and item.question.proposal is not None and not changes(item.question.proposal, output):
         wrong = (Violation(where="", what="nothing is changed", rule="same", todo="choose Approve"),)

@@ -13,8 +13,9 @@ from typing import Any, cast
 import msgspec
 
 from interlock.contracts.contract import Field, Shape
+from interlock.contracts.door import read_json
 from interlock.contracts.exact import EXACT, read_exact
-from interlock.errors import Violation
+from interlock.errors import MalformedJson, Violation
 
 PREFIX = "output:"
 WHOLE = "output:"
@@ -76,6 +77,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[Entry, ...] = ()
 
     @property
+    def has_lines(self) -> bool:
+        """Whether it needs more than one line: a field of one line would drop what parts lines."""
+        return self.kind == "long" or (self.kind == "text" and ("\n" in self.value or "\r" in self.value))
+
+    @property
     def input_type(self) -> str:
         """Of the field in HTML: a day that is none is kept as text, where a field for days would drop it."""
         is_day = self.value == "" or read_exact(Shape.DATE, self.value) is not None
@@ -115,20 +121,25 @@ def refilled(
     return made, tuple(one for one in violations if _said(one) not in placed)
 
 
-def read_typed(record: Field | None, typed: Mapping[str, str]) -> Typed:
+def read_typed(record: Field | None, typed: Mapping[str, str], before: Mapping[str, Any] | None = None) -> Typed:
     """The output that a filled form says.
 
     Args:
         record: The contract's record; None: the whole stands as JSON in one field.
         typed: The form's fields by name; others are ignored.
+        before: What stood in the fields at first. What was left as it was shown is exactly what it was: a browser sends
+            every end of a line as CR LF, and what is empty and what is not there look alike.
     """
     if record is None:
-        value, violations = _json(typed.get(WHOLE, ""), "")
+        text = typed.get(WHOLE, "")
+        if before is not None and _lines(text) == _whole(dict(before)).value:
+            return Typed(output=dict(before), violations=())
+        value, violations = _json(text, "")
         if not violations and not isinstance(value, dict):
             violations = (Violation(where="", what="an output is a JSON object", rule="type", todo='write {"…": …}'),)
         return Typed(output=cast("dict[str, Any]", value) if not violations else {}, violations=violations)
     found: list[Violation] = []
-    return Typed(output=_object(record, "", typed, found, 1), violations=tuple(found))
+    return Typed(output=_object(record, "", typed, found, before), violations=tuple(found))
 
 
 def _entry(field: Field, where: str, output: Mapping[str, Any] | None, depth: int, number: int = 0) -> Entry:
@@ -240,16 +251,26 @@ def _leaves(made: tuple[Entry, ...]) -> list[Entry]:
     return [leaf for one in made for leaf in (one, *_leaves(one.parts))]
 
 
-def _object(record: Field, where: str, typed: Mapping[str, str], found: list[Violation], depth: int) -> dict[str, Any]:
+def _object(
+    record: Field, where: str, typed: Mapping[str, str], found: list[Violation], before: Mapping[str, Any] | None
+) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for field in record.fields:
         at = f"{where}/{_step(field.name)}"
-        if field.shape is Shape.OBJECT and depth < _DEEPEST:
-            inner = _object(field, at, typed, found, depth + 1)
-            if inner or field.required:
+        was: object = before.get(field.name) if before else None
+        stood = before is not None and field.name in before
+        if field.shape is Shape.OBJECT and where.count("/") + 1 < _DEEPEST:
+            within = cast("Mapping[str, Any]", was) if isinstance(was, dict) else None
+            inner = _object(field, at, typed, found, within)
+            if inner or field.required or within is not None:
                 said[field.name] = inner
+            elif stood:
+                said[field.name] = was
             continue
         text = typed.get(PREFIX + at, "")
+        if stood and _lines(text) == _lines(text_of(field, was)):
+            said[field.name] = was
+            continue
         if text == "" and not _empty_counts(field):
             continue  # left out: where it is required, the contract says so
         value, wrong = _value(field, text, at)
@@ -267,7 +288,7 @@ def _value(field: Field, text: str, at: str) -> tuple[Any, tuple[Violation, ...]
     if field.shape in (Shape.ARRAY, Shape.OBJECT):
         return _json(text, at)
     if field.choices:
-        chosen = next((one for one in field.choices if text_of(field, one) == text), None)
+        chosen = next((one for one in field.choices if _lines(text_of(field, one)) == _lines(text)), None)
         return (text, ()) if chosen is None else (chosen, ())  # the contract names the choices
     match field.shape:
         case Shape.BOOLEAN if text in ("true", "false"):
@@ -277,7 +298,7 @@ def _value(field: Field, text: str, at: str) -> tuple[Any, tuple[Violation, ...]
         case shape if shape in EXACT:
             return text.strip(), ()
         case _:
-            return text.replace("\r\n", "\n"), ()
+            return _lines(text), ()
 
 
 def _number(field: Field, text: str, at: str) -> tuple[Any, tuple[Violation, ...]]:
@@ -298,16 +319,24 @@ def _json(text: str, at: str) -> tuple[Any, tuple[Violation, ...]]:
         what = f"it has {len(text)} characters, and {_LONGEST_JSON} are the most"
         return None, (Violation(where=at, what=what, rule="size"),)
     try:
-        return json.loads(text, parse_constant=_no_constant), ()
-    except json.JSONDecodeError as cause:
-        what = f"line {cause.lineno}, column {cause.colno}: {cause.msg}"
-    except (ValueError, RecursionError) as cause:
-        what = str(cause)
-    return None, (Violation(where=at, what=what, rule="json", todo="write JSON"),)
+        return read_json_text(text), ()
+    except MalformedJson as cause:
+        what = f"{cause.where}: {cause.what}" if cause.where else cause.what
+        return None, (Violation(where=at, what=what, rule="json", todo=cause.todo or "write JSON"),)
 
 
-def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON")
+def read_json_text(text: str) -> Any:
+    """JSON that a person typed, read as strictly as what comes from outside.
+
+    Raises:
+        MalformedJson: what cannot be read, or could be read in two ways, or cannot be stored; its place is named.
+    """
+    return read_json(text.encode("utf-8", "surrogatepass"))
+
+
+def _lines(text: str) -> str:
+    """A text with every end of a line as LF."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _step(name: str) -> str:

@@ -152,7 +152,9 @@ async def read_item(visit: Visit, review_id: UUID, *, purpose: str | None = None
         origin = await ORIGIN_OF_CASE.one(connection, {"id": review.case_id}) if review.case_id else None
     question, hides = await _question(visit, review, purpose)
     contract = _contract(registered, question.output_contract)
-    made = entries(contract.record if contract else None, question.proposal)
+    # also where personal data are shown, they stand hidden in the form: what is sent with it is compared with these
+    proposed = msgspec.json.decode(hide(review.question), type=Question).proposal if purpose else question.proposal
+    made = entries(contract.record if contract else None, proposed)
     tops = tuple(one.where.removeprefix("/") for one in made)
     page, two = word_page(question.input, question.evidence, tops), sides(question.input)
     terms, shown = point.queue if point else None, await shown_now(node.desk, node.registry, visit.actor, review)

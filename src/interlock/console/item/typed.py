@@ -11,7 +11,7 @@ import msgspec
 
 from interlock.errors import Refused, Violation
 from interlock.oversight.review import Resolution
-from interlock.privacy.token import HIDDEN, MARKER
+from interlock.privacy.token import HIDDEN, MARKER, TOKEN, hide_in
 
 _FIXED = frozenset(
     {"resolution", "note", "shown", "confirmed", "then", "reason_approve", "reason_change", "reason_reject"}
@@ -78,24 +78,75 @@ def digest_of(output: Mapping[str, Any]) -> str:
 def unhidden(output: object, stored: object) -> tuple[Any, bool]:
     """An output with the stored tokens in the place of values that stood hidden and were left as they were.
 
+    INVARIANT: nobody's value is handed to another. A row of a list keeps what is hidden in it only where it is certain
+    which row it was: see ``_rows``. Otherwise it stays hidden, and ``still_hidden`` finds it.
+
     Returns:
         The output, and whether any token is in it.
     """
     if isinstance(output, str):
-        kept = isinstance(stored, str) and HIDDEN in output and MARKER in stored
-        return (stored, True) if kept else (output, False)
+        return _unhidden_text(output, stored if isinstance(stored, str) else "")
     if isinstance(output, dict):
         known = cast("dict[str, Any]", stored) if isinstance(stored, dict) else {}
         parts = {name: unhidden(part, known.get(name)) for name, part in cast("dict[str, Any]", output).items()}
         return {name: part for name, (part, _) in parts.items()}, any(found for _, found in parts.values())
     if isinstance(output, list):
+        typed = cast("list[Any]", output)
         others = cast("list[Any]", stored) if isinstance(stored, list) else []
-        items = [
-            unhidden(part, others[place] if place < len(others) else None)
-            for place, part in enumerate(cast("list[Any]", output))
-        ]
+        items = [unhidden(part, other) for part, other in zip(typed, _rows(typed, others), strict=True)]
         return [part for part, _ in items], any(found for _, found in items)
     return output, False
+
+
+def _unhidden_text(text: str, stored: str) -> tuple[str, bool]:
+    """A text with its tokens; words that were typed beside the only one stay."""
+    if MARKER not in stored or HIDDEN not in text:
+        return text, False
+    if text == hide_in(stored):
+        return stored, True
+    tokens = [found[0] for found in TOKEN.finditer(stored)]
+    return (text.replace(HIDDEN, tokens[0]), True) if len(tokens) == text.count(HIDDEN) == 1 else (text, False)
+
+
+def _rows(typed: list[Any], stored: list[Any]) -> list[Any]:
+    """For each row that was typed the stored one that it was; None where that is not certain.
+
+    Certain are: values changed within rows that stay in their places, rows added at the end, and rows taken away where
+    nothing else was changed and only one way of taking away gives what is left.
+    """
+    rows, shown = list(map(_as_text, typed)), [_as_text(_shown(one)) for one in stored]
+    unknown: list[Any] = [None] * len(rows)
+    if len(rows) == len(shown):
+        changed = [row for row, was in zip(rows, shown, strict=True) if row != was]
+        moved = len(changed) > 1 and not set(shown).isdisjoint(changed)
+        return unknown if moved else stored
+    if len(rows) > len(shown):
+        return [*stored, *unknown[len(shown) :]] if rows[: len(shown)] == shown else unknown
+    first = _found(rows, shown)
+    last = [len(shown) - 1 - place for place in reversed(_found(rows[::-1], shown[::-1]))]
+    return [stored[place] for place in first] if len(first) == len(rows) and first == last else unknown
+
+
+def _as_text(row: object) -> str:
+    return json.dumps(row, sort_keys=True)
+
+
+def _found(rows: list[str], within: list[str]) -> list[int]:
+    """The places of rows within others, in their order, each as early as can be; fewer where one is not there."""
+    places: list[int] = []
+    for place, one in enumerate(within):
+        if len(places) < len(rows) and rows[len(places)] == one:
+            places.append(place)
+    return places
+
+
+def _shown(stored: object) -> Any:
+    """A stored value as it is shown."""
+    if isinstance(stored, str):
+        return hide_in(stored)
+    if isinstance(stored, dict):
+        return {name: _shown(part) for name, part in cast("dict[str, Any]", stored).items()}
+    return [_shown(part) for part in cast("list[Any]", stored)] if isinstance(stored, list) else stored
 
 
 def still_hidden(output: object) -> bool:

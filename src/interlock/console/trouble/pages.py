@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 from collections import Counter
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -14,9 +16,10 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 from msgspec import Meta
 
-from interlock.cases.resolve import Member, resolve_exception, resolve_group
+from interlock.cases.resolve import LARGEST_GROUP, Member, resolve_exception, resolve_group
 from interlock.cases.ways import TAKES_VALUE, Way, check_way
 from interlock.console.asking import asked_of
+from interlock.console.item.form import read_json_text
 from interlock.console.item.read import desk_of
 from interlock.console.item.tree import tree_of
 from interlock.console.item.undo import Undoable, undoable
@@ -31,7 +34,7 @@ from interlock.console.trouble.read import (
 )
 from interlock.console.trouble.scene import captured, does, done_so_far, possible, stopped_at, title_of, under_way
 from interlock.console.visit import Visit, needs
-from interlock.errors import ContractViolated, NotFound, Refused, Violation
+from interlock.errors import ContractViolated, NotFound, Refused, StateConflict, Violation
 from interlock.money import Money
 from interlock.oversight.desk import judge
 from interlock.oversight.exception import CaseException, ExceptionState
@@ -48,6 +51,7 @@ class ResolveForm(msgspec.Struct, frozen=True, kw_only=True):
     why: Annotated[str, Meta(max_length=4000)] = ""
     value: Annotated[str, Meta(max_length=200_000)] = ""
     confirmed: Annotated[str, Meta(max_length=40)] = ""
+    newest: UUID | None = None
 
 
 class Beside(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +72,8 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
         title: Its name.
         does: What it does.
         members: How many it would be done to.
+        newest: The newest of them; none that came later is touched.
+        confirms: What a confirmation of exactly this is known by.
         exposures: The money at stake in them, by currency.
         tried: Against how many of them it was held.
         fits: How many of these it fits.
@@ -78,6 +84,8 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     does: str
     members: int
+    newest: UUID
+    confirms: str
     exposures: tuple[Money, ...]
     tried: int
     fits: int
@@ -104,12 +112,15 @@ async def resolve_all(request: Visit, fingerprint: FromPath[UUID]) -> Response[b
     form = await request.read_form(ResolveForm)
     try:
         value = _value(form)
-        if form.confirmed != form.way:
-            return await _group(request, fingerprint, form=form, tried=await _try(request, fingerprint, form.way))
-        node = request.node
+        node, shown = request.node, await read_members(request, fingerprint, LARGEST_GROUP)
+        ids = [one.id for one in shown if form.newest is None or one.id <= form.newest]
+        if not form.confirmed or form.confirmed != _confirms(form, ids):
+            changed = StateConflict("it is not as it was shown", todo="look again") if form.confirmed else None
+            tried = await _try(request, form, shown)
+            return await _group(request, fingerprint, form=form, tried=tried, refused=changed)
         members = await resolve_group(
             node.database, node.writer, request.tenant, fingerprint, form.way, who=request.actor.name, why=form.why,
-            value=value, registry=node.registry, ask=_ask(request),
+            value=value, registry=node.registry, ask=_ask(request), only=frozenset(ids),
         )  # fmt: skip
     except Refused as cause:
         return await _group(request, fingerprint, form=form, refused=cause)
@@ -206,14 +217,13 @@ async def _group(
     )
 
 
-async def _try(visit: Visit, fingerprint: UUID, way: Way) -> Tried:
+async def _try(visit: Visit, form: ResolveForm, members: Sequence[CaseException]) -> Tried:
     """Hold a way against the oldest members of a group: which it fits, and why not the others."""
-    group = next((one for one in await read_groups(visit) if one.fingerprint == fingerprint), None)
-    members = await read_members(visit, fingerprint, MOST_TRIED)
-    if group is None or not members:
+    if not members:
         raise NotFound("no open exception has this cause any more", todo="look at those that are open")
     refusals: Counter[str] = Counter()
-    for one in members:
+    way, oldest = form.way, members[:MOST_TRIED]
+    for one in oldest:
         why = await _refusal(visit, one, way)
         if why:
             refusals[why] += 1
@@ -221,12 +231,29 @@ async def _try(visit: Visit, fingerprint: UUID, way: Way) -> Tried:
         way=way,
         title=title_of(way),
         does=does(way),
-        members=group.members,
-        exposures=group.exposures,
-        tried=len(members),
-        fits=len(members) - refusals.total(),
+        members=len(members),
+        newest=members[-1].id,
+        confirms=_confirms(form, [one.id for one in members]),
+        exposures=_at_stake(members),
+        tried=len(oldest),
+        fits=len(oldest) - refusals.total(),
         refusals=tuple(refusals.most_common(5)),
     )
+
+
+def _confirms(form: ResolveForm, ids: Sequence[UUID]) -> str:
+    """What is confirmed: this way with this value for exactly these."""
+    told = [form.way, form.value.replace("\r\n", "\n"), *map(str, ids)]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:40]
+
+
+def _at_stake(members: Sequence[CaseException]) -> tuple[Money, ...]:
+    sums: Counter[str] = Counter()
+    for one in members:
+        if one.currency is not None:
+            sums[one.currency] += one.exposure_minor or 0
+    amounts = (Money.of_columns(minor, currency) for currency, minor in sums.items())
+    return tuple(amount for amount in amounts if amount)
 
 
 async def _refusal(visit: Visit, found: CaseException, way: Way) -> str:
@@ -249,17 +276,11 @@ def _value(form: ResolveForm) -> Any:
     """The value of a form, read; None: it has none.
 
     Raises:
-        Refused: it is no JSON; the line is named.
+        MalformedJson: it is no JSON, or none that can be stored; the place is named.
     """
     if form.way not in TAKES_VALUE or not form.value.strip():
         return None
-    try:
-        return json.loads(form.value)
-    except json.JSONDecodeError as cause:
-        what = f"line {cause.lineno}, column {cause.colno}: {cause.msg}"
-        raise Refused(what, where="/value", todo="write JSON") from cause
-    except (ValueError, RecursionError) as cause:
-        raise Refused(str(cause), where="/value", todo="write JSON") from cause
+    return read_json_text(form.value)
 
 
 def violations_of(refused: Refused | None) -> tuple[Violation, ...]:
