@@ -7,15 +7,21 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.console.visiting import SignIn, Visiting, refund_orders, signed_in, site
+from tests.pg.acting import acts
 from tests.pg.stage import POINT, Stage, declared
 
 from interlock.cases.registry import Registry
+from interlock.cases.verdicts import shown_now
+from interlock.console.item import read
 from interlock.node import Node
+from interlock.oversight.handing import say
 from interlock.oversight.queue import find_review
 from interlock.oversight.review import Review
+from interlock.oversight.shown import Shown
 
 SCRIPT = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
 
@@ -94,9 +100,20 @@ async def test_what_is_wrong_stands_at_its_field_the_difference_is_shown_and_the
     assert (approved.status_code, "the fields were changed" in approved.text) == (422, True)
 
 
-async def test_forms_that_are_forged_late_or_of_somebody_else_decide_nothing(stage: Stage, sign_in: SignIn) -> None:
+async def test_forms_that_are_forged_late_or_of_somebody_else_decide_nothing(
+    stage: Stage, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     review = await waiting(stage)
     ana, ben = await sign_in("ana"), await sign_in("ben")
+
+    async def noted_meanwhile(*given: Any) -> Shown:
+        await say(stage.node.desk, acts(stage.node.tenant, "eve"), review.id, text="it is a fraud")
+        return await shown_now(*given)
+
+    monkeypatch.setattr(read, "shown_now", noted_meanwhile)
+    # whatever a verdict would be bound to, the page has it
+    assert "it is a fraud" in (await ana.http.get(f"/console/reviews/{review.id}")).text
+    monkeypatch.undo()
     viewer, far = await sign_in("vera", ("viewer",)), await sign_in("far", tenant="other")
     to, form = f"/console/reviews/{review.id}/decide", await form_of(ana, review)
     assert (await ana.http.post(to, data=form, headers={"X-Form-Key": "x"})).status_code == 403
@@ -105,8 +122,8 @@ async def test_forms_that_are_forged_late_or_of_somebody_else_decide_nothing(sta
     assert (await far.http.post(to, data=form)).status_code == 404
     assert (await far.http.get(f"/console/reviews/{review.id}")).status_code == 404
     assert (await ana.http.post(to, data={**form, "extra": "1"})).status_code == 400
-    read = await viewer.http.post(f"/console/reviews/{review.id}/personal", data={"purpose": "checking"})
-    assert read.status_code == 403
+    opened = await viewer.http.post(f"/console/reviews/{review.id}/personal", data={"purpose": "checking"})
+    assert opened.status_code == 403
     for wrong in (
         {"shown": "\ud800".encode("utf-8", "surrogatepass")},
         {"reason_approve": "\0"},

@@ -112,7 +112,8 @@ async def release(desk: Desk, by: Actor, task_id: UUID) -> Task:
 
 
 def on(task: Task, **changed: object) -> Write:
-    """A task that nobody holds any more, changed as it is said; the rest of where it stands is as it was."""
+    """A task changed as it is said; nobody holds it any more unless that is said, and the rest is as it was."""
+    changed = {"claimed_by": None, "claimed_at": None, "claimed_until": None} | changed
     kept = {name: changed.get(name, getattr(task, name)) for name in HandedOn.__struct_fields__}
     row = HandedOn(**kept)  # type: ignore[arg-type] - each of its fields is one of the task's
     return Write(HAND_REVIEWS_ON if isinstance(task, Review) else HAND_EXCEPTIONS_ON, row)

@@ -131,7 +131,13 @@ async def settle_due(database: Database, writer: Writer) -> int:
     """Let all that is due take effect; how many did."""
     async with database.installation() as connection:
         due = await DUE_VERDICTS.all(connection, {"most": _MOST})
-    done = [one.tenant for one in due if await take_effect(database, writer, one.tenant, one.review)]
+    done: list[UUID] = []
+    for one in due:
+        try:
+            if await take_effect(database, writer, one.tenant, one.review):
+                done.append(one.tenant)
+        except Exception:  # whatever is wrong with one verdict, those after it and other tenants' take effect
+            log.exception("the verdict on review %s could not take effect, trying again soon", one.review)
     for tenant in dict.fromkeys(done):  # whoever answered a known case learns it as soon as nothing can be taken back
         await reveal_known(database, writer, tenant)
     return len(done)
@@ -146,3 +152,5 @@ async def keep_settling(database: Database, writer: Writer) -> None:
             await settle_due(database, writer)
         except (InterlockError, psycopg.Error) as cause:
             log.warning("verdicts could not take effect, trying again soon: %s", cause)
+        except Exception:  # nobody would notice that this has ended
+            log.exception("verdicts could not take effect, trying again soon")

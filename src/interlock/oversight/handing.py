@@ -163,7 +163,7 @@ async def ask_back(
 
 
 async def reply(desk: Desk, by: Actor, task_id: UUID, *, text: str) -> Task:
-    """Answer what was asked back; the task waits in the queue again, for who asked if they still may decide it.
+    """Answer what was asked back; the task waits in the queue again, or is whose it became meanwhile, as it was.
 
     Raises:
         NotFound: their tenant has none of that id.
@@ -180,7 +180,8 @@ async def reply(desk: Desk, by: Actor, task_id: UUID, *, text: str) -> Task:
     if known_as(by.name) != known_as(task.asked_to):  # who is asked may answer: the question says so
         await require_work(desk, by, task)
     words = said(text, "/text", needed="an answer is needed")
-    moved = on(task, asked_to=None, asked_by=None, asked_at=None, asked_question=None)
+    claim = {name: getattr(task, name) for name in ("claimed_by", "claimed_at", "claimed_until")}
+    moved = on(task, **claim, asked_to=None, asked_by=None, asked_at=None, asked_question=None)
     states = waits(task, task.claimed_by or by.name)
     to = task.asked_by
     return await _hand(desk, by, task, moved, NoteKind.ANSWERED, to, words, verb="answered", states=states)

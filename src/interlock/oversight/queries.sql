@@ -74,20 +74,23 @@ from json_to_recordset(%(rows)s::json) as r (id uuid, claimed_by text, claimed_a
 where v.id = r.id
 
 -- name: hand_reviews_on
--- Nobody holds it any more; the rest is as it is given.
-update review v set state = 'open', claimed_by = null, claimed_at = null, claimed_until = null,
+-- Who holds it and the rest is as it is given.
+update review v set state = case when r.claimed_by is null then 'open' else 'claimed' end::review_state,
+       claimed_by = r.claimed_by, claimed_at = r.claimed_at, claimed_until = r.claimed_until,
        team = r.team, assigned_to = r.assigned_to, snoozed_until = r.snoozed_until, snoozed_by = r.snoozed_by,
        asked_to = r.asked_to, asked_by = r.asked_by, asked_at = r.asked_at, asked_question = r.asked_question
-from json_to_recordset(%(rows)s::json) as r (id uuid, team text, assigned_to text, snoozed_until timestamptz, snoozed_by text,
+from json_to_recordset(%(rows)s::json) as r (id uuid, claimed_by text, claimed_at timestamptz, claimed_until timestamptz,
+  team text, assigned_to text, snoozed_until timestamptz, snoozed_by text,
   asked_to text, asked_by text, asked_at timestamptz, asked_question text)
 where v.id = r.id
 
 -- name: hand_exceptions_on
-update exception v set claimed_by = null, claimed_at = null, claimed_until = null,
+update exception v set claimed_by = r.claimed_by, claimed_at = r.claimed_at, claimed_until = r.claimed_until,
        team = r.team, assigned_to = r.assigned_to, snoozed_until = r.snoozed_until, snoozed_by = r.snoozed_by,
        asked_to = r.asked_to, asked_by = r.asked_by, asked_at = r.asked_at, asked_question = r.asked_question
-from json_to_recordset(%(rows)s::json) as r (id uuid, team text, assigned_to text, snoozed_until timestamptz, snoozed_by text,
-  asked_to text, asked_by text, asked_at timestamptz, asked_question text)
+from json_to_recordset(%(rows)s::json) as r (id uuid, claimed_by text, claimed_at timestamptz, claimed_until timestamptz,
+  team text, assigned_to text, snoozed_until timestamptz, snoozed_by text, asked_to text, asked_by text, asked_at timestamptz,
+  asked_question text)
 where v.id = r.id
 
 -- name: add_notes
@@ -97,8 +100,10 @@ from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, task uuid, ki
   at timestamptz)
 
 -- name: notes_of
--- What people told each other of a task, in order.
-select id, task, kind, who, to_whom, text, at from task_note where task = %(task)s order by id limit 1000
+-- What people told each other of a task, in order: the newest, where it is more than anybody reads.
+select n.* from (
+  select id, task, kind, who, to_whom, text, at from task_note where task = %(task)s order by id desc limit 1000) n
+order by n.id
 
 -- name: find_colleague
 -- Somebody to whom work can be given.
@@ -136,10 +141,10 @@ from json_to_recordset(%(rows)s::json) as r (id uuid, decided_by text[], disagre
 where v.id = r.id
 
 -- name: hold_reviews
--- What somebody said takes effect later, unless they take it back.
+-- What somebody said takes effect later, unless they take it back: what was asked of somebody then still is.
 update review v set state = 'claimed', claimed_by = r.claimed_by, claimed_at = coalesce(r.claimed_at, r.at), claimed_until = r.claimed_until,
        effective_at = r.effective_at, held_verdict = r.held_verdict, decided_by = r.decided_by, needed = r.needed,
-       snoozed_until = null, snoozed_by = null, asked_to = null, asked_by = null, asked_at = null, asked_question = null
+       snoozed_until = null, snoozed_by = null
 from json_to_recordset(%(rows)s::json) as r (id uuid, claimed_by text, claimed_at timestamptz, claimed_until timestamptz,
   effective_at timestamptz, held_verdict uuid, decided_by text[], needed smallint, at timestamptz)
 where v.id = r.id

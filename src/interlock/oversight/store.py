@@ -49,9 +49,12 @@ class ClaimedTask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HandedOn(msgspec.Struct, frozen=True, kw_only=True):
-    """A review or an exception that nobody holds any more: fields as in ``Review``."""
+    """A review or an exception that is handed on: fields as in ``Review``."""
 
     id: UUID
+    claimed_by: str | None
+    claimed_at: datetime | None
+    claimed_until: datetime | None
     team: str | None
     assigned_to: str | None
     snoozed_until: datetime | None

@@ -100,7 +100,9 @@ async def test_every_verb_on_a_review_and_on_an_exception(on: Stage, admin: Admi
         vic = acts(tenant, "vic", kind=ActorKind.PERSON, roles=("viewer",))
         with pytest.raises(Forbidden):
             await say(desk, vic, task_id, text="hello")
-        await reply(desk, vic, task_id, text="the red one \x00 \ud800")
+        held = await claim(desk, sam, task_id)
+        back = await reply(desk, vic, task_id, text="the red one \x00 \ud800")
+        assert (back.asked_to, back.claimed_by, back.claimed_until) == (None, "sam", held.claimed_until)
         await say(desk, lena, task_id, text="fine")
         notes = [(one.kind, one.who, one.to_whom, one.text) for one in await notes_of(desk, tenant, task_id)]
         assert notes[-3:] == [
@@ -120,6 +122,7 @@ async def test_every_verb_on_a_review_and_on_an_exception(on: Stage, admin: Admi
             "escalated",
             "escalated",
             "asked",
+            "claimed",
             "answered",
             "noted",
         )

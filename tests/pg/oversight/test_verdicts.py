@@ -281,13 +281,22 @@ async def test_nobody_decides_what_they_handed_in(on: Stage) -> None:
         await ask_back(on.node.desk, acts(on.node.tenant, "sam"), review.id, to="submitter", question="and?")
     with pytest.raises(Forbidden):
         await reply(on.node.desk, acts(on.node.tenant, "eve", roles=("submit",)), review.id, text="I know")
+    await give(on, review, YES, "sam", LONG)
+    back = await undo(on.node.desk, acts(on.node.tenant, "sam"), review.id)
+    assert (back.asked_to, back.asked_by, back.claimed_by) == ("Rosa", "sam", "sam")  # who was asked may still answer
     answered = await reply(on.node.desk, acts(on.node.tenant, "rosa", roles=("submit",)), review.id, text="number 12")
     assert answered.asked_to is None
 
 
-async def test_everything_that_waited_is_settled_by_any_process(on: Stage, admin: Admin) -> None:
-    review, other = await reviews(on, "250.00", "260.00")
-    for one in (review, other):
+async def test_everything_that_waited_is_settled_by_any_process_but_what_cannot_be(on: Stage, admin: Admin) -> None:
+    broken, review, other = await reviews(on, "240.00", "250.00", "260.00")
+    admin.execute(
+        "create function cannot() returns trigger language plpgsql as"
+        " $$ begin raise exception 'it cannot' using errcode = '23514'; end $$;"
+        " create trigger cannot before update on review for each row"
+        " when (new.exposure_minor = 24000 and new.state = 'resolved') execute function cannot()"
+    )
+    for one in (broken, review, other):  # the broken one is due first
         await give(on, one, YES, "rosa", LONG)
         end_hold(admin, one)
     await settle_due(on.node.database, on.node.writer)

@@ -140,6 +140,8 @@ async def read_item(visit: Visit, review_id: UUID, *, purpose: str | None = None
     """
     node, tenant = visit.node, visit.tenant
     review, seen = await read_seen(visit, review_id)
+    # before all else that is shown: what changes from here on lets a verdict be refused, whether the page has it or not
+    shown = await shown_now(node.desk, node.registry, visit.actor, review)
     registered = node.registry.find(review.workflow)
     registered = registered.for_tenant(tenant) if registered else None
     point = registered.declaration.decisions.get(review.point) if registered else None
@@ -157,7 +159,7 @@ async def read_item(visit: Visit, review_id: UUID, *, purpose: str | None = None
     made = entries(contract.record if contract else None, proposed)
     tops = tuple(one.where.removeprefix("/") for one in made)
     page, two = word_page(question.input, question.evidence, tops), sides(question.input)
-    terms, shown = point.queue if point else None, await shown_now(node.desk, node.registry, visit.actor, review)
+    terms = point.queue if point else None
     standing = Standing(
         choices=question.choices,
         has_proposal=question.proposal is not None,
