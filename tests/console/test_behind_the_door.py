@@ -12,10 +12,14 @@ from tests.console.visiting import SignIn, Visiting
 
 from interlock.console.cookies import COOKIE
 from interlock.console.visit import FORM_KEY_HEADER
+from interlock.errors import Forbidden
+from interlock.identity.arriving import arrive
 from interlock.identity.changing import disable_person, end_sessions, link_person
-from interlock.identity.people import make_person
-from interlock.identity.sessions import open_session
+from interlock.identity.people import find_person, make_person
+from interlock.identity.person import Person
+from interlock.identity.sessions import find_visitor, open_session
 from interlock.node import Node
+from interlock.oidc_settings import OidcSettings
 
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -98,3 +102,33 @@ async def test_a_form_of_too_much_is_refused_and_who_comes_by_a_provider_needs_n
         async with browser(url) as client:
             client.cookies.set(COOKIE, await open_session(node.writer, node.tenant, ben, how=how))
             assert (await client.get("/console/queue")).status_code == status
+
+
+async def test_who_comes_by_a_provider_is_made_whole_once_and_is_out_when_it_says_so(node: Node) -> None:
+    terms = OidcSettings(
+        name="company", issuer="https://login.example.com", client_id="interlock", roles_claim="groups",
+        roles=(("g", "reviewer"), ("l", "lead")),
+    )  # fmt: skip
+
+    async def come(subject: str, name: str, *groups: str, shown: str = "") -> Person:
+        claims = {"preferred_username": name, "name": shown, "groups": list(groups)}
+        return await arrive(node.database, node.writer, node.tenant, terms, subject, claims)
+
+    one, other = await asyncio.gather(come("s1", "bo", "g"), come("s1", "bo", "g"))
+    assert one.id == other.id
+    async with node.database.tenant(node.tenant) as connection:
+        told = await (await connection.execute("select kind from ledger_entry order by id, kind desc")).fetchall()
+    assert sorted(kind for (kind,) in told if str(kind).startswith("person.")) == ["person.linked", "person.made"]
+    with pytest.raises(Forbidden, match="usable name"):
+        await come("s2", "a\0b", "g")
+    with pytest.raises(Forbidden, match="somebody named bo"):
+        await come("s2", "bo", "g")
+    cy = await come("s3", "cy", "g", "l", shown="  ")
+    assert (cy.display, (await come("s3", "cy", "l", shown="  ")).roles) == ("cy", ("lead",))
+    secret = await open_session(node.writer, node.tenant, cy, how="company")
+    with pytest.raises(Forbidden, match="gives you a part"):
+        await come("s3", "cy")
+    found = await find_person(node.database, node.tenant, cy.id)
+    assert found is not None
+    assert found.roles == ()
+    assert await find_visitor(node.database, secret) is None

@@ -9,13 +9,16 @@ from collections.abc import Mapping
 from typing import Any, cast
 from uuid import UUID
 
+import msgspec
+
 from interlock.db.database import Database
 from interlock.db.queries import load_queries
 from interlock.db.writer import Writer
-from interlock.errors import Forbidden, Refused
-from interlock.identity.changing import Details, change_person, details_of, link_person
-from interlock.identity.people import check_email, check_names, make_person, person_named
+from interlock.errors import Forbidden, Refused, StateConflict
+from interlock.identity.changing import Details, change_person, details_of, end_sessions
+from interlock.identity.people import Elsewhere, check_email, check_names, make_person, person_named
 from interlock.identity.person import Person, Role
+from interlock.identity.sessions import list_sessions
 from interlock.oidc_settings import OidcSettings
 
 _SQL = load_queries(__file__)
@@ -29,6 +32,9 @@ async def arrive(
 ) -> Person:
     """Who somebody is here; with their roles and teams as the provider says them now.
 
+    Whom the provider sends in no more has nothing here any more either: their sessions end, and their roles if it says
+    them.
+
     Args:
         database: Where people are.
         writer: For the commit.
@@ -40,12 +46,15 @@ async def arrive(
     Raises:
         Forbidden: they may not sign in here.
     """
-    check_admitted(terms, claims)
     roles = roles_of(terms, claims)
-    if terms.makes_people and not roles:
-        raise Forbidden("the provider says nothing that gives you a part here", todo=_ASK)
-    async with database.tenant(tenant) as connection:
-        found = await FIND_LINKED.one(connection, {"issuer": terms.issuer, "subject": subject})
+    found = await _find(database, tenant, terms, subject)
+    try:
+        check_admitted(terms, claims)
+        _check_part(terms, roles)
+    except Forbidden:
+        if found:
+            await _send_out(database, tenant, terms, found)
+        raise
     if found is None:
         found = await _make(database, writer, tenant, terms, subject, claims, roles)
     if found.disabled_at:
@@ -62,6 +71,19 @@ async def arrive(
     return await change_person(database, tenant, found.id, wanted, who=f"oidc:{terms.name}")
 
 
+async def _find(database: Database, tenant: UUID, terms: OidcSettings, subject: str) -> Person | None:
+    async with database.tenant(tenant) as connection:
+        return await FIND_LINKED.one(connection, {"issuer": terms.issuer, "subject": subject})
+
+
+async def _send_out(database: Database, tenant: UUID, terms: OidcSettings, found: Person) -> None:
+    who, details = f"oidc:{terms.name}", details_of(found)
+    if terms.makes_people and details.roles:
+        await change_person(database, tenant, found.id, msgspec.structs.replace(details, roles=()), who=who)
+    if await list_sessions(database, tenant, found.id):
+        await end_sessions(database, tenant, found.id, who=who)
+
+
 def check_admitted(terms: OidcSettings, claims: Mapping[str, Any]) -> None:
     """See that the settings let somebody in of whom a provider says this.
 
@@ -75,6 +97,11 @@ def check_admitted(terms: OidcSettings, claims: Mapping[str, Any]) -> None:
     for claim, value in terms.requires:
         if value not in _texts(claims.get(claim)):
             raise Forbidden(f"who signs in here has {claim} {value} at the provider", todo=_ASK)
+
+
+def _check_part(terms: OidcSettings, roles: tuple[Role, ...]) -> None:
+    if terms.makes_people and not roles:
+        raise Forbidden("the provider says nothing that gives you a part here", todo=_ASK)
 
 
 def roles_of(terms: OidcSettings, claims: Mapping[str, Any]) -> tuple[Role, ...]:
@@ -114,21 +141,28 @@ async def _make(
     if not terms.makes_people:
         raise Forbidden("nobody here is known to be you", todo=f"{_ASK}: {told}")
     name = next((one for one in map(claims.get, ("preferred_username", "email")) if isinstance(one, str) and one), "")
+    taken = Forbidden(
+        f"there is somebody named {name[:60]} here, and nothing says that it is you", todo=f"{_ASK}: {told}"
+    )
     if await person_named(database, tenant, name):
-        what = f"there is somebody named {name[:60]} here, and nothing says that it is you"
-        raise Forbidden(what, todo=f"{_ASK}: {told}")
+        if now := await _find(database, tenant, terms, subject):  # in another window, this moment
+            return now
+        raise taken
     shown = claims.get("name")
     display = shown[:_LONGEST_DISPLAY] if isinstance(shown, str) and shown.isprintable() else ""
     who = f"oidc:{terms.name}"
     try:
         check_names((name,), "name")
-        made = await make_person(
-            writer, tenant, name=name, roles=roles, who=who, display=display, email=_address(claims)
-        )
+        return await make_person(
+            writer, tenant, name=name, roles=roles, who=who, display=display, email=_address(claims),
+            elsewhere=Elsewhere(terms.issuer, subject),
+        )  # fmt: skip
+    except StateConflict as cause:
+        if now := await _find(database, tenant, terms, subject):
+            return now
+        raise taken from cause
     except Refused as cause:
         raise Forbidden(f"you cannot be made known here: {cause.what}", todo=f"{_ASK}: {told}") from cause
-    await link_person(database, tenant, made.id, issuer=terms.issuer, subject=subject, who=who)
-    return made
 
 
 def _address(claims: Mapping[str, Any]) -> str | None:

@@ -16,7 +16,7 @@ from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import Refused, StateConflict
 from interlock.identity.person import Person, Role
-from interlock.ledger.ledger import first_entry
+from interlock.ledger.ledger import first_entry, further_entry
 from interlock.spelling import meant
 
 _LONGEST_DISPLAY = 100
@@ -39,6 +39,29 @@ class NewPerson(msgspec.Struct, frozen=True, kw_only=True):
     password: str | None
     changes_it: bool
     created_at: datetime
+
+
+class Elsewhere(msgspec.Struct, frozen=True):
+    """Who somebody is at a provider.
+
+    Attributes:
+        issuer: The provider, as its metadata say.
+        subject: Who they are there.
+    """
+
+    issuer: str
+    subject: str
+
+
+class NewLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A link on its way in: fields as in the table."""
+
+    id: UUID
+    tenant: UUID
+    person: UUID
+    issuer: str
+    subject: str
+    linked_at: datetime
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +90,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 _SQL = load_queries(__file__)
 ADD_PEOPLE = _SQL.bulk("add_people", NewPerson, distinct=("id",))
+ADD_LINKS = _SQL.bulk("add_links", NewLink, distinct=("id",))
 FIND_PERSON = _SQL.rows("find_person", Person)
 PERSON_NAMED = _SQL.rows("person_named", Person)
 LIST_PEOPLE = _SQL.rows("list_people", Listed)
@@ -86,6 +110,7 @@ async def make_person(
     teams: Sequence[str] = (),
     password: str | None = None,
     changes_it: bool = False,
+    elsewhere: Elsewhere | None = None,
 ) -> Person:
     """Make a person known.
 
@@ -100,6 +125,7 @@ async def make_person(
         teams: Whose queues and exceptions are theirs.
         password: Its Argon2id hash, encoded; None: they sign in elsewhere.
         changes_it: Whether they must choose another at the first sign-in.
+        elsewhere: Who they are at the provider by which they came, and sign in from now on.
 
     Raises:
         Refused: no usable name, team or address, or a role that does not exist.
@@ -137,7 +163,7 @@ async def make_person(
             teams=tuple(teams),
             who=who,
         )
-        return [Write(ADD_PEOPLE, row), entry]
+        return [Write(ADD_PEOPLE, row), entry, *(_linked(stamp, row, elsewhere, who) if elsewhere else ())]
 
     place = TakesKey(key_digest(tenant, "person", name.lower()), short_digest(name.encode()))
     if await writer.write(Unit(tenant, build, (place,))):
@@ -153,6 +179,22 @@ async def make_person(
         created_at=row.created_at,
         changes_it=changes_it,
     )
+
+
+def _linked(stamp: Stamp, row: NewPerson, elsewhere: Elsewhere, who: str) -> list[Write]:
+    """That they sign in by a provider, in the commit that makes them known: nobody stays half made."""
+    link = NewLink(
+        id=stamp.new_id(),
+        tenant=row.tenant,
+        person=row.id,
+        issuer=elsewhere.issuer,
+        subject=elsewhere.subject,
+        linked_at=stamp.now,
+    )
+    told = further_entry(
+        stamp, row.tenant, "person.linked", subject=row.id, name=row.name, issuer=elsewhere.issuer, who=who
+    )
+    return [Write(ADD_LINKS, link), told]
 
 
 async def find_person(database: Database, tenant: UUID, person: UUID) -> Person | None:

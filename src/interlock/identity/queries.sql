@@ -81,6 +81,12 @@ select exists (select from person p join person_session s on s.tenant = p.tenant
 insert into person_link (id, tenant, person, issuer, subject, linked_at)
 values (%(id)s, %(tenant)s, %(person)s, %(issuer)s, %(subject)s, %(now)s) on conflict (tenant, issuer, subject) do nothing
 
+-- name: add_links
+insert into person_link (id, tenant, person, issuer, subject, linked_at)
+select id, tenant, person, issuer, subject, linked_at
+from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, person uuid, issuer text, subject text, linked_at timestamptz)
+on conflict (tenant, issuer, subject) do nothing
+
 -- name: find_linked
 select p.id, p.name, p.display, p.email, p.roles, p.teams, p.created_at, p.disabled_at, p.changes_it, p.epoch
 from person_link l join person p on p.tenant = l.tenant and p.id = l.person
