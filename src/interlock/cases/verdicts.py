@@ -107,7 +107,7 @@ async def _shown_with(desk: Desk, registry: Registry, by: Actor, review: Review)
         return {"workflow": declared, "policies": desk.authority.digest}
 
     now = in_force()
-    facts = {**now, "events": evidence.event, "notes": evidence.note, "case": evidence.course}
+    facts = {**now, **evidence.facts}
     return shown_of(review, facts), StillShows(asked, evidence, now, in_force)
 
 

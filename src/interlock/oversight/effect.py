@@ -22,7 +22,9 @@ from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import InterlockError
 from interlock.ledger.ledger import hash_of
+from interlock.oversight.claims import CLAIM_LEASE
 from interlock.oversight.desk import conditions, entry
+from interlock.oversight.lapsing import read_lapsed
 from interlock.oversight.quality.compare import reveal_known
 from interlock.oversight.review import Review
 from interlock.oversight.store import (
@@ -30,9 +32,13 @@ from interlock.oversight.store import (
     FIND_REVIEW,
     RESOLVE_REVIEWS,
     SEAT_REVIEWS,
+    TAKE_REVIEWS_BACK,
+    UNDO_VERDICTS,
     VERDICTS_OF,
     ResolvedReview,
     SeatedReview,
+    TakenBack,
+    UndoneVerdict,
 )
 from interlock.oversight.verdict import SETTLING_SEAT, Outcome, StoredVerdict, named, outcome_of
 
@@ -109,7 +115,11 @@ def _told(verdict: StoredVerdict) -> dict[str, object]:
 
 
 async def take_effect(database: Database, writer: Writer, tenant: UUID, review_id: UUID) -> bool:
-    """Let a held verdict take effect if its hold has ended; whether it did now."""
+    """Let a held verdict take effect if its hold has ended; whether it did now.
+
+    If something came in during the hold that whoever decided was not shown, or one of them is shut out, it is taken
+    back instead and waits for them again: see ``lapsing``.
+    """
     async with database.tenant(tenant) as connection:
         review = await FIND_REVIEW.one(connection, {"id": review_id})
         verdicts = await VERDICTS_OF.all(connection, {"review": review_id})
@@ -117,14 +127,24 @@ async def take_effect(database: Database, writer: Writer, tenant: UUID, review_i
         return False
     if not verdicts or verdicts[-1].id != review.held_verdict:
         return False  # taken back while it was read
-    found = review
+    found, held = review, verdicts[-1]
+    # who settles a disagreement has seen all that the two had said on what stood then
+    lapsing = await read_lapsed(database, tenant, review, verdicts[-1:] if review.disagreed else verdicts)
+    changed = tuple(dict.fromkeys(part for parts in lapsing.changed.values() for part in parts))
 
     def build(stamp: Stamp) -> Sequence[Write]:
-        return settled_writes(stamp, tenant, found, verdicts)
+        if not changed:
+            return settled_writes(stamp, tenant, found, verdicts)
+        left = tuple(one.who for one in verdicts[:-1])
+        back = TakenBack(id=found.id, claimed_until=stamp.now + CLAIM_LEASE, decided_by=left)
+        told = entry(stamp, tenant, found, "undone", who=held.who, verdict=held.digest, changed=changed)
+        undone = UndoneVerdict(id=held.id, undone_at=stamp.now)
+        return [Write(UNDO_VERDICTS, undone), Write(TAKE_REVIEWS_BACK, back), told]
 
     states = (f"due {review.held_verdict} after {len(review.decided_by)}",)
-    unit = Unit(tenant, build, conditions(review, states), wakes=("reviews", "cases"))
-    return await writer.write(unit) is None
+    still = () if changed else lapsing.still
+    unit = Unit(tenant, build, (*conditions(review, states), *still), wakes=("reviews", "cases"))
+    return await writer.write(unit) is None and not changed
 
 
 async def settle_due(database: Database, writer: Writer) -> int:

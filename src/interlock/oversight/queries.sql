@@ -122,10 +122,10 @@ from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, review uuid, 
   effective_at timestamptz, looked_since timestamptz, looked_ms bigint, looked_of text, because text[], policies text, bulk uuid)
 
 -- name: verdicts_of
--- Those that stand, by seat.
+-- Those that stand, in the order in which they were given.
 select id, review, seat, who, kind, act, resolution::text as resolution, output, reason_code, note, shown, nonce, digest, at,
        effective_at, looked_since, looked_ms, looked_of, because, policies, bulk
-from review_verdict where review = %(review)s and undone_at is null order by seat
+from review_verdict where review = %(review)s and undone_at is null order by at, id
 
 -- name: undo_verdicts
 update review_verdict v set undone_at = r.undone_at
@@ -154,6 +154,16 @@ where v.id = r.id
 update review v set claimed_until = r.claimed_until, effective_at = null, held_verdict = null, decided_by = r.decided_by
 from json_to_recordset(%(rows)s::json) as r (id uuid, claimed_until timestamptz, decided_by text[])
 where v.id = r.id
+
+-- name: leave_to_others
+-- The first verdict of two is undone: whoever has the review meanwhile keeps it.
+update review v set decided_by = r.decided_by
+from json_to_recordset(%(rows)s::json) as r (id uuid, decided_by text[])
+where v.id = r.id
+
+-- name: shut_out
+-- Whose accounts are closed, of these.
+select name from person where name = any(%(names)s) and disabled_at is not null
 
 -- name: resolve_reviews
 update review v set state = 'resolved', resolution = r.resolution, output = decode(r.output, 'base64'),

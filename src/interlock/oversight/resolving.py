@@ -17,7 +17,7 @@ from uuid import UUID
 
 import msgspec
 
-from interlock.authority.actor import Actor, ActorKind
+from interlock.authority.actor import Actor, ActorKind, known_as
 from interlock.authority.judge import Verdict, verdict_facts
 from interlock.db.work import Condition, Refusal, Stamp, Unit, Write
 from interlock.errors import ContractViolated, NotFound, Refused, ShownChanged, StateConflict, Violation
@@ -37,17 +37,21 @@ from interlock.oversight.desk import (
 )
 from interlock.oversight.dwell import dwell_facts
 from interlock.oversight.effect import settled_writes
+from interlock.oversight.lapsing import NOTHING, lapsed_writes, read_lapsed
 from interlock.oversight.review import Resolution, Review, ReviewState
 from interlock.oversight.shown import Shown, changed_since
+from interlock.oversight.shown_gate import StillShows
 from interlock.oversight.store import (
     ADD_VERDICTS,
     FIND_REVIEW,
     HOLD_REVIEWS,
+    LEAVE_TO_OTHERS,
     SEAT_REVIEWS,
     TAKE_REVIEWS_BACK,
     UNDO_VERDICTS,
     VERDICTS_OF,
     HeldReview,
+    LeftToOthers,
     NewVerdict,
     SeatedReview,
     TakenBack,
@@ -185,7 +189,12 @@ async def _give(desk: Desk, by: Actor, review_id: UUID, answer: Answer, terms: T
     await require_its_turn(desk, by, review)
     output = _output_of(review, answer, terms.check)
     note = said(answer.note, "/note")
-    still = await _see_shown(review, terms)
+    stated, still = await _see_shown(review, terms)
+    in_force = next((one.in_force for one in still if isinstance(one, StillShows)), NOTHING)
+    # who settles sees what both said, and on what: it is theirs to weigh
+    lapsing = await read_lapsed(desk.database, by.tenant, review, () if review.disagreed else verdicts, in_force)
+    seats = {one.seat for one in verdicts}  # the seat of one that lapses in this commit is not free yet
+    seat = next(number for number in range(1, len(verdicts) + 2) if number not in seats)
     if terms.keep is not None and answer.resolution is Resolution.CHANGE and answer.output is not None:
         output = _canonical.encode(await terms.keep(review, answer.output))
     if not timedelta(0) <= terms.hold <= LONGEST_HOLD:
@@ -201,7 +210,7 @@ async def _give(desk: Desk, by: Actor, review_id: UUID, answer: Answer, terms: T
             id=stamp.new_id(),
             tenant=by.tenant,
             review=review.id,
-            seat=len(verdicts) + 1,
+            seat=seat,
             who=by.name,
             kind=by.kind,
             act=act,
@@ -209,7 +218,7 @@ async def _give(desk: Desk, by: Actor, review_id: UUID, answer: Answer, terms: T
             output=output,
             reason_code=answer.reason_code,
             note=note,
-            shown=terms.shown,
+            shown=stated,
             nonce=nonce,
             digest=digest_of(review.id, by.name, answer.resolution, output, answer.reason_code, note, nonce),
             at=stamp.now,
@@ -221,14 +230,17 @@ async def _give(desk: Desk, by: Actor, review_id: UUID, answer: Answer, terms: T
             policies=permitted.policies,
             bulk=terms.bulk,
         )
-        return [*_given(stamp, review, verdicts, verdict, permitted), *_kept(by.tenant, review, output)]
+        given = _given(stamp, review, lapsing.stand(verdicts), verdict, permitted)
+        return [*given, *lapsed_writes(stamp, by.tenant, review, verdicts, lapsing), *_kept(by.tenant, review, output)]
 
-    held = (*conditions(review, waits(review, by.name)), *still)
+    held = (*conditions(review, waits(review, by.name)), *still, *lapsing.still)
     return await desk.writer.write(Unit(by.tenant, build, held, wakes=("reviews", "cases")))
 
 
 async def undo(desk: Desk, by: Actor, review_id: UUID) -> Review:
     """Take one's verdict back while it is held; the review is one's own again, as if it had just been claimed.
+
+    The first of two can be taken back until the second is given: nothing follows from it before.
 
     Raises:
         NotFound: their tenant has none of that id.
@@ -236,6 +248,9 @@ async def undo(desk: Desk, by: Actor, review_id: UUID) -> Review:
         StateConflict: it is not theirs, or has gone out.
     """
     review, verdicts = await find_review(desk, by.tenant, review_id)
+    mine = next((one for one in verdicts if known_as(one.who) == known_as(by.name)), None)
+    if review.held_verdict is None and mine and len(verdicts) == 1 and review.resolved_at is None:
+        return await _undo_first(desk, by, review, mine)
     await require(desk, by, "queue.work", review)
     if review.held_verdict is None:
         gone = f"it has gone out at {review.resolved_at:%H:%M:%S} UTC" if review.resolved_at else "nothing is held"
@@ -257,6 +272,20 @@ async def undo(desk: Desk, by: Actor, review_id: UUID) -> Review:
         raise StateConflict(f"review {review_id} cannot be taken back: it has gone out", todo="correct it at its case")
     refuse(refusal)
     return (await find_review(desk, by.tenant, review_id))[0]
+
+
+async def _undo_first(desk: Desk, by: Actor, review: Review, mine: StoredVerdict) -> Review:
+    """Take the first verdict of two back. They may work on it as before: only their own word keeps them from it."""
+    await require(desk, by, "queue.work", msgspec.structs.replace(review, decided_by=()))
+
+    def build(stamp: Stamp) -> Sequence[Write]:
+        told = entry(stamp, by.tenant, review, "undone", who=by.name, verdict=mine.digest)
+        undone = UndoneVerdict(id=mine.id, undone_at=stamp.now)
+        return [Write(UNDO_VERDICTS, undone), Write(LEAVE_TO_OTHERS, LeftToOthers(id=review.id, decided_by=())), told]
+
+    states = waits(review, review.claimed_by or by.name)
+    refuse(await desk.writer.write(Unit(by.tenant, build, conditions(review, states), wakes=("reviews",))))
+    return (await find_review(desk, by.tenant, review.id))[0]
 
 
 def _given(
@@ -300,10 +329,12 @@ def _kept(tenant: UUID, review: Review, output: bytes | None) -> list[Write]:
     return kept
 
 
-async def _see_shown(review: Review, terms: Terms) -> tuple[Condition, ...]:
-    """See that what they saw is what there is; the condition that it stays so until the commit."""
+async def _see_shown(review: Review, terms: Terms) -> tuple[str | None, tuple[Condition, ...]]:
+    """See that what they saw is what there is: that, with all its parts, and the condition that it stays so until the
+    commit.
+    """  # noqa: D205 - one thought
     if terms.shown is None or terms.now_shown is None:
-        return ()
+        return terms.shown, ()
     now, still = await terms.now_shown(review)
     changed = changed_since(terms.shown, now)
     if changed is not None:
@@ -311,7 +342,7 @@ async def _see_shown(review: Review, terms: Terms) -> tuple[Condition, ...]:
         raise ShownChanged(
             f"review {review.id} is not as it was shown{what}", where="/shown", todo="look at it again, then decide"
         )
-    return (still,)
+    return now.stated, (still,)
 
 
 def _output_of(review: Review, answer: Answer, check: CheckOutput) -> bytes | None:

@@ -83,5 +83,19 @@ def changed_since(stated: str, now: Shown) -> tuple[str, ...] | None:
     return tuple(name for name in (*now.parts, *(then.keys() - now.parts.keys())) if _differs(name, then, now))
 
 
+def differs_from(stated: str | None, facts: Mapping[str, str]) -> tuple[str, ...]:
+    """The names of the facts that are not as they were when something was shown, of those that it named.
+
+    Args:
+        stated: What was handed out then, with its parts; None, or the digest alone, names nothing.
+        facts: As they are now, by the names under which ``shown_of`` took them.
+    """
+    match = _STATED.match(stated or "")
+    listed = (match.group(2) or "") if match else ""
+    then = dict(part.split(":", 1) for part in listed.split(",") if part)
+    now = {name: hashlib.sha256(fact.encode()).hexdigest()[:_SHORT] for name, fact in facts.items()}
+    return tuple(name for name, part in now.items() if name in then and then[name] != part)
+
+
 def _differs(name: str, then: Mapping[str, str], now: Shown) -> bool:
     return bool(then) and then.get(name) != now.parts.get(name, "")[:_SHORT]

@@ -130,6 +130,13 @@ class TakenBack(msgspec.Struct, frozen=True, kw_only=True):
     decided_by: tuple[str, ...]
 
 
+class LeftToOthers(msgspec.Struct, frozen=True, kw_only=True):
+    """A review whose first verdict of two is undone."""
+
+    id: UUID
+    decided_by: tuple[str, ...]
+
+
 class DueVerdict(msgspec.Struct, frozen=True):
     """A review whose held verdict is to take effect."""
 
@@ -262,6 +269,11 @@ class Evidence(msgspec.Struct, frozen=True):
     note: str
     course: str
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """By the names of the parts of what is shown."""
+        return {"events": self.event, "notes": self.note, "case": self.course}
+
 
 _SQL = load_queries(__file__)
 FIND_REVIEW = _SQL.rows("find_review", Review)
@@ -284,8 +296,10 @@ UNDO_VERDICTS = _SQL.bulk("undo_verdicts", UndoneVerdict, distinct=("id",))
 SEAT_REVIEWS = _SQL.bulk("seat_reviews", SeatedReview, distinct=("id",))
 HOLD_REVIEWS = _SQL.bulk("hold_reviews", HeldReview, distinct=("id",))
 TAKE_REVIEWS_BACK = _SQL.bulk("take_reviews_back", TakenBack, distinct=("id",))
+LEAVE_TO_OTHERS = _SQL.bulk("leave_to_others", LeftToOthers, distinct=("id",))
 DUE_VERDICTS = _SQL.rows("due_verdicts", DueVerdict)
 ADD_BULK_ACTS = _SQL.bulk("add_bulk_acts", BulkAct, distinct=("id",))
+SHUT_OUT = _SQL.rows("shut_out", str)
 EVIDENCE_OF = _SQL.rows("evidence_of", Evidence)
 BULK_TODAY = _SQL.rows("bulk_today", BulkToday)
 RESOLVE_REVIEWS = _SQL.bulk("resolve_reviews", ResolvedReview, distinct=("id",))
