@@ -109,9 +109,7 @@ async def _put(decider: Decider, asked: Asked, known: KnownCase) -> UUID:
     reference, _ = choose(asked.point.steps[0], asked.choice_key)
     component = asked.library.component(reference)
     given = Answered(component, Answer(output=known.proposal, confidence=known.confidence))
-    first = msgspec.structs.replace(asked, point=_asks_first_alone(asked.point))
-    draft = await decider.draft(first, canonical.encode(asked.value), given=given)
-    draft = msgspec.structs.replace(draft, asked=asked)
+    draft = await decider.draft(asked, canonical.encode(asked.value), given=given)
     if draft.routed.route is not Route.REVIEW or draft.asking.best is None:
         why = "; ".join(reason.what for reason in draft.routed.reasons)
         raise StateConflict(f"no person would be asked: {why}", todo="lower its confidence")
@@ -122,11 +120,6 @@ async def _put(decider: Decider, asked: Asked, known: KnownCase) -> UUID:
     if isinstance(became, Deferred) or became.review is None:
         raise StateConflict("it was not put: something is stopped")
     return became.review
-
-
-def _asks_first_alone(point: DecisionPoint) -> DecisionPoint:
-    """The point with its first component and the person: nobody else is asked, or paid, for a known case."""
-    return msgspec.structs.replace(point, steps=(point.steps[0], *(one for one in point.steps if one.is_person)))
 
 
 def _row(stamp: Stamp, decision: Decision, tenant: UUID, known: KnownCase, who: str) -> Sequence[Write]:

@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
-from interlock.authority.actor import Actor
+from interlock.authority.actor import Actor, known_as
 from interlock.db.database import Database
 from interlock.errors import Refused
 from interlock.money import Money, exponent
@@ -61,6 +61,7 @@ async def list_work(
     most: int = PAGE,
     after: str | None = None,
     terms: WorkTerms = NO_TERMS,
+    takeable: bool = False,
 ) -> WorkPage:
     """A page of what needs a person's decision.
 
@@ -73,6 +74,8 @@ async def list_work(
         after: From the page before: this one is in the order of that moment. What left the list meanwhile is missing
             in the count of places, so an item may be passed over; a list that is asked for anew has it.
         terms: What is declared of the order.
+        takeable: Only what the actor could take now: that nobody works on, that is not given to somebody else, and
+            that they have not decided on. Policies are not asked.
 
     Raises:
         Refused: ``after`` is from nowhere, or too far into the list.
@@ -83,7 +86,8 @@ async def list_work(
         await PLAN_AS_ASKED.all(connection)
         known = await WORK_KINDS.all(connection)
         scale = await scale_of(database, connection, tenant, known, terms, at)
-        look = _Look(connection, asked, actor, [of for of in known if _is_of(asked, of)], scale)
+        classes = [of for of in known if _is_of(asked, of)]
+        look = _Look(connection, asked, actor, classes, scale, takeable=takeable)
         wanted = skip + min(max(1, most), MOST)
         firsts, oldest, total = await look.first(wanted, terms.oldest)
         places = with_oldest(firsts, oldest, terms.oldest, lambda placed: placed.id)[skip:wanted]
@@ -144,6 +148,8 @@ class _Look:
         actor: Actor,
         classes: Sequence[WorkClass],
         scale: Scale,
+        *,
+        takeable: bool = False,
     ) -> None:
         self._connection = connection
         self._asked = asked
@@ -151,6 +157,8 @@ class _Look:
         self._classes = tuple(classes)
         self._scale = scale
         self._told = _parameters(asked, actor, scale, self._classes)
+        if takeable:
+            self._told["taker"] = known_as(actor.name)
 
     async def first(self, wanted: int, share: float) -> tuple[list[Placed], list[Placed], Bounded]:
         """The first of the order, the oldest, and how many there are."""
@@ -260,6 +268,7 @@ def _parameters(asked: WorkFilter, actor: Actor, scale: Scale, classes: Sequence
         "due_before": None if asked.due_within is None else now + asked.due_within,
         "opened_before": None if asked.older_than is None else now - asked.older_than,
         "second": asked.second,
+        "taker": None,
         "reviews": asked.kind is not WorkKind.EXCEPTION,
         "exceptions": asked.kind is not WorkKind.REVIEW,
     }

@@ -13,15 +13,14 @@ from uuid import UUID
 
 from msgspec import structs
 
-from interlock.authority.actor import Actor, known_as
+from interlock.authority.actor import Actor
 from interlock.errors import Forbidden, NotFound, StateConflict
 from interlock.oversight.claims import claim
 from interlock.oversight.desk import Desk
 from interlock.oversight.listing import PAGE, find_work, list_work
-from interlock.oversight.work import WorkFilter, WorkItem, WorkState
+from interlock.oversight.work import WorkFilter, WorkItem
 from interlock.oversight.work_scale import NO_TERMS, WorkTerms
 
-TAKEABLE = frozenset({WorkState.FREE, WorkState.AWAITS_SECOND, WorkState.SETTLE})
 PAGES = 4
 """How many pages are looked through for something that one may decide."""
 _lots = random.SystemRandom()
@@ -35,7 +34,10 @@ async def pull_next(
     terms: WorkTerms = NO_TERMS,
     draw: Callable[[], float] = _lots.random,
 ) -> WorkItem | None:
-    """Claim the best item that somebody may decide; None: among the first of the list there is none.
+    """Claim the best item that somebody may decide; None: there is none.
+
+    Who works on what, whose it is and who has decided on it is asked of all that waits; what policies forbid them, and
+    second looks at their own answers, are passed over in the first pages of the list alone.
 
     Args:
         desk: What to work with.
@@ -44,16 +46,16 @@ async def pull_next(
         terms: What is declared of the order.
         draw: Gives a number from 0 to 1: below the share of the oldest, the oldest come first.
     """
-    mine = structs.replace(asked, assigned_to=by.name, state=WorkState.ASSIGNED)
-    listed = await list_work(desk.database, by.tenant, mine, by, terms=terms)
+    mine = structs.replace(asked, assigned_to=by.name)
+    listed = await list_work(desk.database, by.tenant, mine, by, terms=terms, takeable=True)
     item = await _claim_one(desk, by, listed.items, terms)
     aged_first = draw() < terms.oldest
     after: str | None = None
     for _ in range(PAGES):
         if item is not None:
             break
-        page = await list_work(desk.database, by.tenant, asked, by, most=PAGE, after=after, terms=terms)
-        items = [one for one in page.items if one.state in TAKEABLE and not one.given_by_me]
+        page = await list_work(desk.database, by.tenant, asked, by, most=PAGE, after=after, terms=terms, takeable=True)
+        items = [one for one in page.items if not one.given_by_me]
         if aged_first:
             items.sort(key=lambda one: not one.reserved)
         item = await _claim_one(desk, by, items, terms)
@@ -66,8 +68,6 @@ async def pull_next(
 async def _claim_one(desk: Desk, by: Actor, items: Sequence[WorkItem], terms: WorkTerms) -> WorkItem | None:
     """Claim the first of these that one may and that nobody else was faster to take."""
     for item in items:
-        if item.assigned_to is not None and known_as(item.assigned_to) != known_as(by.name):
-            continue
         if await _claimed(desk, by, item.id):
             return await find_work(desk.database, by.tenant, item.id, by, terms=terms)
     return None

@@ -362,13 +362,13 @@ with k as materialized (
   (select false as exceptional, v.id, v.workflow, v.point, case when v.currency is null then '' else v.currency end as currency, 1 as priority, v.urgency, v.due_at from review v
    where %(reviews)s::bool and v.state in ('open', 'claimed') and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
   %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
-  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and review_may_be_taken(v, %(at)s, %(taker)s)
    limit %(bound)s)
   union all
   (select true as exceptional, e.id, e.workflow, e.kind as point, case when e.currency is null then '' else e.currency end as currency, e.priority, e.urgency, e.due_at from exception e
    where %(exceptions)s::bool and e.state = 'open' and exception_fits(e, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
   %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
-  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and exception_may_be_taken(e, %(at)s, %(taker)s)
    limit %(bound)s)
 ), r as (
   select m.*, case when m.urgency * k.weight > 0 then ln(m.urgency * k.weight) - greatest(0,
@@ -385,12 +385,12 @@ union all
 select (select count(*) from (select from review v
           where %(reviews)s::bool and v.state in ('open', 'claimed') and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
   %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
-  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and review_may_be_taken(v, %(at)s, %(taker)s)
           limit %(bound)s) a)
      + (select count(*) from (select from exception e
           where %(exceptions)s::bool and e.state = 'open' and exception_fits(e, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
   %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
-  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and exception_may_be_taken(e, %(at)s, %(taker)s)
           limit %(bound)s) b)
 
 -- name: work_ahead
@@ -401,28 +401,28 @@ select k.at, false as by_due, c.* from k cross join lateral (
   select v.id, v.urgency, v.due_at from review v
   where v.workflow = k.workflow and v.point = k.point and case when v.currency is null then '' else v.currency end = k.currency and v.state in ('open', 'claimed') and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
   %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
-  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and review_may_be_taken(v, %(at)s, %(taker)s)
   order by v.urgency desc, v.id limit %(depth)s) c where not k.exceptional
 union all
 select k.at, true, c.* from k cross join lateral (
   select v.id, v.urgency, v.due_at from review v
   where v.workflow = k.workflow and v.point = k.point and case when v.currency is null then '' else v.currency end = k.currency and v.state in ('open', 'claimed') and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
   %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
-  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and review_may_be_taken(v, %(at)s, %(taker)s)
   order by v.due_at, v.id limit %(depth)s) c where not k.exceptional
 union all
 select k.at, false, c.* from k cross join lateral (
   select e.id, e.urgency, e.due_at from exception e
   where e.workflow = k.workflow and e.kind = k.point and case when e.currency is null then '' else e.currency end = k.currency and e.priority = k.priority and e.state = 'open' and exception_fits(e, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
   %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
-  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and exception_may_be_taken(e, %(at)s, %(taker)s)
   order by e.urgency desc, e.id limit %(depth)s) c where k.exceptional
 union all
 select k.at, true, c.* from k cross join lateral (
   select e.id, e.urgency, e.due_at from exception e
   where e.workflow = k.workflow and e.kind = k.point and case when e.currency is null then '' else e.currency end = k.currency and e.priority = k.priority and e.state = 'open' and exception_fits(e, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
   %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
-  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and exception_may_be_taken(e, %(at)s, %(taker)s)
   order by e.due_at, e.id limit %(depth)s) c where k.exceptional
 
 -- name: work_oldest
@@ -431,13 +431,13 @@ select true as aged, o.*, 0 as total from (
   (select false as exceptional, v.id, v.workflow, v.point, case when v.currency is null then '' else v.currency end as currency, 1 as priority, v.urgency, v.due_at from review v
    where %(reviews)s::bool and v.state in ('open', 'claimed') and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
   %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
-  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and review_may_be_taken(v, %(at)s, %(taker)s)
    order by v.id limit %(oldest)s)
   union all
   (select true as exceptional, e.id, e.workflow, e.kind as point, case when e.currency is null then '' else e.currency end as currency, e.priority, e.urgency, e.due_at from exception e
    where %(exceptions)s::bool and e.state = 'open' and exception_fits(e, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
   %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
-  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s)
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and exception_may_be_taken(e, %(at)s, %(taker)s)
    order by e.id limit %(oldest)s)) o
 order by o.id limit %(oldest)s
 

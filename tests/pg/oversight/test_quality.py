@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +25,11 @@ from interlock.cases.registry import Registered
 from interlock.decisions.costs import COSTS_OF_DECISIONS
 from interlock.decisions.recorded import recorded_decisions
 from interlock.errors import Forbidden, Refused, StateConflict
+from interlock.oversight.capacity.respond import declare
+from interlock.oversight.capacity.told import QueueTold
+from interlock.oversight.claims import claim
 from interlock.oversight.duty import look_after
+from interlock.oversight.listing import list_work
 from interlock.oversight.pulling import pull_next
 from interlock.oversight.quality.read import note_seen, read_disagreements, read_mine, read_others
 from interlock.oversight.queue import Answer
@@ -57,6 +62,13 @@ def unsure(flow: Registered) -> Registered:
     return replace(flow, declaration=msgspec.structs.replace(flow.declaration, decisions=decisions))
 
 
+def cascade(folder: Path) -> Registered:
+    """A workflow that asks two components."""
+    flow = declared(approve, folder, name="cascade")
+    decisions = {"approve": with_components(flow, Says("small", 0.2), Says("large", 0.2))}
+    return replace(flow, declaration=msgspec.structs.replace(flow.declaration, decisions=decisions))
+
+
 def seen(review: Review) -> dict[str, Any]:
     """What a person, or a program, sees of a review, without what differs of any two."""
     shown = msgspec.to_builtins(review)
@@ -68,7 +80,7 @@ async def test_a_known_case_cannot_be_told_from_the_others_and_nothing_follows_f
     database_url: str, tmp_path: Path, admin: Admin
 ) -> None:
     flow = unsure(declared(approve, tmp_path, point="    queue: {name: few}\n"))
-    async with stage(database_url, [flow], workers=0) as on:
+    async with stage(database_url, [flow, cascade(tmp_path)], workers=0) as on:
         node, desk = on.node, Desk(on, flow)
 
         async def put(one: KnownCase) -> None:
@@ -131,6 +143,8 @@ async def test_a_known_case_cannot_be_told_from_the_others_and_nothing_follows_f
         admin.execute("update interlock.review set case_id = gen_random_uuid()")
         with pytest.raises(Refused, match="told apart"):
             await put(known())
+        with pytest.raises(Refused, match="several components"):
+            await put(known(point="cascade.approve"))
         assert await on.reviews() == []
 
 
@@ -193,3 +207,76 @@ async def test_a_second_person_answers_blind_and_only_the_comparison_remains(
         assert [one.remark for one in others.remarks] == ["the screen was slow"]
         later = now + timedelta(days=8)
         assert [one.who for one in (await read_others(node.database, node.tenant, later)).people] == ["rosa"]
+
+
+async def test_second_looks_are_drawn_from_all_that_was_answered_and_into_no_full_queue(
+    database_url: str, tmp_path: Path, admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlock.oversight.quality.compare.MOST_DRAWN_FROM", 2)
+    flow = unsure(declared(approve, tmp_path, point="    queue: {name: few, capacity: 20, second_looks: 1}\n"))
+    told = queues_told([flow.declaration])
+    async with stage(database_url, [flow], workers=0) as on:
+        node, desk = on.node, Desk(on, flow)
+
+        async def looked(told_now: Mapping[str, QueueTold] = told) -> list[tuple[str, ...]]:
+            assert await look_after(node.database, node.writer, told_now)
+            rows = "select propensity::text from interlock.second_look order by id"
+            return admin.execute(rows).fetchall()
+
+        assert await looked() == []
+        # what stands held after its verdict was nobody's work
+        for number in range(5):
+            await desk.decided(f"one{number}")
+        for number, one in enumerate(await on.reviews()):
+            await claim(node.desk, acts(node.tenant, "rosa"), one.id)
+            await on.resolve(one, APPROVED)
+            admin.execute(
+                "update interlock.review set resolved_at = resolved_at + interval '10 minutes' * %s where id = %s",
+                (number + 1, one.id),
+            )
+        await desk.decided("waits")
+        admin.execute("update interlock.review_verdict set looked_ms = null")
+        (waits,) = (await list_work(node.database, node.tenant, WorkFilter(), acts(node.tenant, "bea"))).items
+        assert waits.press.minutes < 1
+        assert await looked() == []
+        (worked,) = admin.execute("select sum(worked_ms) from interlock.oversight_hour").fetchall()
+        assert worked[0] < 60_000
+        # two at a time, and how far it went is of the commit that drew them
+        admin.execute("update interlock.review set resolved_at = resolved_at - interval '2 hours'")
+        admin.execute("update interlock.oversight_counted set drawn_to = drawn_to - interval '1 day'")
+        assert len(await looked()) == 2
+        same = "select distinct s.xmin = c.xmin from interlock.second_look s, interlock.oversight_counted c"
+        assert admin.execute(same).fetchall() == [(True,)]
+        assert len(await looked()) == 4
+        # five wait, and a tenth of the room is left to first questions: of six none is free, of seven one for two
+        admin.execute("update interlock.oversight_counted set drawn_to = drawn_to - interval '1 day'")
+        admin.execute("delete from interlock.second_look")
+        rows = admin.execute("select count(*) from interlock.review where state = 'open'").fetchone()
+        assert rows == (5,)
+        few = {"few": msgspec.structs.replace(told["few"], capacity=6)}
+        assert await looked(few) == []
+        admin.execute("update interlock.oversight_counted set drawn_to = drawn_to - interval '1 day'")
+        assert await looked({"few": msgspec.structs.replace(told["few"], capacity=7)}) == [("0.5",)]
+        await declare(node.database, node.writer, node.tenant, "few", hold=True, who="lea", why="ill", known=["few"])
+        admin.execute("update interlock.oversight_counted set drawn_to = drawn_to - interval '1 day'")
+        assert len(await looked()) == 1
+
+
+async def test_everybody_who_answered_a_known_case_sees_their_own_answer(
+    database_url: str, tmp_path: Path, admin: Admin
+) -> None:
+    flow = unsure(declared(approve, tmp_path, point="    queue: {name: few}\n"))
+    async with stage(database_url, [flow], workers=0) as on:
+        node = on.node
+        await put_known_case(node.database, node.tools.decider, node.registry, node.tenant, known(), who="lea")
+        admin.execute("update interlock.review set needed = 2")
+        for who in ("ana", "ben"):
+            await on.resolve((await on.reviews())[0], APPROVED, who=who)
+        assert await look_after(node.database, node.writer, {})
+        assert await look_after(node.database, node.writer, {})
+        # had they differed, a lead would have said what holds
+        admin.execute("update interlock.review_verdict set resolution = 'reject', output = null where who = 'ben'")
+        for who, right in (("ana", False), ("ben", True)):
+            mine = await read_mine(node.database, node.tenant, who, node.database.clock.now())
+            assert [one.was_right for one in mine.revealed] == [right]
+            assert (mine.figures.known.of, mine.figures.known.hits) == (1, int(right))

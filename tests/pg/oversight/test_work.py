@@ -153,7 +153,12 @@ async def _every_filter(database: Database, tenant: UUID, me: Actor) -> None:
 
 
 async def test_two_who_pull_never_get_the_same_and_the_oldest_has_its_share(
-    database_url: str, database: Database, tenant: UUID, desk: Desk, admin: Admin
+    database_url: str,
+    database: Database,
+    tenant: UUID,
+    desk: Desk,
+    admin: Admin,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fill_waiting(database_url, tenant, 60, resolved=0)
     admin.execute("update review set assigned_to = null, snoozed_until = null, snoozed_by = null")
@@ -179,6 +184,24 @@ async def test_two_who_pull_never_get_the_same_and_the_oldest_has_its_share(
     mine = await pull_next(desk, person(tenant, "bo"), WorkFilter(), draw=lambda: 1.0)
     assert mine is not None
     assert mine.id == last.id
+    last = [item for item in waiting.items if item.state is WorkState.FREE][-2]
+    admin.execute("update review set assigned_to = 'bo', needed = 2, decided_by = '{cy}' where id = %s", (last.id,))
+    mine = await pull_next(desk, person(tenant, "bo"), WorkFilter(), draw=lambda: 1.0)
+    assert mine is not None
+    assert mine.id == last.id
+
+    # however much one has decided on, there is work behind it
+    last = [item for item in waiting.items if item.state is WorkState.FREE][-3]
+    admin.execute(
+        "update review set needed = 2, decided_by = '{cli:Flo}' where state = 'open' and id <> %s", (last.id,)
+    )
+    with monkeypatch.context() as short:
+        short.setattr("interlock.oversight.pulling.PAGES", 1)
+        short.setattr("interlock.oversight.pulling.PAGE", 1)
+        mine = await pull_next(desk, person(tenant, "flo"), WorkFilter(kind=WorkKind.REVIEW), draw=lambda: 1.0)
+    assert mine is not None
+    assert mine.id == last.id
+    admin.execute("update review set needed = 1, decided_by = '{}' where state = 'open'")
 
     # what one may not decide is passed over: one's own verdict stands on it, or one may decide nothing
     second = next(item for item in waiting.items if item.state is WorkState.FREE)

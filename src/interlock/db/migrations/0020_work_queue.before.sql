@@ -127,6 +127,17 @@ create function exception_fits(
      and second is not true
      and (words is null or strpos(lower(e.what), lower(words)) > 0);
 
+-- Whether somebody, by their name as authority/actor.py's known_as has it, could take it now; null: nobody asks.
+create function review_may_be_taken(v review, at timestamptz, taker text) returns boolean language sql stable
+  return taker is null
+      or (review_stands(v, at) in ('free', 'assigned', 'awaits_second', 'settle')
+          and (v.assigned_to is null or lower(v.assigned_to) in (taker, 'cli:' || taker))
+          and not array[taker, 'cli:' || taker] && lower(v.decided_by::text)::text[]);
+
+create function exception_may_be_taken(e exception, at timestamptz, taker text) returns boolean language sql stable
+  return taker is null
+      or (exception_stands(e, at) in ('free', 'assigned') and (e.assigned_to is null or lower(e.assigned_to) in (taker, 'cli:' || taker)));
+
 ---------------------------------------------------------------------------------------------------- saved views
 
 create table saved_view (
