@@ -24,6 +24,7 @@ InterlockError
 │   ├── PersonalErased           personal data whose key is erased
 │   ├── Unauthenticated          no valid key
 │   ├── Forbidden                a valid key without the right
+│   │   ├── FormStale            a form comes without the key of the session that sends it
 │   │   └── PasswordDue          a person must choose a password of their own first
 │   └── LimitReached             a guard or a stop said no
 │       └── ScopeStopped         somebody has stopped it, or nobody authorized it in time
@@ -281,6 +282,12 @@ class Forbidden(Refused):
 
     code = "forbidden"
     status = 403
+
+
+class FormStale(Forbidden):
+    """A form comes without the key of the session that sends it: its page was made for another."""
+
+    code = "form-stale"
 
 
 class PasswordDue(Forbidden):

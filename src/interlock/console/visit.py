@@ -19,7 +19,7 @@ from interlock.api.sending import trace_of
 from interlock.authority.actor import Actor
 from interlock.authority.judge import Resource, everything
 from interlock.console.cookies import BROWSER, COOKIE, cookie_name
-from interlock.errors import Forbidden, PasswordDue, Unauthenticated
+from interlock.errors import Forbidden, FormStale, PasswordDue, Unauthenticated
 from interlock.identity.person import BY_PASSWORD, Visitor
 from interlock.identity.sessions import find_visitor, keep_session
 from interlock.identity.sign_in import Asking
@@ -169,7 +169,8 @@ async def check_form(request: Request[Any, Any, Any]) -> None:
 
     Raises:
         Unauthenticated: the session has ended since the request began.
-        Forbidden: it comes from elsewhere, or without the key.
+        Forbidden: it comes from elsewhere.
+        FormStale: it comes without the session's key, as after signing in anew in another window.
     """
     if request.method in _SAFE:
         return
@@ -191,4 +192,4 @@ async def check_form(request: Request[Any, Any, Any]) -> None:
             raise HTTPException(status_code=400, detail=f"the form cannot be read: {cause}") from cause
     await check_visitor(request, request.route_handler)  # a body may be long on its way: what counts is now
     if not hmac.compare_digest(given.encode(), visitor.form_key.encode()):
-        raise Forbidden("the form does not belong to this session", todo="load the page anew and send it again")
+        raise FormStale("the form does not belong to this session", todo="load the page anew and send it again")

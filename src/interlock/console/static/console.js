@@ -105,7 +105,9 @@
     const kept = JSON.parse(sessionStorage.getItem(TYPED) || "null");
     sessionStorage.removeItem(TYPED);
     const form = kept && document.getElementById(kept.form);
-    const fromDoor = document.referrer && new URL(document.referrer).pathname === "/console/sign-in";
+    const unsent = location.hash === "#unsent"; // see unsent.js
+    if (unsent) history.replaceState(null, "", location.pathname + location.search);
+    const fromDoor = unsent || document.referrer && new URL(document.referrer).pathname === "/console/sign-in";
     if (!form?.matches("form[data-guard]") || !fromDoor || kept.at !== location.pathname || kept.who !== body.dataset.who) return;
     for (const [name, value, checked] of kept.fields) for (const one of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
       if (/^(radio|checkbox)$/.test(one.type)) { if (one.value === value) one.checked = checked; } else one.value = value;
@@ -174,6 +176,9 @@
   };
   let waiting = "";
   let waited = 0;
+  // A key that was pressed on a row, for the page that it opens: within this tab, never in an address, since a link from
+  // anywhere would then press a button of ours.
+  const PRESSED = "interlock.pressed";
 
   document.addEventListener("keydown", event => {
     if (event.defaultPrevented || event.isComposing || event.altKey || document.querySelector("dialog[open]")) return;
@@ -196,10 +201,16 @@
     if (name === "/" && !findKey("/")) { done(); return showPalette(); }
     if ((name === "j" || name === "k") && move(name === "j" ? 1 : -1)) return done();
     const found = findKey(name);
+    // INVARIANT: what is typed into one form never sends another
+    if (found && whole && event.target.form && event.target.form !== found.form) return tell("Nothing was sent: what you are in is another form. Its own button sends it.", { seconds: 5 });
     if (found) { done(); return act(found); }
     // a key of the item's own page, for the row with the focus: it is opened, and the key pressed there
     const opens = rowHere()?.querySelector("a[data-open]");
-    if (opens && rowKeys().some(([key]) => key === name)) { done(); return location.assign(`${opens.href}#key=${name}`); }
+    if (opens && rowKeys().some(([key]) => key === name)) {
+      done();
+      sessionStorage.setItem(PRESSED, JSON.stringify({ at: new URL(opens.href).pathname, key: name }));
+      return location.assign(opens.href);
+    }
     if (all("[data-key]").some(one => one.dataset.key.split(" ").some(key => key.startsWith(`${name}>`)))) {
       waiting = name;
       waited = now;
@@ -344,10 +355,10 @@
 
   window.interlock = { tell, ask, make, all, unsaved: () => [...dirty].some(form => form.isConnected) };
   all("[data-do][hidden]").forEach(one => { one.hidden = false; });
-  const pressed = /^#key=([a-z0-9])$/.exec(location.hash);
-  if (pressed) {
-    history.replaceState(null, "", location.pathname + location.search);
-    const one = findKey(pressed[1]);
+  const pressed = JSON.parse(sessionStorage.getItem(PRESSED) || "null");
+  sessionStorage.removeItem(PRESSED);
+  if (pressed?.at === location.pathname && SINGLE()) {
+    const one = findKey(pressed.key);
     if (one) act(one);
   }
   bringTypedBack();
