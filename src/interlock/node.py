@@ -391,7 +391,8 @@ def _tell(
     stand_ins = {one.declaration.workflow: one.declaration.dossier.stand_in for one in known.all}
     shown = settings.public_url.rstrip("/") or f"http://{settings.api_host}:{settings.api_port}"
     channels = tuple(settings.notify.values())
-    told = keep_telling(database, writer, tenant, channels, stand_ins, shown)
+    worth = work_terms(known, settings).worth
+    told = keep_telling(database, writer, tenant, channels, stand_ins, shown, worth)
     stack.push_async_callback(_end, asyncio.create_task(told, name="interlock-notices"))
 
 

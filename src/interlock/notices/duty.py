@@ -37,6 +37,7 @@ from interlock.notices.store import (
     QueueStands,
 )
 from interlock.notify_settings import Event, NotifySettings
+from interlock.oversight.index import NO_RATES, Worth
 
 EVERY_S = 5.0
 FRESH = timedelta(days=1)
@@ -52,7 +53,11 @@ log = logging.getLogger("interlock.notices")
 
 
 async def gather(
-    database: Database, tenant: UUID, channels: Sequence[NotifySettings], stand_ins: Mapping[str, str]
+    database: Database,
+    tenant: UUID,
+    channels: Sequence[NotifySettings],
+    stand_ins: Mapping[str, str],
+    worth: Worth = NO_RATES,
 ) -> int:
     """Write down what is to be told and was not before; how much there is.
 
@@ -61,9 +66,11 @@ async def gather(
         tenant: Whose.
         channels: Who is told of what.
         stand_ins: Who stands in for the owner of each workflow.
+        worth: What amounts count for in the order of work.
     """
     now = database.clock.now()
-    urgent = min((int(one.above) for one in channels), default=0)  # of currencies without minor units, too
+    dearest = max((1.0, *worth.rates.values()))  # of a currency without minor units
+    urgent = min((int(float(one.above) / dearest) for one in channels), default=0)
     asked = {"now": now, "since": now - FRESH, "urgent": urgent, "most": MOST_FACTS}
     async with database.tenant(tenant) as connection:
         facts = await NOTICE_FACTS.all(connection, asked)
@@ -72,7 +79,7 @@ async def gather(
         found: dict[UUID, NewNotice] = {}
         for channel in channels:
             told = [*facts, *digest_of(channel, stands, now)]
-            found |= {one.id: one for one in notices_of(tenant, channel, told, readers, stand_ins, now)}
+            found |= {one.id: one for one in notices_of(tenant, channel, told, readers, stand_ins, now, worth)}
         return await ADD_NOTICES.run(connection, list(found.values())) if found else 0
 
 
@@ -173,11 +180,12 @@ async def keep_telling(
     channels: Sequence[NotifySettings],
     stand_ins: Mapping[str, str],
     public_url: str,
+    worth: Worth,
 ) -> None:
     """Tell people while the process runs; each channel by itself."""
 
     async def gathering() -> None:
-        await gather(database, tenant, channels, stand_ins)
+        await gather(database, tenant, channels, stand_ins, worth)
 
     async def delivering(channel: NotifySettings) -> None:
         await deliver(database, writer, tenant, channel, public_url)

@@ -12,6 +12,7 @@ from interlock.authority.actor import known_as
 from interlock.db.gates import short_digest
 from interlock.money import Money
 from interlock.notify_settings import ChannelKind, Event, NotifySettings
+from interlock.oversight.index import Worth
 
 MOST_LINES = 12
 """Lines of one message; the others are counted."""
@@ -34,7 +35,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
         what: A name that says more: the point, the exception's kind, the scope.
         exposure_minor: The money at stake, in minor units.
         currency: Of that.
-        urgency: The expected loss, in minor units.
+        urgency: The expected loss, in minor units; where what is at stake is unknown, the doubt in millionths.
     """
 
     kind: Event
@@ -96,6 +97,7 @@ def notices_of(
     readers: Sequence[Reader],
     stand_ins: Mapping[str, str],
     now: datetime,
+    worth: Worth,
 ) -> Iterator[NewNotice]:
     """What a channel tells of facts; the same again for the same facts.
 
@@ -106,9 +108,10 @@ def notices_of(
         readers: Who can be told by mail.
         stand_ins: Who stands in for the owner of each workflow, by its file.
         now: When.
+        worth: What amounts count for in the order of work: the same makes an item urgent.
     """
     for fact in facts:
-        if not _concerns(channel, fact):
+        if not _concerns(channel, fact, worth):
             continue
         for recipient in sorted(_recipients(channel, fact, readers, stand_ins)):
             told = (channel.name, recipient, fact.kind, fact.subject.hex, fact.stage)
@@ -127,10 +130,10 @@ def notices_of(
             )
 
 
-def _concerns(channel: NotifySettings, fact: Fact) -> bool:
+def _concerns(channel: NotifySettings, fact: Fact, worth: Worth) -> bool:
     if not channel.tells(fact.kind):
         return False
-    if fact.kind is Event.URGENT and Money.of_minor(fact.urgency, fact.currency or "EUR").amount < channel.above:
+    if fact.kind is Event.URGENT and worth.loss(fact.urgency, fact.currency) < channel.above:
         return False
     if channel.queues and fact.queue is not None and fact.queue not in channel.queues:
         return False

@@ -82,6 +82,9 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
         return urgency / WHOLE * self.floor if not currency else urgency * self.unit(currency)
 
 
+NO_RATES = Worth()
+
+
 class Press(msgspec.Struct, frozen=True, kw_only=True):
     """Why an item stands where it stands.
 
