@@ -35,6 +35,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
         due: The hours within which one should be begun.
         variability: As in ``waits_beyond``.
         capacity: How many may wait.
+        begun: The part of the first of those hours that is over already: shifts begin by the clock.
     """
 
     backlog: int
@@ -44,6 +45,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     due: float
     variability: float
     capacity: int
+    begun: float = 0.0
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -92,7 +94,7 @@ def follow(flow: Flow) -> Course:
     INVARIANT: with more people nobody waits longer and nothing breaks earlier; with more arrivals nobody waits less.
     """
     steps = round(_LIMIT_H / STEP_H)
-    rates = [_in_step(flow.people, step) * STEP_H / flow.service for step in range(steps)]
+    rates = [_in_step(flow.people, step, flow.begun) * STEP_H / flow.service for step in range(steps)]
     served = [0.0, *accumulate(rates)]
     day = round(HORIZON_H / STEP_H)
     moments: list[Moment] = []
@@ -104,7 +106,7 @@ def follow(flow: Flow) -> Course:
             moments.append(Moment(step * STEP_H, max(0.0, middle - extra), middle, middle + extra))
         elif clear is not None:
             break
-        come = _in_step(flow.arrivals, step) * STEP_H
+        come = _in_step(flow.arrivals, step, flow.begun) * STEP_H
         middle = max(0.0, middle + come - rates[step])
         variance = _variance(flow, step, variance + come * 2 * flow.variability, middle)
         if clear is None and middle <= 0:
@@ -121,13 +123,21 @@ def follow(flow: Flow) -> Course:
     )
 
 
-def _in_step(hours: Sequence[float], step: int) -> float:
-    return hours[min(int(step * STEP_H + 1e-9), len(hours) - 1)] if hours else 0.0
+def _in_step(hours: Sequence[float], step: int, begun: float) -> float:
+    """The mean over a step, which the end of an hour may divide."""
+    if not hours:
+        return 0.0
+    begin = begun + step * STEP_H
+    hour = int(begin + 1e-9)
+    beyond = (begin + STEP_H - hour - 1) / STEP_H
+    here, then = hours[min(hour, len(hours) - 1)], hours[min(hour + 1, len(hours) - 1)]
+    return here if beyond < 1e-6 else here * (1 - beyond) + then * beyond  # noqa: PLR2004 - of rounding
 
 
 def _variance(flow: Flow, step: int, grown: float, middle: float) -> float:
     """The variance after a step: once nothing is left, no more than chance makes of a queue that has settled."""
-    people, load = _in_step(flow.people, step), _in_step(flow.arrivals, step) * flow.service
+    people = _in_step(flow.people, step, flow.begun)
+    load = _in_step(flow.arrivals, step, flow.begun) * flow.service
     if middle > 0 or load >= people:
         return grown
     share = load / people

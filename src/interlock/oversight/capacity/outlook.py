@@ -126,12 +126,12 @@ def look_ahead(
         )  # fmt: skip
     arrivals = expected(history.arrived, _AHEAD_H, recent=True)
     shifts = expected(history.people, _AHEAD_H, recent=False)
-    here = (float(present), *shifts[1:])  # who is here now stays for this hour
+    here = (float(present), *shifts[1:])  # who is here now stays until this hour ends
     variability = (dispersion(history.arrived) + service.variation) / 2
     due = told.due.total_seconds() / 3600
     flow = Flow(
         backlog=waiting, arrivals=arrivals, people=here, service=service.hours, due=due,
-        variability=variability, capacity=told.capacity,
+        variability=variability, capacity=told.capacity, begun=(now - _hour_of(now)) / timedelta(hours=1),
     )  # fmt: skip
     settled = waiting <= present and arrivals[0] * service.hours < present
     late = waits_beyond(present, arrivals[0], service.hours, due, variability) if settled else None
@@ -142,10 +142,14 @@ def look_ahead(
     )  # fmt: skip
 
 
+def _hour_of(now: datetime) -> datetime:
+    return now.replace(minute=0, second=0, microsecond=0)
+
+
 def _shifts(flow: Flow, people: Sequence[float], now: datetime) -> tuple[Shift, ...]:
     """The coming day: what waits now is spread over the time within which it should be resolved."""
     spread = max(1.0, min(flow.due, float(HORIZON_H)))
-    begin = now.replace(minute=0, second=0, microsecond=0)
+    begin = _hour_of(now)
     made: list[Shift] = []
     for at in range(HORIZON_H):
         work = flow.arrivals[at] + (flow.backlog / spread if at < spread else 0.0)
