@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
+from importlib.resources import files
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import psycopg
 import pytest
 from tests.console.at_the_door import browser, knock, known
-from tests.console.visiting import SignIn, Visiting
+from tests.console.visiting import SignIn, Visiting, signed_in, site
 
+from interlock.cases.registry import Registry
 from interlock.console.cookies import COOKIE
 from interlock.console.visit import FORM_KEY_HEADER
 from interlock.errors import Forbidden
 from interlock.identity.arriving import arrive
 from interlock.identity.changing import disable_person, end_sessions, link_person
-from interlock.identity.people import find_person, make_person
+from interlock.identity.people import find_person, make_person, person_named
 from interlock.identity.person import Person
 from interlock.identity.sessions import find_visitor, open_session
 from interlock.node import Node
@@ -132,3 +136,30 @@ async def test_who_comes_by_a_provider_is_made_whole_once_and_is_out_when_it_say
     assert found is not None
     assert found.roles == ()
     assert await find_visitor(node.database, secret) is None
+
+
+async def test_whom_one_may_not_see_to_one_does_not_make_and_entries_say_by_which_policy(
+    database_url: str, tmp_path: Path
+) -> None:
+    shipped = (files("interlock.authority") / "policies" / "interlock.cedar").read_text()
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "all.cedar").write_text(
+        shipped + '@id("made-elsewhere") forbid (principal, action == Action::"people.manage", resource is Account)'
+        ' when { resource.name like "svc-*" };'
+    )
+    async with site(database_url, Registry(()), policies=folder) as (node, url), AsyncExitStack() as stack:
+        ana = await signed_in(stack, node, url, "ana", ("admin",))
+        made = await ana.http.post("/console/people", data={"name": "svc-pay", "role": ["lead"]})
+        assert (made.status_code, "made-elsewhere" in made.text) == (403, True)
+        assert (await ana.http.post("/console/people", data={"name": "ben", "role": ["lead"]})).status_code == 200
+        ben = await person_named(node.database, node.tenant, "ben")
+        assert ben is not None
+        for act in ("disable", "enable", "sign-out", "password"):
+            assert (await ana.http.post(f"/console/people/{ben.id}/{act}")).status_code in {200, 303}
+        async with node.database.tenant(node.tenant) as connection:
+            told = await connection.execute(
+                "select convert_from(body, 'UTF8')::json from ledger_entry where kind like 'person.%'"
+            )
+            by_ana = [body for (body,) in await told.fetchall() if body["who"] == "ana"]
+    assert [body["because"] for body in by_ana] == [["admins-see-to-people"]] * 5

@@ -100,7 +100,7 @@ def migrate(
         move = Move(tenant=node.tenant, registered=registered, origin=origin, who=name, why=why, only=only, dry=dry_run)
         return [moved async for moved in migrate_cases(node.tools, move)]
 
-    found = with_node(context, look_and_move, workflows=True)
+    found = with_node(context, look_and_move, workflows=True, who=name, act="" if dry_run else "publish")
     staying = [one for one in found if one.stays]
     if as_json:
         told = [

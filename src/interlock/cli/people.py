@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from interlock.authority.actor import Actor, ActorKind
-from interlock.authority.judge import account
+from interlock.authority.judge import Verdict, account
 from interlock.cli.options import As, Json, commands, who_acts
 from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen, minute
@@ -79,10 +79,11 @@ def add(
     password = "" if no_password else make_password()
 
     async def make(node: Node) -> Person:
-        _require(node, actor, name)
+        verdict = _require(node, actor, name)
         return await make_person(
             node.writer, node.tenant, name=name, display=display or "", email=email or None, roles=role, teams=team,
             who=actor, password=await hash_password(password) if password else None, changes_it=bool(password),
+            verdict=verdict,
         )  # fmt: skip
 
     made = with_node(context, make)
@@ -111,14 +112,14 @@ def change(
     actor = who_acts(who)
 
     async def work(node: Node) -> Person:
-        found = await _whom(node, actor, name)
+        found, verdict = await _whom(node, actor, name)
         details = Details(
             display=found.display if display is None else display,
             email=found.email if email is None else email or None,
             roles=() if no_role else tuple(role) or found.roles,
             teams=() if no_team else tuple(team) or found.teams,
         )
-        return await change_person(node.database, node.tenant, found.id, details, who=actor)
+        return await change_person(node.database, node.tenant, found.id, details, who=actor, verdict=verdict)
 
     changed = with_node(context, work)
     if as_json:
@@ -134,7 +135,8 @@ def disable(context: typer.Context, name: Name, *, who: As = "", as_json: Json =
     actor = who_acts(who)
 
     async def work(node: Node) -> Person:
-        return await disable_person(node.database, node.tenant, (await _whom(node, actor, name)).id, who=actor)
+        found, verdict = await _whom(node, actor, name)
+        return await disable_person(node.database, node.tenant, found.id, who=actor, verdict=verdict)
 
     _tell(Screen(as_json=as_json), with_node(context, work), "is let in no more")
 
@@ -145,7 +147,8 @@ def enable(context: typer.Context, name: Name, *, who: As = "", as_json: Json = 
     actor = who_acts(who)
 
     async def work(node: Node) -> Person:
-        return await enable_person(node.database, node.tenant, (await _whom(node, actor, name)).id, who=actor)
+        found, verdict = await _whom(node, actor, name)
+        return await enable_person(node.database, node.tenant, found.id, who=actor, verdict=verdict)
 
     _tell(Screen(as_json=as_json), with_node(context, work), "is let in again")
 
@@ -174,7 +177,8 @@ def sign_out(context: typer.Context, name: Name, *, who: As = "", as_json: Json 
     actor = who_acts(who)
 
     async def work(node: Node) -> Person:
-        return await end_sessions(node.database, node.tenant, (await _whom(node, actor, name)).id, who=actor)
+        found, verdict = await _whom(node, actor, name)
+        return await end_sessions(node.database, node.tenant, found.id, who=actor, verdict=verdict)
 
     _tell(Screen(as_json=as_json), with_node(context, work), "is signed out everywhere")
 
@@ -187,9 +191,11 @@ def password(context: typer.Context, name: Name, *, who: As = "", as_json: Json 
     wanted = make_password()
 
     async def work(node: Node) -> Person:
-        found = await _whom(node, actor, name)
+        found, verdict = await _whom(node, actor, name)
         stored = await hash_password(wanted)
-        return await set_password(node.database, node.tenant, found.id, stored, who=actor, changes_it=True)
+        return await set_password(
+            node.database, node.tenant, found.id, stored, who=actor, changes_it=True, verdict=verdict
+        )
 
     changed = with_node(context, work)
     if as_json:
@@ -211,26 +217,27 @@ def link(
     actor = who_acts(who)
 
     async def work(node: Node) -> Person:
-        found = await _whom(node, actor, name)
+        found, verdict = await _whom(node, actor, name)
         terms = node.settings.oidc.get(provider)
         if terms is None:
             raise NotFound(f"no provider is named {provider[:60]!r}", todo="see [oidc.NAME] in interlock.toml")
-        await link_person(node.database, node.tenant, found.id, issuer=terms.issuer, subject=subject, who=actor)
+        await link_person(
+            node.database, node.tenant, found.id, issuer=terms.issuer, subject=subject, who=actor, verdict=verdict
+        )
         return found
 
     _tell(Screen(as_json=as_json), with_node(context, work), f"may sign in by {provider}")
 
 
-async def _whom(node: Node, actor: str, name: str) -> Person:
-    """Whose account is changed, by somebody who may.
+async def _whom(node: Node, actor: str, name: str) -> tuple[Person, Verdict]:
+    """Whose account is changed, by somebody who may; and what the policies say of that.
 
     Raises:
         NotFound: there is nobody of that name.
         Forbidden: policies say no: it is their own.
     """
     found = await _found(node, name)
-    _require(node, actor, found.name)
-    return found
+    return found, _require(node, actor, found.name)
 
 
 async def _found(node: Node, name: str) -> Person:
@@ -240,9 +247,9 @@ async def _found(node: Node, name: str) -> Person:
     return found
 
 
-def _require(node: Node, actor: str, name: str) -> None:
+def _require(node: Node, actor: str, name: str) -> Verdict:
     operator = Actor(kind=ActorKind.OPERATOR, name=actor, tenant=node.tenant)
-    node.authority.require(operator, "people.manage", account(node.tenant, name))
+    return node.authority.require(operator, "people.manage", account(node.tenant, name))
 
 
 def _tell(screen: Screen, person: Person, what: str) -> None:

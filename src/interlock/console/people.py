@@ -10,7 +10,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from interlock.api.reading import read_query
-from interlock.authority.judge import account
+from interlock.authority.judge import Verdict, account
 from interlock.console.render import render
 from interlock.console.sign_in import lead
 from interlock.console.visit import Visit, needs
@@ -80,11 +80,12 @@ async def show_people(request: Visit) -> Response[bytes]:
 async def take_person(request: Visit) -> Response[bytes]:
     """Make somebody known; their password for once is shown once."""
     roles, given = await _form(request, Wanted)
-    password = make_password()
+    name, password = given.name.strip(), make_password()
+    verdict = request.require("people.manage", account(request.tenant, name))
     person = await make_person(
-        request.node.writer, request.tenant, name=given.name.strip(), display=given.display.strip(),
+        request.node.writer, request.tenant, name=name, display=given.display.strip(),
         email=given.email.strip() or None, roles=roles, teams=split_names(given.teams), who=request.visitor.name,
-        password=await hash_password(password), changes_it=True,
+        password=await hash_password(password), changes_it=True, verdict=verdict,
     )  # fmt: skip
     return await _show(request, person, password=password)
 
@@ -102,7 +103,7 @@ async def take_change(request: Visit, person: FromPath[UUID]) -> Response[bytes]
     Raises:
         StateConflict: they are no longer as they were shown.
     """
-    found = await _whom(request, person)
+    found, verdict = await _whom(request, person)
     roles, given = await _form(request, Changed)
     if given.was != shown_digest(found):
         what = f"somebody has changed {found.name} meanwhile"
@@ -111,44 +112,46 @@ async def take_change(request: Visit, person: FromPath[UUID]) -> Response[bytes]
         display=given.display.strip(), email=given.email.strip() or None, roles=roles, teams=split_names(given.teams)
     )
     await change_person(
-        request.node.database, request.tenant, person, details, who=request.visitor.name, was=details_of(found)
-    )
+        request.node.database, request.tenant, person, details, who=request.visitor.name, was=details_of(found),
+        verdict=verdict,
+    )  # fmt: skip
     return lead(f"{HERE}/{person}")
 
 
 @post("/console/people/{person:uuid}/disable", opt=needs("people.manage"))
 async def take_disable(request: Visit, person: FromPath[UUID]) -> Response[bytes]:
     """Let somebody in no more; all their sessions end at once."""
-    await _whom(request, person)
-    await disable_person(request.node.database, request.tenant, person, who=request.visitor.name)
+    _, verdict = await _whom(request, person)
+    await disable_person(request.node.database, request.tenant, person, who=request.visitor.name, verdict=verdict)
     return lead(f"{HERE}/{person}")
 
 
 @post("/console/people/{person:uuid}/enable", opt=needs("people.manage"))
 async def take_enable(request: Visit, person: FromPath[UUID]) -> Response[bytes]:
     """Let somebody in again."""
-    await _whom(request, person)
-    await enable_person(request.node.database, request.tenant, person, who=request.visitor.name)
+    _, verdict = await _whom(request, person)
+    await enable_person(request.node.database, request.tenant, person, who=request.visitor.name, verdict=verdict)
     return lead(f"{HERE}/{person}")
 
 
 @post("/console/people/{person:uuid}/sign-out", opt=needs("people.manage"))
 async def take_signed_out(request: Visit, person: FromPath[UUID]) -> Response[bytes]:
     """Sign somebody out everywhere."""
-    await _whom(request, person)
-    await end_sessions(request.node.database, request.tenant, person, who=request.visitor.name)
+    _, verdict = await _whom(request, person)
+    await end_sessions(request.node.database, request.tenant, person, who=request.visitor.name, verdict=verdict)
     return lead(f"{HERE}/{person}")
 
 
 @post("/console/people/{person:uuid}/password", opt=needs("people.manage"))
 async def take_new_password(request: Visit, person: FromPath[UUID]) -> Response[bytes]:
     """Give somebody a password for once, which is shown once."""
-    await _whom(request, person)
+    _, verdict = await _whom(request, person)
     password = make_password()
     stored = await hash_password(password)
     changed = await set_password(
-        request.node.database, request.tenant, person, stored, who=request.visitor.name, changes_it=True
-    )
+        request.node.database, request.tenant, person, stored, who=request.visitor.name, changes_it=True,
+        verdict=verdict,
+    )  # fmt: skip
     return await _show(request, changed, password=password)
 
 
@@ -166,16 +169,15 @@ async def _show(request: Visit, person: Person, *, password: str = "") -> Respon
     )  # fmt: skip
 
 
-async def _whom(request: Visit, person: UUID) -> Person:
-    """Whose account is changed, by somebody who may.
+async def _whom(request: Visit, person: UUID) -> tuple[Person, Verdict]:
+    """Whose account is changed, by somebody who may; and what the policies say of that.
 
     Raises:
         NotFound: there is nobody of that id.
         Forbidden: it is their own, or policies say no.
     """
     found = await _found(request, person)
-    request.require("people.manage", account(request.tenant, found.name))
-    return found
+    return found, request.require("people.manage", account(request.tenant, found.name))
 
 
 async def _found(request: Visit, person: UUID) -> Person:

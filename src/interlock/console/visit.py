@@ -17,7 +17,7 @@ from litestar.handlers import BaseRouteHandler
 from interlock.api.reading import read_query
 from interlock.api.sending import trace_of
 from interlock.authority.actor import Actor
-from interlock.authority.judge import Resource, everything
+from interlock.authority.judge import Resource, Verdict, everything
 from interlock.console.cookies import BROWSER, COOKIE, cookie_name
 from interlock.errors import Forbidden, FormStale, PasswordDue, Unauthenticated
 from interlock.identity.person import BY_PASSWORD, Visitor
@@ -79,13 +79,13 @@ class Visit(Request[Visitor, None, State]):
         """Whether they may do something; without a resource: to anything of their tenant."""
         return self.node.authority.judge(self.actor, act, resource or everything(self.tenant)).allowed
 
-    def require(self, act: str, resource: Resource | None = None) -> None:
-        """See that they may.
+    def require(self, act: str, resource: Resource | None = None) -> Verdict:
+        """See that they may; what the policies say of it.
 
         Raises:
             Forbidden: they may not.
         """
-        self.node.authority.require(self.actor, act, resource or everything(self.tenant))
+        return self.node.authority.require(self.actor, act, resource or everything(self.tenant))
 
     def query(self, kind: type[T]) -> T:
         """The parameters of the query.

@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
+from interlock.authority.judge import Verdict, verdict_facts
 from interlock.db.database import Database
 from interlock.db.queries import load_queries
 from interlock.errors import NotFound, Refused, StateConflict
@@ -54,7 +55,14 @@ def details_of(person: Person) -> Details:
 
 
 async def change_person(
-    database: Database, tenant: UUID, person: UUID, details: Details, *, who: str, was: Details | None = None
+    database: Database,
+    tenant: UUID,
+    person: UUID,
+    details: Details,
+    *,
+    who: str,
+    was: Details | None = None,
+    verdict: Verdict | None = None,
 ) -> Person:
     """Change what somebody may do and how they are shown; it counts with their next request.
 
@@ -65,6 +73,7 @@ async def change_person(
         details: What they are to be.
         who: Who changes it, for the ledger.
         was: What was shown to whoever changes it.
+        verdict: What the policies said of it; None: they were not asked, as of a provider's word.
 
     Raises:
         Refused: a role that does not exist, or no usable team or address.
@@ -89,12 +98,14 @@ async def change_person(
             )  # fmt: skip
             await write_entry(
                 database, connection, tenant, "person.changed", subject=person, name=held.name,
-                roles=details.roles, before=held.roles, teams=details.teams, who=who,
+                roles=details.roles, before=held.roles, teams=details.teams, who=who, **verdict_facts(verdict),
             )  # fmt: skip
         return msgspec.structs.replace(held, **msgspec.structs.asdict(details))
 
 
-async def disable_person(database: Database, tenant: UUID, person: UUID, *, who: str) -> Person:
+async def disable_person(
+    database: Database, tenant: UUID, person: UUID, *, who: str, verdict: Verdict | None = None
+) -> Person:
     """Let somebody in no more; all their sessions end at once.
 
     Raises:
@@ -105,11 +116,22 @@ async def disable_person(database: Database, tenant: UUID, person: UUID, *, who:
             raise StateConflict(f"{held.name} is disabled already", where="person")
         now = database.clock.now()
         await DISABLE_PERSON.run(connection, {"id": person, "at": now})
-        await write_entry(database, connection, tenant, "person.disabled", subject=person, name=held.name, who=who)
+        await write_entry(
+            database,
+            connection,
+            tenant,
+            "person.disabled",
+            subject=person,
+            name=held.name,
+            who=who,
+            **verdict_facts(verdict),
+        )
         return msgspec.structs.replace(held, disabled_at=now)
 
 
-async def enable_person(database: Database, tenant: UUID, person: UUID, *, who: str) -> Person:
+async def enable_person(
+    database: Database, tenant: UUID, person: UUID, *, who: str, verdict: Verdict | None = None
+) -> Person:
     """Let somebody in again; they sign in anew.
 
     Raises:
@@ -119,15 +141,35 @@ async def enable_person(database: Database, tenant: UUID, person: UUID, *, who: 
         if not held.disabled_at:
             raise StateConflict(f"{held.name} is not disabled", where="person")
         await DISABLE_PERSON.run(connection, {"id": person, "at": None})
-        await write_entry(database, connection, tenant, "person.enabled", subject=person, name=held.name, who=who)
+        await write_entry(
+            database,
+            connection,
+            tenant,
+            "person.enabled",
+            subject=person,
+            name=held.name,
+            who=who,
+            **verdict_facts(verdict),
+        )
         return msgspec.structs.replace(held, disabled_at=None)
 
 
-async def end_sessions(database: Database, tenant: UUID, person: UUID, *, who: str) -> Person:
+async def end_sessions(
+    database: Database, tenant: UUID, person: UUID, *, who: str, verdict: Verdict | None = None
+) -> Person:
     """Sign somebody out everywhere."""
     async with _held(database, tenant, person) as (connection, held):
         await END_SESSIONS.run(connection, {"id": person})
-        await write_entry(database, connection, tenant, "person.signed_out", subject=person, name=held.name, who=who)
+        await write_entry(
+            database,
+            connection,
+            tenant,
+            "person.signed_out",
+            subject=person,
+            name=held.name,
+            who=who,
+            **verdict_facts(verdict),
+        )
         return msgspec.structs.replace(held, epoch=held.epoch + 1)
 
 
@@ -140,6 +182,7 @@ async def set_password(
     who: str,
     changes_it: bool,
     epoch: int | None = None,
+    verdict: Verdict | None = None,
 ) -> Person:
     """Give somebody another password; all their sessions end at once.
 
@@ -151,6 +194,7 @@ async def set_password(
         who: Who changes it, for the ledger.
         changes_it: Whether they must choose another at the next sign-in.
         epoch: Theirs when the password before was verified; None: nothing was verified.
+        verdict: What the policies said of it; None: it is their own.
 
     Raises:
         StateConflict: it has been changed since, or they were signed out everywhere.
@@ -161,13 +205,22 @@ async def set_password(
         await CHANGE_PASSWORD.run(connection, {"id": person, "password": stored, "changes_it": changes_it})
         await write_entry(
             database, connection, tenant, "person.password_changed", subject=person, name=held.name, who=who,
-            changes_it=changes_it,
+            changes_it=changes_it, **verdict_facts(verdict),
         )  # fmt: skip
         return msgspec.structs.replace(held, epoch=held.epoch + 1, changes_it=changes_it)
 
 
-async def link_person(database: Database, tenant: UUID, person: UUID, *, issuer: str, subject: str, who: str) -> None:
-    """Let somebody sign in by a provider, as who they are there.. The ledger has the provider, not who they are there.
+async def link_person(
+    database: Database,
+    tenant: UUID,
+    person: UUID,
+    *,
+    issuer: str,
+    subject: str,
+    who: str,
+    verdict: Verdict | None = None,
+) -> None:
+    """Let somebody sign in by a provider, as who they are there. The ledger has the provider, not who they are there.
 
     Raises:
         StateConflict: there that is somebody already.
@@ -180,8 +233,9 @@ async def link_person(database: Database, tenant: UUID, person: UUID, *, issuer:
         if not await ADD_LINK.run(connection, values):
             raise StateConflict("who that is there is linked already", where="subject")
         await write_entry(
-            database, connection, tenant, "person.linked", subject=person, name=held.name, issuer=issuer, who=who
-        )
+            database, connection, tenant, "person.linked", subject=person, name=held.name, issuer=issuer, who=who,
+            **verdict_facts(verdict),
+        )  # fmt: skip
 
 
 async def change_preferences(

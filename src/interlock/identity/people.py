@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.authority.judge import Verdict, verdict_facts
 from interlock.db.database import Database
 from interlock.db.gates import TakesKey, key_digest, short_digest
 from interlock.db.queries import load_queries
@@ -111,6 +112,7 @@ async def make_person(
     password: str | None = None,
     changes_it: bool = False,
     elsewhere: Elsewhere | None = None,
+    verdict: Verdict | None = None,
 ) -> Person:
     """Make a person known.
 
@@ -126,6 +128,7 @@ async def make_person(
         password: Its Argon2id hash, encoded; None: they sign in elsewhere.
         changes_it: Whether they must choose another at the first sign-in.
         elsewhere: Who they are at the provider by which they came, and sign in from now on.
+        verdict: What the policies said of it; None: they were not asked, as of a provider's word.
 
     Raises:
         Refused: no usable name, team or address, or a role that does not exist.
@@ -162,6 +165,7 @@ async def make_person(
             roles=tuple(roles),
             teams=tuple(teams),
             who=who,
+            **verdict_facts(verdict),
         )
         return [Write(ADD_PEOPLE, row), entry, *(_linked(stamp, row, elsewhere, who) if elsewhere else ())]
 

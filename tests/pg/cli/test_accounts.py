@@ -38,6 +38,7 @@ def test_people_are_made_changed_and_let_in_and_out(run: Run, database_url: str)
         "person.password_changed",
     ]  # fmt: skip
     bodies = " ".join(body for _, body in told)
+    assert bodies.count('"because":["operators"]') == len(told)
     assert '"before":["reviewer"]' in bodies
     assert "argon2" not in bodies
     assert again not in bodies

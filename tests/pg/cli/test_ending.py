@@ -103,7 +103,7 @@ def test_an_input_is_corrected_on_the_line(run: Run, stuck: list[dict[str, Any]]
 
 
 def test_cases_are_moved_to_the_code_that_is_installed(
-    run: Run, waiting: list[dict[str, Any]], database_url: str
+    run: Run, waiting: list[dict[str, Any]], database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case, old = waiting[0]["case_id"], uuid4()
     with psycopg.connect(database_url, autocommit=True, options="-c search_path=interlock") as connection:
@@ -121,6 +121,10 @@ def test_cases_are_moved_to_the_code_that_is_installed(
         connection.execute("update journal set name = 'approve' where case_id = %s", (case,))
     assert "the code asks for decide 'approve'" in stays.out
     assert "1 of 1 cases stay on the code that they began on" in stays.err
+    (tmp_path / "looks.cedar").write_text('@id("look") permit (principal, action == Action::"view", resource);')
+    with monkeypatch.context() as looking:
+        looking.setenv("INTERLOCK_POLICIES", str(tmp_path))
+        assert "may not publish: no policy permits it" in run(*migrate, "--to", "1.0.0", code=2).err
     told = run(*migrate, "--to", "1.0.0", "--case", case, "--json").document
     assert (told["moved"], [one["stays"] for one in told["cases"]]) == (1, [None])
     assert run("case", case, "--json").document["case"]["version"] == "1.0.0"
