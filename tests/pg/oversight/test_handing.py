@@ -103,6 +103,12 @@ async def test_every_verb_on_a_review_and_on_an_exception(on: Stage, admin: Admi
         held = await claim(desk, sam, task_id)
         back = await reply(desk, vic, task_id, text="the red one \x00 \ud800")
         assert (back.asked_to, back.claimed_by, back.claimed_until) == (None, "sam", held.claimed_until)
+        admin.execute(  # long ago
+            "insert into task_note (id, tenant, task, kind, who, text, at)"
+            " select ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, %s, %s, 'said', 'eve', 'and?', now()"
+            " from generate_series(%s::int, %s::int) n",
+            (tenant, task_id, *((1, 1000) if kind == "review" else (2001, 3000))),
+        )
         await say(desk, lena, task_id, text="fine")
         notes = [(one.kind, one.who, one.to_whom, one.text) for one in await notes_of(desk, tenant, task_id)]
         assert notes[-3:] == [

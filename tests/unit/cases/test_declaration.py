@@ -120,6 +120,10 @@ def test_the_receipts_packs_file_is_a_declaration_with_a_complete_dossier() -> N
     assert declaration.workflow == "receipts"
     assert set(declaration.decisions) == {"read", "approve"}
     assert declaration.actions["pay"].undo == "refund"
+    read = declaration.decisions["read"]
+    said = (Money("999.99", "MYR"), Money("1000.00", "MYR"), Money("1.00", "EUR"), None)
+    assert [read.people_for(one) for one in said] == [1, 2, 2, 2]
+    assert {str(one.queue.bulk.exposure) for one in declaration.decisions.values() if one.queue.bulk} == {"2000.00 MYR"}
     assert declaration.dossier.missing() == ()
 
 

@@ -15,16 +15,18 @@ LEAVES_EVERY = 8
 
 
 class Reviewer:
-    """Resolves reviews by what the receipts really say.
+    """Resolves reviews by what the receipts really say: where two people must say it, as two.
 
     Args:
         client: The API, with a key that may review.
+        second: The API, with the key of somebody else.
         handed: The receipts by their case's id.
         currency: Of all receipts.
     """
 
-    def __init__(self, client: Client, handed: Mapping[str, Handed], *, currency: str) -> None:
+    def __init__(self, client: Client, second: Client, handed: Mapping[str, Handed], *, currency: str) -> None:
         self._client = client
+        self._second = second
         self._handed = handed
         self._currency = currency
         self._seen: set[UUID] = set()
@@ -47,15 +49,18 @@ class Reviewer:
                 if len(self._seen) % LEAVES_EVERY == 0:
                     self._left.add(review.id)
                     continue
-            self._client.claim(review.id)
-            try:
-                self._client.resolve(review.id, **self._answer(review))
-            except Answered as refused:  # what the paper says is nothing that the contract lets through
-                note = "; ".join(str(violation) for violation in refused.problem.violations)[:500] or str(refused)
-                self._client.resolve(review.id, "reject", reason_code="breaks_contract", note=note)
+            self._decide(self._second if review.given else self._client, review)
             done += 1
         self.resolved += done
         return done
+
+    def _decide(self, client: Client, review: ReviewDocument) -> None:
+        client.claim(review.id)
+        try:
+            client.resolve(review.id, **self._answer(review))
+        except Answered as refused:  # what the paper says is nothing that the contract lets through
+            note = "; ".join(str(violation) for violation in refused.problem.violations)[:500] or str(refused)
+            client.resolve(review.id, "reject", reason_code="breaks_contract", note=note)
 
     def _answer(self, review: ReviewDocument) -> dict[str, Any]:
         handed = self._handed[str(review.case)]

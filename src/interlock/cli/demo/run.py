@@ -64,13 +64,16 @@ async def run_demo(
     async with open_node(settings) as node, node.sealing(), serving(create_app(node), "127.0.0.1", 0) as url:
         registered = node.registry.named("receipts")
         tell(f"PostgreSQL, provider ({provider.url}) and API ({url}) are up")
-        key = await make_key(node.database, node.writer, node.tenant, name="reviewer", scopes=["read", "review"])
+        keys = [
+            await make_key(node.database, node.writer, node.tenant, name=name, scopes=["read", "review"])
+            for name in ("reviewer", "second-reviewer")
+        ]
         async with node.worker(serves=node.tenant):
             cases = await _hand_in(node, registered, handed)
             tell(f"{len(cases)} receipts are handed in")
             await asyncio.to_thread(provider.set_faults, going_down(fault_plan(seed), _DOWN_S))
-            with Client(url, key) as client:
-                reviewer = Reviewer(client, cases, currency=CURRENCY)
+            with Client(url, keys[0]) as client, Client(url, keys[1]) as second:
+                reviewer = Reviewer(client, second, cases, currency=CURRENCY)
                 await _work(node, reviewer, tell)
             before = await asyncio.to_thread(provider.book)
             again = await _hand_in(node, registered, handed)
