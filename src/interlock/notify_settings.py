@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -19,7 +19,8 @@ from interlock.spelling import meant
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*\Z")
 _LONGEST_NAME = 63
 _WORD = re.compile(r"[^\x00-\x20,]{1,200}\Z")
-_ADDRESS = re.compile(r"[^\x00-\x20<>,;@]{1,64}@[^\x00-\x20<>,;@]{1,190}\Z")
+ADDRESS = re.compile(r"[^\x00-\x20<>,;@]{1,64}@[^\x00-\x20<>,;@]{1,190}\Z")
+"""An address of mail, roughly."""
 
 
 class ChannelKind(StrEnum):
@@ -109,12 +110,20 @@ def _url(raw: Raw, environ: Mapping[str, str]) -> SecretRef | str:
     text = TEXT.parse(raw, environ)
     if text.startswith(("env:", "file:")):
         return SecretRef.parse(text)
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https", "smtp", "smtps") or not parts.hostname:
+    if (parts := _parts(text)) is None or parts.scheme not in ("http", "https", "smtp", "smtps") or not parts.hostname:
         raise Refused("is no address", todo="write https://..., smtp://HOST:PORT, env:NAME or file:PATH")
     if parts.username is not None or parts.password is not None:
         raise Refused("credentials stand here for everyone to read", todo="use user and secret, or env:NAME")
     return text
+
+
+def _parts(text: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # which is read only when it is asked for
+    except ValueError:
+        return None
+    return parts
 
 
 def _words(raw: Raw, _environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -135,7 +144,7 @@ def _events(raw: Raw, environ: Mapping[str, str]) -> tuple[Event, ...]:
 
 def _sender(raw: Raw, environ: Mapping[str, str]) -> str:
     text = TEXT.parse(raw, environ)
-    if not _ADDRESS.match(text):
+    if not ADDRESS.match(text):
         raise Refused(f"{text[:60]!r} is no address", todo="write interlock@example.com")
     return text
 

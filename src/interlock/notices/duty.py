@@ -191,12 +191,18 @@ async def keep_telling(
         await deliver(database, writer, tenant, channel, public_url)
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(_again("notices", gathering))
+        group.create_task(keep_doing("notices", gathering))
         for channel in channels:
-            group.create_task(_again(f"notices of {channel.name}", lambda channel=channel: delivering(channel)))
+            group.create_task(keep_doing(f"notices of {channel.name}", lambda channel=channel: delivering(channel)))
 
 
-async def _again(what: str, do: Do) -> None:
+async def keep_doing(what: str, do: Do) -> None:
+    """Do something again and again, whatever becomes of it.
+
+    Args:
+        what: Its name, for the log.
+        do: It.
+    """
     took = 0.0
     # The pool waits by wait_for, which in Python 3.11 can swallow a cancellation; the request for it still counts.
     while (task := asyncio.current_task()) and not task.cancelling():
@@ -206,4 +212,6 @@ async def _again(what: str, do: Do) -> None:
             await do()
         except (InterlockError, psycopg.Error) as cause:
             log.warning("%s have to wait: %s", what, cause)
+        except Exception:  # whatever is wrong with one, the others go on
+            log.exception("%s have to wait", what)
         took = time.monotonic() - began

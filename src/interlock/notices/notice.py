@@ -11,7 +11,7 @@ import msgspec
 from interlock.authority.actor import known_as
 from interlock.db.gates import short_digest
 from interlock.money import Money
-from interlock.notify_settings import ChannelKind, Event, NotifySettings
+from interlock.notify_settings import ADDRESS, ChannelKind, Event, NotifySettings
 from interlock.oversight.index import Worth
 
 MOST_LINES = 12
@@ -154,7 +154,7 @@ def _recipients(
     people = {known_as(name) for name in channel.people}
     found |= {one.email for one in readers if teams & set(one.teams) or known_as(one.name) in people}
     stand_in = stand_ins.get(fact.workflow or "", "") if fact.stage == _PAST else ""
-    if "@" in stand_in:
+    if ADDRESS.match(stand_in):  # a file may name a person or a team in words
         found.add(stand_in)
     return found
 

@@ -48,7 +48,9 @@ async def send(channel: NotifySettings, notices: Sequence[Notice], public_url: s
             await _mail(channel, notices, public_url)
         else:
             await _post(channel, notices, public_url, now)
-    except (aiosmtplib.SMTPException, httpx.HTTPError, OSError, TimeoutError) as cause:
+    except InterlockError:
+        raise
+    except Exception as cause:  # an address that is none fails in many ways, and delays nobody else
         raise NotSent(f"{channel.name}: {type(cause).__name__}") from cause  # its words may hold a secret address
 
 
