@@ -12,6 +12,7 @@ from tests.browser.axe import in_both_themes
 from tests.browser.conftest import AtScreen
 from tests.pg.stage import Stage
 
+from interlock.cases.cancel import cancel_case
 from interlock.guards.stops import stop
 from interlock.node import Node
 
@@ -75,3 +76,35 @@ async def test_a_lost_connection_is_said_and_made_good_and_nothing_pretends_to_b
     await page.context.set_offline(offline=False)
     await page.wait_for_url("**/console/sign-in?to=/console/queue")
     screen.errors.clear()
+
+
+async def test_pages_of_records_follow_what_happens_and_say_live_only_where_they_do(
+    at_screen: AtScreen, stage: Stage, node: Node
+) -> None:
+    case = await stage.submit(amount="120.00")
+    await stage.wait_for_reviews()
+    screen = await at_screen("ana", ("lead", "admin"))
+    live = ("/console", "/console/cases", "/console/workflows/refund_orders", f"/console/cases/{case}")
+    pages = [screen.page, *[await screen.page.context.new_page() for _ in live[1:]]]
+    for page, path in zip(pages, live, strict=True):
+        await page.goto(screen.who.url + path)
+        await page.get_by_text("Live", exact=True).wait_for()
+    overview, cases, workflow, one = pages
+    link = cases.locator("td a.id").first
+    await link.focus()
+    await one.get_by_label("Why").fill("half a sen")
+    before = await overview.locator("#now").inner_text()
+    tenant = screen.who.visitor.tenant
+    await stage.submit(key="two", amount="130.00")
+    await stop(node.database, node.writer, tenant, scope="action:refund_orders.pay", who="bob", why="a look")
+    await cancel_case(node.database, node.writer, tenant, case, who="bob", why="a double")
+    await cases.get_by_text("two", exact=True).wait_for()
+    assert await cases.evaluate("document.activeElement.matches('td a.id')")
+    await workflow.locator("#now").get_by_text("a look").wait_for()
+    await one.locator(".page-head").get_by_text("cancelled").wait_for()
+    assert await one.get_by_label("Why").input_value() == "half a sen"
+    await overview.locator("#now").get_by_text("action:refund_orders.pay").wait_for()
+    assert await overview.locator("#now").inner_text() != before
+    await workflow.goto(f"{screen.who.url}/console/ledger")
+    await workflow.wait_for_function("document.body.dataset.line === 'live'")
+    assert not await workflow.get_by_text("Live", exact=True).is_visible()

@@ -12,12 +12,18 @@ import pytest
 from tests.console.page_walk import SCRIPT, Work, crawl, working_site
 from tests.console.visiting import Visiting, signed_in
 
+from interlock import console
+from interlock.clock import first_id
+from interlock.console.store import EVER, MONEY_NOW
+from interlock.db.news import TOPICS
+from interlock.guards.stops import stop
 from interlock.sim import SimulatedProvider
 
 ROOMS = (
     "now", "workflows", "cases", "decisions", "actions", "quarantine", "contracts", "rules", "stops", "ledger",
     "proofs", "lineage", "breaks", "connectors",
 )  # fmt: skip
+TEMPLATES = Path(console.__file__).parent / "templates"
 OURS = tuple(f"/console/{room}" for room in ROOMS)
 EVERY_ROLE = ("lead", "owner", "engineer", "auditor", "admin")
 CONTENT = {
@@ -94,6 +100,46 @@ async def test_every_page_shows_what_it_is_for_and_leads_on(work: Work) -> None:
         for path, one in found.items():
             if one.status_code == 200 and one.headers["content-type"].startswith("text/html"):
                 _is_a_page(path, one)
+        await _money_counts_when_it_moved(work)
+        await _a_stop_is_said_where_it_holds(work, http)
+
+
+async def _money_counts_when_it_moved(work: Work) -> None:
+    """What was paid since a moment counts, whenever its case came; a sum of some, of whatever currency, says so."""
+    node = work.on.node
+    (paid,) = (await work.on.record(work.paid)).actions
+    assert paid.ended_at is not None
+    since = {"since": first_id(paid.ended_at), "since_at": paid.ended_at}
+    async with node.database.tenant(node.tenant) as connection:
+        found = {one.what: one for one in await MONEY_NOW.all(connection, since | {"most": 2})}
+        assert (str(found["paid"].amount), found["paid"].at_least) == ("20.00 EUR", False)
+        assert "decided" not in found
+        both = {"since": EVER, "since_at": paid.ended_at, "most": 2}
+        (decided,) = (one for one in await MONEY_NOW.all(connection, both) if one.what == "decided")
+        assert (decided.items, decided.at_least) == (2, True)
+
+
+async def _a_stop_is_said_where_it_holds(work: Work, http: httpx.AsyncClient) -> None:
+    node = work.on.node
+    (review,) = await work.on.reviews()
+    await stop(node.database, node.writer, node.tenant, scope="action:refund_orders.pay", who="ana", why="a look")
+    await node.tools.decider.watch.look()
+    assert "It is stopped now (action:refund_orders.pay)" in (await http.get(f"/console/reviews/{review.id}")).text
+
+
+def test_what_is_asked_for_again_is_found_by_the_script() -> None:
+    """live.js looks for the word: with a comma behind it a part stood still on a page that said that it was live."""
+    texts = {path.name: path.read_text() for path in TEMPLATES.glob("*.html")}
+    live = {
+        name: text for name, text in texts.items() if re.search(r'hx-trigger="[^"]*live|ui[.](fresh|live)[(]', text)
+    }
+    assert not [name for name, text in live.items() if re.search(r'hx-trigger="[^"]*live(?![ "])', text)]
+    assert live.keys() >= {
+        "overview.html", "cases.html", "case.html", "workflows.html", "workflow.html", "stops.html", "stop.html",
+        "actions.html", "action.html", "quarantine.html", "exceptions.html", "exception.html",
+    }  # fmt: skip
+    topics = {one for text in live.values() for one in re.findall(r'fresh[(]"[a-z]+", "([a-z ]+)"', text)}
+    assert {one for told in topics for one in told.split()} <= set(TOPICS.values())
 
 
 def _broken(found: dict[str, httpx.Response]) -> dict[str, int]:

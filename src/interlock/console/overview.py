@@ -58,6 +58,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         kind: bad or warn.
+        word: What is to be done, or when.
         what: In words.
         to: Where it is seen to.
         more: What else is known of it.
@@ -67,6 +68,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     to: str
     more: str = ""
+    word: str = "to do"
 
 
 class Now(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +105,7 @@ async def show_now(request: Visit) -> Response[bytes]:
 
 async def _shown(visit: Visit) -> dict[str, Any]:
     now = await read_now(visit)
-    return {"seen": now, "alarms": list(alarms_of(now)), "most": MOST, "most_money": MOST_MONEY, "sorts": SORTS}
+    return {"seen": now, "alarms": list(alarms_of(now)), "most": MOST, "sorts": SORTS}
 
 
 async def read_now(visit: Visit) -> Now:
@@ -125,7 +127,7 @@ async def _read_now(visit: Visit) -> Now:
         count = functools.partial(COUNT_CASES_IN.all, connection)
         under_way = await count({"workflow": None, "states": list(UNDER_WAY), "since": EVER, "most": MOST})
         ended = await count({"workflow": None, "states": list(ENDED), "since": since, "most": MOST})
-        money = await MONEY_NOW.all(connection, {"since": since, "most": MOST_MONEY})
+        money = await MONEY_NOW.all(connection, {"since": since, "since_at": moment - SINCE, "most": MOST_MONEY})
         attention = await WHAT_NEEDS_ATTENTION.one(connection, {"most": MOST})
         overdue = await COUNT_OVERDUE.one(connection, {"now": moment, "most": MOST})
         found = await QUEUES_NOW.all(connection, {"queues": rows})
@@ -200,7 +202,8 @@ def _terms(now: Now) -> Iterator[Alarm]:
         if state is TermState.LAPSED:
             yield Alarm(kind="bad", what=f"{term.scope} stopped by itself", to="/console/stops", more=term.why)
         elif state is TermState.SOON:
-            yield Alarm(kind="warn", what=f"{term.scope} stops by itself soon", to="/console/stops", more=term.why)
+            what = f"{term.scope} stops by itself soon"
+            yield Alarm(kind="warn", what=what, to="/console/stops", more=term.why, word="soon")
 
 
 def _counted(number: int) -> str:

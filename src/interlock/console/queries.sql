@@ -26,24 +26,41 @@ group by s.state, s.place
 order by s.place
 
 -- name: money_now
--- What is under way, and what came to pass since a moment, by currency. A known case and a second look move no money.
-select what, currency, count(*)::int as items, coalesce(sum(minor), 0)::numeric as minor
+-- What is under way, and what came to pass since a moment, by currency. A known case and a second look move no money. Each line
+-- reads so many rows and no more: it says how many, since a sum of some of them is none of all.
+select what, currency, count(*)::int as items, coalesce(sum(minor), 0)::numeric as minor, max(read) >= %(most)s as at_least
 from (
-  (select 'decided' as what, currency, exposure_minor as minor from decision
-   where id >= %(since)s and (review is null or review not in (select id from known_case)) order by id desc limit %(most)s)
+  select 'decided' as what, currency, minor, count(*) over () as read from (
+    select currency, exposure_minor as minor from decision
+    where id >= %(since)s and (review is null or review not in (select id from known_case)) order by id desc limit %(most)s) x
   union all
-  (select case when state = 'done' then 'paid' when state = 'failed' then 'failed' else 'under way' end, currency, exposure_minor
-   from action where case_id >= %(since)s and undo_of is null order by case_id desc limit %(most)s)
+  select 'paid', currency, minor, count(*) over () from (
+    select currency, exposure_minor as minor from action
+    where state = 'done' and ended_at >= %(since_at)s and undo_of is null order by ended_at desc limit %(most)s) x
   union all
-  (select 'in doubt', currency, exposure_minor from action
-   where state in ('dispatching', 'in_doubt', 'exception', 'undoing') and state = 'in_doubt' limit %(most)s)
+  select 'failed', currency, minor, count(*) over () from (
+    select currency, exposure_minor as minor from action
+    where state = 'failed' and ended_at >= %(since_at)s and undo_of is null order by ended_at desc limit %(most)s) x
   union all
-  (select 'waiting', currency, exposure_minor from review where state in ('open', 'claimed')
-     and id not in (select id from known_case) and id not in (select id from second_look) limit %(most)s)
+  select 'under way', currency, minor, count(*) over () from (
+    (select currency, exposure_minor as minor from action
+     where state in ('dispatching', 'in_doubt', 'exception', 'undoing') and state = 'dispatching' limit %(most)s)
+    union all
+    (select currency, exposure_minor from action where state = 'ready' and not_before is not null limit %(most)s)) x
   union all
-  (select 'stuck', currency, exposure_minor from exception where state = 'open' limit %(most)s)
+  select 'in doubt', currency, minor, count(*) over () from (
+    select currency, exposure_minor as minor from action
+    where state in ('dispatching', 'in_doubt', 'exception', 'undoing') and state = 'in_doubt' limit %(most)s) x
   union all
-  (select 'stopped', currency, exposure_minor from cases where held_by is not null and state = 'waiting' limit %(most)s)
+  select 'waiting', currency, minor, count(*) over () from (
+    select currency, exposure_minor as minor from review where state in ('open', 'claimed')
+      and id not in (select id from known_case) and id not in (select id from second_look) limit %(most)s) x
+  union all
+  select 'stuck', currency, minor, count(*) over () from (
+    select currency, exposure_minor as minor from exception where state = 'open' limit %(most)s) x
+  union all
+  select 'stopped', currency, minor, count(*) over () from (
+    select currency, exposure_minor as minor from cases where held_by is not null and state = 'waiting' limit %(most)s) x
 ) m
 group by 1, 2 order by 1, 2
 

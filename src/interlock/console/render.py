@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from interlock.console.assets import asset_path
 from interlock.console.visit import Visit
+from interlock.errors import MoneyInvalid
 from interlock.money import Money
 from interlock.oversight.escalation import shown_age
 from interlock.privacy.token import hide_in
@@ -73,7 +74,7 @@ def templates() -> jinja2.Environment:
     filters = cast("dict[str, Any]", made.filters)
     filters |= {
         "money": money, "when": when, "ago": ago, "short": short, "percent": percent, "pretty": pretty,
-        "lasting": lasting,
+        "lasting": lasting, "grouped": grouped,
     }  # fmt: skip
     cast("dict[str, Any]", made.globals)["asset"] = asset_path
     return made
@@ -86,6 +87,15 @@ def money(amount: Money | None, *, none: str = "–") -> Markup:
     return Markup('<span class="money"><span class="amount">{}</span> <span class="currency">{}</span></span>').format(
         f"{amount.amount:,}", amount.currency
     )
+
+
+def grouped(text: str) -> str:
+    """An amount that is at hand as a text, grouped in thousands: ``20,000.00 EUR``; any other text as it is."""
+    try:
+        amount = Money.parse(text)
+    except MoneyInvalid:
+        return text
+    return f"{amount.amount:,} {amount.currency}"
 
 
 def when(moment: datetime | None, *, none: str = "–") -> Markup:

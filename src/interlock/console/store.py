@@ -36,12 +36,14 @@ class MoneyNow(msgspec.Struct, frozen=True, kw_only=True):
         currency: None: no amount is known.
         items: How many.
         minor: Their sum in minor units, exact.
+        at_least: Whether there may be more: as many were read as may be, in this and other currencies.
     """
 
     what: str
     currency: str | None
     items: int
     minor: Decimal
+    at_least: bool
 
     @property
     def amount(self) -> Money | None:

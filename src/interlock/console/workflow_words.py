@@ -99,8 +99,8 @@ def _limits(limits: Limits) -> Iterator[str]:
         ("an hour", limits.per_hour), ("a day", limits.per_day), ("a month", limits.per_month),
     ):  # fmt: skip
         if text is not None:
-            yield f"{text} {name}"
+            yield f"{text.amount:,} {text.currency} {name}"
     for window in limits.windows:
-        yield str(window)
+        yield f"{window.most.amount:,} {window.most.currency} in {format_duration(window.span)}"
     if limits.rate:
         yield f"{limits.rate.count} per {format_duration(limits.rate.per)}"

@@ -72,6 +72,17 @@ def test_a_page_stays_light_however_many_words_are_sent() -> None:
     assert max(len(word.text) for word in page.words) <= 121
 
 
+def test_the_words_where_a_field_was_read_are_drawn_and_listed_however_long_the_page_is() -> None:
+    words = [f"w{at}" for at in range(9_998)] + ["TOTAL", "31.00"]
+    boxes = [[at % 10 * 60, at // 10 * 20, at % 10 * 60 + 50, at // 10 * 20 + 15] for at in range(10_000)]
+    page = word_page({"words": words, "bboxes": boxes}, {"fields": {"total": {"box": boxes[-1]}}}, ("total",))
+    assert page is not None
+    assert [one.text for one in page.words][-2:] == ["TOTAL", "31.00"]
+    assert page.words[0].text == "w0"
+    assert page.lines[-1].endswith("TOTAL 31.00")
+    assert (len(page.words), page.left_out, page.not_listed) == (MOST_WORDS, 10_000 - MOST_WORDS, 5_000)
+
+
 def test_two_lists_of_alike_records_are_two_sides_and_what_differs_is_marked() -> None:
     found = sides(
         {

@@ -13,7 +13,10 @@ from typing import Any, cast
 import msgspec
 
 MOST_WORDS = 700
-"""Words of a page that are drawn: a page stays light, however many are sent."""
+"""Words of a page that are drawn: a page stays light, however many are sent. Those where a field was read
+come first."""
+MOST_LISTED = 5_000
+"""Words of a page that stand in its list."""
 LONGEST_WORD = 120
 MOST_ENTRIES = 40
 """Entries of a side that are shown."""
@@ -91,10 +94,11 @@ class WordPage(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         view: What the drawing shows of the page.
-        words: In the order in which they came.
+        words: Those that are drawn, in the order in which they came.
         lines: The words' texts in reading order, a row a line: what is read aloud.
         sources: Where the proposal's fields were read.
         left_out: How many words are not drawn.
+        not_listed: How many do not stand in ``lines`` either.
     """
 
     view: Box
@@ -102,6 +106,7 @@ class WordPage(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[str, ...]
     sources: tuple[Source, ...]
     left_out: int
+    not_listed: int
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -147,15 +152,27 @@ def word_page(value: Mapping[str, Any], evidence: Mapping[str, Any], fields: Seq
     read = [(text, box) for text, given in pairs if isinstance(text, str) and (box := box_of(given)) is not None]
     if not read:
         return None
-    words = tuple(_word(text, box) for text, box in read[:MOST_WORDS])
     sources = _sources(evidence, fields)
+    listed = _first(read, sources, MOST_LISTED)
+    words = tuple(_word(text, box) for text, box in _first(listed, sources, MOST_WORDS))
     return WordPage(
         view=_around([*(word.box for word in words), *(source.box for source in sources)]),
         words=words,
-        lines=_lines(words),
+        lines=_lines([_word(text, box) for text, box in listed]),
         sources=sources,
         left_out=len(texts) - len(words),  # type: ignore[reportUnknownArgumentType]
+        not_listed=len(texts) - len(listed),  # type: ignore[reportUnknownArgumentType]
     )
+
+
+def _first(read: list[tuple[str, Box]], sources: Sequence[Source], most: int) -> list[tuple[str, Box]]:
+    """So many words in their order: those in the rows where a field was read before all others."""
+    if len(read) <= most:
+        return read
+    rows = [(one.box.y, one.box.y + one.box.height) for one in sources]
+    beside = [any(top <= box.y + box.height and box.y <= foot for top, foot in rows) for _, box in read]
+    chosen = sorted(sorted(range(len(read)), key=lambda place: not beside[place])[:most])
+    return [read[place] for place in chosen]
 
 
 def sides(value: Mapping[str, Any]) -> Sides | None:

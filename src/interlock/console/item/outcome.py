@@ -10,6 +10,7 @@ import msgspec
 from interlock.actions.terms import ActionTerms
 from interlock.cases.declaration import Declaration
 from interlock.console.render import lasting
+from interlock.guards.scope import EVERYTHING, holds
 from interlock.money import Money
 from interlock.oversight.review import Resolution
 
@@ -50,6 +51,9 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         hold: How long a decision can be undone.
         seats_left: How many people must still agree, this one included.
         reasons: The codes that may be given, by choice.
+        stops: The scopes that are stopped now.
+        bears: By which other scopes than its own a stop holds what rests on the decision: its point, its component, who
+            handed it in.
     """
 
     choices: Mapping[str, str]
@@ -59,6 +63,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     hold: timedelta
     seats_left: int
     reasons: Mapping[str, Sequence[str]]
+    stops: Sequence[str] = ()
+    bears: Sequence[str] = ()
 
 
 def choices_of(standing: Standing, declaration: Declaration | None) -> tuple[Choice, ...]:
@@ -101,18 +107,23 @@ def _actions(standing: Standing, declaration: Declaration | None) -> tuple[str, 
     point = declaration.decisions.get(standing.point)
     if point is not None and point.then is not None:
         terms = declaration.actions.get(point.then.action)
-        return (_action(terms, standing.exposure, "Then"),) if terms else ()
+        return (_action(terms, standing, declaration.workflow, "Then"),) if terms else ()
     resting = [one for one in declaration.actions.values() if one.rests_on == standing.point]
     undoing = {one.undo for one in declaration.actions.values()}
     free = [one for one in declaration.actions.values() if not one.rests_on and one.name not in undoing]
-    return tuple(_action(one, standing.exposure, "The workflow may then") for one in (resting or free))
+    return tuple(_action(one, standing, declaration.workflow, "The workflow may then") for one in (resting or free))
 
 
-def _action(terms: ActionTerms, exposure: Money | None, begins: str) -> str:
+def _action(terms: ActionTerms, standing: Standing, workflow: str, begins: str) -> str:
+    exposure = standing.exposure
     amount = f" {exposure.amount:,} {exposure.currency}" if exposure is not None else ""
     back = f"it can be taken back by {terms.undo}" if terms.undo else f"it is not taken back: {terms.no_undo}"
     back = back if terms.undo or terms.no_undo else "nothing takes it back"
     each = terms.limits.each
     over = exposure is not None and each is not None and each.currency == exposure.currency and exposure > each
     limit = f", above its limit of {each.amount:,} {each.currency}: it will be refused" if over and each else ""
-    return f"{begins} {terms.name}{amount} through {terms.connector} ({terms.domain}){limit}; {back}."
+    told = f"{begins} {terms.name}{amount} through {terms.connector} ({terms.domain}){limit}; {back}."
+    own = (f"workflow:{workflow}", f"action:{workflow}.{terms.name}", f"connector:{terms.connector}")
+    scopes = (EVERYTHING, *own, f"domain:{terms.domain}", *standing.bears)
+    held = next((stop for stop in standing.stops if holds(stop, scopes)), None)
+    return f"{told} It is stopped now ({held}): it does not go out before somebody lifts the stop." if held else told

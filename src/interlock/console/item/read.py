@@ -168,6 +168,8 @@ async def read_item(visit: Visit, review_id: UUID, *, purpose: str | None = None
         hold=hold_for(node.registry, review, visit.actor),
         seats_left=seen.seats,
         reasons=terms.reasons if terms else REASONS,
+        stops=tuple(one.scope for one in node.tools.decider.watch.in_force(tenant)),
+        bears=_bears(review, decision, origin.caller if origin else ""),
     )
     return Item(
         review=review,
@@ -205,6 +207,12 @@ def check_of(item: Item) -> Any:
     if item.registered is None:
         raise InterlockError("this process does not carry the workflow")
     return check_change(item.registered, item.review.point)
+
+
+def _bears(review: Review, decision: Decision | None, caller: str) -> tuple[str, ...]:
+    """By which scopes a stop holds what rests on a decision: see ``actions.scopes``."""
+    component = (f"component:{decision.component}",) if decision and decision.component else ()
+    return (f"point:{review.workflow}.{review.point}", *component, *((f"agent:{caller}",) if caller else ()))
 
 
 async def _decision(connection: Any, review: Review, record: CaseRecord | None) -> Decision | None:

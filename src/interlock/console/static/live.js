@@ -3,6 +3,7 @@
    connections to a host. Whoever comes back, or was cut off, asks for everything anew: something may be missed.
 
    data-live   the topics at which parts with hx-trigger="live" are asked for again: on the part, or on body for all.
+               "clock" comes every 15 s: for what nobody tells of. A page without such a part does not say that it is live.
    data-here   on body: the item that is open, so that others see who has it.
    data-lapses   until when a lease holds: that it ran out is no news of anybody's, so the page asks by itself. */
 "use strict";
@@ -19,11 +20,15 @@
   const topicsOf = one => (one.dataset.live || body.dataset.live || "").split(/\s+/).filter(Boolean);
   const parts = () => all('[hx-trigger~="live"]');
   const due = new Map();
+  // A part for which the whole page is made anew is asked for once a second, however much happens.
+  const asked = new WeakMap();
+  const PAUSE = 900;
+  const pauseOf = part => part.hasAttribute("hx-select") ? Math.max(0, (asked.get(part) ?? -PAUSE) + PAUSE - performance.now()) : 0;
   const refresh = (topics = null, spread = 200) => {
     for (const part of parts()) {
       if (topics && !topicsOf(part).some(one => topics.includes(one))) continue;
       if (due.has(part)) continue;
-      due.set(part, setTimeout(() => { due.delete(part); if (part.isConnected) part.dispatchEvent(new CustomEvent("live")); }, Math.random() * spread));
+      due.set(part, setTimeout(() => { due.delete(part); asked.set(part, performance.now()); if (part.isConnected) part.dispatchEvent(new CustomEvent("live")); }, pauseOf(part) + Math.random() * spread));
     }
     document.dispatchEvent(new CustomEvent("console:news", { detail: topics }));
   };
@@ -32,7 +37,7 @@
     const was = body.dataset.line;
     body.dataset.line = state;
     const shown = stateOf();
-    if (shown) { shown.hidden = false; shown.dataset.state = state; shown.textContent = state === "live" ? "Live" : state === "lost" ? "Not live" : "Connecting"; }
+    if (shown) { shown.hidden = !document.querySelector('#main [hx-trigger~="live"]'); shown.dataset.state = state; shown.textContent = state === "live" ? "Live" : state === "lost" ? "Not live" : "Connecting"; }
     const bar = document.getElementById("line-lost");
     if (state === "lost" && !bar) {
       const again = make("button", { type: "button", class: "small" }, "Try now");
@@ -87,6 +92,7 @@
     heard = performance.now();
   };
   setInterval(() => { if (stream && performance.now() - heard > LOST_AFTER) lose(); }, 5000);
+  setInterval(() => { if (stream && !document.hidden) refresh(["clock"]); }, 15000);
   const ahead = body.dataset.now ? Date.parse(body.dataset.now) - Date.now() : 0;
   setInterval(() => {
     const over = all("[data-lapses]").filter(one => Date.parse(one.dataset.lapses) < Date.now() + ahead - 500);

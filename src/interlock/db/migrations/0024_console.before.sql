@@ -18,6 +18,10 @@ drop index action_unfinished;
 create index action_unfinished on action (tenant, id) include (workflow, name, connector, state, currency, exposure_minor)
   where state in ('dispatching', 'in_doubt', 'exception', 'undoing');
 
+-- What came to pass in a span, whenever its case came: an action is in one of the two.
+create index action_done on action (tenant, ended_at) where state = 'done';
+create index action_failed_lately on action (tenant, ended_at) where state = 'failed';
+
 -- The few that wait but are snoozed, spoken on by one, disagreed on or held. A filter says below, too, what of a row each of its
 -- states rests on: what a case expression gives no index could find.
 create index review_snoozed on review (tenant, snoozed_until) where snoozed_until is not null and state in ('open', 'claimed');
