@@ -42,7 +42,7 @@ async def begin_term(request: Call) -> Response[bytes]:
     check_scope(body.scope)
     if node.registry.all and not body.scope.startswith("agent:"):
         check_known(body.scope, stoppable((entry.declaration for entry in node.registry.all), node.settings.connectors))
-    request.require("stop.set", _resource(request, body.scope))
+    verdict = request.require("stop.set", _resource(request, body.scope))
     term = await dead_man.begin_term(
         node.database,
         node.writer,
@@ -51,6 +51,7 @@ async def begin_term(request: Call) -> Response[bytes]:
         every=_span(body.every, "/every"),
         who=request.caller.name,
         why=body.why,
+        verdict=verdict,
     )
     return answer(term_document(term, node.database.clock.now()), 201, location="/v1/deadman")
 
@@ -65,7 +66,7 @@ async def authorize(request: Call) -> Response[bytes]:
     """Authorize a scope for another term, from now; what had lapsed goes on within a second."""
     body = await request.read(AuthorizeBody)
     node = request.node
-    request.require("stop.lift", _resource(request, body.scope))
+    verdict = request.require("stop.lift", _resource(request, body.scope))
     term = await dead_man.authorize(
         node.database,
         node.writer,
@@ -74,6 +75,7 @@ async def authorize(request: Call) -> Response[bytes]:
         who=request.caller.name,
         why=body.why,
         span=_span(body.span, "/span") if body.span else None,
+        verdict=verdict,
     )
     return answer(term_document(term, node.database.clock.now()))
 
@@ -86,9 +88,15 @@ async def end_term(request: Call) -> Response[bytes]:
     """End a term: the scope stops by itself no more. Answers with the terms that there still are."""
     body = await request.read(EndTermBody)
     node = request.node
-    request.require("stop.lift", _resource(request, body.scope))
+    verdict = request.require("stop.lift", _resource(request, body.scope))
     await dead_man.end_term(
-        node.database, node.writer, request.tenant, scope=body.scope, who=request.caller.name, why=body.why
+        node.database,
+        node.writer,
+        request.tenant,
+        scope=body.scope,
+        who=request.caller.name,
+        why=body.why,
+        verdict=verdict,
     )
     return answer(await _page(request))
 

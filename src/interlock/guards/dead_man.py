@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.authority.judge import Verdict, verdict_facts
 from interlock.db.database import Database
 from interlock.db.gates import IsInState, StateGate, StateRow
 from interlock.db.queries import load_queries
@@ -120,9 +121,19 @@ async def find_term(database: Database, tenant: UUID, scope: str) -> Term:
 
 
 async def begin_term(
-    database: Database, writer: Writer, tenant: UUID, *, scope: str, every: timedelta, who: str, why: str
+    database: Database,
+    writer: Writer,
+    tenant: UUID,
+    *,
+    scope: str,
+    every: timedelta,
+    who: str,
+    why: str,
+    verdict: Verdict | None = None,
 ) -> Term:
     """Let a scope stop by itself unless it is authorized in time. Beginning it is the first authorization.
+
+    What the policies said of it (``verdict``) is in its entry.
 
     Raises:
         Refused: no such scope, no reason, or a span that is no use.
@@ -148,7 +159,7 @@ async def begin_term(
         made.append(row)
         entry = first_entry(
             stamp, tenant, "guard.term_begun", subject=row.id, scope=scope, who=who, why=why,
-            every_seconds=row.every_seconds, authorized_until=row.authorized_until,
+            every_seconds=row.every_seconds, authorized_until=row.authorized_until, **verdict_facts(verdict),
         )  # fmt: skip
         return [Write(ADD_TERMS, row), entry]
 
@@ -167,7 +178,15 @@ async def begin_term(
 
 
 async def authorize(
-    database: Database, writer: Writer, tenant: UUID, *, scope: str, who: str, why: str, span: timedelta | None = None
+    database: Database,
+    writer: Writer,
+    tenant: UUID,
+    *,
+    scope: str,
+    who: str,
+    why: str,
+    span: timedelta | None = None,
+    verdict: Verdict | None = None,
 ) -> Term:
     """Authorize a scope for another term, from now. What had lapsed goes on within a second.
 
@@ -179,6 +198,7 @@ async def authorize(
         who: Who answers for it.
         why: The reason.
         span: For how long; by default a whole term, and never for longer.
+        verdict: What the policies said of it.
 
     Raises:
         NotFound: the scope has no term.
@@ -200,7 +220,7 @@ async def authorize(
         made.append(row)
         entry = first_entry(
             stamp, tenant, "guard.authorized", subject=term.id, scope=scope, who=who, why=why,
-            authorized_until=row.authorized_until,
+            authorized_until=row.authorized_until, **verdict_facts(verdict),
         )  # fmt: skip
         return [Write(AUTHORIZE_TERMS, row), entry]
 
@@ -208,8 +228,19 @@ async def authorize(
     return msgspec.structs.replace(term, authorized_until=made[0].authorized_until, authorized_by=who)
 
 
-async def end_term(database: Database, writer: Writer, tenant: UUID, *, scope: str, who: str, why: str) -> Term:
+async def end_term(
+    database: Database,
+    writer: Writer,
+    tenant: UUID,
+    *,
+    scope: str,
+    who: str,
+    why: str,
+    verdict: Verdict | None = None,
+) -> Term:
     """End a term: the scope stops by itself no more, and goes on if it had lapsed. The term as it was.
+
+    What the policies said of it (``verdict``) is in its entry.
 
     Raises:
         NotFound: the scope has no term.
@@ -220,10 +251,10 @@ async def end_term(database: Database, writer: Writer, tenant: UUID, *, scope: s
 
     def build(stamp: Stamp) -> Sequence[Write]:
         row = EndedTerm(id=term.id, ended_at=stamp.now, ended_by=who, ended_why=why)
-        return [
-            Write(END_TERMS, row),
-            first_entry(stamp, tenant, "guard.term_ended", subject=term.id, scope=scope, who=who, why=why),
-        ]
+        entry = first_entry(
+            stamp, tenant, "guard.term_ended", subject=term.id, scope=scope, who=who, why=why, **verdict_facts(verdict)
+        )
+        return [Write(END_TERMS, row), entry]
 
     await _change(writer, tenant, term, build)
     return term

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from interlock.guards.dead_man import begin_term
@@ -72,7 +73,9 @@ async def test_only_an_operator_reaches_beyond_the_tenant(make_caller: MakeCalle
     assert (await operator.get(f"/v1/stops/{apart.id}")).json()["scope"] == "tenant:other"
 
 
-async def test_a_term_is_begun_authorized_and_ended(caller: httpx.AsyncClient) -> None:
+async def test_a_term_is_begun_authorized_and_ended(
+    caller: httpx.AsyncClient, admin: psycopg.Connection[tuple[Any, ...]]
+) -> None:
     body = {"scope": "workflow:claims", "every": "24h", "why": "live money"}
     begun = await caller.post("/v1/deadman", json=body)
     assert (begun.status_code, begun.json()["state"], begun.json()["every_seconds"]) == (201, "authorized", 86400)
@@ -88,6 +91,9 @@ async def test_a_term_is_begun_authorized_and_ended(caller: httpx.AsyncClient) -
     gone = {"scope": "workflow:claims", "why": "x"}
     assert (await caller.post("/v1/deadman/end", json=gone)).status_code == 404
     assert (await caller.post("/v1/deadman/authorize", json=gone)).status_code == 404
+    told = "select count(*) from ledger_entry where kind ~ '^guard[.](term_begun|authorized|term_ended)'"
+    by = " and convert_from(body, 'UTF8')::json -> 'policies' is not null"
+    assert admin.execute(told + by).fetchone() == admin.execute(told).fetchone() == (3,)
 
 
 async def test_a_lapsed_term_stands_among_the_stops(caller: httpx.AsyncClient, node: Node) -> None:
