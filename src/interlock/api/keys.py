@@ -18,6 +18,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.authority.actor import Actor, ActorKind
+from interlock.authority.judge import Verdict, verdict_facts
 from interlock.db.database import Database
 from interlock.db.gates import TakesKey, key_digest, short_digest
 from interlock.db.queries import load_queries
@@ -135,7 +136,14 @@ REVOKE_KEYS = _SQL.bulk("revoke_keys", RevokedKey, distinct=("id",))
 
 
 async def make_key(
-    database: Database, writer: Writer, tenant: UUID, *, name: str, scopes: Sequence[str], who: str = "command line"
+    database: Database,
+    writer: Writer,
+    tenant: UUID,
+    *,
+    name: str,
+    scopes: Sequence[str],
+    who: str = "command line",
+    verdict: Verdict | None = None,
 ) -> str:
     """Make a key. Gives its secret, which is stored nowhere and cannot be shown again.
 
@@ -146,6 +154,7 @@ async def make_key(
         name: Who will use it; at any time one key in force bears a name.
         scopes: What it may do.
         who: Who makes it, for the ledger.
+        verdict: What the policies said of it; None: the program itself makes it.
 
     Raises:
         Refused: no usable name, no scope, or one that does not exist.
@@ -172,7 +181,9 @@ async def make_key(
             scopes=granted,
             created_at=stamp.now,
         )
-        entry = first_entry(stamp, tenant, "key.made", subject=stamp.entry, name=name, scopes=granted, who=who)
+        entry = first_entry(
+            stamp, tenant, "key.made", subject=stamp.entry, name=name, scopes=granted, who=who, **verdict_facts(verdict)
+        )
         return [Write(ADD_KEYS, row), entry]
 
     # the n-th key of a name takes the n-th place: of two that are made at once, one is refused
@@ -189,7 +200,9 @@ async def list_keys(database: Database, tenant: UUID) -> list[ApiKey]:
         return await LIST_KEYS.all(connection)
 
 
-async def revoke_key(database: Database, writer: Writer, tenant: UUID, key_id: UUID, *, who: str) -> None:
+async def revoke_key(
+    database: Database, writer: Writer, tenant: UUID, key_id: UUID, *, who: str, verdict: Verdict | None = None
+) -> None:
     """Revoke a key; the next request with it is refused.
 
     Raises:
@@ -204,7 +217,9 @@ async def revoke_key(database: Database, writer: Writer, tenant: UUID, key_id: U
         raise StateConflict(f"the key {key.name} was revoked at {key.revoked_at:%Y-%m-%d %H:%M:%S} UTC")
 
     def build(stamp: Stamp) -> Sequence[Write]:
-        entry = first_entry(stamp, tenant, "key.revoked", subject=key_id, name=key.name, who=who)
+        entry = first_entry(
+            stamp, tenant, "key.revoked", subject=key_id, name=key.name, who=who, **verdict_facts(verdict)
+        )
         return [Write(REVOKE_KEYS, RevokedKey(id=key_id, revoked_at=stamp.now)), entry]
 
     await writer.write(Unit(tenant, build))

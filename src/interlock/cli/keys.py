@@ -8,10 +8,11 @@ from uuid import UUID
 import typer
 
 from interlock.api.keys import ApiKey, Scope, list_keys, make_key, revoke_key
+from interlock.authority.judge import Verdict, everything
 from interlock.cli.options import As, Json, commands, who_acts
 from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen, minute
-from interlock.cli.session import with_node
+from interlock.cli.session import operator, with_node
 from interlock.errors import NotFound
 from interlock.node import Node
 
@@ -34,9 +35,11 @@ def add(
     maker = who_acts(who)
 
     async def make(node: Node) -> str:
-        return await make_key(node.database, node.writer, node.tenant, name=name, scopes=scope, who=maker)
+        return await make_key(
+            node.database, node.writer, node.tenant, name=name, scopes=scope, who=maker, verdict=_require(node, maker)
+        )
 
-    secret = with_node(context, make, who=maker, act="keys.manage")
+    secret = with_node(context, make)
     if as_json:
         screen.document({"name": name, "scopes": scope, "secret": secret})
     screen.line(secret)
@@ -70,15 +73,20 @@ def revoke(
     name = who_acts(who)
 
     async def end(node: Node) -> ApiKey:
+        verdict = _require(node, name)
         named = [one for one in await _read(node) if one.name == key and one.revoked_at is None]
         key_id = named[0].id if named else _id_of(key)
-        await revoke_key(node.database, node.writer, node.tenant, key_id, who=name)
+        await revoke_key(node.database, node.writer, node.tenant, key_id, who=name, verdict=verdict)
         return next(one for one in await _read(node) if one.id == key_id)
 
-    ended = with_node(context, end, who=name, act="keys.manage")
+    ended = with_node(context, end)
     if as_json:
         screen.document(as_document(ended))
     screen.line(f"The key {ended.name} ({ended.id}) is revoked by {name}.")
+
+
+def _require(node: Node, who: str) -> Verdict:
+    return node.authority.require(operator(node, who), "keys.manage", everything(node.tenant))
 
 
 async def _read(node: Node) -> list[ApiKey]:

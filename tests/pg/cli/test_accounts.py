@@ -32,6 +32,13 @@ def test_people_are_made_changed_and_let_in_and_out(run: Run, database_url: str)
     assert "no provider is named" in run("people", "link", "ana", "--provider", "x", "--subject", "1", code=4).err
     (listed,) = run("people", "list", "--json").document["people"]
     assert (listed["name"], listed["by_password"], listed["issuers"]) == ("ana", True, [])
+    run("keys", "add", "shop", "--scope", "read", "--as", "ops")
+    run("keys", "revoke", "shop", "--as", "ops")
+    keys = _told(database_url, "key.%")
+    assert [(kind, '"because":["operators"]' in body) for kind, body in keys] == [
+        ("key.made", True),
+        ("key.revoked", True),
+    ]
     told = _told(database_url)
     assert [kind for kind, _ in told] == [
         "person.made", "person.changed", "person.disabled", "person.enabled", "person.signed_out",
@@ -44,8 +51,9 @@ def test_people_are_made_changed_and_let_in_and_out(run: Run, database_url: str)
     assert again not in bodies
 
 
-def _told(database_url: str) -> list[tuple[Any, ...]]:
+def _told(database_url: str, like: str = "person.%") -> list[tuple[Any, ...]]:
     with psycopg.connect(database_url) as connection:
         return connection.execute(
-            "select kind, convert_from(body, 'utf8') from interlock.ledger_entry where kind like 'person.%' order by id"
+            "select kind, convert_from(body, 'utf8') from interlock.ledger_entry where kind like %s order by id",
+            (like,),
         ).fetchall()
