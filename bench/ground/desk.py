@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from interlock.api.serve import serving
 from interlock.cases.submit import submit
 from interlock.cli.demo.receipts import Handed, generated
@@ -20,7 +22,7 @@ from interlock.identity.people import make_person
 from interlock.identity.person import Visitor
 from interlock.identity.sessions import find_visitor, open_session
 from interlock.node import Node, open_node
-from interlock.sim import SimulatedProvider
+from interlock.sim import FaultKind, FaultPlan, FaultRule, SimulatedProvider
 
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -59,6 +61,14 @@ class Desk:
                 continue
             made += 1
         return made
+
+    async def fail_some(self, handed: Sequence[Handed]) -> None:
+        """Hand receipts in while the provider refuses every payment for good: cases that cannot go on."""
+        refused = FaultRule(kind=FaultKind.REJECT, detail="the payee's account is closed")
+        self.provider.set_faults(FaultPlan(seed=1, rules=(refused,)))
+        await self.hand_in([msgspec.structs.replace(one, key=f"late-{one.key}") for one in handed])
+        await settle(self.node)
+        self.provider.set_faults(FaultPlan(seed=1))
 
     async def sign_in(self, name: str, roles: Sequence[str]) -> tuple[Visitor, dict[str, str]]:
         """Make somebody known; their session, and its cookie as a browser takes it."""
