@@ -30,6 +30,7 @@ from interlock.notices.store import (
     ADD_NOTICES,
     CLAIM_NOTICES,
     END_NOTICES,
+    FORGET_NOTICES,
     NOTICE_DIGEST,
     NOTICE_FACTS,
     NOTICE_READERS,
@@ -42,6 +43,10 @@ from interlock.oversight.index import NO_RATES, Worth
 EVERY_S = 5.0
 FRESH = timedelta(days=1)
 """What is older is told no more: whoever sets a channel up is not told the past."""
+KEPT = timedelta(days=30)
+"""What was told is forgotten after that, and what could not be sent, too."""
+MOST_FORGOTTEN = 500
+"""At once: the next round goes on."""
 MOST_FACTS = 2000
 MOST_CLAIMED = 1000
 CLAIM = timedelta(seconds=60)
@@ -71,7 +76,10 @@ async def gather(
     now = database.clock.now()
     dearest = max((1.0, *worth.rates.values()))  # of a currency without minor units
     urgent = min((int(float(one.above) / dearest) for one in channels), default=0)
-    asked = {"now": now, "since": now - FRESH, "urgent": urgent, "most": MOST_FACTS}
+    asked = {
+        "now": now, "since": now - FRESH, "urgent": urgent, "most": MOST_FACTS,
+        "channels": [one.name for one in channels],
+    }  # fmt: skip
     async with database.tenant(tenant) as connection:
         facts = await NOTICE_FACTS.all(connection, asked)
         readers = await NOTICE_READERS.all(connection)
@@ -103,6 +111,19 @@ def digest_of(channel: NotifySettings, stands: Sequence[QueueStands], now: datet
             team=None, queue=None, workflow=None, what="\n".join(said), exposure_minor=None, currency=None, urgency=0,
         )
     ]  # fmt: skip
+
+
+async def forget(database: Database, tenant: UUID) -> int:
+    """Forget some of what is older than it is kept; how many notices.
+
+    Args:
+        database: Where it is.
+        tenant: Whose.
+    """
+    now = database.clock.now()
+    async with database.tenant(tenant) as connection:
+        asked = {"before": now - KEPT, "now": now, "most": MOST_FORGOTTEN}
+        return len(await FORGET_NOTICES.all(connection, asked))
 
 
 async def deliver(
@@ -186,6 +207,7 @@ async def keep_telling(
 
     async def gathering() -> None:
         await gather(database, tenant, channels, stand_ins, worth)
+        await forget(database, tenant)
 
     async def delivering(channel: NotifySettings) -> None:
         await deliver(database, writer, tenant, channel, public_url)

@@ -29,7 +29,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
         stage: Tells one time from the next: told once for each.
         item: review, exception, stop or queue.
         person: Whom it concerns.
-        team: Whose work it is.
+        team: Whose work it is: of what has no team, its queue's or its owner's.
         queue: Where it waits.
         workflow: Of which workflow.
         what: A name that says more: the point, the exception's kind, the scope.

@@ -1,40 +1,59 @@
 -- name: notice_facts
--- What somebody may be told of now. What was told before is known by its id, so that it may be found again.
-select 'assigned' as kind, t.id as subject, 'to ' || t.assigned_to as stage, t.item, t.assigned_to as person, t.team, t.queue,
-       t.workflow, t.what, t.exposure_minor, t.currency, t.urgency
-from (select id, 'review' as item, assigned_to, team, queue, workflow, point as what, exposure_minor, currency, urgency
-      from review where state in ('open', 'claimed') and assigned_to is not null
-      union all
-      select id, 'exception', assigned_to, team, owner, workflow, kind, exposure_minor, currency, urgency
-      from exception where state = 'open' and assigned_to is not null) t
+-- What somebody may be told of now, of the last day: what is older is no news. What was told before is known by its id, so that it may
+-- be found again; of what may be more than one look takes, the newest comes first, and what these channels told takes no place. What
+-- has no team is its queue's or its owner's.
+with item as not materialized (
+  select id, 'review' as item, state = 'open' as free, 1 as priority, workflow, point as what, queue,
+         case when team is null then queue else team end as team, assigned_to, assigned_at, claimed_by, asked_to, asked_at, exposure_minor,
+         currency, urgency, created_at, due_at
+  from review where state in ('open', 'claimed')
+  union all
+  select id, 'exception', true, priority, workflow, kind, owner,
+         case when team is null then owner else team end, assigned_to, assigned_at, claimed_by, asked_to, asked_at, exposure_minor,
+         currency, urgency, created_at, due_at
+  from exception where state = 'open'
+)
+select 'assigned' as kind, t.id as subject, 'to ' || t.assigned_to || ' ' || extract(epoch from coalesce(t.assigned_at, t.created_at)) as stage,
+       t.item, t.assigned_to as person, t.team, t.queue, t.workflow, t.what, t.exposure_minor, t.currency, t.urgency
+from item t where t.assigned_to is not null and coalesce(t.assigned_at, t.created_at) > %(since)s
 union all
 select 'asked', t.id, extract(epoch from t.asked_at)::text, t.item, t.asked_to, t.team, t.queue, t.workflow, t.what,
        t.exposure_minor, t.currency, t.urgency
-from (select id, 'review' as item, asked_to, asked_at, team, queue, workflow, point as what, exposure_minor, currency, urgency
-      from review where state in ('open', 'claimed') and asked_to is not null
-      union all
-      select id, 'exception', asked_to, asked_at, team, owner, workflow, kind, exposure_minor, currency, urgency
-      from exception where state = 'open' and asked_to is not null) t
+from item t where t.asked_to is not null and t.asked_at > %(since)s
 union all
-(select 'urgent', id, '', 'review', null, team, queue, workflow, point, exposure_minor, currency, urgency
- from review where state = 'open' and created_at > %(since)s and urgency >= %(urgent)s order by urgency desc limit %(most)s)
+(select 'urgent', t.id, '', t.item, null, t.team, t.queue, t.workflow, t.what, t.exposure_minor, t.currency, t.urgency
+ from item t where t.free and t.created_at > %(since)s and t.urgency >= %(urgent)s
+   and not exists (select from notice n where n.subject = t.id and n.kind = 'urgent' and n.channel = any(%(channels)s))
+ order by t.created_at desc limit %(most)s)
 union all
-(select 'deadline', id,
-        case when due_at <= %(now)s then 'past'
-             when %(now)s >= created_at + (due_at - created_at) * 0.8 then 'near' else 'half' end,
-        'review', coalesce(assigned_to, claimed_by), team, queue, workflow, point, exposure_minor, currency, urgency
- from review
- where state in ('open', 'claimed') and due_at > %(since)s and %(now)s >= created_at + (due_at - created_at) * 0.5
- order by due_at limit %(most)s)
+(select 'deadline', t.id, s.stage, t.item, coalesce(t.assigned_to, t.claimed_by), t.team, t.queue, t.workflow, t.what, t.exposure_minor,
+        t.currency, t.urgency
+ from item t
+ cross join lateral (
+   select case when t.due_at <= %(now)s then 'past' when t.created_at + (t.due_at - t.created_at) * 0.8 <= %(now)s then 'near' else 'half' end,
+          greatest(t.created_at, case when t.due_at <= %(now)s then t.due_at
+            when t.created_at + (t.due_at - t.created_at) * 0.8 <= %(now)s then t.created_at + (t.due_at - t.created_at) * 0.8
+            else t.created_at + (t.due_at - t.created_at) * 0.5 end)) s (stage, crossed_at)
+ where t.due_at > %(since)s and s.crossed_at between %(since)s and %(now)s
+   and not exists (select from notice n where n.subject = t.id and n.kind = 'deadline' and n.stage = s.stage and n.channel = any(%(channels)s))
+ order by s.crossed_at desc limit %(most)s)
 union all
-(select 'second', id, cardinality(decided_by)::text, 'review', null, team, queue, workflow, point, exposure_minor, currency, urgency
- from review where state = 'open' and cardinality(decided_by) > 0 order by id desc limit %(most)s)
+(select 'second', v.id, cardinality(v.decided_by)::text, 'review', null, case when v.team is null then v.queue else v.team end, v.queue,
+        v.workflow, v.point, v.exposure_minor, v.currency, v.urgency
+ from review v
+ where v.state = 'open' and v.decided_by <> '{}'
+   and %(since)s < (select max(d.effective_at) from review_verdict d where d.review = v.id and d.undone_at is null)
+   and not exists (select from notice n where n.subject = v.id and n.kind = 'second' and n.stage = cardinality(v.decided_by)::text
+                     and n.channel = any(%(channels)s))
+ order by v.id desc limit %(most)s)
 union all
 select 'stop', id, '', 'stop', null, null, null, null, scope, null, null, 0
 from stop where created_at > %(since)s and lifted_at is null
 union all
-(select 'exception', id, '', 'exception', null, team, owner, workflow, kind, exposure_minor, currency, urgency
- from exception where state = 'open' and priority = 0 and created_at > %(since)s order by id desc limit %(most)s)
+(select 'exception', t.id, '', t.item, null, t.team, t.queue, t.workflow, t.what, t.exposure_minor, t.currency, t.urgency
+ from item t where t.item = 'exception' and t.priority = 0 and t.created_at > %(since)s
+   and not exists (select from notice n where n.subject = t.id and n.kind = 'exception' and n.channel = any(%(channels)s))
+ order by t.created_at desc limit %(most)s)
 union all
 select 'capacity', id, turn::text, 'queue', null, null, queue, null, queue, null, null, 0
 from queue_response where state = 'saturated' and changed_at > %(since)s
@@ -88,3 +107,10 @@ from notice where not %(open)s or sent_at is null order by created_at desc, id d
 -- name: retry_notices
 -- What was given up goes again.
 update notice set failed_at = null, attempts = 0, due_at = %(now)s, claimed_until = null where failed_at is not null returning id
+
+-- name: forget_notices
+-- What nobody is told any more: nothing that is told is as old, so that it would be told again.
+with old as materialized (
+  select id from notice where created_at < %(before)s and (claimed_until is null or claimed_until <= %(now)s) limit %(most)s
+  for update skip locked)
+delete from notice where id in (select id from old) returning id

@@ -78,6 +78,7 @@ where v.id = r.id
 update review v set state = case when r.claimed_by is null then 'open' else 'claimed' end::review_state,
        claimed_by = r.claimed_by, claimed_at = r.claimed_at, claimed_until = r.claimed_until,
        team = r.team, assigned_to = r.assigned_to, snoozed_until = r.snoozed_until, snoozed_by = r.snoozed_by,
+       assigned_at = case when r.assigned_to is distinct from v.assigned_to then statement_timestamp() else v.assigned_at end,
        asked_to = r.asked_to, asked_by = r.asked_by, asked_at = r.asked_at, asked_question = r.asked_question
 from json_to_recordset(%(rows)s::json) as r (id uuid, claimed_by text, claimed_at timestamptz, claimed_until timestamptz,
   team text, assigned_to text, snoozed_until timestamptz, snoozed_by text,
@@ -87,6 +88,7 @@ where v.id = r.id
 -- name: hand_exceptions_on
 update exception v set claimed_by = r.claimed_by, claimed_at = r.claimed_at, claimed_until = r.claimed_until,
        team = r.team, assigned_to = r.assigned_to, snoozed_until = r.snoozed_until, snoozed_by = r.snoozed_by,
+       assigned_at = case when r.assigned_to is distinct from v.assigned_to then statement_timestamp() else v.assigned_at end,
        asked_to = r.asked_to, asked_by = r.asked_by, asked_at = r.asked_at, asked_question = r.asked_question
 from json_to_recordset(%(rows)s::json) as r (id uuid, claimed_by text, claimed_at timestamptz, claimed_until timestamptz,
   team text, assigned_to text, snoozed_until timestamptz, snoozed_by text, asked_to text, asked_by text, asked_at timestamptz,

@@ -6,6 +6,7 @@ set local search_path = interlock, pg_catalog;
 alter table review
   add column team text,                               -- whose task it is; null: whoever works in its queue
   add column assigned_to text,                        -- the one person who is to do it
+  add column assigned_at timestamptz,                 -- since when that is they
   add column snoozed_until timestamptz,               -- until then it is in nobody's way
   add column snoozed_by text,
   add column asked_to text,                           -- who was asked back; while somebody is, it is parked
@@ -43,6 +44,7 @@ grant execute on function due_verdicts(int) to interlock_service;
 alter table exception
   add column team text,
   add column assigned_to text,
+  add column assigned_at timestamptz,
   add column snoozed_until timestamptz,
   add column snoozed_by text,
   add column asked_to text,

@@ -21,7 +21,8 @@ create table notice (
   error         text,                         -- how the last attempt failed
   constraint notice_ends_once check (sent_at is null or failed_at is null)
 );
-call protect('notice');
+call protect('notice', 'select, insert, update, delete');
 create index notice_waiting on notice (tenant, channel, due_at) where sent_at is null and failed_at is null;
 create index notice_sent on notice (tenant, channel, recipient, sent_at) where sent_at is not null;
 create index notice_newest on notice (tenant, created_at);
+create index notice_of on notice (tenant, subject);
