@@ -42,6 +42,10 @@ LOOKED = """() => {
     const named = one.getAttribute("aria-label") || one.getAttribute("aria-labelledby") || one.querySelector("title");
     if (!one.closest("[aria-hidden=true]") && !named) told.push(`a drawing without a name: ${one.outerHTML.slice(0, 80)}`);
   }
+  for (const one of all("main td, main tbody th")) {
+    const box = one.getBoundingClientRect();
+    if (box.width && one.innerText.trim().length > 4 && box.width < 45) told.push(`smeared: ${one.outerHTML.slice(0, 100)}`);
+  }
   for (const one of all("[tabindex]")) if (one.tabIndex > 0) told.push("an order of its own");
   return told;
 }"""
