@@ -27,7 +27,7 @@ test:            ## all checks and all tests
 	@$(MAKE) --no-print-directory -j 3 $(INSTALLED) oidc nats chromium
 	@$(MAKE) --no-print-directory style
 	@nice -n 10 $(BIN)/basedpyright > .venv/types.txt 2>&1 & types=$$!; trap 'pkill -P $$types; kill $$types; exit 130' INT TERM; \
-	  $(BIN)/pytest -n 2 --dist worksteal; tests=$$?; \
+	  $(BIN)/pytest -n 3 --dist worksteal; tests=$$?; \
 	  wait $$types; types=$$?; echo "types:"; cat .venv/types.txt; [ $$tests = 0 ] && [ $$types = 0 ]
 
 nats:                # the broker that streams are tested with; root gets it, others are told and its tests are skipped
