@@ -48,12 +48,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the long forms of soak and chaos runs, too")
 
 
+LONGEST = ("tests/fault/test_books.py", "tests/fault/test_chaos.py", "tests/demo/test_demo.py")
+"""What takes minutes begins at once, each in a process of its own: begun late it would be waited for by all."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip the long forms unless they are asked for."""
+    """Skip the long forms unless they are asked for, and let what takes longest begin first.
+
+    The processes of a run begin with equal parts of the tests, in their order.
+    """
     if not config.getoption("--long"):
         for item in items:
             if item.get_closest_marker("long"):
                 item.add_marker(pytest.mark.skip(reason="a long form: run it with --long, or `make soak`"))
+    longest = [[item for item in items if item.nodeid.startswith(file)] for file in LONGEST]
+    others = [item for item in items if not item.nodeid.startswith(LONGEST)]
+    part = -(-len(others) // len(LONGEST))
+    items[:] = [
+        item for place, first in enumerate(longest) for item in (*first, *others[place * part : (place + 1) * part])
+    ]
 
 
 class Databases:

@@ -107,4 +107,5 @@ async def at_screen(visited: tuple[Node, str], browser: Browser) -> AsyncIterato
             return screen
 
         yield sit
-        assert [error for screen in screens for error in screen.errors] == []
+        # that somebody was faster is an answer, which the page shows; the browser notes it all the same
+        assert [error for screen in screens for error in screen.errors if "status of 409" not in error] == []

@@ -106,5 +106,5 @@ async def test_pages_of_records_follow_what_happens_and_say_live_only_where_they
     await overview.locator("#now").get_by_text("action:refund_orders.pay").wait_for()
     assert await overview.locator("#now").inner_text() != before
     await workflow.goto(f"{screen.who.url}/console/ledger")
-    await workflow.wait_for_function("document.body.dataset.line === 'live'")
+    await workflow.locator("body[data-line=live]").wait_for()
     assert not await workflow.get_by_text("Live", exact=True).is_visible()

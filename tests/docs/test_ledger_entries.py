@@ -26,8 +26,8 @@ NO_KIND = {
     "ledger.key": "a file",
 }
 """What looks like a kind and is none."""
-ACTS = set(re.findall(r'"([\w.]+)"', (SOURCE / "authority" / "policies" / "schema.cedarschema").read_text("utf-8")))
-ACTS -= {"personal.read"}  # an entry, too
+SCHEMA = SOURCE / "authority" / "policies" / "schema.cedarschema"
+ACTS = set(re.findall(r'"([\w.]+)"', SCHEMA.read_text("utf-8"))) - {"personal.read"}  # which is an entry, too
 """What policies call acts; they are asked for by name, too."""
 BUILT = {
     "f'action.{finished.state}'": ("action.done", "action.failed", "action.exception"),

@@ -98,7 +98,7 @@ def run(world: World, orders: Sequence[Order], course: Course | None) -> tuple[C
     kills = course.kills if course else 0
     with (
         Submitters(world.url, world.key) as submitters,
-        Reviewer(world.url, world.key, orders, submitters.taken) as reviewer,
+        Reviewer(world.url, world.reviewer_key, orders, submitters.taken) as reviewer,
     ):
         try:
             handed = 0

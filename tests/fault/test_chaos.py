@@ -154,7 +154,7 @@ def run(world: Installation, chaos: Chaos, errands: Sequence[Errand], course: Co
     with ExitStack() as stack:
         submitters = stack.enter_context(Submitters(world.url, world.key))
         place = world.provider.url.removeprefix("http://")
-        reviewer = stack.enter_context(HoldingReviewer(world.url, world.key, errands, submitters.taken, place))
+        reviewer = stack.enter_context(HoldingReviewer(world.url, world.reviewer_key, errands, submitters.taken, place))
         canceller = stack.enter_context(Canceller(url, TENANT, errands, submitters.taken))
         try:
             for number in range(strikes):

@@ -194,7 +194,7 @@ def load_authority(folder: Path | None = None) -> Authority:
         ConfigInvalid: there are none, or they cannot be used.
     """
     if folder is None:
-        return Authority((_SHIPPED / "interlock.cedar").read_text(), (_SHIPPED / "schema.cedarschema").read_text())
+        return _parsed((_SHIPPED / "interlock.cedar").read_text(), (_SHIPPED / "schema.cedarschema").read_text())
     found = sorted(folder.glob("*.cedar"))
     if not found:
         raise ConfigInvalid(f"{folder} holds no *.cedar", where="policies", todo="name a folder that holds policies")
@@ -206,6 +206,12 @@ def load_authority(folder: Path | None = None) -> Authority:
         text = "\n".join(file.read_text("utf-8") for file in found)
     except (OSError, UnicodeDecodeError) as cause:
         raise ConfigInvalid(f"a file in {folder} cannot be read: {cause}", where="policies") from cause
+    return _parsed(text, schema)
+
+
+@functools.lru_cache(4)
+def _parsed(text: str, schema: str) -> Authority:
+    """Policies say the same as often as they are read, and reading them takes a twentieth of a second."""
     return Authority(text, schema)
 
 

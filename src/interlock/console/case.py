@@ -76,11 +76,13 @@ async def show_case(request: Visit, case_id: FromPath[UUID]) -> Response[bytes]:
     node = request.node
     record = await read_record(node.database, request.tenant, case_id)
     case = record.case
+    ended = case.state in (CaseState.DONE, CaseState.CANCELLED)
     return render(
         request, "case.html", record=record, case=case, story=_story(record), back=_taking_back(record, node.registry),
         input=as_lines(case.input), steps=[(step, in_words(as_value(step.result)) if step.result else "") for step in
-        record.steps], money=_money(record), ended=case.state in (CaseState.DONE, CaseState.CANCELLED),
-        may_cancel=request.may("case.cancel"), carried=node.registry.find(case.workflow) is not None,
+        record.steps], money=_money(record), ended=ended,
+        may_cancel=request.may("recall" if ended else "case.cancel"),
+        carried=node.registry.find(case.workflow) is not None,
     )  # fmt: skip
 
 
@@ -103,12 +105,12 @@ async def end_case(request: Visit, case_id: FromPath[UUID]) -> Response[bytes]:
     return back_to(f"/console/cases/{case_id}")
 
 
-@post("/console/cases/{case_id:uuid}/take-back", opt=needs("case.cancel"))
+@post("/console/cases/{case_id:uuid}/take-back", opt=needs("recall"))
 async def take_back(request: Visit, case_id: FromPath[UUID]) -> Response[bytes]:
     """Take a case back, even one that is done."""
     said = await request.read_form(WhySaid)
     node = request.node
-    verdict = node.authority.require(request.actor, "case.cancel", everything(request.tenant))
+    verdict = node.authority.require(request.actor, "recall", everything(request.tenant))
     await recall_case(
         node.database, node.writer, request.tenant, case_id, who=request.actor.name, why=said.why, verdict=verdict
     )

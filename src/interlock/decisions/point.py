@@ -204,8 +204,9 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
         """
         if self.four_eyes is None:
             return 1
-        known = exposure is not None and exposure.currency == self.four_eyes.currency and exposure.minor >= 0
-        return 1 if known and exposure.minor < self.four_eyes.minor else 2
+        if exposure is None or exposure.currency != self.four_eyes.currency:
+            return 2
+        return 1 if 0 <= exposure.minor < self.four_eyes.minor else 2
 
     @property
     def ends_in_person(self) -> bool:

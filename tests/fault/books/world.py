@@ -111,7 +111,7 @@ class World:
         self.folder = folder
         self.tenant = tenant
         self.port = free_port()
-        self.key = ""
+        self.key = self.reviewer_key = ""
         self.timeline: list[str] = []
         self.provider_wanted = True
         self.provider = SimulatedProvider(folder / "book", faults=plan)
@@ -283,6 +283,15 @@ class World:
             return bool(ready)
 
         wait_until(told, _READY_S, "the server is ready", meanwhile=self.revive)
+        self.reviewer_key = self._second_key()
+
+    def _second_key(self) -> str:
+        """A key for who answers reviews: who hands a case in does not decide it."""
+        command = [sys.executable, str(Path(__file__).with_name("process.py")), str(os.getpid())]
+        made = self.run("keys", [*command, "keys", "add", "reviewer", "--scope", "read", "--scope", "review"])
+        made.wait(timeout=_READY_S)
+        (secret,) = [line for line in self._log("keys").read_text().split() if line.startswith("ilk_")]
+        return secret
 
     def _log(self, name: str) -> Path:
         return self.folder / f"{name.replace(' ', '-')}.log"

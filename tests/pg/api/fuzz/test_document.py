@@ -46,6 +46,8 @@ OPERATIONS = (
     "POST /v1/reviews/{review_id}/resolve",
 )
 """What requests that are right by the document get done: without them, the others would show little."""
+ONLY_LONG = ("POST /v1/reviews/{review_id}/resolve",)
+"""Of whose many optional fields one boundary in six makes no whole verdict."""
 
 
 async def spending(case: Case) -> str:
@@ -91,7 +93,7 @@ async def test_every_boundary_of_the_document(make_caller: MakeCaller, begin: Be
     found = await begin(await make_caller("admin", "personal", name="all"), "coverage", every=every)
     assert found.wrong == []
     assert found.answered.total() > 1000 / every
-    for operation in OPERATIONS:
+    for operation in OPERATIONS if every == 1 else (one for one in OPERATIONS if one not in ONLY_LONG):
         assert found.statuses(operation) & {200, 201, 202}, f"{operation} was never carried out"
 
 
