@@ -114,6 +114,7 @@ def _first_look(console: str, person: dict[str, str]) -> str:
         return client.post("/console/password", data={**chosen, "to": "/console/queue"}).text
 
 
+@pytest.mark.long
 def test_the_real_test_receipts_meet_the_goals(tmp_path: Path, shared_data: Path) -> None:
     receipts = shared_data / "receipts" / "test.jsonl"
     if not receipts.is_file():
