@@ -71,8 +71,18 @@ async def test_news_reach_the_own_tenant_in_every_process_and_no_other(
         assert time.monotonic() - begun < 1
         assert "everything" in (await bob.http.get("/console/strip")).text
         assert "everything" not in (await eve.http.get("/console/strip")).text
+        # a page that was made before the news and follows only now hears of it at once; one made after does not
+        age = 1000 * (time.monotonic() - begun) + 1
+        missed = await stack.enter_async_context(following(ana, f"topics=stops+reviews&age={age:.0f}"))
+        assert await missed.next() == ("news", "stops")
+        await asyncio.sleep(0.05)
+        made_after = await stack.enter_async_context(following(ana, "topics=stops&age=1"))
         await resume(node.writer, ana.visitor.tenant, stopped.stop.id, who="ana", why="over")
         assert await there.next() == ("news", "stops")
+        assert await made_after.next() == ("news", "stops")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await made_after.next()
         await stop(node.database, node.writer, eve.visitor.tenant, scope="everything", who="eve", why="another test")
         assert await elsewhere.next() == ("news", "stops")  # its first: of the other tenant's stop it heard nothing
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -32,6 +33,8 @@ MOST_STREAMS = 2_000
 MOST_OF_ONE = 24
 """Streams of one session: a browser opens six to a host, and pages that were left may linger."""
 _COUNTED = frozenset(TOPICS.values())
+_MOST_REMEMBERED = 4_096
+"""Topics of which the hub knows when it heard of them last, for pages that were made before and follow only now."""
 
 
 class Stream:
@@ -98,6 +101,8 @@ class Hub:
         self._beating: asyncio.Task[None] | None = None
         self._ended = False
         self._turns: Counter[tuple[UUID | None, str]] = Counter()
+        self._heard_at: dict[tuple[UUID | None, str], float] = {}
+        self._knows_since = time.monotonic()
         notifier.listen_to_all(self._hear)
 
     def require_room(self, session: UUID) -> None:
@@ -113,7 +118,14 @@ class Hub:
 
     @asynccontextmanager
     async def streaming(
-        self, tenant: UUID, session: UUID, topics: Iterable[str], *, item: UUID | None = None, name: str = ""
+        self,
+        tenant: UUID,
+        session: UUID,
+        topics: Iterable[str],
+        *,
+        item: UUID | None = None,
+        name: str = "",
+        age_s: float = 0,
     ) -> AsyncGenerator[Stream]:
         """A page's stream, as long as it is open.
 
@@ -123,12 +135,14 @@ class Hub:
             topics: What it listens to.
             item: The item that it shows: others then see who has it open.
             name: Who has it open.
+            age_s: How long ago the page was made: it hears at once of what came since.
         """
         here = Here(tenant, item, name, secrets.token_hex(4)) if item and name else None
         stream = Stream(tenant, session, topics, here)
         stream.ended = self._ended
         self._streams.setdefault(tenant, set()).add(stream)
         self._of[session] += 1
+        self._catch_up(stream, age_s)
         if here:
             self._notifier.wake(here.wake("here"))
         if self._beating is None or self._beating.done():
@@ -137,6 +151,23 @@ class Hub:
             yield stream
         finally:
             self._leave(stream)
+
+    def _catch_up(self, stream: Stream, age_s: float) -> None:
+        if age_s <= 0:
+            return
+        made_at = time.monotonic() - age_s
+        for topic in (*stream.topics, MANY):
+            heard_at = max(self._heard_at.get((whose, topic), 0.0) for whose in (stream.tenant, None))
+            if heard_at >= made_at or self._knows_since > made_at:
+                stream.hear(topic)
+
+    def _tell(self, tenant: UUID | None, topic: str) -> None:
+        if len(self._heard_at) >= _MOST_REMEMBERED:
+            self._heard_at.clear()
+            self._knows_since = time.monotonic()
+        self._heard_at[tenant, topic] = time.monotonic()
+        for stream in self._to(tenant):
+            stream.hear(topic)
 
     def _leave(self, stream: Stream) -> None:
         of_tenant = self._streams[stream.tenant]
@@ -179,8 +210,7 @@ class Hub:
             return
         if topic in _COUNTED:
             self._turns[tenant, topic] += 1
-        for stream in self._to(tenant):
-            stream.hear(topic)
+        self._tell(tenant, topic)
 
     def _to(self, tenant: UUID | None) -> list[Stream]:
         if tenant is not None:
@@ -189,9 +219,8 @@ class Hub:
 
     def _tell_presence(self, here: Here) -> None:
         self._turns[here.tenant, "presence"] += 1
-        for stream in self._to(here.tenant):
-            stream.hear(f"present:{here.item}")
-            stream.hear("presence")
+        self._tell(here.tenant, f"present:{here.item}")
+        self._tell(here.tenant, "presence")
 
     async def _beat(self) -> None:
         """Tell the others who is here, and forget whom nobody tells of any more, while a page is open."""

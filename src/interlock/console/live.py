@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -37,10 +38,12 @@ class Listening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         topics: Apart by spaces.
         here: The item that it shows.
+        age: Milliseconds since the page was asked for, at its first stream: what came since is told at once.
     """
 
     topics: str
     here: UUID | None = None
+    age: Annotated[int, msgspec.Meta(ge=0, le=10**9)] = 0
 
 
 def hub_of(visit: Visit) -> Hub:
@@ -62,10 +65,10 @@ async def stream_news(request: Visit) -> StreamedResponse:
     if wrong is not None or not 0 < len(topics) <= MOST_TOPICS:
         raise Refused("the page listens to what is no topic", where="topics", todo="load the page anew")
     hub_of(request).require_room(request.visitor.session)  # here: once the stream has begun, nothing can be refused
-    return StreamedResponse(_messages(request, topics, asked.here), media_type="text/event-stream", headers=_HEADERS)
+    return StreamedResponse(_messages(request, topics, asked), media_type="text/event-stream", headers=_HEADERS)
 
 
-async def _messages(request: Visit, topics: list[str], here: UUID | None) -> AsyncGenerator[bytes]:
+async def _messages(request: Visit, topics: list[str], asked: Listening) -> AsyncGenerator[bytes]:
     visitor = request.visitor
     secret = request.cookies.get(cookie_name(request.node.settings, COOKIE), "")
 
@@ -73,7 +76,9 @@ async def _messages(request: Visit, topics: list[str], here: UUID | None) -> Asy
         now = await find_visitor(request.node.database, secret)
         return now is not None and request.node.authority.judge(now.actor, "view", everything(now.tenant)).allowed
 
-    opened = hub_of(request).streaming(visitor.tenant, visitor.session, topics, item=here, name=visitor.name)
+    opened = hub_of(request).streaming(
+        visitor.tenant, visitor.session, topics, item=asked.here, name=visitor.name, age_s=asked.age / 1000
+    )
     async with opened as stream, aclosing(follow(stream, valid=valid, every_s=SESSION_EVERY_S)) as following:
         async for message in following:
             yield message

@@ -86,13 +86,16 @@ async def test_the_same_event_with_other_data_is_refused(caller: httpx.AsyncClie
     assert (again.status_code, again.json()["code"]) == (409, "key-reused")
 
 
-async def test_a_person_decides_later_and_the_event_sent_again_tells_what_holds(caller: httpx.AsyncClient) -> None:
+async def test_a_person_decides_later_and_the_event_sent_again_tells_what_holds(
+    caller: httpx.AsyncClient, make_caller: MakeCaller
+) -> None:
     large = event(data={"who": "ana", "total": "250.00"})
     asked = await send(caller, large)
     assert (asked.status_code, asked.json()["type"]) == (202, "interlock.decision.taken")
     review = asked.json()["data"]["review"]
     body = {"resolution": "approve", "reason_code": "fine"}
-    assert (await caller.post(f"/v1/reviews/{review}/resolve", json=body)).status_code == 200
+    second = await make_caller("admin", name="second")
+    assert (await second.post(f"/v1/reviews/{review}/resolve", json=body)).status_code == 200
     settled = await send(caller, large)
     assert (settled.status_code, settled.json()["type"]) == (200, "interlock.decision.settled")
     assert settled.json()["id"] != asked.json()["id"]

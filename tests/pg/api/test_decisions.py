@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from .conftest import MakeCaller
+
 SMALL = {"who": "ana", "total": "12.30"}
 LARGE = {"who": "ana", "total": "250.00"}
 
@@ -40,7 +42,9 @@ async def test_the_same_key_gives_the_same_decision(caller: httpx.AsyncClient) -
     assert (other.status_code, other.json()["code"], other.json()["holder"]) == (409, "key-reused", first.json()["id"])
 
 
-async def test_a_large_claim_goes_to_a_person_and_can_be_followed(caller: httpx.AsyncClient) -> None:
+async def test_a_large_claim_goes_to_a_person_and_can_be_followed(
+    caller: httpx.AsyncClient, make_caller: MakeCaller
+) -> None:
     sent = await caller.post("/v1/decisions", json=question(value=LARGE))
     got = sent.json()
 
@@ -48,10 +52,11 @@ async def test_a_large_claim_goes_to_a_person_and_can_be_followed(caller: httpx.
     assert (got["route"], got["settled"], got["output"]) == ("review", False, None)
     review = (await caller.get(f"/v1/reviews/{got['review']}")).json()
     assert (review["state"], review["decision"], review["exposure"]) == ("open", got["id"], "250.00 MYR")
-    resolved = await caller.post(f"{review['follow']}/resolve", json={"resolution": "approve", "reason_code": "fine"})
+    second = await make_caller("admin", name="second")
+    resolved = await second.post(f"{review['follow']}/resolve", json={"resolution": "approve", "reason_code": "fine"})
     assert resolved.status_code == 200
     followed = (await caller.get(got["follow"])).json()
-    assert (followed["settled"], followed["output"]["approved"], followed["resolved_by"]) == (True, True, "boss")
+    assert (followed["settled"], followed["output"]["approved"], followed["resolved_by"]) == (True, True, "second")
     again = await caller.post("/v1/decisions", json=question(value=LARGE))
     assert (again.status_code, again.json()["output"]["approved"]) == (200, True)
 

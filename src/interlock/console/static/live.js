@@ -74,7 +74,9 @@
     const topics = [...new Set([...topicsOf(body), ...parts().flatMap(topicsOf)])].sort();
     if (!topics.length) return;
     const here = body.dataset.here ? `&here=${encodeURIComponent(body.dataset.here)}` : "";
-    const mine = stream = new EventSource(`/console/live?topics=${encodeURIComponent(topics.join(" "))}${here}`);
+    // What happened while the page was on its way is told at once; after a loss everything is asked for anyway.
+    const age = tries || asleep ? "" : `&age=${Math.ceil(performance.now())}`;
+    const mine = stream = new EventSource(`/console/live?topics=${encodeURIComponent(topics.join(" "))}${here}${age}`);
     const hear = (name, does) => mine.addEventListener(name, event => { heard = performance.now(); if (mine === stream) does?.(event); });
     hear("hello", () => {
       const stale = tries > 0 || asleep;
