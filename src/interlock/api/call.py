@@ -63,6 +63,20 @@ class Call(Request[Caller, None, State]):
         """The id under which the log has this request."""
         return trace_of(self.scope).id
 
+    async def body(self) -> bytes:
+        """The body's bytes, whose sender is judged again once they are here.
+
+        INVARIANT: nobody acts with a key that was revoked while the body was on its way, but for a quarter of a second.
+
+        Raises:
+            Unauthenticated: the key was revoked in the meantime.
+        """
+        content = await super().body()
+        if content:
+            secret = secret_of(self.headers.get("authorization", ""))
+            _admit(self, self.route_handler, await callers_of(self).find_lately(secret))
+        return content
+
     async def read(self, kind: type[T]) -> T:
         """The body.
 
@@ -165,8 +179,14 @@ async def check_caller(connection: ASGIConnection[Any, Any, Any, Any], handler: 
     if endpoint and not endpoint.needs:
         return
     presented = connection.headers.get("authorization", "")
-    needs = endpoint.needs if endpoint else ()
-    caller = allowed(await callers_of(connection).find(secret_of(presented)), needs)
+    _admit(connection, handler, await callers_of(connection).find(secret_of(presented)))
+
+
+def _admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler, found: Caller | None) -> None:
+    endpoint = endpoint_of(handler.opt)
+    caller = allowed(found, endpoint.needs if endpoint else ())
+    if "user" in connection.scope and connection.scope["user"] == caller:  # judged already
+        return
     if endpoint:
         node_of(connection).authority.require(caller.actor, endpoint.act, everything(caller.tenant))
     connection.scope["user"] = caller

@@ -79,6 +79,7 @@ class Front:
             said = sent[:60].decode("latin-1")
             raise HTTPException(status_code=415, detail=f"the body is said to be {said}, not application/json")
         body = await _read(headers, receive)
+        caller = allowed(await self._callers.find_lately(secret), NEEDS)  # the body may have been long on its way
         key = headers.get(b"idempotency-key", b"").decode("latin-1")
         ticket = self.admission.enter()
         if ticket is None:

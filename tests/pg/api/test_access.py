@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -14,7 +14,7 @@ from litestar.testing import AsyncTestClient
 
 from interlock.api.app import create_app
 from interlock.api.call import Call, check_caller
-from interlock.api.keys import FIND_CALLER, Caller, Callers, Scope, list_keys, make_key, revoke_key
+from interlock.api.keys import FIND_CALLER, LATELY_S, Caller, Callers, Scope, list_keys, make_key, revoke_key
 from interlock.api.openapi import describe
 from interlock.api.problems import answer_error
 from interlock.errors import NotFound, Refused, StateConflict
@@ -77,6 +77,25 @@ async def test_a_revoked_key_is_refused_at_once(make_caller: MakeCaller, node: N
 
     assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
     assert refused.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("path", ["/v1/decisions", "/v1/cases"])
+async def test_a_key_that_is_revoked_while_its_body_arrives_does_nothing(
+    make_caller: MakeCaller, node: Node, path: str
+) -> None:
+    ana = await make_caller("decide", "submit", name="ana")
+    (key,) = await list_keys(node.database, node.tenant)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'{"workflow": "claims", '
+        await asyncio.sleep(0.1)
+        await revoke_key(node.database, node.writer, node.tenant, key.id, who="boss")
+        await asyncio.sleep(LATELY_S)
+        yield b'"key": "k", "input": {"who": "ana", "total": "50.00"}}'
+
+    refused = await ana.post(path, content=slowly(), headers={"Content-Type": "application/json"})
+
+    assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
 
 
 async def test_callers_of_one_moment_share_a_look_up(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
