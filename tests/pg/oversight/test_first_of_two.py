@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from tests.pg.acting import acts
-from tests.pg.stage import Stage, declared, stage
+from tests.pg.oversight.approvals import reviews
+from tests.pg.stage import Stage
 
 from interlock.cases.bulk import decide_many
-from interlock.cases.case import Case
 from interlock.cases.verdicts import decide_review, shown_now
 from interlock.errors import LimitReached, StateConflict
-from interlock.money import Money
 from interlock.oversight.effect import take_effect
 from interlock.oversight.handing import say
 from interlock.oversight.quality.store import ANSWERS_SINCE
@@ -25,34 +22,9 @@ from interlock.oversight.resolving import Terms, resolve, undo, verdicts_for
 from interlock.oversight.review import Resolution, Review
 
 Admin = psycopg.Connection[tuple[Any, ...]]
-POINT = """\
-    review: ["exposure >= 100 EUR"]
-    four_eyes: 1000 EUR
-    queue:
-      bulk: {most: 3, exposure: 600 EUR, per_day: 700 EUR}
-"""
 YES = Answer(resolution=Resolution.APPROVE, reason_code="as_proposed")
 NO = Answer(resolution=Resolution.REJECT, reason_code="fraud")
 LONG = timedelta(minutes=10)
-
-
-async def flow(case: Case) -> str:
-    decided = await case.decide("approve", case.input, exposure=Money(case.input["amount"], "EUR"))
-    return "approved" if decided.output.get("approved") else "no"
-
-
-@pytest.fixture
-async def on(database_url: str, tmp_path: Path) -> AsyncGenerator[Stage]:
-    async with stage(database_url, [declared(flow, tmp_path, point=POINT)]) as on:
-        yield on
-
-
-async def reviews(on: Stage, *amounts: str) -> list[Review]:
-    """One that waits for each amount, in their order."""
-    ids = [await on.submit(key=f"{n}-{amount}", amount=amount) for n, amount in enumerate(amounts)]
-    await on.wait_for_reviews(len(ids))
-    found = {one.case_id: one for one in await on.reviews()}
-    return [found[case_id] for case_id in ids]
 
 
 async def test_one_person_changes_no_amount_and_has_one_day_under_all_their_names(on: Stage) -> None:

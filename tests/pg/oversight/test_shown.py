@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -12,6 +11,7 @@ import msgspec
 import psycopg
 import pytest
 from tests.pg.acting import acts
+from tests.pg.oversight.approvals import reviews
 from tests.pg.stage import Stage, declared, stage
 
 from interlock.authority.actor import ActorKind
@@ -31,29 +31,6 @@ from interlock.oversight.shown_gate import AskedEvidence, StillShows, ask_of
 from interlock.oversight.store import EVIDENCE_OF, Evidence
 
 YES = Answer(resolution=Resolution.APPROVE, reason_code="as_proposed")
-POINT = """\
-    review: ["exposure >= 100 EUR"]
-    queue:
-      bulk: {most: 3, exposure: 600 EUR, per_day: 700 EUR}
-"""
-
-
-async def flow(case: Case) -> str:
-    decided = await case.decide("approve", case.input, exposure=Money(case.input["amount"], "EUR"))
-    return "approved" if decided.output.get("approved") else "no"
-
-
-@pytest.fixture
-async def on(database_url: str, tmp_path: Path) -> AsyncGenerator[Stage]:
-    async with stage(database_url, [declared(flow, tmp_path, point=POINT)]) as on:
-        yield on
-
-
-async def waiting(on: Stage, number: int) -> list[Review]:
-    for n in range(number):
-        await on.submit(key=f"w{n}", amount="250.00")
-    await on.wait_for_reviews(number)
-    return await on.reviews()
 
 
 def other_person(url: str) -> psycopg.Connection[tuple[object, ...]]:
@@ -72,7 +49,7 @@ def leave_note(theirs: psycopg.Connection[tuple[object, ...]], on: Stage, review
 
 
 async def test_what_changes_after_the_look_and_before_the_commit_is_seen(on: Stage, database_url: str) -> None:
-    noted, handed, decided = await waiting(on, 3)
+    noted, handed, decided = await reviews(on, "250.00", "251.00", "252.00")
     node, rosa = on.node, acts(on.node.tenant)
     seen = await shown_now(node.desk, node.registry, rosa, noted)
     with other_person(database_url) as theirs:
@@ -107,7 +84,7 @@ async def test_what_changes_after_the_look_and_before_the_commit_is_seen(on: Sta
 
 
 async def test_what_comes_into_force_before_the_commit_is_seen(on: Stage) -> None:
-    (review,) = await waiting(on, 1)
+    (review,) = await reviews(on, "250.00")
     node, rosa, looks = on.node, acts(on.node.tenant), list[str]()
 
     async def shown(asked: Review) -> tuple[Shown, Condition]:
@@ -153,7 +130,7 @@ async def test_a_question_of_workflow_code_is_held_and_seen_by_two_as_its_queue_
 
 
 async def test_no_person_decides_what_was_not_shown(on: Stage) -> None:
-    (review,) = await waiting(on, 1)
+    (review,) = await reviews(on, "250.00")
     node = on.node
     person = acts(node.tenant, "ana", kind=ActorKind.PERSON, roles=("reviewer", "lead"))
     for shown in (None, ""):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,14 @@ from uuid import UUID
 import psycopg
 import pytest
 from tests.pg.acting import acts
-from tests.pg.stage import Stage, declared, stage
+from tests.pg.oversight.approvals import reviews
+from tests.pg.stage import Stage
 
 from interlock.cases.bulk import decide_many
-from interlock.cases.case import Case
 from interlock.cases.explain import as_text, explain
 from interlock.cases.store import CaseState
 from interlock.cases.verdicts import decide_review, shown_now
 from interlock.errors import Forbidden, LimitReached, Refused, ShownChanged, StateConflict
-from interlock.money import Money
 from interlock.oversight.claims import claim
 from interlock.oversight.effect import settle_due, take_effect
 from interlock.oversight.handing import ask_back, reply, say
@@ -29,34 +27,9 @@ from interlock.oversight.resolving import Terms, resolve, undo, verdicts_for
 from interlock.oversight.review import Resolution, Review, ReviewState
 
 Admin = psycopg.Connection[tuple[Any, ...]]
-POINT = """\
-    review: ["exposure >= 100 EUR"]
-    four_eyes: 1000 EUR
-    queue:
-      bulk: {most: 3, exposure: 600 EUR, per_day: 700 EUR}
-"""
 YES = Answer(resolution=Resolution.APPROVE, reason_code="as_proposed", note="the first one says yes")
 NO = Answer(resolution=Resolution.REJECT, reason_code="fraud", note="the second one says no")
 LONG = timedelta(minutes=10)
-
-
-async def flow(case: Case) -> str:
-    decided = await case.decide("approve", case.input, exposure=Money(case.input["amount"], "EUR"))
-    return "approved" if decided.output.get("approved") else "no"
-
-
-@pytest.fixture
-async def on(database_url: str, tmp_path: Path) -> AsyncGenerator[Stage]:
-    async with stage(database_url, [declared(flow, tmp_path, point=POINT)]) as on:
-        yield on
-
-
-async def reviews(on: Stage, *amounts: str) -> list[Review]:
-    """One that waits for each amount, in their order."""
-    ids = [await on.submit(key=f"{n}-{amount}", amount=amount) for n, amount in enumerate(amounts)]
-    await on.wait_for_reviews(len(ids))
-    found = {one.case_id: one for one in await on.reviews()}
-    return [found[case_id] for case_id in ids]
 
 
 async def give(on: Stage, review: Review, answer: Answer, name: str, hold: timedelta = timedelta(0)) -> Review:
