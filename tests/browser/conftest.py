@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 from tests.console.visiting import Visiting, refund_orders, signed_in, site
-from tests.pg.stage import declared
+from tests.pg.stage import Stage, declared
 
 from interlock.cases.registry import Registry
 from interlock.console.visit import COOKIE
@@ -73,6 +73,14 @@ async def visited(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Node
 def node(visited: tuple[Node, str]) -> Node:
     """The node."""
     return visited[0]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(node: Node) -> AsyncIterator[Stage]:
+    """The node with a worker."""
+    async with Stage(node) as on:
+        await on.work()
+        yield on
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -41,14 +41,6 @@ async def visited(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Node
         yield found
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def stage(node: Node) -> AsyncIterator[Stage]:
-    """The node with a worker."""
-    async with Stage(node) as on:
-        await on.work()
-        yield on
-
-
 async def open_receipt(stage: Stage, screen: Screen) -> UUID:
     """A receipt whose reading a person looks at, before somebody at a screen."""
     value = {

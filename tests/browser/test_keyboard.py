@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 from playwright.async_api import Page
 from tests.browser.conftest import AtScreen
 from tests.pg.stage import Stage
 
-from interlock.node import Node
-
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def stage(node: Node) -> AsyncIterator[Stage]:
-    """The node with a worker."""
-    async with Stage(node) as on:
-        await on.work()
-        yield on
 
 
 async def dialogs(page: Page) -> int:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from psycopg import AsyncConnection
 from tests.browser.axe import in_both_themes
 from tests.browser.conftest import AtScreen
@@ -17,14 +15,6 @@ from interlock.guards.stops import stop
 from interlock.node import Node
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def stage(node: Node) -> AsyncIterator[Stage]:
-    """The node with a worker."""
-    async with Stage(node) as on:
-        await on.work()
-        yield on
 
 
 async def test_what_one_person_takes_the_other_sees_within_a_second(

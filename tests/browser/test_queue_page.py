@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 from tests.browser.axe import in_both_themes
 from tests.browser.conftest import AtScreen
 from tests.pg.stage import Stage
 
-from interlock.node import Node
-
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 SCRIPT = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def stage(node: Node) -> AsyncIterator[Stage]:
-    """The node with a worker."""
-    async with Stage(node) as on:
-        await on.work()
-        yield on
 
 
 async def test_the_queue_is_read_filtered_and_worked_without_a_mouse(at_screen: AtScreen, stage: Stage) -> None:

@@ -38,14 +38,6 @@ async def visited(request: pytest.FixtureRequest, database_url: str, tmp_path: P
         yield found
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def stage(node: Node) -> AsyncIterator[Stage]:
-    """The node with a worker."""
-    async with Stage(node) as on:
-        await on.work()
-        yield on
-
-
 async def waiting(stage: Stage, amount: str) -> Review:
     """A refund that waits for a person."""
     await stage.submit(key=amount, amount=amount)

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 from playwright.async_api import expect
 from tests.browser.conftest import AtScreen
 from tests.pg.stage import Stage
 
 from interlock.console.visit import COOKIE
 from interlock.identity.sessions import close_session, open_session
-from interlock.node import Node
 from interlock.oversight.queue import find_review
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def stage(node: Node) -> AsyncIterator[Stage]:
-    """The node with a worker."""
-    async with Stage(node) as on:
-        await on.work()
-        yield on
 
 
 async def test_keys_in_another_form_and_links_send_nothing_and_a_stale_form_comes_back_filled(
