@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
@@ -16,7 +17,7 @@ from interlock.actions.terms import ActionTerms
 from interlock.api.bodies import Why
 from interlock.api.call import encode
 from interlock.api.cases import record_document
-from interlock.authority.judge import everything
+from interlock.authority.judge import Verdict, everything
 from interlock.cases.cancel import cancel_case, recall_case
 from interlock.cases.explain import Passage, explain
 from interlock.cases.record import CaseRecord, read_record
@@ -26,6 +27,8 @@ from interlock.console.cases import PLACES
 from interlock.console.render import render
 from interlock.console.stored import as_lines, as_value, in_words
 from interlock.console.visit import Visit, needs
+from interlock.db.database import Database
+from interlock.db.writer import Writer
 from interlock.money import Money
 
 _IN_BRACKETS = re.compile(r"\(([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\)")
@@ -70,6 +73,21 @@ class WhySaid(msgspec.Struct, frozen=True, kw_only=True):
     why: Why
 
 
+class _Ending(Protocol):
+    async def __call__(
+        self,
+        database: Database,
+        writer: Writer,
+        tenant: UUID,
+        case_id: UUID,
+        /,
+        *,
+        who: str,
+        why: str,
+        verdict: Verdict,
+    ) -> object: ...
+
+
 @get("/console/cases/{case_id:uuid}", opt=needs("view"))
 async def show_case(request: Visit, case_id: FromPath[UUID]) -> Response[bytes]:
     """All that is recorded of a case, in words and in rows."""
@@ -96,24 +114,20 @@ async def download_case(request: Visit, case_id: FromPath[UUID]) -> Response[byt
 @post("/console/cases/{case_id:uuid}/cancel", opt=needs("case.cancel"))
 async def end_case(request: Visit, case_id: FromPath[UUID]) -> Response[bytes]:
     """End a case that has not ended."""
-    said = await request.read_form(WhySaid)
-    node = request.node
-    verdict = node.authority.require(request.actor, "case.cancel", everything(request.tenant))
-    await cancel_case(
-        node.database, node.writer, request.tenant, case_id, who=request.actor.name, why=said.why, verdict=verdict
-    )
-    return back_to(f"/console/cases/{case_id}")
+    return await _do(request, case_id, "case.cancel", cancel_case)
 
 
 @post("/console/cases/{case_id:uuid}/take-back", opt=needs("recall"))
 async def take_back(request: Visit, case_id: FromPath[UUID]) -> Response[bytes]:
     """Take a case back, even one that is done."""
+    return await _do(request, case_id, "recall", recall_case)
+
+
+async def _do(request: Visit, case_id: UUID, act: str, do: _Ending) -> Response[bytes]:
     said = await request.read_form(WhySaid)
     node = request.node
-    verdict = node.authority.require(request.actor, "recall", everything(request.tenant))
-    await recall_case(
-        node.database, node.writer, request.tenant, case_id, who=request.actor.name, why=said.why, verdict=verdict
-    )
+    verdict = node.authority.require(request.actor, act, everything(request.tenant))
+    await do(node.database, node.writer, request.tenant, case_id, who=request.actor.name, why=said.why, verdict=verdict)
     return back_to(f"/console/cases/{case_id}")
 
 

@@ -7,9 +7,9 @@ being opened on what no longer counts is over, too.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
@@ -84,7 +84,7 @@ async def change_person(
     check_email(details.email)
     if not details.display.strip() or not details.display.isprintable():
         raise Refused("there is no name to show", where="display", todo="write how they are called")
-    async with _held(database, tenant, person) as (connection, held):
+    async with _held(database, tenant, person, who, verdict) as (connection, held, tell):
         if was is not None and was != details_of(held):
             what = f"somebody has changed {held.name} meanwhile"
             raise StateConflict(what, where="person", todo="look at it anew and change it then")
@@ -96,10 +96,7 @@ async def change_person(
                     "roles": list(details.roles), "teams": list(details.teams),
                 },
             )  # fmt: skip
-            await write_entry(
-                database, connection, tenant, "person.changed", subject=person, name=held.name,
-                roles=details.roles, before=held.roles, teams=details.teams, who=who, **verdict_facts(verdict),
-            )  # fmt: skip
+            await tell("person.changed", roles=details.roles, before=held.roles, teams=details.teams)
         return msgspec.structs.replace(held, **msgspec.structs.asdict(details))
 
 
@@ -111,21 +108,12 @@ async def disable_person(
     Raises:
         StateConflict: they are let in no more already.
     """
-    async with _held(database, tenant, person) as (connection, held):
+    async with _held(database, tenant, person, who, verdict) as (connection, held, tell):
         if held.disabled_at:
             raise StateConflict(f"{held.name} is disabled already", where="person")
         now = database.clock.now()
         await DISABLE_PERSON.run(connection, {"id": person, "at": now})
-        await write_entry(
-            database,
-            connection,
-            tenant,
-            "person.disabled",
-            subject=person,
-            name=held.name,
-            who=who,
-            **verdict_facts(verdict),
-        )
+        await tell("person.disabled")
         return msgspec.structs.replace(held, disabled_at=now)
 
 
@@ -137,20 +125,11 @@ async def enable_person(
     Raises:
         StateConflict: they are let in already.
     """
-    async with _held(database, tenant, person) as (connection, held):
+    async with _held(database, tenant, person, who, verdict) as (connection, held, tell):
         if not held.disabled_at:
             raise StateConflict(f"{held.name} is not disabled", where="person")
         await DISABLE_PERSON.run(connection, {"id": person, "at": None})
-        await write_entry(
-            database,
-            connection,
-            tenant,
-            "person.enabled",
-            subject=person,
-            name=held.name,
-            who=who,
-            **verdict_facts(verdict),
-        )
+        await tell("person.enabled")
         return msgspec.structs.replace(held, disabled_at=None)
 
 
@@ -158,18 +137,9 @@ async def end_sessions(
     database: Database, tenant: UUID, person: UUID, *, who: str, verdict: Verdict | None = None
 ) -> Person:
     """Sign somebody out everywhere."""
-    async with _held(database, tenant, person) as (connection, held):
+    async with _held(database, tenant, person, who, verdict) as (connection, held, tell):
         await END_SESSIONS.run(connection, {"id": person})
-        await write_entry(
-            database,
-            connection,
-            tenant,
-            "person.signed_out",
-            subject=person,
-            name=held.name,
-            who=who,
-            **verdict_facts(verdict),
-        )
+        await tell("person.signed_out")
         return msgspec.structs.replace(held, epoch=held.epoch + 1)
 
 
@@ -199,14 +169,11 @@ async def set_password(
     Raises:
         StateConflict: it has been changed since, or they were signed out everywhere.
     """
-    async with _held(database, tenant, person) as (connection, held):
+    async with _held(database, tenant, person, who, verdict) as (connection, held, tell):
         if epoch is not None and epoch != held.epoch:
             raise StateConflict("all your sessions were ended meanwhile", where="password", todo="sign in again")
         await CHANGE_PASSWORD.run(connection, {"id": person, "password": stored, "changes_it": changes_it})
-        await write_entry(
-            database, connection, tenant, "person.password_changed", subject=person, name=held.name, who=who,
-            changes_it=changes_it, **verdict_facts(verdict),
-        )  # fmt: skip
+        await tell("person.password_changed", changes_it=changes_it)
         return msgspec.structs.replace(held, epoch=held.epoch + 1, changes_it=changes_it)
 
 
@@ -225,17 +192,14 @@ async def link_person(
     Raises:
         StateConflict: there that is somebody already.
     """
-    async with _held(database, tenant, person) as (connection, held):
+    async with _held(database, tenant, person, who, verdict) as (connection, _, tell):
         values = {
             "id": database.clock.new_id(), "tenant": tenant, "person": person, "issuer": issuer, "subject": subject,
             "now": database.clock.now(),
         }  # fmt: skip
         if not await ADD_LINK.run(connection, values):
             raise StateConflict("who that is there is linked already", where="subject")
-        await write_entry(
-            database, connection, tenant, "person.linked", subject=person, name=held.name, issuer=issuer, who=who,
-            **verdict_facts(verdict),
-        )  # fmt: skip
+        await tell("person.linked", issuer=issuer)
 
 
 async def change_preferences(
@@ -246,9 +210,15 @@ async def change_preferences(
         await CHANGE_PREFERENCES.run(connection, {"id": person, "theme": theme, "single_keys": single_keys})
 
 
+class _Tell(Protocol):
+    def __call__(self, kind: str, **facts: Any) -> Awaitable[None]: ...
+
+
 @asynccontextmanager
-async def _held(database: Database, tenant: UUID, person: UUID) -> AsyncGenerator[tuple[AsyncConnection[Any], Person]]:
-    """A transaction that holds a person's row.
+async def _held(
+    database: Database, tenant: UUID, person: UUID, who: str, verdict: Verdict | None
+) -> AsyncGenerator[tuple[AsyncConnection[Any], Person, _Tell]]:
+    """A transaction that holds a person's row, and what writes an entry of them into it.
 
     Raises:
         NotFound: this tenant has nobody of that id.
@@ -257,7 +227,12 @@ async def _held(database: Database, tenant: UUID, person: UUID) -> AsyncGenerato
         held = await HOLD_PERSON.one(connection, {"id": person})
         if held is None:
             raise NotFound("there is no such person", todo="`interlock people list` lists them")
-        yield connection, held
+
+        async def tell(kind: str, **facts: Any) -> None:
+            own = {**facts, **verdict_facts(verdict), "name": held.name, "who": who}
+            await write_entry(database, connection, tenant, kind, subject=person, **own)
+
+        yield connection, held, tell
 
 
 def split_names(text: str) -> tuple[str, ...]:

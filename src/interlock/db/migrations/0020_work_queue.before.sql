@@ -77,7 +77,8 @@ create function exception_stands(e exception, at timestamptz) returns text langu
               else 'free' end;
 
 -- Whether an item is what a filter asks for; what is null asks nothing. Bounds of amounts are in minor units, one for each of
--- `currencies`.
+-- `currencies`. Where it asks how an item stands it says, too, what of a row that rests on: what a case expression gives no index
+-- could find.
 create function review_fits(
   v review, at timestamptz, mine text, teams text[], of_workflow text, of_point text, of_queue text, of_team text, stands text,
   parked boolean, assigned text, claimed text, words text, code text, currencies text[], least_minor bigint[], most_minor bigint[],
@@ -90,6 +91,13 @@ create function review_fits(
      and (of_queue is null or v.queue = of_queue)
      and (of_team is null or v.team = of_team)
      and (stands is null or review_stands(v, at) = stands)
+     and (stands is distinct from 'held' or v.effective_at is not null)
+     and (stands is distinct from 'asked_back' or v.asked_to is not null)
+     and (stands is distinct from 'snoozed' or v.snoozed_until is not null)
+     and (stands is distinct from 'claimed' or v.state = 'claimed')
+     and (stands is distinct from 'settle' or v.disagreed)
+     and (stands is distinct from 'awaits_second' or v.decided_by <> '{}')
+     and (stands is distinct from 'assigned' or v.assigned_to is not null)
      and (parked or (v.effective_at is null and v.asked_to is null and (v.snoozed_until is null or v.snoozed_until <= at)))
      and (assigned is null or v.assigned_to = assigned)
      and (claimed is null or (v.state = 'claimed' and v.claimed_by = claimed and v.claimed_until > at))
@@ -115,6 +123,11 @@ create function exception_fits(
      and of_queue is null
      and (of_team is null or coalesce(e.team, e.owner) = of_team)
      and (stands is null or exception_stands(e, at) = stands)
+     and (stands is distinct from 'asked_back' or e.asked_to is not null)
+     and (stands is distinct from 'snoozed' or e.snoozed_until is not null)
+     and (stands is distinct from 'claimed' or e.claimed_by is not null)
+     and (stands is distinct from 'assigned' or e.assigned_to is not null)
+     and (stands is null or stands in ('asked_back', 'snoozed', 'claimed', 'assigned', 'free'))
      and (parked or (e.asked_to is null and (e.snoozed_until is null or e.snoozed_until <= at)))
      and (assigned is null or e.assigned_to = assigned)
      and (claimed is null or (e.claimed_by = claimed and e.claimed_until > at))
