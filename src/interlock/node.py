@@ -6,14 +6,13 @@ import asyncio
 import functools
 import logging
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import psycopg
 from openfeature.provider import FeatureProvider
 
 from interlock.actions.boundary import Boundaries, BoundaryTerms
@@ -43,13 +42,13 @@ from interlock.db.batch import Gate
 from interlock.db.database import Database
 from interlock.db.embedded import EmbeddedPostgres
 from interlock.db.gates import CaseGate, KeyGate
+from interlock.db.keep_doing import keep_doing
 from interlock.db.migrate import check_schema, migrate
 from interlock.db.signals import Notifier
 from interlock.db.writer import Writer
 from interlock.decisions.decide import Decider
 from interlock.decisions.features.reader import FeatureReader
 from interlock.decisions.record_audit import audit_every_record
-from interlock.errors import InterlockError
 from interlock.guards.dead_man import term_state_gate
 from interlock.guards.gate import GuardGate
 from interlock.guards.stop_gate import StopGate
@@ -66,7 +65,6 @@ from interlock.oversight.desk import Desk
 from interlock.oversight.duty import keep_looking_after
 from interlock.oversight.effect import keep_settling
 from interlock.oversight.escalate import escalate
-from interlock.oversight.escalation import EscalationRule
 from interlock.oversight.shown_gate import ShownGate
 from interlock.oversight.store import exception_gate, review_gate
 from interlock.oversight.work_scale import WorkTerms
@@ -268,8 +266,8 @@ async def open_node(
         )
         database = await stack.enter_async_context(Database(url))
         await database.ensure_partitions()
-        upkeep = asyncio.create_task(_keep_partitions(database), name="interlock-partitions")
-        stack.callback(upkeep.cancel)
+        making = keep_doing("partitions of the coming months", lambda: _make_partitions(database), PARTITION_UPKEEP_S)
+        _go_on(stack, making, "partitions")
         tenant = await database.ensure_tenant(settings.tenant)
         notifier = await stack.enter_async_context(Notifier(url))
         if settings.llm:
@@ -354,29 +352,22 @@ def _boundaries(settings: Settings, database: Database, gate: CircuitGate) -> Bo
     return Boundaries(database, gate, terms, slots=settings.concurrency)
 
 
-async def _keep_partitions(database: Database) -> None:
-    """Make the coming months' partitions while the process runs: one that is never restarted must not run out."""
-    while True:
-        await asyncio.sleep(PARTITION_UPKEEP_S)
-        try:
-            if made := await database.ensure_partitions():
-                log.info("made %s partitions for the coming months", made)
-        except (InterlockError, psycopg.Error) as cause:
-            log.warning("partitions could not be made, trying again later: %s", cause)
+async def _make_partitions(database: Database) -> None:
+    """Make the coming months' partitions: a process that is never restarted must not run out."""
+    if made := await database.ensure_partitions():
+        log.info("made %s partitions for the coming months", made)
 
 
 def _look_after(stack: AsyncExitStack, database: Database, writer: Writer, known: Registry, *, queues: bool) -> None:
     """See, while the process runs, to what no person has to be awake for."""
     rules = [rule for entry in known.all for rule in entry.declaration.escalation]
     if rules:
-        escalating = asyncio.create_task(_keep_escalating(database, writer, rules), name="interlock-escalation")
-        stack.push_async_callback(_end, escalating)
-    settling = asyncio.create_task(keep_settling(database, writer), name="interlock-verdicts")
-    stack.push_async_callback(_end, settling)
+        measuring = keep_doing("tolerances", lambda: escalate(database, writer, rules), ESCALATION_UPKEEP_S)
+        _go_on(stack, measuring, "escalation")
+    _go_on(stack, keep_settling(database, writer), "verdicts")
     if known.all and queues:
         told = queues_told(entry.declaration for entry in known.all)
-        looking = asyncio.create_task(keep_looking_after(database, writer, told), name="interlock-oversight")
-        stack.push_async_callback(_end, looking)
+        _go_on(stack, keep_looking_after(database, writer, told), "oversight")
 
 
 def _tell(
@@ -393,18 +384,12 @@ def _tell(
     channels = tuple(settings.notify.values())
     worth = work_terms(known, settings).worth
     told = keep_telling(database, writer, tenant, channels, stand_ins, shown, worth)
-    stack.push_async_callback(_end, asyncio.create_task(told, name="interlock-notices"))
+    _go_on(stack, told, "notices")
 
 
-async def _keep_escalating(database: Database, writer: Writer, rules: Sequence[EscalationRule]) -> None:
-    """Measure what the workflows' files tolerate, and do what they say: no person has to be awake for it."""
-    # The pool waits by wait_for, which in Python 3.11 can swallow a cancellation; the request for it still counts.
-    while (task := asyncio.current_task()) and not task.cancelling():
-        await asyncio.sleep(ESCALATION_UPKEEP_S)
-        try:
-            await escalate(database, writer, rules)
-        except (InterlockError, psycopg.Error) as cause:
-            log.warning("tolerances could not be measured, trying again soon: %s", cause)
+def _go_on(stack: AsyncExitStack, duty: Coroutine[Any, Any, None], name: str) -> None:
+    """Do a duty until the stack unwinds."""
+    stack.push_async_callback(_end, asyncio.create_task(duty, name=f"interlock-{name}"))
 
 
 async def _end(task: asyncio.Task[None]) -> None:

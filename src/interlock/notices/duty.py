@@ -8,17 +8,16 @@ the same letter under the same id. A channel that fails delays only itself.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
-import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import psycopg
-
 from interlock.db.database import Database
 from interlock.db.gates import short_digest
+from interlock.db.keep_doing import keep_doing
 from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.errors import InterlockError
@@ -53,7 +52,6 @@ CLAIM = timedelta(seconds=60)
 MOST_ATTEMPTS = 12
 _PART = 20
 """It takes no more than one part in so many of the time."""
-Do = Callable[[], Awaitable[None]]
 log = logging.getLogger("interlock.notices")
 
 
@@ -213,27 +211,7 @@ async def keep_telling(
         await deliver(database, writer, tenant, channel, public_url)
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(keep_doing("notices", gathering))
+        group.create_task(keep_doing("notices", gathering, EVERY_S, part=_PART))
         for channel in channels:
-            group.create_task(keep_doing(f"notices of {channel.name}", lambda channel=channel: delivering(channel)))
-
-
-async def keep_doing(what: str, do: Do) -> None:
-    """Do something again and again, whatever becomes of it.
-
-    Args:
-        what: Its name, for the log.
-        do: It.
-    """
-    took = 0.0
-    # The pool waits by wait_for, which in Python 3.11 can swallow a cancellation; the request for it still counts.
-    while (task := asyncio.current_task()) and not task.cancelling():
-        await asyncio.sleep(max(EVERY_S, took * _PART))
-        began = time.monotonic()
-        try:
-            await do()
-        except (InterlockError, psycopg.Error) as cause:
-            log.warning("%s have to wait: %s", what, cause)
-        except Exception:  # whatever is wrong with one, the others go on
-            log.exception("%s have to wait", what)
-        took = time.monotonic() - began
+            told = functools.partial(delivering, channel)
+            group.create_task(keep_doing(f"notices of {channel.name}", told, EVERY_S, part=_PART))

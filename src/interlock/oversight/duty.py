@@ -5,17 +5,13 @@ Every process does it every few seconds; of those that do it at the same moment,
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
 from collections.abc import Mapping
 from datetime import datetime
 
-import psycopg
-
 from interlock.db.database import Database
+from interlock.db.keep_doing import keep_doing
 from interlock.db.writer import Writer
-from interlock.errors import InterlockError
 from interlock.oversight.capacity.count import count_oversight
 from interlock.oversight.capacity.read import read_capacity
 from interlock.oversight.capacity.respond import respond
@@ -62,15 +58,4 @@ async def _of_tenant(
 
 async def keep_looking_after(database: Database, writer: Writer, told: Mapping[str, QueueTold]) -> None:
     """Do it while the process runs."""
-    took = 0.0
-    # The pool waits by wait_for, which in Python 3.11 can swallow a cancellation; the request for it still counts.
-    while (task := asyncio.current_task()) and not task.cancelling():
-        await asyncio.sleep(max(EVERY_S, took * _PART))
-        began = time.monotonic()
-        try:
-            await look_after(database, writer, told)
-        except (InterlockError, psycopg.Error) as cause:
-            log.warning("queues could not be looked after, trying again soon: %s", cause)
-        except Exception:  # nobody would notice that the duty has ended
-            log.exception("queues could not be looked after, trying again soon")
-        took = time.monotonic() - began
+    await keep_doing("queues' upkeep and second looks", lambda: look_after(database, writer, told), EVERY_S, part=_PART)

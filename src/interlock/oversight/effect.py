@@ -9,18 +9,15 @@ review say what was decided, so that nothing goes on from a verdict that can sti
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from uuid import UUID
 
-import psycopg
-
 from interlock.db.database import Database
+from interlock.db.keep_doing import keep_doing
 from interlock.db.signals import wake_case
 from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
-from interlock.errors import InterlockError
 from interlock.ledger.ledger import hash_of
 from interlock.oversight.claims import CLAIM_LEASE
 from interlock.oversight.desk import conditions, entry
@@ -165,12 +162,4 @@ async def settle_due(database: Database, writer: Writer) -> int:
 
 async def keep_settling(database: Database, writer: Writer) -> None:
     """Let verdicts take effect as they become due, until this is cancelled."""
-    # The pool waits by wait_for, which in Python 3.11 can swallow a cancellation; the request for it still counts.
-    while (task := asyncio.current_task()) and not task.cancelling():
-        await asyncio.sleep(SETTLE_EVERY_S)
-        try:
-            await settle_due(database, writer)
-        except (InterlockError, psycopg.Error) as cause:
-            log.warning("verdicts could not take effect, trying again soon: %s", cause)
-        except Exception:  # nobody would notice that this has ended
-            log.exception("verdicts could not take effect, trying again soon")
+    await keep_doing("verdicts that become due", lambda: settle_due(database, writer), SETTLE_EVERY_S)

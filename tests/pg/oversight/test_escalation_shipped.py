@@ -86,7 +86,7 @@ async def test_what_cannot_be_measured_now_is_measured_later(
     async with stage(database_url, [flow]) as on:
         assert (await on.until(await on.submit(key="no-connector"))).state is CaseState.EXCEPTION
         async with asyncio.timeout(20):
-            while "tolerances could not be measured" not in caplog.text:  # noqa: ASYNC110 - a log does not tell
+            while "tolerances have to wait" not in caplog.text:  # noqa: ASYNC110 - a log does not tell
                 await asyncio.sleep(0.02)
         admin.execute("alter function measured_once(json) rename to measured")
         assert (await until_stopped(on)).why == "pay has open exceptions >= 1 in its file, and it was 1"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from datetime import UTC, datetime
 from uuid import UUID
@@ -10,7 +9,6 @@ from uuid import UUID
 import pytest
 
 from interlock.errors import ConfigInvalid
-from interlock.notices import duty
 from interlock.notices.notice import Fact, Notice, notices_of
 from interlock.notices.send import NotSent, send
 from interlock.notify_settings import ChannelKind, Event, NotifySettings, read_notify
@@ -57,26 +55,6 @@ def test_only_a_stand_in_who_has_an_address_is_told_by_mail(named: str, told: in
         workflow="w", what="p", exposure_minor=None, currency=None, urgency=0,
     )  # fmt: skip
     assert len(list(notices_of(ONE, MAIL, [fact], [], {"w": named}, NOW, Worth()))) == told
-
-
-async def test_whatever_fails_is_tried_again_while_the_others_go_on(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(duty, "EVERY_S", 0.001)
-    seen, tried = asyncio.Event(), 0
-
-    async def fails() -> None:
-        nonlocal tried
-        tried += 1
-        if tried > 1:
-            seen.set()
-        raise ValueError
-
-    again = asyncio.create_task(duty.keep_doing("notices of bad", fails))
-    await asyncio.wait_for(seen.wait(), 5)
-    again.cancel()
-    await asyncio.gather(again, return_exceptions=True)
-    assert "notices of bad have to wait" in caplog.text
 
 
 def notice(recipient: str) -> Notice:
