@@ -25,7 +25,7 @@ _INSTALLATIONS = {
     "ledger_head", "ledger_checkpoint",
 }  # fmt: skip
 # What is a probability, not an amount.
-_MAY_FLOAT = {"confidence", "confidence_needed", "per_second", "probability", "margin"}
+_MAY_FLOAT = {"confidence", "confidence_needed", "per_second", "probability", "margin", "evidence"}
 
 # Days of business documents: they have no moment, and so no zone.
 _MAY_BE_DAYS = {"booked_on", "value_on", "first_day", "last_day", "begins", "ends", "until"}

@@ -40,6 +40,14 @@ from interlock.sim import SimulatedProvider
 Admin = psycopg.Connection[tuple[Any, ...]]
 NOT_COMPARED = {
     "artifact": "content-addressed: its bytes are its name, and the decision that names it is compared",
+    "audit_draw": "each draw is in the entry of its review; its answer is an outcome, which has an entry of its own",
+    "audit_drawing": "how far the audit sample is drawn, and its key",
+    "autonomy": "each turn of it is an entry with its certificate and its reason",
+    "certificate": "content-addressed: its entry states its digest",
+    "certificate_course": "the chart of a monitor: its crossing is an entry",
+    "certificate_monitor": "counted from decisions and outcomes, whose entries stand; its crossing is an entry",
+    "decision_outcome": "derived from outcomes",
+    "outcome": "each word is an entry of its own, in the commit that makes it",
     "bulk_act": "its entry has all that it says, and each review that it decided has one of its own",
     "circuit": "what a process measures of the other side; by hand it is an entry of its own",
     "data_arrival": "telemetry: when data last came",

@@ -1,0 +1,200 @@
+"""The certificate: what may be decided without a person, from which data that follows, and how surely. Pure.
+
+It is an artefact named by its content: canonical JSON, by its SHA-256. The needed confidence at each exposure is the
+inverse of its score: the loss expected of an answer is p(wrong) of its confidence times the loss of its exposure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from datetime import datetime
+from fractions import Fraction
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+FORMAT = "interlock-certificate/1"
+_JSON = msgspec.json.Encoder(order="sorted")
+
+
+class Step(msgspec.Struct, frozen=True):
+    """From a confidence on, how probable it is that an answer is wrong.
+
+    Attributes:
+        confidence: From this confidence on, up to the next step.
+        wrong: The probability, above 0 and at most 1; never growing from step to step.
+    """
+
+    confidence: float
+    wrong: float
+
+
+class Certified(msgspec.Struct, frozen=True, kw_only=True):
+    """One component version in one segment.
+
+    Attributes:
+        component: Its reference, as ``onnx:receipt-fields@1``.
+        digest: SHA-256 of all that makes its answers, in hex.
+        segment: Which segment; empty where the point declares none.
+        method: How confidence became probability: ``isotonic`` or ``platt``.
+        steps: Ascending by confidence; below the first, nothing is certified. A curve is stored as steps, too, each
+            with the highest probability of its stretch.
+        decisions: How many decisions it was fitted on.
+        wrong: How many of them were wrong.
+    """
+
+    component: str
+    digest: str
+    segment: str
+    method: str
+    steps: tuple[Step, ...]
+    decisions: int
+    wrong: int
+
+    def wrong_at(self, confidence: float) -> float | None:
+        """How probable it is that an answer of this confidence is wrong; None: nothing is known of so unsure ones."""
+        found = None
+        for step in self.steps:
+            if step.confidence > confidence:
+                break
+            found = step.wrong
+        return found
+
+    def needed(self, share: float) -> float | None:
+        """The least confidence at which an answer is wrong with at most this probability; None: at none."""
+        return next((step.confidence for step in self.steps if step.wrong <= share), None)
+
+
+class Tested(msgspec.Struct, frozen=True, kw_only=True):
+    """One threshold of the grid, on the data that were set apart for the test.
+
+    Attributes:
+        threshold: In minor units, exact, as a fraction.
+        p_value: Of the hypothesis that the loss is above the budget.
+        automation: Which part of all decisions it lets through by itself.
+        loss: The estimated loss per decision, in minor units.
+        high: The upper end of its 95 % interval.
+        cost: The estimated cost per decision, losses and reviews, in minor units.
+        passed: Whether the hypothesis was rejected, and all of those before it.
+    """
+
+    threshold: str
+    p_value: float
+    automation: float
+    loss: float
+    high: float
+    cost: float
+    passed: bool
+
+
+class Data(msgspec.Struct, frozen=True, kw_only=True):
+    """From which data a certificate follows.
+
+    Attributes:
+        since: Decisions from this moment on.
+        until: Before this one; their outcomes were due.
+        decisions: How many came to the point.
+        fitted: How many of them calibrate; the others test.
+        outcomes: Of how many the outcome is known.
+        missing: Of how many it was due and is missing: they count as wrong.
+        drawn: How many of the known ones were drawn for the audit sample.
+        digest: SHA-256 over the ids of the decisions and of the outcomes that counted, in hex.
+    """
+
+    since: datetime
+    until: datetime
+    decisions: int
+    fitted: int
+    outcomes: int
+    missing: int
+    drawn: int
+    digest: str
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be decided without a person.
+
+    Attributes:
+        format: Of this artefact.
+        tenant: Whose.
+        workflow: The workflow.
+        point: Its decision point.
+        goal: What is bounded: the mean ``loss``, or the ``rate`` of wrong automatic decisions.
+        terms: What the owner stated, as it stood.
+        terms_digest: SHA-256 of it, in hex: for other terms the certificate does not count.
+        currency: Of all amounts.
+        threshold: The greatest expected loss of an answer that goes by itself, in minor units, exact, as a fraction.
+        cap: The greatest exposure that goes by itself, in minor units.
+        budget: The bound that holds, in minor units per decision, exact; of a rate: the share.
+        risk: The probability with which it may not.
+        components: For whom it counts.
+        data: From which data it follows.
+        grid: Every threshold that was tested, strict to loose, and the first that was not passed.
+        automation: The expected part of decisions that go by themselves.
+        loss: The expected loss per decision, in minor units.
+        method: How it was derived.
+        assumptions: What must be true for the guarantee to hold, in sentences.
+        issued_at: When.
+        issued_by: Who asked for it; the duty that renews it is ``renewal``.
+        valid_until: Until when it counts.
+        replaces: The certificate that it takes the place of.
+    """
+
+    tenant: UUID
+    workflow: str
+    point: str
+    goal: Literal["loss", "rate"]
+    terms: dict[str, Any]
+    terms_digest: str
+    currency: str
+    threshold: str
+    cap: int
+    budget: str
+    risk: str
+    components: tuple[Certified, ...]
+    data: Data
+    grid: tuple[Tested, ...]
+    automation: float
+    loss: float
+    method: str
+    assumptions: tuple[str, ...]
+    issued_at: datetime
+    issued_by: str
+    valid_until: datetime
+    replaces: UUID | None = None
+    format: str = FORMAT
+
+    @property
+    def content(self) -> bytes:
+        """Canonical JSON: sorted keys, no white space."""
+        return _JSON.encode(self)
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the content."""
+        return hashlib.sha256(self.content).digest()
+
+    def of(self, digest: str, segment: str) -> Certified | None:
+        """What is certified of a component version in a segment; None: nothing."""
+        return next((one for one in self.components if one.digest == digest and one.segment == segment), None)
+
+
+def read_certificate(content: bytes) -> Certificate:
+    """A certificate from its content."""
+    return msgspec.json.decode(content, type=Certificate)
+
+
+def share_allowed(threshold: Fraction, loss: int) -> float:
+    """The greatest probability of being wrong at which the expected loss is within the threshold; 1 at most.
+
+    Rounded to the strict side: the float below the exact quotient, unless it is exact.
+    """
+    if loss <= 0:
+        return 1.0
+    exact = threshold / loss
+    if exact >= 1:
+        return 1.0
+    near = float(exact)
+    return near if Fraction(near) <= exact else math.nextafter(near, 0.0)
