@@ -26,6 +26,7 @@ from interlock.api.quarantine_documents import (
     quarantine_fields,
 )
 from interlock.api.stored import embed_doubtful
+from interlock.authority.judge import everything
 from interlock.cases.release import Release, Released
 from interlock.cases.repair import Cause, Looked, list_held, patching, repair
 from interlock.cases.store import Quarantined
@@ -159,7 +160,8 @@ def _follow(released: Released) -> str:
 
 def _release(call: Call) -> Release:
     node = call.node
-    return Release(node.tools.decider, node.writer, node.registry, call.tenant, call.caller.name)
+    verdict = node.authority.judge(call.caller.actor, "quarantine.mend", everything(call.tenant))  # routes require it
+    return Release(node.tools.decider, node.writer, node.registry, call.tenant, call.caller.name, verdict)
 
 
 def _next(asked: QuarantineQuery, last: UUID) -> str:

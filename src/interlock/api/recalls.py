@@ -36,8 +36,9 @@ async def plan_a_recall(request: Call) -> Response[bytes]:
     body = await request.read(WantedBody)
     node = request.node
     made = await plan_recall(
-        node.database, node.writer, node.registry, request.tenant, body.selector, who=request.caller.name
-    )
+        node.database, node.writer, node.registry, request.tenant, body.selector, who=request.caller.name,
+        verdict=request.require("recall"),
+    )  # fmt: skip
     return await _answer(request, made, 202)
 
 
@@ -57,8 +58,9 @@ async def start_a_recall(request: Call) -> Response[bytes]:
     node = request.node
     wishes = Wishes(stop=body.stop, restore=body.restore, anew=body.anew)
     made = await start_recall(
-        node.database, node.writer, node.registry, request.tenant, what, wishes, who=request.caller.name, why=body.why
-    )
+        node.database, node.writer, node.registry, request.tenant, what, wishes, who=request.caller.name, why=body.why,
+        verdict=request.require("recall"),
+    )  # fmt: skip
     return await _answer(request, made, 202)
 
 

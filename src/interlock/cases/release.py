@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 from msgspec import structs
 
+from interlock.authority.judge import Verdict, verdict_facts
 from interlock.cases.in_line import find_point, question_of
 from interlock.cases.personal import vault_of
 from interlock.cases.registry import Registry
@@ -87,6 +88,7 @@ class Release:
         registry: The workflows that this process carries.
         tenant: Whose data.
         who: Who mends.
+        verdict: What the policies said of it, for the entries; None: the program itself mends.
     """
 
     decider: Decider
@@ -94,6 +96,7 @@ class Release:
     registry: Registry
     tenant: UUID
     who: str
+    verdict: Verdict | None = None
 
     async def find(self, quarantine_id: UUID) -> Quarantined:
         """What is in quarantine.
@@ -208,6 +211,7 @@ class Release:
             held.id,
             data=canonical(value),
             who=self.who,
+            verdict=self.verdict,
         )
         return Released(held.id, case)
 
@@ -252,7 +256,7 @@ class Release:
         self, held: Quarantined, stamp: Stamp, *, decision: UUID | None = None, case: UUID | None = None
     ) -> list[Write]:
         """Its end, in the commit of what it led to."""
-        facts = {"decision": decision} if decision else {}
+        facts = {**({"decision": decision} if decision else {}), **verdict_facts(self.verdict)}
         entry = further_entry(
             stamp, self.tenant, "quarantine.released", subject=held.id, case_id=case, who=self.who, **facts
         )
@@ -271,8 +275,9 @@ class Release:
 
         def build(stamp: Stamp) -> Sequence[Write]:
             entry = first_entry(
-                stamp, self.tenant, kind, subject=held.id, case_id=case, who=self.who, decision=decision, why=why
-            )
+                stamp, self.tenant, kind, subject=held.id, case_id=case, who=self.who, decision=decision, why=why,
+                **verdict_facts(self.verdict),
+            )  # fmt: skip
             return [Write(END_QUARANTINES, self._row(held, stamp, state, decision, why)), entry]
 
         refusal = await self.writer.write(Unit(self.tenant, build, (_still(held),)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from interlock.authority.judge import Verdict, verdict_facts
 from interlock.cases.journal import encode
 from interlock.cases.personal import kept_input
 from interlock.cases.quarantine import rules_of
@@ -194,8 +195,11 @@ async def release_quarantined(
     *,
     data: bytes,
     who: str,
+    verdict: Verdict | None = None,
 ) -> UUID:
     """Let a quarantined case go on with mended input. The case's id.
+
+    What the policies said of it (``verdict``) is in its entry.
 
     Raises:
         NotFound: this tenant has none of that id.
@@ -218,7 +222,7 @@ async def release_quarantined(
         ended = EndedQuarantine(id=quarantine_id, state="released", resolved_at=stamp.now, resolved_by=who)
         entry = first_entry(
             stamp, tenant, "case.released", subject=case_id, case_id=case_id, who=who, quarantine=quarantine_id,
-            input_digest=short_digest(kept), input_hash=hash_of(kept),
+            input_digest=short_digest(kept), input_hash=hash_of(kept), **verdict_facts(verdict),
         )  # fmt: skip
         return [
             Write(END_QUARANTINES, ended),

@@ -8,7 +8,7 @@ import typer
 
 from interlock.cli.options import As, Json, Why, who_acts
 from interlock.cli.screen import Screen
-from interlock.cli.session import with_node
+from interlock.cli.session import require, with_node
 from interlock.errors import LedgerBroken, Refused, StateConflict
 from interlock.ledger.accept import accept_as_it_is
 from interlock.ledger.seal import compare_outside
@@ -38,6 +38,7 @@ def accept(
         raise Refused("a reason is needed", where="--why", todo="say what happened to the database")
 
     async def work(node: Node) -> str:
+        verdict = require(node, name, "ledger.accept")
         async with node.database.installation() as connection:
             terms = await ledger_terms(node.settings, connection)
             try:
@@ -51,8 +52,9 @@ def accept(
             else:
                 raise StateConflict("the ledger is the one that was published: there is nothing to accept")
         aside = await accept_as_it_is(
-            node.database, node.writer, terms, who=name, why=why, broken=broken, now=node.database.clock.now()
-        )
+            node.database, node.writer, terms, who=name, why=why, broken=broken, now=node.database.clock.now(),
+            verdict=verdict,
+        )  # fmt: skip
         return str(aside) if aside else ""
 
     aside = with_node(context, work)

@@ -10,7 +10,7 @@ import typer
 from interlock.cli.ledger_audit import BROKEN
 from interlock.cli.options import As, Json, read_id, who_acts
 from interlock.cli.screen import Screen, minute
-from interlock.cli.session import with_node
+from interlock.cli.session import require, with_node
 from interlock.durations import parse_duration
 from interlock.errors import Refused
 from interlock.ledger.reconcile import Reconciled, accept_gap
@@ -69,7 +69,9 @@ def _accept(context: typer.Context, screen: Screen, gap: str, who: str, why: str
     wanted, name = read_id(gap, "a gap"), who_acts(who)
 
     async def work(node: Node) -> OpenGap:
-        return await accept_gap(node.database, node.writer, wanted, who=name, why=why)
+        return await accept_gap(
+            node.database, node.writer, wanted, who=name, why=why, verdict=require(node, name, "ledger.accept")
+        )
 
     accepted = with_node(context, work)
     if as_json:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from interlock.authority.judge import Verdict
 from interlock.cases.explain import when
 from interlock.cases.release import Release
 from interlock.cases.repair import list_held
@@ -17,7 +18,7 @@ from interlock.cli.quarantine_repair import group as repairs
 from interlock.cli.quarantine_repair import read_cause
 from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen, minute
-from interlock.cli.session import with_node
+from interlock.cli.session import require, with_node
 from interlock.contracts import read_json
 from interlock.contracts.shown import shown
 from interlock.errors import MalformedJson
@@ -122,7 +123,7 @@ def release(
     value = read_document(mended, "--input").value
 
     async def let_go(node: Node) -> dict[str, Any]:
-        letting = release_of(node, name)
+        letting = release_of(node, name, require(node, name, "quarantine.mend"))
         released = await letting.mended(await letting.find(quarantine_id), value)
         decision = released.decision
         return {
@@ -133,7 +134,7 @@ def release(
             "who": name,
         }
 
-    done = with_node(context, let_go, workflows=True, who=name, act="quarantine.mend")
+    done = with_node(context, let_go, workflows=True)
     if as_json:
         screen.document(done)
     went = f"The decision {done['decision']} was taken: {done['route']}." if done["decision"] else ""
@@ -148,18 +149,18 @@ def discard(context: typer.Context, identifier: QuarantineId, *, why: Why, who: 
     quarantine_id, name = read_id(identifier, "a quarantine"), who_acts(who)
 
     async def give_up(node: Node) -> None:
-        letting = release_of(node, name)
+        letting = release_of(node, name, require(node, name, "quarantine.mend"))
         await letting.discard(await letting.find(quarantine_id), why)
 
-    with_node(context, give_up, who=name, act="quarantine.mend")
+    with_node(context, give_up)
     if as_json:
         screen.document({"quarantine": quarantine_id, "state": "discarded", "who": name, "why": why})
     screen.line(f"{quarantine_id} is discarded by {name}. It is kept, and shows why.")
 
 
-def release_of(node: Node, who: str = "") -> Release:
+def release_of(node: Node, who: str = "", verdict: Verdict | None = None) -> Release:
     """What lets data out, in the node's tenant."""
-    return Release(node.tools.decider, node.writer, node.registry, node.tenant, who)
+    return Release(node.tools.decider, node.writer, node.registry, node.tenant, who, verdict)
 
 
 def _found_at(held: Quarantined, where: str) -> str:

@@ -14,7 +14,7 @@ from interlock.cases.repair import Cause, Looked, Mend, Repair, calling, patchin
 from interlock.cli.documents import read_document
 from interlock.cli.options import As, Json, commands, who_acts
 from interlock.cli.screen import Screen
-from interlock.cli.session import with_node
+from interlock.cli.session import require, with_node
 from interlock.contracts import read_json
 from interlock.durations import parse_duration
 from interlock.errors import MalformedJson, Refused
@@ -52,10 +52,11 @@ def repair_many(
         cause = read_cause(node.database.clock.now(), workflow=workflow, point=point, rule=rule, since=since)
         if cause == Cause():
             raise Refused("no cause is named", where="repair", todo="say --point, --rule, --workflow or --since")
-        letting = Release(node.tools.decider, node.writer, node.registry, node.tenant, name)
+        verdict = require(node, name, "quarantine.mend")
+        letting = Release(node.tools.decider, node.writer, node.registry, node.tenant, name, verdict)
         return await repair(letting, cause, mend, most=limit, carry_out=yes)
 
-    done = with_node(context, work, workflows=True, who=name, act="quarantine.mend")
+    done = with_node(context, work, workflows=True)
     if as_json:
         screen.document(_document(done, carried_out=yes))
     for looked in done.first:

@@ -13,7 +13,7 @@ import typer
 from interlock.cases.explain import when
 from interlock.cli.options import As, Json, Limit, Why, commands, read_id, who_acts
 from interlock.cli.screen import Screen, minute
-from interlock.cli.session import with_node
+from interlock.cli.session import require, with_node
 from interlock.components.component import ComponentRef
 from interlock.components.component import Kind as ComponentKind
 from interlock.durations import parse_duration
@@ -71,10 +71,18 @@ def plan(
     screen, name = Screen(as_json=as_json), who_acts(who)
 
     async def look(node: Node) -> tuple[Recall, Figures]:
-        made = await plan_recall(node.database, node.writer, node.registry, node.tenant, selector, who=name)
+        made = await plan_recall(
+            node.database,
+            node.writer,
+            node.registry,
+            node.tenant,
+            selector,
+            who=name,
+            verdict=require(node, name, "recall"),
+        )
         return await _carry(node, made, screen)
 
-    _tell(screen, *with_node(context, look, workflows=True, who=name, act="recall"))
+    _tell(screen, *with_node(context, look, workflows=True))
 
 
 @group.command()
@@ -111,14 +119,15 @@ def start(
 
     async def begin(node: Node) -> tuple[Recall, Figures]:
         made = await start_recall(
-            node.database, node.writer, node.registry, node.tenant, what, wishes, who=name, why=why
-        )
+            node.database, node.writer, node.registry, node.tenant, what, wishes, who=name, why=why,
+            verdict=require(node, name, "recall"),
+        )  # fmt: skip
         if background:
             return await _read(node, made)
         screen.note(f"recall {made}: if this is killed, `interlock up` goes on, or `interlock recall resume {made}`")
         return await _carry(node, made, screen)
 
-    _tell(screen, *with_node(context, begin, workflows=True, who=name, act="recall"))
+    _tell(screen, *with_node(context, begin, workflows=True))
 
 
 @group.command()

@@ -14,7 +14,7 @@ import typer
 from interlock.cli.options import As, Json, Limit, Why, who_acts
 from interlock.cli.reconcile_breaks import Name
 from interlock.cli.screen import Screen, minute
-from interlock.cli.session import load_settings, with_node
+from interlock.cli.session import load_settings, require, with_node
 from interlock.errors import Refused
 from interlock.node import Node
 from interlock.packs.reconciliation.closing.close import Closed, Period, Reported, close, leaf_of, report_on
@@ -86,10 +86,13 @@ def close_account(
     period = _period(context, name, account, until)
 
     async def sign(node: Node) -> tuple[Closed, int | None]:
-        done = await close(node, period, who=signer, why=why, carry_over=carry_over or (), reopen=reopen)
+        verdict = require(node, signer, "close")
+        done = await close(
+            node, period, who=signer, why=why, carry_over=carry_over or (), reopen=reopen, verdict=verdict
+        )
         return done, await leaf_of(node.database, node.tenant, done.entry, patience_s=wait)
 
-    done, leaf = with_node(context, sign, who=signer, act="close")
+    done, leaf = with_node(context, sign)
     if as_json:
         told = {"close": done.id, "digest": done.digest.hex(), "entry": done.entry, "leaf": leaf}
         screen.document({**told, "report": document(done.report)})

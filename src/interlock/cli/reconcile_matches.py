@@ -12,7 +12,7 @@ from interlock.cases.explain import when
 from interlock.cli.options import As, Json, Limit, Why, read_id, who_acts
 from interlock.cli.reconcile_run import Name
 from interlock.cli.screen import Screen
-from interlock.cli.session import load_settings, with_node
+from interlock.cli.session import load_settings, require, with_node
 from interlock.money import exponent
 from interlock.node import Node
 from interlock.packs.reconciliation.configured import settings_of
@@ -116,9 +116,11 @@ def undo(context: typer.Context, identifier: Identifier, *, why: Why, who: As = 
     match_id, name, screen = read_id(identifier, "a match"), who_acts(who), Screen(as_json=as_json)
 
     async def say(node: Node) -> Match:
-        return await refuse_match(node.database, node.writer, node.tenant, match_id, who=name, why=why)
+        return await refuse_match(
+            node.database, node.writer, node.tenant, match_id, who=name, why=why, verdict=require(node, name, "close")
+        )
 
-    found = with_node(context, say, who=name, act="close")
+    found = with_node(context, say)
     if as_json:
         screen.document({"match": match_id, "case": found.case_id, "was": found.state, "word": "no"})
     screen.line(
@@ -131,9 +133,11 @@ def confirm(context: typer.Context, identifier: Identifier, *, why: Why, who: As
     match_id, name, screen = read_id(identifier, "a match"), who_acts(who), Screen(as_json=as_json)
 
     async def say(node: Node) -> Match:
-        return await confirm_match(node.database, node.writer, node.tenant, match_id, who=name, why=why)
+        return await confirm_match(
+            node.database, node.writer, node.tenant, match_id, who=name, why=why, verdict=require(node, name, "close")
+        )
 
-    with_node(context, say, who=name, act="close")
+    with_node(context, say)
     if as_json:
         screen.document({"match": match_id, "word": "yes"})
     screen.line(f"{match_id} is confirmed by {name}.")

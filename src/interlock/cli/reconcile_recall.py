@@ -12,7 +12,7 @@ import typer
 from interlock.cli.options import As, Json, read_id, who_acts
 from interlock.cli.reconcile_words import statement_document
 from interlock.cli.screen import Screen
-from interlock.cli.session import load_settings, with_node
+from interlock.cli.session import load_settings, require, with_node
 from interlock.config import Settings
 from interlock.errors import Refused
 from interlock.node import Node
@@ -59,10 +59,11 @@ def recall_statement(
         return row, await rest_on(node.database, node.tenant, statement)
 
     async def work(node: Node) -> tuple[StatementRow, TakenBack | None]:
+        verdict = require(node, name, "recall")
         row, _ = await look(node)
         rounds = _rounds(node, settings, row.reconciliation, screen)
         if row.state != "recalled":  # else somebody began before us, and was killed perhaps
-            row = await recall(node.database, node.tenant, statement, who=name, why=why)
+            row = await recall(node.database, node.tenant, statement, who=name, why=why, verdict=verdict)
         if rounds is None:
             return row, None
         return row, await take_back(node.database, node.tenant, statement, rounds, wait_s=wait, say=screen.note)
@@ -73,7 +74,7 @@ def recall_statement(
     if plan or not (why or before.state == "recalled"):
         _only_told(screen, before, resting, plan=plan)
         return
-    row, done = with_node(context, work, workflows=True, who=name, act="recall")
+    row, done = with_node(context, work, workflows=True)
     if as_json:
         screen.document(_document(row, resting, done))
     screen.line(f"{statement} is recalled. {_ending(done)}")

@@ -16,7 +16,7 @@ from interlock.cli.reconcile_take import HEADS
 from interlock.cli.reconcile_words import balance_text, statement_document, statement_row
 from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen
-from interlock.cli.session import load_settings, with_node
+from interlock.cli.session import load_settings, require, with_node
 from interlock.money import Money
 from interlock.node import Node
 from interlock.packs.reconciliation.configured import settings_of
@@ -115,9 +115,11 @@ def accept_statement(
     statement_id, name = read_id(identifier, "a statement"), who_acts(who)
 
     async def work(node: Node) -> StatementRow:
-        return await accept(node.database, node.tenant, statement_id, who=name, why=why)
+        return await accept(
+            node.database, node.tenant, statement_id, who=name, why=why, verdict=require(node, name, "close")
+        )
 
-    found = with_node(context, work, who=name, act="close")
+    found = with_node(context, work)
     if as_json:
         screen.document(statement_document(found))
     screen.line(f"{statement_id} is {found.state.replace('_', ' ')}, accepted by {name}.")

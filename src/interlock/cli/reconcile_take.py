@@ -9,10 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
+from interlock.authority.judge import Verdict
 from interlock.cli.options import As, Json, who_acts
 from interlock.cli.reconcile_words import statement_document, statement_row
 from interlock.cli.screen import Screen
-from interlock.cli.session import load_settings, with_node
+from interlock.cli.session import load_settings, require, with_node
 from interlock.errors import NotFound, Refused
 from interlock.node import Node
 from interlock.packs.reconciliation.configured import settings_of, source_of
@@ -61,7 +62,7 @@ def take(
     async def work(node: Node) -> tuple[list[tuple[Path, Taken]], list[Refused]]:
         taken: list[tuple[Path, Taken]] = []
         refused: list[Refused] = []
-        intake = intake_of(node, mine, acting)
+        intake = intake_of(node, mine, acting, require(node, acting, "close"))
         for path in files:
             try:
                 data = await asyncio.to_thread(_read, path)
@@ -87,17 +88,17 @@ def _tell(screen: Screen, done: list[tuple[Path, Taken]], refused: list[Refused]
         screen.note(f"{one.id} does not add up: `interlock reconcile statement {one.id}` says where")
 
 
-def intake_of(node: Node, settings: ReconciliationSettings, who: str) -> Intake:
+def intake_of(node: Node, settings: ReconciliationSettings, who: str, verdict: Verdict | None = None) -> Intake:
     """What takes files in, in the node's tenant."""
     workflow: str = settings.terms.get("workflow", ReconciliationTerms(name=settings.name).workflow)
-    return Intake(node.database, node.tenant, settings.name, who, workflow)
+    return Intake(node.database, node.tenant, settings.name, who, workflow, verdict)
 
 
 def _look(context: typer.Context, screen: Screen, mine: ReconciliationSettings, source: str, who: str) -> None:
     """Look at the sources once; a folder twice, as far apart as its files must stand still."""
 
     async def work(node: Node) -> dict[str, int]:
-        feeds = looks(intake_of(node, mine, who), mine, os.environ)
+        feeds = looks(intake_of(node, mine, who, require(node, who, "close")), mine, os.environ)
         if source and source not in feeds:
             raise _no_source(source, list(feeds))
         wanted = {name: look for name, (look, _) in feeds.items() if not source or name == source}

@@ -16,7 +16,7 @@ import typer
 import uvloop
 
 from interlock.authority.actor import Actor, ActorKind
-from interlock.authority.judge import everything
+from interlock.authority.judge import Verdict, everything
 from interlock.cases.registry import Registry
 from interlock.cli.options import flags_of
 from interlock.config import FILE, Settings
@@ -59,6 +59,15 @@ def begin_logging(settings: Settings, *, quiet: bool = False) -> None:
 def operator(node: Node, who: str) -> Actor:
     """Who acts at the command line, as policies see them."""
     return Actor(kind=ActorKind.OPERATOR, name=who, tenant=node.tenant)
+
+
+def require(node: Node, who: str, act: str) -> Verdict:
+    """What the policies say of an act of somebody at the command line, for the entry in the ledger.
+
+    Raises:
+        Forbidden: no policy permits it.
+    """
+    return node.authority.require(operator(node, who), act, everything(node.tenant))
 
 
 def with_node(

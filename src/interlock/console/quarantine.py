@@ -11,6 +11,7 @@ from litestar.params import FromPath
 from msgspec import Meta
 
 from interlock.api.bodies import Why
+from interlock.authority.judge import everything
 from interlock.cases.release import Release, Released
 from interlock.cases.repair import Cause, list_held
 from interlock.cases.store import Quarantined
@@ -117,7 +118,8 @@ def _follow(released: Released) -> str:
 
 def _release(visit: Visit) -> Release:
     node = visit.node
-    return Release(node.tools.decider, node.writer, node.registry, visit.tenant, visit.actor.name)
+    verdict = node.authority.judge(visit.actor, "quarantine.mend", everything(visit.tenant))  # the guard requires it
+    return Release(node.tools.decider, node.writer, node.registry, visit.tenant, visit.actor.name, verdict)
 
 
 ROUTES = (show_quarantine, show_held, release_held, discard_held)

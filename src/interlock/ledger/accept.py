@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from interlock.authority.judge import Verdict, verdict_facts
 from interlock.db.database import Database
 from interlock.db.work import Unit
 from interlock.db.writer import Writer
@@ -18,11 +19,19 @@ from interlock.ledger.store import ACCEPT_LEDGER
 
 
 async def accept_as_it_is(
-    database: Database, writer: Writer, terms: LedgerTerms, *, who: str, why: str, broken: str, now: datetime
+    database: Database,
+    writer: Writer,
+    terms: LedgerTerms,
+    *,
+    who: str,
+    why: str,
+    broken: str,
+    now: datetime,
+    verdict: Verdict | None = None,
 ) -> Path | None:
     """Put what was published aside, after an entry that says who accepted it, why, and what is no longer kept.
 
-    Whoever is killed in the middle of it begins again.
+    What the policies said of it (``verdict``) is in that entry. Whoever is killed in the middle of it begins again.
 
     Returns:
         Where the old checkpoints are now; None where there were none.
@@ -37,7 +46,7 @@ async def accept_as_it_is(
             lambda stamp: [
                 first_entry(
                     stamp, INSTALLATION, "ledger.accepted", subject=stamp.entry, who=who, why=why, broken=broken,
-                    abandoned=note,
+                    abandoned=note, **verdict_facts(verdict),
                 )
             ],
         )

@@ -29,6 +29,7 @@ import msgspec
 import psycopg
 from psycopg import AsyncConnection
 
+from interlock.authority.judge import Verdict, verdict_facts
 from interlock.clock import first_id
 from interlock.db.database import READ_CLOCK, Database
 from interlock.db.queries import Rows
@@ -343,7 +344,7 @@ def _same(gap: Gap) -> tuple[UUID, str, UUID, str, str]:
     return gap.tenant, gap.relation, gap.subject, gap.kind, gap.gap
 
 
-async def close_gap(writer: Writer, gap: OpenGap, *, who: str, why: str) -> None:
+async def close_gap(writer: Writer, gap: OpenGap, *, who: str, why: str, verdict: Verdict | None = None) -> None:
     """Close a gap, with an entry that says who and why: ``ledger.gap_closed``; by a person ``ledger.gap_accepted``."""
     kind = "ledger.gap_closed" if who == BY_ITSELF else "ledger.gap_accepted"
 
@@ -351,14 +352,16 @@ async def close_gap(writer: Writer, gap: OpenGap, *, who: str, why: str) -> None
         row = ClosedGap(id=gap.id, closed_at=stamp.now, closed_by=who, closed_why=why)
         entry = first_entry(
             stamp, gap.tenant, kind, subject=gap.subject, relation=gap.relation, missing=gap.kind, gap=gap.gap, who=who,
-            why=why,
+            why=why, **verdict_facts(verdict),
         )  # fmt: skip
         return [Write(CLOSE_GAPS, row), entry]
 
     await writer.write(Unit(gap.tenant, build))
 
 
-async def accept_gap(database: Database, writer: Writer, gap_id: UUID, *, who: str, why: str) -> OpenGap:
+async def accept_gap(
+    database: Database, writer: Writer, gap_id: UUID, *, who: str, why: str, verdict: Verdict | None = None
+) -> OpenGap:
     """Accept a gap that cannot be mended, so that the next one is seen: it stays in the ledger for ever.
 
     Raises:
@@ -374,7 +377,7 @@ async def accept_gap(database: Database, writer: Writer, gap_id: UUID, *, who: s
     gap = next((one for one in gaps if one.id == gap_id), None)
     if gap is None:
         raise NotFound(f"there is no open gap {gap_id}", todo="`interlock ledger reconcile` lists them")
-    await close_gap(writer, gap, who=who, why=why)
+    await close_gap(writer, gap, who=who, why=why, verdict=verdict)
     return gap
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.authority.judge import Verdict, verdict_facts
 from interlock.cases.journal import encode
 from interlock.cases.registry import Registry
 from interlock.db.database import Database
@@ -34,14 +35,23 @@ PLANNED = "it is only looked at"
 
 
 async def plan_recall(
-    database: Database, writer: Writer, registry: Registry, tenant: UUID, selector: Selector, *, who: str
+    database: Database,
+    writer: Writer,
+    registry: Registry,
+    tenant: UUID,
+    selector: Selector,
+    *,
+    who: str,
+    verdict: Verdict | None = None,
 ) -> UUID:
     """Put on record what would be recalled; nothing is stopped or taken back. The recall's id.
+
+    What the policies said of it (``verdict``) is in its entry.
 
     Raises:
         Refused: the selector says nothing, or something of no such form.
     """
-    return await _add(database, writer, registry, tenant, selector, RecallState.PLANNED, _Word(who, PLANNED))
+    return await _add(database, writer, registry, tenant, selector, RecallState.PLANNED, _Word(who, PLANNED, verdict))
 
 
 async def start_recall(
@@ -54,6 +64,7 @@ async def start_recall(
     *,
     who: str,
     why: str,
+    verdict: Verdict | None = None,
 ) -> UUID:
     """Start a recall; any process that runs long carries it out. Its id.
 
@@ -66,6 +77,7 @@ async def start_recall(
         wishes: What it does beside taking back.
         who: By whose word.
         why: Why.
+        verdict: What the policies said of it, for its entry.
 
     Raises:
         Refused: no reason, or a selector that says nothing or something of no such form.
@@ -79,9 +91,10 @@ async def start_recall(
             where="/why",
             todo=f"say why, for whoever reads the ledger, in at most {LONGEST_WHY} characters",
         )
+    word = _Word(who, why, verdict, wishes)
     if isinstance(what, Selector):
         _check_stoppable(what, wishes)
-        return await _add(database, writer, registry, tenant, what, RecallState.RUNNING, _Word(who, why, wishes))
+        return await _add(database, writer, registry, tenant, what, RecallState.RUNNING, word)
     planned = await find_recall(database, tenant, what)
     selector = planned.wanted
     _check_stoppable(selector, wishes)
@@ -99,7 +112,7 @@ async def start_recall(
         )
         return [
             Write(START_RECALLS, row),
-            _started(stamp, tenant, planned.id, planned.selector, _Word(who, why, wishes)),
+            _started(stamp, tenant, planned.id, planned.selector, word),
         ]
 
     once = TakesKey(key_digest(tenant, "recall", str(planned.id)), short_digest(b"started"))
@@ -155,12 +168,13 @@ class _Word(NamedTuple):
 
     who: str
     why: str
+    verdict: Verdict | None
     wishes: Wishes = Wishes()
 
     @property
     def told(self) -> dict[str, Any]:
         """What the ledger is told."""
-        return {"who": self.who, "why": self.why, **msgspec.structs.asdict(self.wishes)}
+        return {"who": self.who, "why": self.why, **msgspec.structs.asdict(self.wishes), **verdict_facts(self.verdict)}
 
 
 async def _add(
@@ -194,8 +208,9 @@ async def _add(
         if state is RecallState.RUNNING:
             return [Write(ADD_RECALLS, row), _started(stamp, tenant, row.id, wanted, word)]
         planned = first_entry(
-            stamp, tenant, "recall.planned", subject=row.id, who=word.who, selector=msgspec.Raw(wanted)
-        )
+            stamp, tenant, "recall.planned", subject=row.id, who=word.who, selector=msgspec.Raw(wanted),
+            **verdict_facts(word.verdict),
+        )  # fmt: skip
         return [Write(ADD_RECALLS, row), planned]
 
     unit = Unit(tenant, build)

@@ -42,6 +42,7 @@ class Ran:
 
 Run = Callable[..., Ran]
 Advance = Callable[[], None]
+Permitted = Callable[[str], set[str]]
 
 
 def as_url(conninfo: str) -> str:
@@ -63,6 +64,22 @@ def environment(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "path", [str(DESK), *sys.path])
     monkeypatch.chdir(tmp_path)
     return dict(os.environ)
+
+
+@pytest.fixture
+def permitted(database_url: str) -> Permitted:
+    """The kinds of entries, of those that are like a pattern, that say that the policy of operators permitted it."""
+
+    def kinds(like: str) -> set[str]:
+        with psycopg.connect(database_url) as connection:
+            told = connection.execute(
+                "select kind from interlock.ledger_entry "
+                "where kind like %s and convert_from(body, 'utf8')::json ->> 'because' = '[\"operators\"]'",
+                (like,),
+            ).fetchall()
+        return {str(kind) for (kind,) in told}
+
+    return kinds
 
 
 @pytest.fixture

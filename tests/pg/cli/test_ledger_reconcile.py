@@ -9,12 +9,14 @@ import psycopg
 
 from interlock.clock import Clock
 
-from .conftest import Run
+from .conftest import Permitted, Run
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 
 
-def test_a_gap_is_named_fails_the_doctor_and_is_accepted_by_a_person(run: Run, admin: Admin) -> None:
+def test_a_gap_is_named_fails_the_doctor_and_is_accepted_by_a_person(
+    run: Run, admin: Admin, permitted: Permitted
+) -> None:
     before = run("ledger", "reconcile", "--json").document
     assert (before["gaps"], before["accepted"]) == ([], 0)
     made = Clock().new_id()
@@ -32,6 +34,7 @@ def test_a_gap_is_named_fails_the_doctor_and_is_accepted_by_a_person(run: Run, a
     assert run("ledger", "status", "--json").document["gaps"] == 1
     accepted = run("ledger", "reconcile", "--accept", gap["id"], "--why", "a restore", "--as", "ann", "--json").document
     assert (accepted["gap"], accepted["who"]) == (gap["id"], "ann")
+    assert permitted("ledger.%") == {"ledger.gap_accepted"}
     assert run("ledger", "reconcile", "--json").document["accepted"] == 1
     refused = run("ledger", "reconcile", "--why", "no gap", code=None)
     assert refused.code not in (0, 9)

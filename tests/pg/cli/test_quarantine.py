@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Run
+from .conftest import Permitted, Run
 
 BAD = '{"who": "ana", "total": 12.3}\n{"who": "ben", "total": 7}\n{"total": 5}\n'
 
@@ -35,7 +35,7 @@ def test_what_is_held_is_shown_beside_what_is_wrong(run: Run, held: list[str]) -
     run("quarantine", "list", "--point", "desk.approve", "--workflow", "other", code=2)
 
 
-def test_one_is_mended_and_decided_and_one_given_up(run: Run, held: list[str]) -> None:
+def test_one_is_mended_and_decided_and_one_given_up(run: Run, held: list[str], permitted: Permitted) -> None:
     done = run("quarantine", "release", held[0], "--input", '{"who": "ana", "total": "12.30"}', "--json").document
     assert (done["route"], done["case"]) == ("automatic", None)
     shown = run("quarantine", "show", held[0]).out
@@ -44,6 +44,7 @@ def test_one_is_mended_and_decided_and_one_given_up(run: Run, held: list[str]) -
     told = run("quarantine", "show", held[1], "--json").document
     assert (told["state"], told["why"], told["resolved_by"]) == ("discarded", "a test row", "ana")
     run("quarantine", "discard", held[1], "--why", "again", code=5)
+    assert permitted("quarantine.%") == {"quarantine.released", "quarantine.discarded"}
 
 
 def test_one_cause_is_repaired_when_it_is_said_twice(run: Run, held: list[str], tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ from uuid import uuid4
 
 import pytest
 
-from .conftest import Advance, Run
+from .conftest import Advance, Permitted, Run
 
 
 def test_a_recall_is_planned_started_resumed_and_shown(
-    run: Run, advance: Advance, monkeypatch: pytest.MonkeyPatch
+    run: Run, advance: Advance, monkeypatch: pytest.MonkeyPatch, permitted: Permitted
 ) -> None:
     monkeypatch.setattr("interlock.cli.recall._STUCK_S", 0.1)  # no worker runs beside it
     report = run("submit", "desk", "-", "--json", given='{"who": "ana", "total": "1.00"}').document
@@ -29,6 +29,7 @@ def test_a_recall_is_planned_started_resumed_and_shown(
     started = run("recall", "start", recall, "--why", "the rule was wrong", "--as", "ana", "--anew", "--background")
     assert "It goes on in `interlock up`" in started.out
     run("recall", "start", recall, "--why", "again", code=5)
+    assert permitted("recall.%") == {"recall.planned", "recall.started"}
     run("recall", "resume", recall)
     advance()
     done = run("recall", "resume", recall, "--json").document

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from .conftest import Run
+from .conftest import Permitted, Run
 
 SETTINGS = """
 [reconciliation.bank]
@@ -31,7 +31,7 @@ def taken(run: Run) -> Path:
     return here
 
 
-def test_an_account_is_reported_on_signed_off_and_closed_again(run: Run, taken: Path) -> None:
+def test_an_account_is_reported_on_signed_off_and_closed_again(run: Run, taken: Path, permitted: Permitted) -> None:
     assert taken.exists()
     what = ("--account", "DE02", "--until", "2026-03-31")
     shown = run("reconcile", "report", *what)
@@ -49,6 +49,7 @@ def test_an_account_is_reported_on_signed_off_and_closed_again(run: Run, taken: 
     run("reconcile", "close", *what, "--why", "March", "--wait", "0", code=5)
     again = run("reconcile", "close", *what, "--why", "a slip", "--reopen", "--wait", "0", "--as", "ines")
     assert "It is not sealed yet" in again.out
+    assert permitted("reconciliation.%") == {"reconciliation.closed", "reconciliation.reopened"}
     closes = run("reconcile", "closes", "--json").document["closes"]
     assert [(one["state"], one["signed_by"], one["reopened_why"]) for one in closes] == [
         ("reopened", "ines", "a slip"), ("closed", "ines", None),

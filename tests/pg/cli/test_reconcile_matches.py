@@ -12,7 +12,7 @@ import pytest
 
 from interlock.sim import SimulatedBooks
 
-from .conftest import Advance, Run
+from .conftest import Advance, Permitted, Run
 
 WORKFLOW = "interlock.packs.reconciliation.workflow:reconciliation"
 SETTINGS = """
@@ -65,6 +65,7 @@ def test_a_match_is_made_shown_confirmed_and_undone(
     books: SimulatedBooks,
     environment: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
+    permitted: Permitted,
 ) -> None:
     here = Path.cwd()
     (here / "interlock.toml").write_text(SETTINGS.format(url=books.url))
@@ -100,6 +101,7 @@ def test_a_match_is_made_shown_confirmed_and_undone(
     undone = run("reconcile", "undo", found["id"], "--why", "they were wrong", "--as", "ines", "--json").document
     assert (undone["was"], undone["word"]) == ("booked", "no")
     run("reconcile", "undo", found["id"], "--why", "again", code=5)
+    assert permitted("match.%") == {"match.confirmed", "match.refused"}
     run("reconcile", "confirm", str(uuid4()), "--why", "which?", code=4)
     advance()
     assert run("reconcile", "run", "--json").document["target"] == 0

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
-from .conftest import Run
+from .conftest import Permitted, Run
 
 SETTINGS = """
 [reconciliation.bank]
@@ -35,7 +36,7 @@ def folder(environment: dict[str, str]) -> Path:
     return here
 
 
-def test_statements_are_taken_listed_held_accepted_and_recalled(run: Run, folder: Path) -> None:
+def test_statements_are_taken_listed_held_accepted_and_recalled(run: Run, folder: Path, permitted: Permitted) -> None:
     (folder / "a.csv").write_text(HEAD + "2026-03-02,12.30,rent\n2026-03-03,-0.05,fee\n")
     (folder / "bad.csv").write_text("x\n1\n")
     (folder / "b.sta").write_text(STATEMENT)
@@ -56,12 +57,34 @@ def test_statements_are_taken_listed_held_accepted_and_recalled(run: Run, folder
         in run("reconcile", "accept-statement", held["id"], "--why", "the bank says so", "--as", "me").out
     )
     run("reconcile", "recall-statement", held["id"], "--why", "wrong account")
+    assert permitted("statement.%") == {f"statement.{became}" for became in ("taken", "held", "accepted", "recalled")}
     entries = run("reconcile", "entries", "--side", "actual", "--json").document["entries"]
     assert sorted((one["amount"], one["in_force"]) for one in entries) == [
         ("-0.05 EUR", True), ("12.30 EUR", True), ("5.00 EUR", False),
     ]  # fmt: skip
     states = {one["name"]: one["state"] for one in run("reconcile", "files", "--json").document["files"]}
     assert states == {"a.csv": "taken", "bad.csv": "refused", "b.sta": "recalled"}
+
+
+def test_policies_say_who_takes_statements_in_and_accepts_a_ledger(run: Run, folder: Path) -> None:
+    (folder / "policies").mkdir()
+    (folder / "policies" / "own.cedar").write_text(
+        '@id("all") permit (principal, action, resource);\n@id("books-are-for-ines") forbid (principal, action in '
+        '[Action::"close", Action::"ledger.accept"], resource) unless { principal.name == "ines" };\n'
+    )
+    config = folder / "interlock.toml"
+    config.write_text('policies = "policies"\n' + config.read_text())
+    (folder / "a.csv").write_text(HEAD + "2026-03-02,12.30,rent\n")
+    take = ("reconcile", "take", "a.csv", "--source", "actual.house", "--as")
+    for refused in (
+        (*take, "otto"),
+        ("reconcile", "take", "--as", "otto"),
+        ("ledger", "accept", "--why", "restored", "--as", "otto"),
+        ("ledger", "reconcile", "--accept", str(UUID(int=1)), "--why", "known", "--as", "otto"),
+    ):
+        assert "books-are-for-ines" in run(*refused, code=None).err
+    assert run("reconcile", "files", "--json").document["files"] == []
+    run(*take, "ines")
 
 
 def test_without_files_the_sources_of_the_settings_are_looked_at(run: Run, folder: Path) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
+from interlock.authority.judge import Verdict
 from interlock.db.database import Database
 from interlock.errors import NotFound, Refused, StateConflict
 from interlock.packs.reconciliation.counted import count_on
@@ -71,7 +72,9 @@ async def find_statement(connection: AsyncConnection[Any], statement: UUID) -> S
     return found
 
 
-async def accept_statement(database: Database, tenant: UUID, statement: UUID, *, who: str, why: str) -> StatementRow:
+async def accept_statement(
+    database: Database, tenant: UUID, statement: UUID, *, who: str, why: str, verdict: Verdict | None = None
+) -> StatementRow:
     """Put a statement in force although its figures do not add up.
 
     Raises:
@@ -79,10 +82,14 @@ async def accept_statement(database: Database, tenant: UUID, statement: UUID, *,
         StateConflict: it is not held, or another one of its number is there that says something else.
         Refused: no usable reason is given.
     """
-    return await _change(database, tenant, statement, "in_force", kind="statement.accepted", who=who, why=why)
+    return await _change(
+        database, tenant, statement, "in_force", kind="statement.accepted", who=who, why=why, verdict=verdict
+    )
 
 
-async def recall_statement(database: Database, tenant: UUID, statement: UUID, *, who: str, why: str) -> StatementRow:
+async def recall_statement(
+    database: Database, tenant: UUID, statement: UUID, *, who: str, why: str, verdict: Verdict | None = None
+) -> StatementRow:
     """Take a statement back: entries that no other statement in force states count no more.
 
     The next round undoes what was booked on them. What it had corrected is in force again. Once all statements of its
@@ -93,14 +100,24 @@ async def recall_statement(database: Database, tenant: UUID, statement: UUID, *,
         StateConflict: it is recalled already.
         Refused: no usable reason is given.
     """
-    return await _change(database, tenant, statement, "recalled", kind="statement.recalled", who=who, why=why)
+    return await _change(
+        database, tenant, statement, "recalled", kind="statement.recalled", who=who, why=why, verdict=verdict
+    )
 
 
 _FROM = {"in_force": ("held",), "recalled": ("in_force", "held", "corrected")}
 
 
 async def _change(
-    database: Database, tenant: UUID, statement: UUID, state: str, *, kind: str, who: str, why: str
+    database: Database,
+    tenant: UUID,
+    statement: UUID,
+    state: str,
+    *,
+    kind: str,
+    who: str,
+    why: str,
+    verdict: Verdict | None,
 ) -> StatementRow:
     if not why.strip() or len(why) > LONGEST_WHY or not why.isprintable():
         raise Refused("no usable reason is given", where="why", todo=f"say it in 1 to {LONGEST_WHY} characters")
@@ -119,7 +136,7 @@ async def _change(
             )
         changed = ChangedStatement(id=row.id, state=state, why=why, changed_at=database.clock.now())
         await CHANGE_STATEMENTS.run(connection, [changed])
-        await tell(connection, database, tenant, kind, row, who=who, why=why)
+        await tell(connection, database, tenant, kind, row, who=who, why=why, verdict=verdict)
         if state == "recalled":
             await RECALL_FILE.run(connection, {"id": row.file, "why": why})
         await settle(connection, database, tenant, [row.id], who=who)

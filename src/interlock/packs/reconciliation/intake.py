@@ -20,6 +20,7 @@ import msgspec
 import polars as pl
 from psycopg import AsyncConnection
 
+from interlock.authority.judge import Verdict
 from interlock.db.database import Database
 from interlock.db.gates import short_digest
 from interlock.db.text import storable
@@ -128,6 +129,7 @@ class Intake:
         reconciliation: Of which reconciliation.
         who: Who hands them in.
         workflow: The workflow that broken entries wait under in quarantine.
+        verdict: What the policies said of it, where a person does it.
     """
 
     database: Database
@@ -135,6 +137,7 @@ class Intake:
     reconciliation: str
     who: str
     workflow: str = "reconciliation"
+    verdict: Verdict | None = None
 
     async def known(self, source: Source, digest: bytes) -> FileRow | None:
         """The file of this content, if it was taken, or refused when it was read just so."""
@@ -329,7 +332,10 @@ class Intake:
             )
         for one in judged:
             kind = "statement.held" if one.row.state == "held" else "statement.taken"
-            await tell(connection, self.database, self.tenant, kind, one.row, who=self.who, file_digest=file.digest)
+            await tell(
+                connection, self.database, self.tenant, kind, one.row, who=self.who, file_digest=file.digest,
+                verdict=self.verdict,
+            )  # fmt: skip
             await quarantine_broken(
                 connection, self.database, self.tenant, self.workflow, one.statement, one.row,
                 caller=f"reconcile:{self.reconciliation}",

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
+from interlock.authority.judge import Verdict, verdict_facts
 from interlock.db.database import Database
 from interlock.db.work import Stamp
 from interlock.ledger.ledger import ADD_ENTRIES, first_entry, hash_of
@@ -25,6 +26,7 @@ async def tell(
     why: str | None = None,
     file_digest: bytes | None = None,
     corrected_by: UUID | None = None,
+    verdict: Verdict | None = None,
 ) -> None:
     """Write the entry of what happened to a statement.
 
@@ -38,13 +40,14 @@ async def tell(
         why: What they gave as the reason.
         file_digest: SHA-256 of the file that it came in.
         corrected_by: The statement that is in force instead.
+        verdict: What the policies said of it; None: the program itself does it.
     """
     written = first_entry(
         _stamp(database), tenant, kind, subject=row.id, reconciliation=row.reconciliation, side=row.side,
         source=row.source, file=row.file, file_digest=file_digest, content=row.content,
         findings_hash=hash_of(row.findings), entries=row.entries, broken=row.broken,
         credit=amount_text(row.credit_minor, row.currency), debit=amount_text(row.debit_minor, row.currency), who=who,
-        why=why, corrected_by=corrected_by,
+        why=why, corrected_by=corrected_by, **verdict_facts(verdict),
     )  # fmt: skip
     await ADD_ENTRIES.run(connection, [written.row])  # pyright: ignore[reportArgumentType] - an Entry, by its statement
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import polars as pl
 from psycopg import AsyncConnection
 
+from interlock.authority.judge import Verdict, verdict_facts
 from interlock.cases.journal import encode
 from interlock.cases.quarantine import rules_of
 from interlock.cases.release import Release
@@ -180,7 +181,7 @@ class EntryMending:
             locked = await LOCK_QUARANTINES.one(connection, {"ids": [held.id]})
             if locked is None or locked.state != "held":
                 raise StateConflict(f"{held.id} is released or discarded already", todo="look at it again")
-            await _end(connection, database, tenant, held, who=release.who)
+            await _end(connection, database, tenant, held, who=release.who, verdict=release.verdict)
             for one in found:
                 row = await lock_statement(connection, tenant, one.statement)
                 if row.state != "recalled":
@@ -233,12 +234,18 @@ async def _join(
 
 
 async def _end(
-    connection: AsyncConnection[Any], database: Database, tenant: UUID, held: Quarantined, *, who: str
+    connection: AsyncConnection[Any],
+    database: Database,
+    tenant: UUID,
+    held: Quarantined,
+    *,
+    who: str,
+    verdict: Verdict | None,
 ) -> None:
     stamp = Stamp(database.clock.now(), database.clock.new_id(), database.clock)
     ended = EndedQuarantine(id=held.id, state="released", resolved_at=stamp.now, resolved_by=who)
     await END_QUARANTINES.run(connection, [ended])
-    entry = first_entry(stamp, tenant, "quarantine.released", subject=held.id, who=who)
+    entry = first_entry(stamp, tenant, "quarantine.released", subject=held.id, who=who, **verdict_facts(verdict))
     await TELL.run(connection, [cast("Any", entry.row)])
 
 

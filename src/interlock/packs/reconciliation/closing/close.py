@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 from psycopg import AsyncConnection
 
+from interlock.authority.judge import Verdict, verdict_facts
 from interlock.cases.cancel import check_why
 from interlock.db.database import SET_TENANT, Database
 from interlock.db.work import Stamp
@@ -104,8 +105,9 @@ async def report_on(database: Database, tenant: UUID, period: Period) -> Reporte
 
 
 async def close(
-    node: Node, period: Period, *, who: str, why: str, carry_over: Sequence[str] = (), reopen: bool = False
-) -> Closed:
+    node: Node, period: Period, *, who: str, why: str, carry_over: Sequence[str] = (), reopen: bool = False,
+    verdict: Verdict | None = None,
+) -> Closed:  # fmt: skip
     """Sign an account off. No round runs meanwhile.
 
     Args:
@@ -115,6 +117,7 @@ async def close(
         why: What they say.
         carry_over: What is not done and is carried over: ids, or kinds for all of a kind.
         reopen: Whether the close of the same day is to be done again.
+        verdict: What the policies said of it, for its entries.
 
     Raises:
         Refused: no reason; a day that is not over; something that is not done is not carried over; a name that is
@@ -133,7 +136,9 @@ async def close(
         await _project(node, period.reconciliation)
         try:
             async with _moment(node.database, node.tenant) as connection:
-                return await _close(node, connection, period, who=who, why=why, carry_over=carry_over, reopen=reopen)
+                return await _close(
+                    node, connection, period, who=who, why=why, carry_over=carry_over, reopen=reopen, verdict=verdict
+                )
         except (psycopg.errors.UniqueViolation, psycopg.errors.SerializationFailure) as cause:
             raise StateConflict(
                 "somebody else closed it meanwhile", todo="look at `interlock reconcile closes`"
@@ -239,7 +244,7 @@ def carried_over(unready: Sequence[Unready], named: Sequence[str]) -> tuple[Unre
 
 async def _close(
     node: Node, connection: AsyncConnection[Any], period: Period, *, who: str, why: str, carry_over: Sequence[str],
-    reopen: bool,
+    reopen: bool, verdict: Verdict | None,
 ) -> Closed:  # fmt: skip
     """Close in a transaction that is open: see ``close``."""
     last = await _last(connection, period)
@@ -261,7 +266,9 @@ async def _close(
     told = {"follows": last.id if last else None, "why": why, "who": who, "now": stamp.now}
     await ADD_CLOSE.run(connection, {**named, **told, "id": row.id, "report": report, "digest": row.digest})
     await ADD_CLOSED_ENTRIES.run(connection, {**named, "close": row.id})
-    await ADD_ENTRIES.run(connection, _entries(stamp, node.tenant, row, again, who=who, why=why))
+    await ADD_ENTRIES.run(
+        connection, _entries(stamp, node.tenant, row, again, who=who, why=why, **verdict_facts(verdict))
+    )
     return row
 
 
@@ -283,20 +290,20 @@ async def _to_reopen(connection: AsyncConnection[Any], period: Period, *, reopen
     return later[0] if later else None
 
 
-def _entries(stamp: Stamp, tenant: UUID, row: Closed, again: CloseRow | None, *, who: str, why: str) -> list[Entry]:
+def _entries(stamp: Stamp, tenant: UUID, row: Closed, again: CloseRow | None, **said: Any) -> list[Entry]:
     """What the ledger tells: ids, days, digests and sums; no account, which may be a person's."""
     found = row.report
     open_now = {f"{one.side} {one.currency}": amount_text(one.closing.minor, one.currency) for one in found.lines}
     closed = first_entry(
         stamp, tenant, "reconciliation.closed", subject=row.id, reconciliation=found.reconciliation,
         first_day=found.first_day, until=found.until, digest=row.digest.hex(), follows=found.follows or None,
-        closing=open_now, carried_over=len(found.carried_over), who=who, why=why,
+        closing=open_now, carried_over=len(found.carried_over), **said,
     )  # fmt: skip
     writes = [closed]
     if again:
         reopened = further_entry(
             stamp, tenant, "reconciliation.reopened", subject=again.id, digest=again.digest.hex(), close=row.id,
-            who=who, why=why,
+            **said,
         )  # fmt: skip
         writes.append(reopened)
     return [write.row for write in writes if isinstance(write.row, Entry)]

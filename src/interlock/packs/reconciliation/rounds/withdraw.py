@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 import polars as pl
 
+from interlock.authority.judge import Verdict, verdict_facts
 from interlock.cases.cancel import cancel_writes, check_why, held_for_recall
 from interlock.db.database import Database
 from interlock.db.gates import HoldsCase
@@ -29,6 +31,13 @@ UNDER_WAY = 128
 """Recalls at once; the writer puts them into common commits."""
 _ALIVE = ("asked", "booked", "withdrawing")
 BETTER = "the entries in force, taken as a whole, are matched otherwise now"
+
+
+class _Said(NamedTuple):
+    """A person's word on a match, and what the policies said of it."""
+
+    word: SaidOfMatch
+    verdict: Verdict | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,7 @@ class Withdrawer:
         pairs = gone.select("id", "case_id").iter_rows()
         return sum(await asyncio.gather(*(one(match, case) for match, case in pairs)))
 
-    async def withdraw(self, match: UUID, case_id: UUID, why: str, said: SaidOfMatch | None = None) -> bool:
+    async def withdraw(self, match: UUID, case_id: UUID, why: str, said: _Said | None = None) -> bool:
         """Take one back, in one commit with the recall of its case; whether it was not ending already.
 
         Args:
@@ -73,7 +82,7 @@ class Withdrawer:
         def build(stamp: Stamp) -> Sequence[Write]:
             return [
                 *cancel_writes(stamp, self.tenant, case_id, who=self.who, why=why),
-                *([_word(said, stamp)] if said else []),
+                *([_word(said.word, stamp)] if said else []),
                 Write(WITHDRAW_MATCHES, WithdrawnMatch(id=match, why=why, at=stamp.now)),
                 *([_told(stamp, self.tenant, said, case_id)] if said else []),
             ]
@@ -86,14 +95,23 @@ def _word(said: SaidOfMatch, stamp: Stamp) -> Write:
     return Write(SAY_OF_MATCHES, SaidOfMatch(id=said.id, word=said.word, who=said.who, why=said.why, at=stamp.now))
 
 
-def _told(stamp: Stamp, tenant: UUID, said: SaidOfMatch, case_id: UUID) -> Write:
+def _told(stamp: Stamp, tenant: UUID, said: _Said, case_id: UUID) -> Write:
+    word = said.word
     return further_entry(
-        stamp, tenant, "match.refused", subject=said.id, case_id=case_id, who=said.who, why=said.why
+        stamp, tenant, "match.refused", subject=word.id, case_id=case_id, who=word.who, why=word.why,
+        **verdict_facts(said.verdict),
     )  # fmt: skip
 
 
 async def refuse_match(
-    database: Database, writer: Writer, tenant: UUID, match_id: UUID, *, who: str, why: str
+    database: Database,
+    writer: Writer,
+    tenant: UUID,
+    match_id: UUID,
+    *,
+    who: str,
+    why: str,
+    verdict: Verdict | None = None,
 ) -> Match:
     """A person says that a match is wrong: it is taken back, and exactly its entries are never proposed together again.
 
@@ -109,7 +127,7 @@ async def refuse_match(
     if match.word == "no" or match.state == "refused":
         by = f" by {match.by_person}" if match.by_person else ""
         raise StateConflict(f"match {match_id} is refused already{by}", todo="nothing of it stands")
-    said = SaidOfMatch(id=match_id, word="no", who=who, why=why, at=match.changed_at)
+    said = _Said(SaidOfMatch(id=match_id, word="no", who=who, why=why, at=match.changed_at), verdict)
     ends = match.case_id is not None and match.state in _ALIVE
     if not (
         ends and match.case_id and await Withdrawer(writer, tenant, who).withdraw(match_id, match.case_id, why, said)
@@ -119,7 +137,14 @@ async def refuse_match(
 
 
 async def confirm_match(
-    database: Database, writer: Writer, tenant: UUID, match_id: UUID, *, who: str, why: str
+    database: Database,
+    writer: Writer,
+    tenant: UUID,
+    match_id: UUID,
+    *,
+    who: str,
+    why: str,
+    verdict: Verdict | None = None,
 ) -> Match:
     """A person says that a match is right: every later round keeps it, for as long as its entries are in force.
 
@@ -135,7 +160,7 @@ async def confirm_match(
             f"match {match_id} is {match.state}, and only one that is booked can be confirmed",
             todo="answer its review, if it has one: `interlock reviews`",
         )
-    said = SaidOfMatch(id=match_id, word="yes", who=who, why=why, at=match.changed_at)
+    said = _Said(SaidOfMatch(id=match_id, word="yes", who=who, why=why, at=match.changed_at), verdict)
     # INVARIANT: in the commit that says so the booking stands: a round may have begun to take it back since
     await _say(writer, tenant, match, said, HoldsCase(match.case_id, None, ("done",), even_cancelled=False))
     return match
@@ -154,13 +179,17 @@ async def find_match(database: Database, tenant: UUID, match_id: UUID) -> Match:
     return match
 
 
-async def _say(writer: Writer, tenant: UUID, match: Match, said: SaidOfMatch, *conditions: Condition) -> None:
-    kind = "match.refused" if said.word == "no" else "match.confirmed"
+async def _say(writer: Writer, tenant: UUID, match: Match, said: _Said, *conditions: Condition) -> None:
+    word = said.word
+    kind = "match.refused" if word.word == "no" else "match.confirmed"
 
     def build(stamp: Stamp) -> Sequence[Write]:
-        entry = first_entry(stamp, tenant, kind, subject=said.id, case_id=match.case_id, who=said.who, why=said.why)
-        return [_word(said, stamp), entry]
+        entry = first_entry(
+            stamp, tenant, kind, subject=word.id, case_id=match.case_id, who=word.who, why=word.why,
+            **verdict_facts(said.verdict),
+        )  # fmt: skip
+        return [_word(word, stamp), entry]
 
     refusal = await writer.write(Unit(tenant, build, conditions))
     if refusal:
-        raise StateConflict(refusal.what, where=str(said.id), todo="look at it again")
+        raise StateConflict(refusal.what, where=str(word.id), todo="look at it again")
