@@ -127,9 +127,9 @@ call protect('autonomy');
 create table certificate_monitor (
   certificate uuid primary key constraint certificate_monitor_watches_an_issued_one references certificate (id),
   tenant      uuid not null,
-  state       bytea not null,                 -- log wealth of each bet; canonical JSON
+  wealth      bytea not null,                 -- log wealth of each bet; canonical JSON
   counted     bigint not null,                -- decisions
-  lost_minor  numeric not null,               -- their weighted loss together
+  lost_minor  bigint not null,                -- their weighted loss together, rounded up
   evidence    double precision not null,      -- the e-value
   counted_to  timestamptz not null,           -- decisions whose outcome was due before this are counted
   counted_id  uuid not null,                  -- the last of them
@@ -144,7 +144,7 @@ create table certificate_course (
   counted     bigint not null,
   at          timestamptz not null,
   evidence    double precision not null,
-  lost_minor  numeric not null,
+  lost_minor  bigint not null,
   constraint certificate_course_has_one_point primary key (certificate, counted)
 );
 call protect('certificate_course', 'select, insert, delete');
