@@ -72,6 +72,15 @@ async def test_exceptions_are_grouped_shown_in_words_and_resolved_together(datab
         assert (await on.record(late)).case.state is CaseState.EXCEPTION
         again = await ana.http.post(group, data=sent)
         assert (again.status_code, "not as it was shown" in again.text) == (409, True)
+        left = (await ana.http.get(group)).text
+        followed_parts = re.findall(r'id="(standing|members)" hx-get="([^"]+)"', left)
+        assert (followed_parts, ": 1 case<" in left) == ([("standing", group), ("members", group)], True)
+        last = (await ana.http.post(group, data={"way": "abandon", "why": "no use"})).text
+        last_sent = {**sent, **dict(re.findall(r'name="(confirmed|newest)" value="([^"]+)"', last))}
+        assert "1 of 1" in (await ana.http.post(group, data=last_sent)).text
+        followed = await ana.http.get(group, headers={"HX-Request": "true"})
+        assert (followed.status_code, "None is open any more" in followed.text) == (200, True)
+        assert (await ana.http.get(group)).status_code == 404
         viewer = await signed_in(stack, node, url, "vera", ("viewer",))
         far = await signed_in(stack, node, url, "far", tenant="other")
         assert (await viewer.http.post(path, data={"way": "retry", "why": "x"})).status_code == 403

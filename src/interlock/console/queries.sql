@@ -172,6 +172,16 @@ select id, case_id, workflow, name, connector, domain, key, exposure_minor, curr
        error, created_at, ended_at, undo_of
 from action where case_id = %(case_id)s and decision_id = %(decision)s order by id
 
+-- name: last_decided
+-- The last verdicts of one person, and where each review stands since.
+select s.review, v.workflow, v.point, v.exposure_minor, v.currency, s.resolution::text as resolution, s.at, s.effective_at,
+       s.undone_at is not null as undone, coalesce(v.held_verdict = s.id, false) as held,
+       v.state in ('open', 'claimed') and v.held_verdict is null and s.undone_at is null and cardinality(v.decided_by) < v.needed as waits,
+       v.state = 'resolved' and s.undone_at is null and v.resolution = s.resolution and v.output is not distinct from s.output as counts,
+       v.state in ('open', 'claimed') as unsettled
+from review_verdict s join review v on v.id = s.review
+where s.who = %(who)s order by s.at desc limit %(most)s
+
 -- name: stop_history
 -- Stops that were lifted or have ended, the newest first; the installation's too.
 select id, kind, scope, who, why, until, created_at, lifted_at, lifted_by, lifted_why from (

@@ -21,13 +21,15 @@ from interlock.console.hub import Hub
 from interlock.console.item.read import desk_of
 from interlock.console.live import hub_of
 from interlock.console.queue_asked import PATH, QueueAsked, read_asked, to_path
+from interlock.console.queue_decided import ROUTES as DECIDED_ROUTES
+from interlock.console.queue_decided import last_decided
 from interlock.console.queue_views import ROUTES as VIEW_ROUTES
 from interlock.console.queue_views import tabs_of
 from interlock.console.render import render, templates
 from interlock.console.shared import KEEP_LIST_S, Shared
 from interlock.console.visit import WATCHING, Visit, needs
 from interlock.oversight.listing import list_work
-from interlock.oversight.pulling import pull_next
+from interlock.oversight.pulling import find_own, pull_next
 from interlock.oversight.work import WorkItem, WorkKind, WorkState
 from interlock.oversight.work_filter import KEYS, query_of, read_filter
 
@@ -55,13 +57,17 @@ class NextForm(msgspec.Struct, frozen=True, kw_only=True):
 async def show_queue(request: Visit) -> Response[bytes]:
     """The queue, or what a filter leaves of it."""
     asked = read_asked(request)
-    listed, views = await asyncio.gather(_listed(request, asked), tabs_of(request, asked))
+    listed, views, decided = await asyncio.gather(
+        _listed(request, asked), tabs_of(request, asked), last_decided(request)
+    )
     given = dict.fromkeys(KEYS, "") | dict(parse_qsl(asked.query))
     workflows = sorted({entry.declaration.workflow for entry in request.node.registry.all})
     return render(
         request,
         "queue.html",
         listed=listed,
+        decided=decided,
+        empty="data-list" not in listed,
         views=views,
         asked_again=asked.query,
         given=given,
@@ -84,7 +90,9 @@ async def show_list(request: Visit) -> Response[bytes]:
 async def take_next(request: Visit) -> Response[bytes]:
     """Take the next item that this person may decide, of what they look at, and go to it."""
     work = read_filter((await request.read_form(NextForm)).query)
-    item = await pull_next(desk_of(request), request.actor, work, terms=request.node.work_terms)
+    desk, terms = desk_of(request), request.node.work_terms
+    item = await pull_next(desk, request.actor, work, terms=terms)
+    item = item or await find_own(desk, request.actor, work, terms=terms)
     return to_path(path_of(item) if item else f"{PATH}?{urlencode([*parse_qsl(query_of(work)), ('told', 'nothing')])}")
 
 
@@ -116,7 +124,6 @@ async def _listed(visit: Visit, asked: QueueAsked) -> Markup:
                 further=asked.address(PATH, after=page.after),
                 after=asked.after,
                 filtered=bool(asked.query),
-                last=None,
             )
         )
         return Markup(text)  # noqa: S704 - our own template, which escapes
@@ -124,4 +131,4 @@ async def _listed(visit: Visit, asked: QueueAsked) -> Markup:
     return await _lists.setdefault(hub, Shared(KEEP_LIST_S)).get(question, make)
 
 
-ROUTES = (show_queue, show_list, take_next, *VIEW_ROUTES)
+ROUTES = (show_queue, show_list, take_next, *DECIDED_ROUTES, *VIEW_ROUTES)

@@ -165,6 +165,45 @@ class OpenGap(msgspec.Struct, frozen=True, kw_only=True):
     found_at: datetime
 
 
+class LastDecided(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict that somebody gave, and what became of it.
+
+    Attributes:
+        review: Of what.
+        workflow: Whose decision point.
+        point: The decision point.
+        exposure_minor: What is at stake, in minor units.
+        currency: Of it.
+        resolution: What they said.
+        at: When.
+        effective_at: Until when it can be taken back, while it is held.
+        undone: Whether it was taken back.
+        held: Whether it is held.
+        waits: Whether a second person is waited for.
+        counts: Whether it is what holds.
+        unsettled: Whether it is not yet known what will hold.
+    """
+
+    review: UUID
+    workflow: str
+    point: str
+    exposure_minor: int | None
+    currency: str | None
+    resolution: str
+    at: datetime
+    effective_at: datetime
+    undone: bool
+    held: bool
+    waits: bool
+    counts: bool
+    unsettled: bool
+
+    @property
+    def exposure(self) -> Money | None:
+        """What is at stake."""
+        return Money.of_columns(self.exposure_minor, self.currency)
+
+
 _SQL = load_queries(__file__)
 COUNT_CASES_IN = _SQL.rows("count_cases_in", StateCount)
 MONEY_NOW = _SQL.rows("money_now", MoneyNow)
@@ -182,6 +221,7 @@ NEWEST_ACTIONS = _SQL.rows("newest_actions", ListedAction)
 FAILED_ACTIONS = _SQL.rows("failed_actions", ListedAction)
 UNDO_OF_ACTION = _SQL.rows("undo_of_action", ListedAction)
 ACTIONS_OF_DECISION = _SQL.rows("actions_of_decision", ListedAction)
+LAST_DECIDED = _SQL.rows("last_decided", LastDecided)
 STOP_HISTORY = _SQL.rows("stop_history", StopRecord)
 ENTRIES_IN = _SQL.rows("entries_in", ReadEntry)
 ENTRIES_BY_ID = _SQL.rows("entries_by_id", ReadEntry)

@@ -18,7 +18,7 @@ from interlock.errors import Forbidden, NotFound, StateConflict
 from interlock.oversight.claims import claim
 from interlock.oversight.desk import Desk
 from interlock.oversight.listing import PAGE, find_work, list_work
-from interlock.oversight.work import WorkFilter, WorkItem
+from interlock.oversight.work import WorkFilter, WorkItem, WorkState
 from interlock.oversight.work_scale import NO_TERMS, WorkTerms
 
 PAGES = 4
@@ -63,6 +63,18 @@ async def pull_next(
         if after is None:
             break
     return item
+
+
+async def find_own(desk: Desk, by: Actor, asked: WorkFilter, *, terms: WorkTerms = NO_TERMS) -> WorkItem | None:
+    """The best item that somebody has claimed already and not decided on; None: they hold none of what is asked for.
+
+    For a person whom ``pull_next`` gives nothing. A program that claims several at once asks for more than it holds.
+    """
+    if asked.claimed_by not in (None, by.name):
+        return None
+    mine = structs.replace(asked, claimed_by=by.name, state=WorkState.CLAIMED)
+    page = await list_work(desk.database, by.tenant, mine, by, terms=terms)
+    return next((one for one in page.items if not one.given_by_me), None)
 
 
 async def _claim_one(desk: Desk, by: Actor, items: Sequence[WorkItem], terms: WorkTerms) -> WorkItem | None:

@@ -21,7 +21,7 @@ from interlock.console.item.typed import Said, digest_of, read_said, still_hidde
 from interlock.console.visit import Visit, needs
 from interlock.errors import ContractViolated, MoneyInvalid, Refused, Violation
 from interlock.oversight.dwell import READINGS
-from interlock.oversight.pulling import pull_next
+from interlock.oversight.pulling import find_own, pull_next
 from interlock.oversight.resolving import Answer
 from interlock.oversight.review import Resolution
 from interlock.oversight.work import WorkKind
@@ -67,8 +67,9 @@ async def decide(request: Visit, review_id: FromPath[UUID]) -> Response[bytes]:
 
 
 async def _next(visit: Visit, decided: UUID) -> str:
-    """Where somebody goes on: to the best item that they may decide, which is then theirs; else back."""
-    item = await pull_next(visit.node.desk, visit.actor, WorkFilter())
+    """Where somebody goes on: to the best item that they may decide, to what is theirs already, or back."""
+    desk, actor = visit.node.desk, visit.actor
+    item = await pull_next(desk, actor, WorkFilter()) or await find_own(desk, actor, WorkFilter())
     if item is None:
         return f"/console/reviews/{decided}?word=last&decided={decided}"
     kind = "reviews" if item.kind is WorkKind.REVIEW else "exceptions"

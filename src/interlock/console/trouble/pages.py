@@ -102,7 +102,9 @@ async def show_groups(request: Visit) -> Response[bytes]:
 
 @get("/console/exceptions/groups/{fingerprint:uuid}", opt=needs("view"))
 async def show_group(request: Visit, fingerprint: FromPath[UUID]) -> Response[bytes]:
-    """The open exceptions of one cause, and the ways of resolving all of them."""
+    """The open exceptions of one cause, and the ways of resolving all of them; who follows them sees their end."""
+    if request.wants_part and not await read_members(request, fingerprint, 1):
+        return render(request, "exception_group_empty.html")
     return await _group(request, fingerprint)
 
 
