@@ -65,6 +65,7 @@ from interlock.oversight.desk import Desk
 from interlock.oversight.duty import keep_looking_after
 from interlock.oversight.effect import keep_settling
 from interlock.oversight.escalate import escalate
+from interlock.oversight.quality.store import draw_gate
 from interlock.oversight.shown_gate import ShownGate
 from interlock.oversight.store import exception_gate, review_gate
 from interlock.oversight.work_scale import WorkTerms
@@ -105,6 +106,7 @@ def gates(circuits: CircuitGate | None = None) -> tuple[Gate, ...]:
         quarantine_gate,
         event_gate,
         subject_gate,
+        draw_gate,
         KeyGate(),
         circuits or CircuitGate(),
         GuardGate(),

@@ -53,7 +53,7 @@ async def _of_tenant(
     await respond(writer, one.tenant, queues, now)
     await reveal_known(database, writer, one.tenant)
     await compare_second_looks(database, writer, one.tenant)
-    await draw_second_looks(database, writer, one.tenant, told, one.drawn_to, now)
+    await draw_second_looks(database, writer, one.tenant, told, now)
 
 
 async def keep_looking_after(database: Database, writer: Writer, told: Mapping[str, QueueTold]) -> None:

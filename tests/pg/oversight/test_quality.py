@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -22,15 +24,20 @@ from tests.pg.stage import declared, stage
 from interlock.cases.known_cases import KnownCase, put_known_case
 from interlock.cases.queues import queues_told
 from interlock.cases.registry import Registered
+from interlock.db.signals import Notifier
+from interlock.db.work import Refusal, Unit
+from interlock.db.writer import Writer
 from interlock.decisions.costs import COSTS_OF_DECISIONS
 from interlock.decisions.recorded import recorded_decisions
 from interlock.errors import Forbidden, Refused, StateConflict
+from interlock.node import gates
 from interlock.oversight.capacity.respond import declare
 from interlock.oversight.capacity.told import QueueTold
 from interlock.oversight.claims import claim
 from interlock.oversight.duty import look_after
 from interlock.oversight.listing import list_work
 from interlock.oversight.pulling import pull_next
+from interlock.oversight.quality.compare import draw_second_looks
 from interlock.oversight.quality.read import note_seen, read_disagreements, read_mine, read_others
 from interlock.oversight.queue import Answer
 from interlock.oversight.review import Resolution, Review
@@ -260,6 +267,71 @@ async def test_second_looks_are_drawn_from_all_that_was_answered_and_into_no_ful
         await declare(node.database, node.writer, node.tenant, "few", hold=True, who="lea", why="ill", known=["few"])
         admin.execute("update interlock.oversight_counted set drawn_to = drawn_to - interval '1 day'")
         assert len(await looked()) == 1
+
+
+async def test_two_processes_that_draw_at_once_draw_from_each_answer_once(
+    database_url: str, tmp_path: Path, admin: Admin
+) -> None:
+    flow = unsure(declared(approve, tmp_path, point="    queue: {name: few}\n"))
+    async with stage(database_url, [flow], workers=0) as on:
+        node, desk = on.node, Desk(on, flow)
+        assert await look_after(node.database, node.writer, {})
+        answered: set[str] = set()
+        for number in range(9):
+            await desk.decided(f"one{number}")
+            (review,) = await on.reviews()
+            await on.resolve(review, APPROVED)
+            answered.add(str(review.id))
+        admin.execute("update interlock.review set resolved_at = resolved_at - interval '1 minute'")
+        admin.execute(
+            "insert into interlock.oversight_counted values (%s, now(), now() - interval '1 hour') "
+            "on conflict (tenant) do update set drawn_to = excluded.drawn_to",
+            (node.tenant,),
+        )
+        command = [sys.executable, str(Path(__file__).with_name("drawing_process.py")), database_url, str(node.tenant)]
+        both = [await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE) for _ in range(2)]
+        for one in both:
+            assert one.stdout
+            assert await asyncio.wait_for(one.stdout.readline(), 60) == b"ready\n"
+        told = await asyncio.wait_for(asyncio.gather(*(one.communicate(b"go\n") for one in both)), 60)
+        drawn_from = [word for out, _ in told for word in out.decode().split()]
+        assert sorted(drawn_from) == sorted(answered)
+        rows = admin.execute("select first::text from interlock.second_look").fetchall()
+        assert {first for (first,) in rows} <= answered
+
+
+async def test_what_was_drawn_counts_only_if_nobody_has_drawn_meanwhile(
+    database_url: str, tmp_path: Path, admin: Admin
+) -> None:
+    flow = unsure(declared(approve, tmp_path, point=POINT))
+    async with stage(database_url, [flow], workers=0) as on:
+        node, desk = on.node, Desk(on, flow)
+        assert await look_after(node.database, node.writer, {})
+        await desk.decided("one")
+        await on.resolve((await on.reviews())[0], APPROVED)
+        admin.execute("update interlock.review set resolved_at = resolved_at - interval '1 minute'")
+        back = (
+            "insert into interlock.oversight_counted values (%s, now(), now() - interval '1 hour') "
+            "on conflict (tenant) do update set drawn_to = excluded.drawn_to"
+        )
+        admin.execute(back, (node.tenant,))
+
+        class Outpaced(Writer):
+            async def write(self, unit: Unit) -> Refusal | None:
+                admin.execute(
+                    "update interlock.oversight_counted set drawn_to = now()"
+                )  # by one that has its lock, too
+                return await super().write(unit)
+
+        told, now = queues_told([flow.declaration]), node.database.clock.now()
+        async with (
+            Notifier(database_url) as notifier,
+            Outpaced(database_url, node.database.clock, gates(), notifier) as outpaced,
+        ):
+            assert await draw_second_looks(node.database, outpaced, node.tenant, told, now) == 0
+        assert admin.execute("select count(*) from interlock.second_look").fetchone() == (0,)
+        admin.execute(back, (node.tenant,))
+        assert await draw_second_looks(node.database, node.writer, node.tenant, told, now) == 1
 
 
 async def test_everybody_who_answered_a_known_case_sees_their_own_answer(

@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.db.database import Database
-from interlock.db.gates import TakesKey, key_digest
+from interlock.db.gates import IsInState, TakesKey, key_digest
 from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.ledger.ledger import first_entry, further_entry, hash_of
@@ -25,9 +25,11 @@ from interlock.oversight.quality.store import (
     ADVANCE_DRAW,
     ANSWERED_KNOWN_CASES,
     ANSWERED_SECOND_LOOKS,
+    BEGUN_DRAW,
     COMPARE_SECOND_LOOKS,
     DRAW_FROM,
     REVEAL_KNOWN_CASES,
+    TRY_TO_DRAW,
     AnsweredKnownCase,
     AnsweredSecondLook,
     ComparedLook,
@@ -59,44 +61,48 @@ async def reveal_known(database: Database, writer: Writer, tenant: UUID) -> int:
 
 
 async def draw_second_looks(
-    database: Database, writer: Writer, tenant: UUID, told: Mapping[str, QueueTold], since: datetime, now: datetime
+    database: Database, writer: Writer, tenant: UUID, told: Mapping[str, QueueTold], now: datetime
 ) -> int:
     """Draw from what was answered since the last time, each by itself with the declared probability; how many.
 
     A queue that is held or has but a tenth of its room gets none; where less room is free than was answered, it is
     drawn from as many of these, by lot, as there is room for. The probability on record is the one that each then had.
 
+    INVARIANT: each is drawn from once, whatever comes of it, so that this probability is true. One process draws at a
+    time: of two that drew at once, the one that drew nobody would be the first to commit. What was drawn counts only if
+    nobody has drawn meanwhile: a lock can be lost with its connection.
+
     Args:
         database: Where it is.
         writer: For the commit.
         tenant: Whose.
         told: What files say of queues.
-        since: Up to when it was drawn.
         now: The time.
     """
-    queues = [name for name, one in told.items() if Fraction(one.second_looks)]
     until = now - SETTLED
-    if until <= since:
-        return 0
     async with database.tenant(tenant) as connection:
-        asked = {"since": since, "until": until, "queues": queues, "most": MOST_DRAWN_FROM}
+        if not await TRY_TO_DRAW.one(connection, {"tenant": tenant}):
+            return 0
+        begun = await BEGUN_DRAW.one(connection, {"tenant": tenant})
+        if begun is None or until <= begun.drawn_to:
+            return 0
+        queues = [name for name, one in told.items() if Fraction(one.second_looks)]
+        asked = {"since": begun.drawn_to, "until": until, "queues": queues, "most": MOST_DRAWN_FROM}
         found = await DRAW_FROM.all(connection, asked) if queues else []
-    if len(found) >= MOST_DRAWN_FROM:
-        until = found[-1].resolved_at  # the rest the next time; none of the same moment is among it
-    drawn_to = DrawnTo(tenant=tenant, drawn_to=until)
-    chosen = await _chosen(database, tenant, told, found)
-    if not chosen:
-        async with database.tenant(tenant) as connection:
+        if len(found) >= MOST_DRAWN_FROM:
+            until = found[-1].resolved_at  # the rest the next time; none of the same moment is among it
+        drawn_to = DrawnTo(tenant=tenant, drawn_to=until)
+        chosen = await _chosen(database, tenant, told, found)
+        if not chosen:
             await ADVANCE_DRAW.run(connection, [drawn_to])
-        return 0
-    key = TakesKey(key_digest(tenant, "second-looks", since.isoformat()), payload=UUID(int=0))
-    unit = Unit(
-        tenant,
-        lambda stamp: [*_opened(stamp, tenant, chosen, told), Write(ADVANCE_DRAW, drawn_to)],
-        (key,),
-        wakes=("reviews",),
-    )
-    return 0 if await writer.write(unit) else len(chosen)
+            return 0
+        unit = Unit(
+            tenant,
+            lambda stamp: [*_opened(stamp, tenant, chosen, told), Write(ADVANCE_DRAW, drawn_to)],
+            (IsInState("draw", tenant, (begun.mark,)),),
+            wakes=("reviews",),
+        )
+        return 0 if await writer.write(unit) else len(chosen)
 
 
 async def _chosen(

@@ -37,6 +37,18 @@ select count(*) filter (where answered_at is null) as waiting, count(*) filter (
        count(*) filter (where was_right) as answered_rightly
 from known_case
 
+-- name: try_to_draw
+-- One process draws for a tenant at a time; held to the end of its transaction.
+select pg_try_advisory_xact_lock(hashtext('interlock.second_looks'), hashtext(%(tenant)s::text))
+
+-- name: begun_draw
+-- From when on is to be drawn, asked for under that lock.
+select drawn_to, extract(epoch from drawn_to)::text as mark from oversight_counted where tenant = %(tenant)s
+
+-- name: lock_draws
+select tenant as id, extract(epoch from drawn_to)::text as state from oversight_counted
+where tenant = any(%(ids)s) order by tenant for no key update
+
 -- name: draw_from
 -- What was answered by one person alone since the last draw, and is neither a known case nor a second look itself.
 select v.id, v.workflow, v.point, v.queue, v.question, v.proposal, v.exposure_minor, v.currency, v.urgency, v.resolved_by,

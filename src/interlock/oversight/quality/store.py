@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.db.gates import StateGate, StateRow
 from interlock.db.queries import load_queries
 from interlock.money import Money
 from interlock.oversight.quality.figures import Answered, Checked
@@ -91,6 +92,18 @@ class DrawnTo(msgspec.Struct, frozen=True, kw_only=True):
 
     tenant: UUID
     drawn_to: datetime
+
+
+class BegunDraw(msgspec.Struct, frozen=True, kw_only=True):
+    """From when on is drawn.
+
+    Attributes:
+        drawn_to: Up to when it was.
+        mark: The same, as the gate compares it.
+    """
+
+    drawn_to: datetime
+    mark: str
 
 
 class NewSecondLook(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,6 +214,9 @@ ANSWERED_KNOWN_CASES = _SQL.rows("answered_known_cases", AnsweredKnownCase)
 REVEAL_KNOWN_CASES = _SQL.bulk("reveal_known_cases", RevealedCase, distinct=("id",))
 REVEALED_TO = _SQL.rows("revealed_to", ShownCase)
 COUNT_KNOWN = _SQL.rows("count_known", KnownCount)
+TRY_TO_DRAW = _SQL.rows("try_to_draw", bool)
+BEGUN_DRAW = _SQL.rows("begun_draw", BegunDraw)
+draw_gate = StateGate("draw", _SQL.rows("lock_draws", StateRow))
 DRAW_FROM = _SQL.rows("draw_from", Drawable)
 ADD_SECOND_LOOKS = _SQL.bulk("add_second_looks", NewSecondLook, distinct=("id",))
 ADVANCE_DRAW = _SQL.bulk("advance_draw", DrawnTo, distinct=("tenant",))
