@@ -18,8 +18,10 @@ from tests.pg.acting import acts
 from tests.pg.stage import POINT, Stage, declared
 
 from interlock.cases.registry import Registry
-from interlock.identity.changing import set_password
+from interlock.console.visit import COOKIE
+from interlock.identity.changing import end_sessions, set_password
 from interlock.identity.password import hash_password
+from interlock.identity.sessions import open_session
 from interlock.node import Node
 from interlock.oversight.claims import claim
 from interlock.oversight.handing import say
@@ -112,8 +114,26 @@ async def test_a_session_that_ends_while_a_form_is_typed_leads_back_to_it(stage:
         await page.keyboard.press(key)
     await page.wait_for_url(f"{ana.who.url}/console/reviews/{review.id}")
     await expect(page.locator("#note")).to_have_value("typed with care")
+    await _by_a_provider(ana, node, f"/console/reviews/{review.id}")
+    await expect(page.locator("#note")).to_have_value("typed with more care")
     await page.locator("#note").press("Control+Enter")
     await expect(page.locator(".undo")).to_contain_text("Approve")
+
+
+async def _by_a_provider(ana: Screen, node: Node, at: str) -> None:
+    """Whose session ends again, and who comes back from another site, that says nothing of where they were."""
+    page, tenant = ana.page, ana.who.visitor.tenant
+    await page.locator("#note").fill("typed with more care")
+    person = await end_sessions(node.database, tenant, ana.who.person.id, who="an admin")
+    await page.locator("#note").press("Control+Enter")
+    await page.wait_for_url(f"**/console/sign-in?to={at}")
+    there = f'<meta name="referrer" content="no-referrer"><a href="{ana.who.url}{at}">Back</a>'
+    await page.route("http://provider.example/", lambda route: route.fulfill(body=there, content_type="text/html"))
+    await page.goto("http://provider.example/")
+    secret = await open_session(node.writer, tenant, person, how="company", agent="a test")
+    await page.context.add_cookies([{"name": COOKIE, "value": secret, "url": ana.who.url}])
+    await page.get_by_role("link", name="Back").press("Enter")
+    await page.wait_for_url(f"{ana.who.url}{at}")
 
 
 @pytest.mark.parametrize("visited", ["0s"], indirect=True)

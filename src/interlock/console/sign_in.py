@@ -95,7 +95,6 @@ async def let_in(request: Visit, secret: str, browser: str, to: str) -> Response
     response = lead(own_path(to))
     give_cookie(response, settings, COOKIE, secret)
     give_cookie(response, settings, BROWSER, browser, lasts_s=BROWSER_S)
-    response.headers["Referrer-Policy"] = "same-origin"  # the page knows that it comes after the door: see console.js
     return response
 
 

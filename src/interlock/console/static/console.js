@@ -107,7 +107,7 @@
     const form = kept && document.getElementById(kept.form);
     const unsent = location.hash === "#unsent"; // see unsent.js
     if (unsent) history.replaceState(null, "", location.pathname + location.search);
-    const fromDoor = unsent || document.referrer && new URL(document.referrer).pathname === "/console/sign-in";
+    const fromDoor = unsent || kept?.door; // see door.js
     if (!form?.matches("form[data-guard]") || !fromDoor || kept.at !== location.pathname || kept.who !== body.dataset.who) return;
     for (const [name, value, checked] of kept.fields) for (const one of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
       if (/^(radio|checkbox)$/.test(one.type)) { if (one.value === value) one.checked = checked; } else one.value = value;

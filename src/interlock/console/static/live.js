@@ -67,6 +67,13 @@
     if (!unsaved()) return location.assign(to);
     if (!document.getElementById("signed-out")) tell("You are signed out. Sign in in another window, then send what you entered here.", { kind: "bad", to, label: "Sign in", seconds: 0 }).id = "signed-out";
   };
+  // What a page asks by itself while somebody types leads nobody away from what they typed, see refusal.py.
+  document.addEventListener("htmx:before:response", event => {
+    const to = event.detail.ctx.hx.redirect;
+    if (!to || !unsaved()) return;
+    event.preventDefault();
+    leave(to);
+  });
   const open = () => {
     clearTimeout(retry);
     stream?.close();
