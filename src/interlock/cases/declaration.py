@@ -16,6 +16,8 @@ import msgspec
 
 from interlock.actions.terms import ActionTerms
 from interlock.cases.action_entry import ACTION_KEYS, UNDO_KEYS, check_rests_on, check_undo, read_action
+from interlock.cases.autonomy_entry import AUDIT_KEYS, AUTONOMY_KEYS, HARM_KEYS, LOSS_KEYS, OUTCOME_KEYS
+from interlock.cases.autonomy_entry import BUDGET_KEYS as LOSS_BUDGET_KEYS
 from interlock.cases.budget_entry import BUDGET_KEYS
 from interlock.cases.cascade_entry import BAND_KEYS, STEP_KEYS
 from interlock.cases.dossier import Dossier
@@ -80,6 +82,13 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "decisions.NAME.components.sure_from": BAND_KEYS,
         "decisions.NAME.sure_from": BAND_KEYS,
         "decisions.NAME.budget": BUDGET_KEYS,
+        "decisions.NAME.autonomy": AUTONOMY_KEYS,
+        "decisions.NAME.autonomy.budget": LOSS_BUDGET_KEYS,
+        "decisions.NAME.autonomy.wrong": LOSS_KEYS,
+        "decisions.NAME.autonomy.needless": LOSS_KEYS,
+        "decisions.NAME.autonomy.outcome": OUTCOME_KEYS,
+        "decisions.NAME.autonomy.audit": AUDIT_KEYS,
+        "decisions.NAME.autonomy.harm": HARM_KEYS,
         "decisions.NAME.queue": QUEUE_KEYS,
         "decisions.NAME.queue.bulk": BULK_KEYS,
         "decisions.NAME.queue.reasons": tuple(REASONS),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import structs
 
+from interlock.cases.autonomy_entry import read_autonomy
 from interlock.cases.budget_entry import read_budget
 from interlock.cases.cascade_entry import currency_of, read_steps, read_sureness
 from interlock.cases.feature_entry import NO_FEATURES, features_of
@@ -54,6 +55,20 @@ POINT_KEYS = (
     "on_broken_data",
     "then",
     "four_eyes",
+    "autonomy",
+)
+QUEUE_KEYS = (
+    "name",
+    "capacity",
+    "due",
+    "team",
+    "minutes",
+    "reasons",
+    "when_full",
+    "second_looks",
+    "hold",
+    "bulk",
+    "practice",
 )
 QUEUE_KEYS = ("name", "capacity", "due", "team", "minutes", "reasons", "when_full", "second_looks", "hold", "bulk")
 
@@ -83,7 +98,9 @@ def read_point(
     no_person = section.may("no_person", TEXT, "")
     exposure = section.may("exposure", EXPOSURE, None)
     place_sure, currency = section.at("sure_from"), exposure.currency if exposure else ""
-    sureness = read_sureness(place_sure, currency) if place_sure is not None else Sureness()
+    # what its certificate demands counts in its place: the file demands nothing beside it
+    unsaid = Sureness(0.0) if section.at("autonomy") is not None else Sureness()
+    sureness = read_sureness(place_sure, currency) if place_sure is not None else unsaid
     budget = Form("budget", lambda at: read_budget(at, time_zone), Budget())
     waits = Form("queue", lambda at: _queue(at, queue), _NO_QUEUE)
     return DecisionPoint(
@@ -108,6 +125,7 @@ def read_point(
         data=_data(section, no_person=bool(no_person)),
         then=read_then(section),
         four_eyes=read_four_eyes(section, exposure),
+        autonomy=read_autonomy(section, exposure, no_person=bool(no_person)),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from interlock.cases.autonomy_check import check_autonomy
 from interlock.cases.declaration import Declaration, load_declaration
 from interlock.cases.feature_check import check_features
 from interlock.cases.following import follow
@@ -262,6 +263,7 @@ def _missing(declaration: Declaration, library: Library, file: Path) -> list[Vio
         attempt(f"decisions.{name}.prompts", functools.partial(check_prompts, library=library), point)
         attempt(f"decisions.{name}.purpose", functools.partial(check_purpose, library=library), point)
         attempt(f"decisions.{name}.features", functools.partial(check_features, library=library), point)
+        attempt(f"decisions.{name}.autonomy", functools.partial(check_autonomy, library=library), point)
         for check in point.checks:
             attempt(f"decisions.{name}.checks", library.check, check)
     for name, event in declaration.events.items():

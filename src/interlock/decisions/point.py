@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from interlock.autonomy.terms import AutonomyTerms
 from interlock.components.component import OUTSIDE, ComponentRef, Kind
 from interlock.decisions.budget import Budget
 from interlock.decisions.condition import Condition
@@ -166,6 +167,8 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
         then: What follows a decision that was asked in line; None: whoever asked sees to that.
         data: Which data it rests on, and what becomes of it while they are not as their contract promises.
         four_eyes: From which amount at stake on two people must say the same; None: one decides, whatever is at stake.
+        autonomy: What its owner states of its autonomy: then nothing goes through by itself but what a certificate in
+            force allows, and ``sure_from`` makes that stricter alone. None: ``sure_from`` says it.
         costs: Whether asking it may cost money or long, so that a key that came before is looked for first; computed
             once, since every decision asks, and not to be given.
     """
@@ -191,6 +194,7 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
     then: Then | None = None
     data: DataTerms = DataTerms()
     four_eyes: Money | None = None
+    autonomy: AutonomyTerms | None = None
     costs: bool = False
 
     def __post_init__(self) -> None:
@@ -248,22 +252,33 @@ def _arrival(option: Share, key: bytes) -> Decimal:
 
 
 def needed_confidence(
-    point: DecisionPoint, exposure: Money | None, step: ComponentChoice | None = None
+    point: DecisionPoint,
+    exposure: Money | None,
+    step: ComponentChoice | None = None,
+    *,
+    certified: float | None = None,
 ) -> float | None:
     """How sure an answer must be to go through by itself; None if a person decides, however sure the answer is.
 
     INVARIANT: with more at stake it never asks for less, and a step's own word never loosens the point's. What less
     than nothing means (a credit note, a slip of a sign) nobody can say: nothing suffices for that, also without bands.
+    INVARIANT: where the point declares its autonomy, what is declared beside it never loosens what is certified.
 
     Args:
         point: The decision point.
         exposure: The money at stake; None if it is unknown.
         step: The step whose answer it is.
+        certified: Of a point that declares its autonomy, from which confidence on its certificate lets such an answer
+            through; None: from none on. Of every other it plays no part.
     """
     if exposure is not None and exposure.amount < 0:
         return None
+    if point.autonomy is not None and certified is None:
+        return None
     own = step.sureness if step is not None else None
     if own is not None and not point.says_sure:
-        return own.needed(exposure)
-    needed = Sureness(point.sure_from, point.bands).needed(exposure) if point.bands else point.sure_from
-    return needed if own is None else stricter(needed, own.needed(exposure))
+        needed = own.needed(exposure)
+    else:
+        needed = Sureness(point.sure_from, point.bands).needed(exposure) if point.bands else point.sure_from
+        needed = needed if own is None else stricter(needed, own.needed(exposure))
+    return needed if point.autonomy is None else stricter(needed, certified)
