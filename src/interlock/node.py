@@ -30,6 +30,7 @@ from interlock.cases.flags.file_provider import FileProvider
 from interlock.cases.flags.refuse import refuse_in_workflows
 from interlock.cases.held import Tools
 from interlock.cases.in_force import tell_in_force
+from interlock.cases.practice_asked import practice_demands
 from interlock.cases.queues import queues_told
 from interlock.cases.registry import Registry, load_registry
 from interlock.cases.store import quarantine_gate
@@ -153,7 +154,7 @@ class Node:
     @property
     def desk(self) -> Desk:
         """What people's work in the queue is done with."""
-        return Desk(self.database, self.writer, self.authority)
+        return Desk(self.database, self.writer, self.authority, practice_demands(self.registry))
 
     def worker(self, *, serves: UUID | None = None) -> Worker:
         """A worker of this process, to be entered; it takes every tenant's cases, or those of one.

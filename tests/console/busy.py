@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
@@ -23,6 +24,13 @@ from interlock.oversight.views import list_views, save_view
 from interlock.oversight.work_filter import read_filter
 
 EVERY_ROLE = ("lead", "owner", "engineer", "auditor", "admin")
+
+
+_KNOWN = """insert into interlock.known_case (id, tenant, workflow, point, resolution, explanation, added_by, added_at,
+  answered_by, answered_at, was_right)
+values (%(review)s, %(tenant)s, 'refund_orders', 'approve', 'reject', %(why)s, 'lea', now(), 'ben', now(), true)"""
+_PRACTISED = """insert into interlock.practice_attempt (id, tenant, person, review, workflow, point, counts, begun_at)
+values (%(attempt)s, %(tenant)s, 'ana', %(review)s, 'refund_orders', 'approve', true, now())"""
 
 
 class Broken(Exception):
@@ -95,4 +103,10 @@ async def busy_site(database_url: str, folder: Path, provider_url: str) -> Async
             "session": ana.visitor.session, "view": next(one.id for one in views if one.id is not None),
             "shown": (await shown_now(node.desk, node.registry, actor, review)).stated,
         }  # fmt: skip
+        attempt = uuid4()
+        async with await AsyncConnection.connect(database_url, autocommit=True) as connection:
+            given = {"review": review.id, "tenant": node.tenant, "attempt": attempt, "why": SCRIPT}
+            await connection.execute(_KNOWN, given)
+            await connection.execute(_PRACTISED, given)
+        ids["attempt_id"] = attempt
         yield Busy(work, stack, ana, {name: str(one) for name, one in ids.items()}, database_url)

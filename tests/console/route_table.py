@@ -36,6 +36,12 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "/console/people/{person:uuid}/password": {},
     "/console/people/{person:uuid}/sign-out": {},
     "/console/personal/{kind:str}/{record_id:uuid}": {"purpose": "support"},
+    "/console/practice/begin": {"at": "refund_orders.approve"},
+    "/console/practice/give": {"person": "eve3", "at": "refund_orders.approve", "why": SCRIPT},
+    "/console/practice/lessons": {"review": "{review_id}", "explanation": SCRIPT},
+    "/console/practice/lessons/{review_id:uuid}/withdraw": {},
+    "/console/practice/take": {"person": "eve3", "at": "refund_orders.approve", "why": SCRIPT},
+    "/console/practice/{attempt_id:uuid}": {"resolution": "approve", "reason_approve": "as_proposed", "note": ""},
     "/console/quality/remark": {"remark": SCRIPT},
     "/console/quarantine/{quarantine_id:uuid}/discard": {"why": SCRIPT},
     "/console/quarantine/{quarantine_id:uuid}/release": {

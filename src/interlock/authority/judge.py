@@ -27,7 +27,7 @@ log = logging.getLogger("interlock.authority")
 _SHIPPED = files("interlock.authority") / "policies"
 _LARGEST = 1_000_000
 _MOST_REMEMBERED = 4096
-_NAMES = frozenset({"name", "handed_in_by", "written_by", "decided_by", "held_by", "set_by", "owners"})
+_NAMES = frozenset({"name", "handed_in_by", "written_by", "decided_by", "held_by", "set_by", "owners", "practised_by"})
 """Facts that name somebody: they are compared with who acts, so both are written alike."""
 _COMMENT = re.compile(r"//.*")
 _ACTION = re.compile(r"\baction\b([^;{]*)")

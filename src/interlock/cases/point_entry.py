@@ -24,6 +24,7 @@ from interlock.cases.forms import (
     TEXT,
 )
 from interlock.cases.full_entry import read_when_full
+from interlock.cases.practice_entry import PRACTICE
 from interlock.cases.sections import Form, Place, Section, list_of
 from interlock.cases.then_entry import read_then
 from interlock.cases.verdict_entry import BULK, HOLD, read_four_eyes
@@ -70,7 +71,6 @@ QUEUE_KEYS = (
     "bulk",
     "practice",
 )
-QUEUE_KEYS = ("name", "capacity", "due", "team", "minutes", "reasons", "when_full", "second_looks", "hold", "bulk")
 
 _NO_QUEUE = QueueTerms(name="")
 
@@ -174,6 +174,7 @@ def _queue(place: Place, default: QueueTerms) -> QueueTerms:
         reasons=section.may("reasons", Form("reasons", lambda at: _reasons(at, default), REASONS), default.reasons),
         full=section.may("when_full", Form("when-full", read_when_full, WhenFull()), default.full),
         second_looks=section.may("second_looks", SHARE, default.second_looks),
+        practice=section.may("practice", PRACTICE, default.practice),
     )
 
 

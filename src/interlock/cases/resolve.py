@@ -132,7 +132,7 @@ async def resolve_exception(
         raise StateConflict(f"the exception {exception_id} is {found.state} by {found.resolved_by} already")
     check_way(way, scene, database.clock.now())
     if ask is not None:
-        word = replace(word, verdict=ask(await judged_as(database, tenant, scene, way)))
+        word = replace(word, verdict=ask(await judged_as(database, tenant, scene, way, registry)))
     unit = await _unit(database, tenant, scene, word, registry)
     refusal = await writer.write(unit)
     if refusal:

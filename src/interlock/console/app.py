@@ -23,6 +23,7 @@ from interlock.console.me import ROUTES as ME_ROUTES
 from interlock.console.pages import ROUTES as PAGE_ROUTES
 from interlock.console.people import ROUTES as PEOPLE_ROUTES
 from interlock.console.policies import ROUTES as POLICY_ROUTES
+from interlock.console.practice import ROUTES as PRACTICE_ROUTES
 from interlock.console.quality import ROUTES as QUALITY_ROUTES
 from interlock.console.queue import ROUTES as QUEUE_ROUTES
 from interlock.console.refusal import answer_refusal
@@ -35,7 +36,7 @@ MOST_BYTES = 2_200_000
 
 ROUTES: tuple[ControllerRouterHandler, ...] = (
     read_asset, *PAGE_ROUTES, *SIGN_IN_ROUTES, *PROVIDER_ROUTES, *ME_ROUTES, *PEOPLE_ROUTES, *LIVE_ROUTES,
-    *QUEUE_ROUTES, *CAPACITY_ROUTES, *QUALITY_ROUTES, *ITEM_ROUTES, *POLICY_ROUTES,
+    *QUEUE_ROUTES, *CAPACITY_ROUTES, *QUALITY_ROUTES, *ITEM_ROUTES, *POLICY_ROUTES, *PRACTICE_ROUTES,
 )  # fmt: skip
 """Every page, form and part of the console."""
 

@@ -21,6 +21,7 @@ from interlock.decisions.features.feature import Feature
 from interlock.decisions.sureness import SURE_FROM, Band, Sureness, stricter
 from interlock.money import Money
 from interlock.oversight.capacity.full import WhenFull
+from interlock.oversight.practice.terms import PracticeTerms
 
 __all__ = [
     "SURE_FROM", "VALID_FOR", "Band", "Budget", "ComponentChoice", "DecisionPoint", "ExposureSource", "QueueTerms",
@@ -112,6 +113,7 @@ class QueueTerms(msgspec.Struct, frozen=True, kw_only=True):
         reasons: The codes that a reviewer chooses from, by choice: approve, change, reject.
         full: What is done while it is too full.
         second_looks: Which part of what is answered a second person answers, too, blind to the first; 0: none.
+        practice: What somebody must have practised to decide here; None: nothing.
     """
 
     name: str
@@ -124,6 +126,7 @@ class QueueTerms(msgspec.Struct, frozen=True, kw_only=True):
     reasons: Mapping[str, tuple[str, ...]] = REASONS
     full: WhenFull = WhenFull()
     second_looks: Fraction = Fraction(0)
+    practice: PracticeTerms | None = None
 
 
 class Then(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ from interlock.ledger.ledger import first_entry
 from interlock.oversight.exception import CaseException, ExceptionState
 from interlock.oversight.handed_in import find_hands
 from interlock.oversight.note import LONGEST_NOTE
+from interlock.oversight.practice.qualified import UNPRACTISED, Demands, find_practised, not_carried
 from interlock.oversight.review import Review, ReviewState
 from interlock.oversight.store import FIND_EXCEPTION, FIND_REVIEW
 from interlock.oversight.task import task_resource
@@ -75,11 +76,13 @@ class Desk:
         database: To read what is known.
         writer: For the commits.
         authority: Says who may do what.
+        demands: Says where somebody must have practised.
     """
 
     database: Database
     writer: Writer
     authority: Authority
+    demands: Demands = not_carried
 
 
 def kind_of(task: Task) -> str:
@@ -108,6 +111,7 @@ async def judge(desk: Desk, by: Actor, act: str, task: Task, *, way: str | None 
     """What the policies say of an act on a task, with the facts of this moment."""
     review = task if isinstance(task, Review) else None
     hands = await find_hands(desk.database, by.tenant, task)
+    practised_by = await find_practised(desk.database, by.tenant, review, desk.demands) if review else None
     resource = task_resource(
         by.tenant,
         task,
@@ -119,6 +123,7 @@ async def judge(desk: Desk, by: Actor, act: str, task: Task, *, way: str | None 
         held_by=task.claimed_by if review and review.held_verdict else None,
         team=task.team or "",
         way=way,
+        practised_by=practised_by,
     )
     return desk.authority.judge(by, act, resource)
 
@@ -134,6 +139,12 @@ async def require(desk: Desk, by: Actor, act: str, task: Task, *, way: str | Non
         return verdict
     named = ", ".join(verdict.because)
     why = f"the policy {named} forbids it" if named else "no policy permits it"
+    if UNPRACTISED in verdict.because:
+        where = f"{task.workflow}.{task.point}" if isinstance(task, Review) else task.workflow
+        raise Forbidden(
+            f"{by.name} may not {act} at {where}: {why}",
+            todo="practise at /console/practice, or ask somebody who leads for `interlock practice give`",
+        )
     raise Forbidden(
         f"{by.name} may not {act} on this {kind_of(task)}: {why}",
         todo="ask somebody who may; `interlock policies` shows who that is",

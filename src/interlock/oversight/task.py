@@ -23,6 +23,7 @@ def task_resource(
     team: str = "",
     way: str | None = None,
     answers: str | None = None,
+    practised_by: Collection[str] | None = None,
 ) -> Resource:
     """A review or an exception as policies see it.
 
@@ -38,6 +39,7 @@ def task_resource(
         team: Whose it is; empty: a review's queue, an exception's owner.
         way: Of an exception, how it is to be resolved.
         answers: Of an answer, what kind of step it stands for.
+        practised_by: Who has practised enough to decide it; None: nobody needs to.
     """
     is_review = isinstance(item, Review)
     queue = item.queue if is_review else item.owner
@@ -61,5 +63,6 @@ def task_resource(
             "held_by": held_by or None,
             "way": way,
             "answers": answers,
+            "practised_by": tuple(practised_by) if practised_by is not None else None,
         },
     )

@@ -30,6 +30,7 @@ from interlock.decisions.store import FIND_DECISION
 from interlock.errors import InterlockError, NotFound
 from interlock.oversight.desk import Desk, judge
 from interlock.oversight.note import Note
+from interlock.oversight.practice.qualified import UNPRACTISED
 from interlock.oversight.resolving import verdicts_for
 from interlock.oversight.review import Question, Review
 from interlock.oversight.store import FIND_REVIEW, NOTES_OF
@@ -262,6 +263,7 @@ def _why_not(because: tuple[str, ...], review: Review) -> str:
         "nobody-decides-what-they-wrote": "You corrected or mended what it rests on: somebody else decides it.",
         "nobody-gives-two-verdicts-on-one-review": "You have given your verdict: a second person decides, blind to it.",
         "whom-two-disagree-before-leads-settle-it": "Two people disagree: a lead settles it.",
+        UNPRACTISED: "Deciding here asks for practice that you have not had, or that has run out: see Practice.",
     }
     told = [words[one] for one in because if one in words]
     if told:

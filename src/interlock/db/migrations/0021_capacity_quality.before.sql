@@ -195,6 +195,68 @@ create table quality_seen (
 call protect('quality_seen', 'select, insert');
 create index quality_seen_by on quality_seen (tenant, person, seen_at);
 
+------------------------------------------------------------------------------------------------------- practice
+
+-- A decided review that somebody declared as one to practise on.
+create table lesson (
+  id           uuid primary key,              -- its review
+  tenant       uuid not null,
+  workflow     text not null,
+  point        text not null,
+  taught_by    text not null,                 -- who decided it
+  explanation  text not null,                 -- shown to whoever answered
+  declared_by  text not null,
+  declared_at  timestamptz not null,
+  withdrawn_by text,
+  withdrawn_at timestamptz,
+  constraint lesson_withdrawn_says_all check (num_nulls(withdrawn_by, withdrawn_at) in (0, 2))
+);
+call protect('lesson');
+create index lesson_at on lesson (tenant, workflow, point) where withdrawn_at is null;
+create index known_case_revealed on known_case (tenant, workflow, point) where answered_at is not null;
+
+-- One item that somebody practises on. It touches no review: the case, its queue and its tallies know nothing of it.
+create table practice_attempt (
+  id          uuid primary key,
+  tenant      uuid not null,
+  person      text not null,                  -- as policies compare names
+  review      uuid not null,                  -- what is practised on
+  workflow    text not null,
+  point       text not null,
+  counts      boolean not null,               -- the first of this person at this item
+  begun_at    timestamptz not null,
+  answered_at timestamptz,
+  resolution  resolution,
+  output      bytea,
+  reason_code text,
+  was_right   boolean,
+  constraint practice_attempt_answered_says_all check (num_nulls(answered_at, resolution, reason_code, was_right) in (0, 4))
+);
+call protect('practice_attempt');
+create unique index practice_attempt_is_one_at_a_time on practice_attempt (tenant, person, workflow, point)
+  where answered_at is null;
+create unique index practice_attempt_counts_once on practice_attempt (tenant, person, review) where counts;
+create index practice_attempt_of on practice_attempt (tenant, person, workflow, point, answered_at);
+
+-- That somebody may decide at a point that asks for practice: earned by it, or given by somebody who leads.
+create table qualification (
+  id        uuid primary key,
+  tenant    uuid not null,
+  person    text not null,                    -- as policies compare names
+  workflow  text not null,
+  point     text not null,
+  given_at  timestamptz not null,
+  until     timestamptz not null,
+  given_by  text,                             -- null: by practice
+  why       text not null,
+  taken_at  timestamptz,
+  taken_by  text,
+  constraint qualification_lasts check (until > given_at),
+  constraint qualification_taken_says_all check (num_nulls(taken_at, taken_by) in (0, 2))
+);
+call protect('qualification');
+create index qualification_at on qualification (tenant, workflow, point, until) where taken_at is null;
+
 do $$
 declare
   finder text;
