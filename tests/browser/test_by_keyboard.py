@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from playwright.async_api import Browser, Page, expect
+from tests.browser.by_tab import tab_to
 from tests.console.at_the_door import PASSWORD
 from tests.pg.stage import Stage
 
@@ -14,17 +15,6 @@ from interlock.node import Node
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 NO_MOUSE = """for (const kind of ["pointerdown", "mousedown", "touchstart", "wheel"])
   addEventListener(kind, () => console.error(`${kind} was used`), true);"""
-MOST_TABS = 80
-
-
-async def tab_to(page: Page, name: str) -> None:
-    """Press Tab until what bears this name has the focus."""
-    for _ in range(MOST_TABS):
-        await page.keyboard.press("Tab")
-        told = "document.activeElement.labels?.[0]?.textContent || document.activeElement.textContent"
-        if name in await page.evaluate(told):
-            return
-    raise AssertionError(f"Tab does not come to {name}")
 
 
 async def test_from_the_door_to_decided_reviews_and_back_without_a_mouse(
