@@ -59,6 +59,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "/console/sign-in": {"name": "nobody", "password": "x"},
     "/console/sign-out": {},
     "/console/stops": {"scope": "workflow:refund_orders", "why": SCRIPT},
+    "/console/stops/terms": {"scope": "workflow:refund_orders", "why": SCRIPT},
     "/console/stops/{stop_id:uuid}/lift": {"why": SCRIPT},
     "/console/tasks/{task_id:uuid}/answer": {"text": SCRIPT},
     "/console/tasks/{task_id:uuid}/ask": {"to": "ana", "question": SCRIPT},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,7 @@ from interlock import console
 from interlock.clock import first_id
 from interlock.console.store import EVER, MONEY_NOW
 from interlock.db.news import TOPICS
+from interlock.guards.dead_man import begin_term, end_term, find_term
 from interlock.guards.stops import stop
 from interlock.sim import SimulatedProvider
 
@@ -60,7 +62,10 @@ CONTENT = {
     "/console/rules": ("approve-refund@1", "in force"),
     "/console/rules/approve-refund": ("If ", "Then ", "History", "published by"),
     "/console/stops": ("connector:payments", "Nothing is stopped", "workflow:refund_orders"),
-    "/console/stops/new?scope=workflow:refund_orders": ("the action refund_orders.pay", "No call of it is under way"),
+    "/console/stops/new?scope=workflow:refund_orders": (
+        "the action refund_orders.pay", "No call of it is under way", "1 case has not ended",
+        "stops where it stands: 1 waiting", "At stake, by their last decisions", "250.00",
+    ),
     "/console/stops/{stop}": ("Lifted by", "ended"),
     "/console/ledger": ("case.received", "action.done"),
     "/console/ledger?about={paid}": ("decision.taken",),
@@ -196,6 +201,33 @@ def _forms(work: Work) -> dict[str, dict[str, str]]:
         f"/console/quarantine/{ids['quarantine']}/discard": {"why": "x"},
         f"/console/personal/decision/{ids['decision']}": {"purpose": "support"},
     }
+
+
+async def test_a_term_says_who_must_speak_by_when_and_what_stops_then_and_is_authorized(work: Work) -> None:
+    """What stops by itself is seen before it does, by whoever can keep it going."""
+    node, scope = work.on.node, "workflow:refund_orders"
+    term = await begin_term(
+        node.database, node.writer, node.tenant, scope=scope, every=timedelta(hours=4), who="ana", why="on probation"
+    )
+    async with AsyncExitStack() as stack:
+        owner = (await visiting(work, stack, "shop@example.com", "owner")).http
+        stranger = (await visiting(work, stack, "someone@example.com", "owner")).http
+        page = (await owner.get("/console/stops")).text
+        for said in (
+            "in 4h",
+            "again for 4h",
+            "the action refund_orders.pay",
+            "shop@example.com",
+            "Authorize workflow:",
+        ):
+            assert said in page, said
+        sent = {"scope": scope, "why": "all is well"}
+        assert "Authorize workflow:" not in (await stranger.get("/console/stops")).text
+        assert (await stranger.post("/console/stops/terms", data=sent)).status_code == 403
+        assert (await owner.post("/console/stops/terms", data=sent)).status_code == 303
+        assert (await find_term(node.database, node.tenant, scope)).authorized_until > term.authorized_until
+        await end_term(node.database, node.writer, node.tenant, scope=scope, who="ana", why="over")
+        assert (await owner.post("/console/stops/terms", data=sent)).status_code == 404
 
 
 async def test_people_stop_mend_and_end_on_the_pages(work: Work) -> None:

@@ -182,6 +182,23 @@ select s.review, v.workflow, v.point, v.exposure_minor, v.currency, s.resolution
 from review_verdict s join review v on v.id = s.review
 where s.who = %(who)s order by s.at desc limit %(most)s
 
+-- name: cases_alive
+-- Of some workflows' cases that have not ended, so many of each state: how many, and what the last decision of each puts at stake.
+select c.state, d.currency, count(*)::int as cases, coalesce(sum(d.minor), 0)::numeric as minor, max(c.read) >= %(most)s as at_least
+from (
+  select 'ready' as state, id, count(*) over () as read from (
+    select id from cases where state = 'ready' and workflow = any(%(workflows)s) limit %(most)s) x
+  union all
+  select 'running', id, count(*) over () from (
+    select id from cases where state = 'running' and workflow = any(%(workflows)s) limit %(most)s) x
+  union all
+  select 'waiting', id, count(*) over () from (
+    select id from cases where state = 'waiting' and workflow = any(%(workflows)s) limit %(most)s) x
+) c left join lateral (
+  select currency, exposure_minor as minor from decision where case_id = c.id and currency is not null order by id desc limit 1) d on true
+group by 1, 2
+order by 1, 2
+
 -- name: stop_history
 -- Stops that were lifted or have ended, the newest first; the installation's too.
 select id, kind, scope, who, why, until, created_at, lifted_at, lifted_by, lifted_why from (

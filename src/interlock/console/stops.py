@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -20,17 +21,20 @@ from interlock.cases.stoppable import check_known, stop_resource, stoppable
 from interlock.console.asking import asked_of
 from interlock.console.case import back_to
 from interlock.console.render import render
-from interlock.console.store import STOP_HISTORY
+from interlock.console.store import CASES_ALIVE, STOP_HISTORY
 from interlock.console.visit import Visit, needs
 from interlock.durations import parse_duration
 from interlock.errors import NotFound, Refused
-from interlock.guards.dead_man import list_terms
+from interlock.guards.dead_man import Term, TermState, authorize, list_terms
 from interlock.guards.scope import EVERYTHING, TENANT, check_scope, is_of_the_installation
 from interlock.guards.stop_gate import StopKind
 from interlock.guards.stops import StopRecord, find_stop, list_stops, resume, stop
+from interlock.money import Money
 from interlock.node import Node
 
 PAGE = 50
+MOST_ALIVE = 2000
+"""Up to how many cases of each state are counted before something is stopped."""
 SPANS = ("", "1h", "4h", "24h", "7d")
 """For how long something is stopped, as the page offers it; empty: until somebody lifts it."""
 LAST = UUID(int=2**128 - 1)
@@ -48,6 +52,51 @@ class StopAsked(msgspec.Struct, frozen=True, kw_only=True):
     scope: Name = EVERYTHING
     why: Annotated[str, Meta(max_length=4000)] = ""
     span: Annotated[str, Meta(max_length=20)] = ""
+
+
+class TermAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is authorized for another term, and why."""
+
+    scope: Name
+    why: Why
+
+
+class ShownTerm(msgspec.Struct, frozen=True, kw_only=True):
+    """A dead-man term as it is shown.
+
+    Attributes:
+        term: It.
+        state: How it stands now.
+        owners: Who answers for all that it holds, by name or team.
+        holds: What stops once it lapses, in words.
+        may: Whether whoever looks may authorize it.
+    """
+
+    term: Term
+    state: TermState
+    owners: Sequence[str]
+    holds: Sequence[str]
+    may: bool
+
+
+class Alive(msgspec.Struct, frozen=True, kw_only=True):
+    """The cases that a stop would hold.
+
+    Attributes:
+        cases: How many have not ended.
+        at_least: Whether there may be more: so many were read as may be.
+        whole: Whether all of them are held where they stand, since all that their workflows do is stopped.
+        states: How many in each state, in words.
+        amounts: What their last decisions put at stake, by currency.
+        unknown: How many have no known amount.
+    """
+
+    cases: int
+    at_least: bool
+    whole: bool
+    states: Sequence[str]
+    amounts: Sequence[Money]
+    unknown: int
 
 
 class LiftAsked(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +118,7 @@ async def show_stops(request: Visit) -> Response[bytes]:
     return render(
         request, "stops.html", stops=found, known=known, ended=ended[:PAGE],
         next=f"/console/stops?before={ended[PAGE - 1].id}" if len(ended) > PAGE else "",
-        terms=[(term, term.state(now)) for term in terms], scopes=_stoppable_by(request, known), spans=SPANS,
+        terms=[_shown(request, term, now) for term in terms], scopes=_stoppable_by(request, known), spans=SPANS,
     )  # fmt: skip
 
 
@@ -79,9 +128,9 @@ async def confirm_stop(request: Visit) -> Response[bytes]:
     asked, node = asked_of(request, StopAsked), request.node
     scope = _checked(node, asked.scope)
     request.require("stop.set", scope_of(node, request.tenant, scope))
-    template = "stop_confirm_part.html" if request.wants_part else "stop_confirm.html"
     return render(
-        request, template, asked=asked, until=_until(node, asked.span), spans=SPANS,
+        request, "stop_confirm.html", asked=asked, until=_until(node, asked.span), spans=SPANS,
+        alive=await _alive(request, scope),
         calls=await calls_under_way(node.database, request.tenant, scope),
         holds=_held_by(scope, (entry.declaration for entry in node.registry.all)),
         already=[one for one in await list_stops(node.database, request.tenant) if one.scope == scope],
@@ -99,6 +148,19 @@ async def set_stop(request: Visit) -> Response[bytes]:
         until=_until(node, asked.span), verdict=verdict,
     )  # fmt: skip
     return back_to(f"/console/stops/{made.id}")
+
+
+@post("/console/stops/terms", opt=needs("view"))
+async def authorize_term(request: Visit) -> Response[bytes]:
+    """Authorize what would stop by itself for another whole term; what had lapsed goes on within a second."""
+    asked, node = await request.read_form(TermAsked), request.node
+    check_scope(asked.scope)
+    verdict = node.authority.require(request.actor, "stop.lift", scope_of(node, request.tenant, asked.scope))
+    await authorize(
+        node.database, node.writer, request.tenant, scope=asked.scope, who=request.actor.name, why=asked.why,
+        verdict=verdict,
+    )  # fmt: skip
+    return back_to("/console/stops")
 
 
 @get("/console/stops/{stop_id:uuid}", opt=needs("view"))
@@ -170,6 +232,39 @@ def _stoppable_by(visit: Visit, known: Iterable[str]) -> list[str]:
     return sorted(allowed, key=lambda one: (one != EVERYTHING, not one.startswith("workflow:"), one))
 
 
+def _shown(visit: Visit, term: Term, now: datetime) -> ShownTerm:
+    resource = scope_of(visit.node, visit.tenant, term.scope)
+    owners = resource.facts.get("owners")
+    return ShownTerm(
+        term=term,
+        state=term.state(now),
+        owners=owners if isinstance(owners, Sequence) and not isinstance(owners, str) else (),
+        holds=_held_by(term.scope, (entry.declaration for entry in visit.node.registry.all)),
+        may=visit.may("stop.lift", resource),
+    )
+
+
+async def _alive(visit: Visit, scope: str) -> Alive:
+    """What a stop would hold now, counted up to a bound."""
+    kind, known = scope.partition(":")[0], [entry.declaration for entry in visit.node.registry.all]
+    flows = [one.workflow for one in known if kind == "agent" or scope in stoppable([one])]
+    async with visit.node.database.tenant(visit.tenant) as connection:
+        found = await CASES_ALIVE.all(connection, {"workflows": flows, "most": MOST_ALIVE})
+    states, sums = Counter[str](), Counter[str]()
+    for one in found:
+        states[one.state] += one.cases
+        if one.currency:
+            sums[one.currency] += int(one.minor)
+    return Alive(
+        cases=states.total(),
+        at_least=any(one.at_least for one in found),
+        whole=kind in (EVERYTHING, "workflow"),
+        states=[f"{number} {state}" for state, number in sorted(states.items())],
+        amounts=[Money.of_minor(minor, currency) for currency, minor in sorted(sums.items())],
+        unknown=sum(one.cases for one in found if one.currency is None),
+    )
+
+
 def _held_by(scope: str, declarations: Iterable[Declaration]) -> list[str]:
     """What a stop of a scope holds, in words."""
     held: list[str] = []
@@ -190,4 +285,4 @@ def _held_by(scope: str, declarations: Iterable[Declaration]) -> list[str]:
     return held
 
 
-ROUTES = (show_stops, confirm_stop, set_stop, show_stop, lift_stop)
+ROUTES = (show_stops, confirm_stop, set_stop, authorize_term, show_stop, lift_stop)

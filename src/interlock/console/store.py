@@ -204,6 +204,24 @@ class LastDecided(msgspec.Struct, frozen=True, kw_only=True):
         return Money.of_columns(self.exposure_minor, self.currency)
 
 
+class CasesAlive(msgspec.Struct, frozen=True, kw_only=True):
+    """Cases of one state that have not ended, up to the bound.
+
+    Attributes:
+        state: Which.
+        currency: Of what their last decisions put at stake; None: no amount is known.
+        cases: How many.
+        minor: Their sum in minor units, exact.
+        at_least: Whether there may be more.
+    """
+
+    state: str
+    currency: str | None
+    cases: int
+    minor: Decimal
+    at_least: bool
+
+
 _SQL = load_queries(__file__)
 COUNT_CASES_IN = _SQL.rows("count_cases_in", StateCount)
 MONEY_NOW = _SQL.rows("money_now", MoneyNow)
@@ -222,6 +240,7 @@ FAILED_ACTIONS = _SQL.rows("failed_actions", ListedAction)
 UNDO_OF_ACTION = _SQL.rows("undo_of_action", ListedAction)
 ACTIONS_OF_DECISION = _SQL.rows("actions_of_decision", ListedAction)
 LAST_DECIDED = _SQL.rows("last_decided", LastDecided)
+CASES_ALIVE = _SQL.rows("cases_alive", CasesAlive)
 STOP_HISTORY = _SQL.rows("stop_history", StopRecord)
 ENTRIES_IN = _SQL.rows("entries_in", ReadEntry)
 ENTRIES_BY_ID = _SQL.rows("entries_by_id", ReadEntry)
