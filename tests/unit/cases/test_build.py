@@ -23,6 +23,7 @@ def test_a_build_holds_all_that_decides_and_nothing_else(receipts: Registered) -
     assert set(build.files) == {
         "receipts.workflow.yaml",
         "0/contracts/approval@1.odcs.yaml",
+        "0/contracts/claim@1.odcs.yaml",
         "0/contracts/receipt-fields@1.odcs.yaml",
         "0/contracts/receipt@1.odcs.yaml",
         "0/components/approve-receipt@1.rules.json",

@@ -36,7 +36,12 @@ def catalog() -> Catalog:
 
 
 def test_all_that_they_demand_is_enforced(catalog: Catalog) -> None:
-    assert [contract.reference for contract in catalog] == ["approval@1.0.0", "receipt-fields@1.0.0", "receipt@1.0.0"]
+    assert [contract.reference for contract in catalog] == [
+        "approval@1.0.0",
+        "claim@1.0.0",
+        "receipt-fields@1.1.0",
+        "receipt@1.0.0",
+    ]
     assert all(contract.not_enforced == () for contract in catalog)
     assert all(contract.owner and contract.consumers for contract in catalog)
 
