@@ -8,7 +8,8 @@ stay while the rows are written, so that their pages are as full as they are in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -125,7 +126,7 @@ COPIES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "id": "p.review", "case_id": "p.case_id", "decision_id": "p.id", "state": "'resolved'",
             "resolution": "'approve'", "resolved_by": "'ana@example.com'", "created_at": "p.at", "resolved_at": "p.at",
             "held_verdict": "null", "effective_at": "p.at", "claimed_by": "null", "claimed_at": "null",
-            "claimed_until": "null",
+            "claimed_until": "null", "needed": "1", "decided_by": "array['ana@example.com']", "disagreed": "false",
         },
     ),
 }  # fmt: skip
@@ -164,8 +165,9 @@ def fill(url: str, wanted: int) -> None:
         admin.execute(
             f"truncate {', '.join(TABLES)}".encode()
         )  # what is added later shall come after all that is there
-        for since in range(0, wanted, BATCH):
-            _copy(admin, since, min(since + BATCH, wanted) - 1, wanted)
+        with _writing_once(admin):
+            for since in range(0, wanted, BATCH):
+                _copy(admin, since, min(since + BATCH, wanted) - 1, wanted)
         for table in TABLES:
             admin.execute(sql.SQL("vacuum (analyze) {}").format(sql.Identifier(table)))
         admin.execute("checkpoint")
@@ -195,7 +197,22 @@ def _copy(admin: Admin, since: int, until: int, total: int) -> None:
             )]  # fmt: skip
             values = ", ".join(own.get(name, f"t.{name}") for name in columns)
             admin.execute(f"insert into {table} ({', '.join(columns)}) select {values} from placed p {joined}".encode())
-    admin.execute("checkpoint")
+
+
+@contextmanager
+def _writing_once(admin: Admin) -> Generator[None]:
+    """A crash would cost no more than filling again: no page is written twice, and few are while they still change."""
+    own = {"full_page_writes": "off", "max_wal_size": "'4GB'", "checkpoint_timeout": "'1h'"}
+    for name, value in own.items():
+        admin.execute(f"alter system set {name} = {value}".encode())
+    admin.execute("select pg_reload_conf()")
+    try:
+        yield
+    finally:
+        for name in own:
+            admin.execute(f"alter system reset {name}".encode())
+        admin.execute("select pg_reload_conf()")
+        admin.execute("checkpoint")
 
 
 def _keep_vacuum_away(admin: Admin) -> None:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
 
+from interlock.actions.circuit_store import LOADS
 from interlock.authority.actor import Actor, ActorKind
 from interlock.cases.store import LIST_CASES, CaseState
-from interlock.console.store import COUNT_CASES_IN, EVER, WHAT_NEEDS_ATTENTION
+from interlock.console.store import COUNT_CASES_IN, EVER, POINTS_NOW, VERSIONS_OF, WHAT_NEEDS_ATTENTION
 from interlock.db.database import Database
 from interlock.db.queries import Rows
 from interlock.oversight import listing
 from interlock.oversight.index import Pace, Worth
+from interlock.oversight.quality.store import ANSWERS_SINCE, CHECKED_OUTCOMES, FIRST_ANSWERS
 from interlock.oversight.threshold import Scale
 from interlock.oversight.work_filter import read_filter
-from interlock.oversight.work_store import WORK_TOTAL
+from interlock.oversight.work_store import WORK_KINDS_OF_QUEUE, WORK_TOTAL
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 STORED = 20_000
@@ -110,3 +112,52 @@ async def test_the_few_of_a_state_are_counted_by_their_index(database: Database,
         assert number == 1
         assert index in found
         assert pages < 30, found
+
+
+WAITS = f"""
+insert into action (id, tenant, case_id, workflow, name, connector, domain, key, payload, state, fence, deadline,
+  created_at)
+select ('00000000-0000-7000-8003-' || lpad(to_hex(n), 12, '0'))::uuid, %(tenant)s,
+  ('00000000-0000-7000-8004-' || lpad(to_hex(n), 12, '0'))::uuid, 'flow-0', 'pay',
+  case when n = 1 then 'post' else 'bank' end,
+  'bank', 'r' || n, '', 'ready', 1, now(), now()
+from generate_series(1, 3000) n;
+insert into cases (id, tenant, workflow, version, code, key, input, state, created_at, changed_at)
+select ('00000000-0000-7000-8004-' || lpad(to_hex(n), 12, '0'))::uuid, %(tenant)s, 'flow-2', '1',
+  '{UUID(int=1)}', 'r' || n, '', 'waiting', now(), now()
+from generate_series(1, 3000) n
+"""
+
+
+async def test_no_page_reads_more_the_more_is_stored(admin: Admin, database: Database, much: UUID) -> None:
+    """What waits for a connector, which versions are in use, what a point decided, and what people answered."""
+    for statement in WAITS.split(";\n"):
+        admin.execute(statement.encode(), {"tenant": much})
+    for table in ("cases", "action"):
+        admin.execute(f"vacuum analyze {table}".encode())
+    now = datetime.now(UTC)
+    points = '[{"point": "point", "queue": "queue"}]'
+    answered = {"since": now - timedelta(days=1), "who": None, "most": 100}
+    async with database.tenant(much) as connection:
+        loads = {one.connector: one.waiting for one in await LOADS.all(connection, {"most": 1000})}
+        exact = {one.connector: one.waiting for one in await LOADS.all(connection, {"most": None})}
+        versions = await VERSIONS_OF.all(connection, {"workflow": "flow-2", "most": 50})
+        kinds = await WORK_KINDS_OF_QUEUE.all(connection, {"queue": "queue"})
+        nowhere = await WORK_KINDS_OF_QUEUE.all(connection, {"queue": "queu"})
+    assert loads == {"bank": 1000, "post": 1}
+    assert exact == {"bank": 2999, "post": 1}
+    assert [one.cases for one in versions] == [50]
+    assert [(one.workflow, one.point, one.currency) for one in kinds] == [("flow-0", "point", "")]
+    assert nowhere == []
+    of_points = {"workflow": "flow-0", "points": points, "since": EVER, "most": 1000, "newest": 1000}
+    for statement, told, most in (
+        (LOADS, {"most": 100}, 1000),
+        (VERSIONS_OF, {"workflow": "flow-0", "most": 50}, 60),
+        (POINTS_NOW, of_points, 200),
+        (WORK_KINDS_OF_QUEUE, {"queue": "queue"}, 30),
+        (ANSWERS_SINCE, answered, 30),
+        (CHECKED_OUTCOMES, answered, 60),
+        (FIRST_ANSWERS, {"since": answered["since"], "people": ["ana"]}, 30),
+    ):
+        pages, found = await looked(database, much, statement, told)
+        assert pages < most, found

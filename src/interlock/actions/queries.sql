@@ -105,16 +105,24 @@ set state = excluded.state, failures = excluded.failures, openings = excluded.op
     promised = excluded.promised, what = excluded.what
 
 -- name: connector_loads
--- What is under way by the index of the unfinished; what waits by the cases that wait for a time.
+-- What is under way by the index of the unfinished; what waits by that of those that are ready, as far as a bound for each.
+with recursive k as (
+  (select a.connector from action a where a.state = 'ready' order by a.connector limit 1)
+  union all
+  select n.connector from k cross join lateral (
+    select a.connector from action a where a.state = 'ready' and a.connector > k.connector order by a.connector limit 1) n
+)
 select connector, sum(in_flight)::int as in_flight, sum(in_doubt)::int as in_doubt, sum(waiting)::int as waiting
 from (
   select connector, (state = 'dispatching')::int as in_flight, (state = 'in_doubt')::int as in_doubt, 0 as waiting
-  from action where state in ('dispatching', 'in_doubt')
+  from action where state in ('dispatching', 'in_doubt', 'exception', 'undoing') and state in ('dispatching', 'in_doubt')
   union all
-  select a.connector, 0, 0, 1
-  from cases c join action a on a.tenant = c.tenant and a.case_id = c.id
-  where c.state = 'waiting' and a.state = 'ready'
+  select k.connector, 0, 0, (select count(*) from (
+    select from action a join cases c on c.tenant = a.tenant and c.id = a.case_id
+    where a.state = 'ready' and a.connector = k.connector and c.state = 'waiting' limit %(most)s::bigint) x)
+  from k
 ) loads
+where in_flight + in_doubt + waiting > 0
 group by connector order by connector
 
 -- name: calls_under_way

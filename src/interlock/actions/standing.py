@@ -48,12 +48,19 @@ class ConnectorStanding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def read_standings(
-    database: Database, tenant: UUID, settings: Mapping[str, ConnectorSettings]
+    database: Database, tenant: UUID, settings: Mapping[str, ConnectorSettings], *, most: int | None = None
 ) -> list[ConnectorStanding]:
-    """How every connector stands that is in the settings, has failed, or has work of this tenant; by name."""
+    """How every connector stands that is in the settings, has failed, or has work of this tenant; by name.
+
+    Args:
+        database: Where it is.
+        tenant: Whose work.
+        settings: The connectors that this process knows.
+        most: Up to where what waits is counted for each; None: all of it.
+    """
     async with database.tenant(tenant) as connection:
         circuits = {one.connector: one for one in await LIST_CIRCUITS.all(connection)}
-        loads = {one.connector: one for one in await LOADS.all(connection)}
+        loads = {one.connector: one for one in await LOADS.all(connection, {"most": most})}
     standings: list[ConnectorStanding] = []
     for name in sorted({*settings, *circuits, *loads}):
         one = ConnectorStanding(name=name, known=name in settings)

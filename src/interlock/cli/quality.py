@@ -17,7 +17,7 @@ from interlock.cli.session import operator, with_node
 from interlock.errors import InterlockError, Refused
 from interlock.node import Node
 from interlock.oversight.quality.figures import Figures
-from interlock.oversight.quality.read import Others, read_others
+from interlock.oversight.quality.read import MOST_ANSWERS, Others, read_others
 
 app = commands()
 group = typer.Typer(
@@ -74,6 +74,8 @@ def show(context: typer.Context, *, who: As = "", as_json: Json = False) -> None
         (_row(one) for one in people),
         none="There is nothing to show of enough people yet.",
     )
+    if found.cut:
+        screen.line(f"Of the newest {MOST_ANSWERS:,} answers alone: there are more in this time.")
     if found.withheld:
         screen.line(f"{found.withheld} have not seen their own figures yet, or answered too few.")
 

@@ -30,6 +30,8 @@ from interlock.console.visit import Visit, needs
 from interlock.errors import NotFound
 
 PAGE = 50
+COUNTED = 1000
+"""Up to where is counted what waits for a connector."""
 FIRST = UUID(int=0)
 LAST = UUID(int=2**128 - 1)
 Shown = Literal["open", "paused", "failed", "newest"]
@@ -69,9 +71,9 @@ async def show_actions(request: Visit) -> Response[bytes]:
 async def show_connectors(request: Visit) -> Response[bytes]:
     """How the outside systems stand; the page of actions asks for it by itself, since what waits is added up."""
     node = request.node
-    connectors = await read_standings(node.database, request.tenant, node.settings.connectors)
+    connectors = await read_standings(node.database, request.tenant, node.settings.connectors, most=COUNTED)
     template = "connectors.html" if request.wants_part else "connectors_page.html"
-    return render(request, template, connectors=connectors)
+    return render(request, template, connectors=connectors, counted=COUNTED)
 
 
 async def _list(visit: Visit, asked: ActionsAsked, workflows: list[str]) -> list[ListedAction]:

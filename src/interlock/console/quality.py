@@ -16,6 +16,7 @@ from interlock.errors import Refused
 from interlock.oversight.quality.figures import READS_A_SECOND, RUN, SEEN_AFTER
 from interlock.oversight.quality.read import (
     LONGEST_REMARK,
+    MOST_ANSWERS,
     WINDOW,
     note_seen,
     read_disagreements,
@@ -47,7 +48,7 @@ async def show_quality(request: Visit) -> Response[bytes]:
     differ = await read_disagreements(node.database, request.tenant, now) if leads else ()
     return render(
         request, "quality.html", mine=mine, others=others, differ=differ, window=WINDOW, seen_after=SEEN_AFTER,
-        reads=READS_A_SECOND, run=RUN,
+        reads=READS_A_SECOND, run=RUN, most=MOST_ANSWERS,
     )  # fmt: skip
 
 

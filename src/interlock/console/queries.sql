@@ -93,12 +93,17 @@ select workflow, rule, state::text as state, value, stop, changed_at from escala
 where state <> 'cleared' order by changed_at desc limit 100
 
 -- name: points_now
--- At each of these points: what waits for a person, and what was decided since a moment.
+-- At each of these points: what waits for a person, and, of the newest so many decisions of the tenant, what was decided there since
+-- a moment; ``read`` says how many these are.
+with newest as materialized (
+  select d.workflow, d.point, d.review from decision d where d.id >= %(since)s order by d.id desc limit %(newest)s
+)
 select p.point,
   (select count(*) from (select from review v where v.workflow = %(workflow)s and v.point = p.point and v.queue = p.queue
      and v.state in ('open', 'claimed') limit %(most)s) x)::int as waiting,
-  (select count(*) from (select from decision d where d.workflow = %(workflow)s and d.point = p.point and d.id >= %(since)s
-     and (d.review is null or d.review not in (select id from known_case)) limit %(most)s) x)::int as decided
+  (select count(*) from newest d where d.workflow = %(workflow)s and d.point = p.point
+     and (d.review is null or d.review not in (select id from known_case)))::int as decided,
+  (select count(*) from newest)::int as read
 from json_to_recordset(%(points)s::json) as p (point text, queue text)
 
 -- name: actions_now
@@ -115,18 +120,19 @@ from (
 group by 1, 2
 
 -- name: versions_of
--- Which code the oldest cases of a workflow that have not ended are on, up to a bound of each state.
+-- Which code the oldest cases of a workflow that have not ended are on, up to a bound of each state. (A range of one workflow: by
+-- an equal one the planner takes ids for an order of their own, and reads all cases in it to find these few.)
 select version, code, count(*)::int as cases, min(created_at) as oldest
 from (
-    (select c.version, c.code, c.created_at from cases c where c.state = 'ready' and c.workflow = %(workflow)s order by c.id limit %(most)s)
+    (select c.version, c.code, c.created_at from cases c where c.state = 'ready' and c.workflow >= %(workflow)s and c.workflow <= %(workflow)s order by c.workflow, c.id limit %(most)s)
     union all
-    (select c.version, c.code, c.created_at from cases c where c.state = 'running' and c.workflow = %(workflow)s order by c.id limit %(most)s)
+    (select c.version, c.code, c.created_at from cases c where c.state = 'running' and c.workflow >= %(workflow)s and c.workflow <= %(workflow)s order by c.workflow, c.id limit %(most)s)
     union all
-    (select c.version, c.code, c.created_at from cases c where c.state = 'waiting' and c.workflow = %(workflow)s order by c.id limit %(most)s)
+    (select c.version, c.code, c.created_at from cases c where c.state = 'waiting' and c.workflow >= %(workflow)s and c.workflow <= %(workflow)s order by c.workflow, c.id limit %(most)s)
     union all
-    (select c.version, c.code, c.created_at from cases c where c.state = 'exception' and c.workflow = %(workflow)s order by c.id limit %(most)s)
+    (select c.version, c.code, c.created_at from cases c where c.state = 'exception' and c.workflow >= %(workflow)s and c.workflow <= %(workflow)s order by c.workflow, c.id limit %(most)s)
     union all
-    (select c.version, c.code, c.created_at from cases c where c.state = 'quarantined' and c.workflow = %(workflow)s order by c.id limit %(most)s)
+    (select c.version, c.code, c.created_at from cases c where c.state = 'quarantined' and c.workflow >= %(workflow)s and c.workflow <= %(workflow)s order by c.workflow, c.id limit %(most)s)
 ) c
 group by 1, 2 order by 3 desc
 

@@ -104,11 +104,12 @@ class EscalationFired(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PointNow(msgspec.Struct, frozen=True, kw_only=True):
-    """What waits at a decision point, and what was decided there, both up to the bound."""
+    """What waits at a decision point, up to a bound, and what was decided there of as many decisions as were read."""
 
     point: str
     waiting: int
     decided: int
+    read: int
 
 
 class ActionsNow(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,7 +42,7 @@ from interlock.guards.stops import list_stops
 
 SINCE = timedelta(hours=24)
 MOST_READ = 2_000
-"""Actions, and unfinished cases of each state, that are read to be counted."""
+"""Decisions, actions, and unfinished cases of each state, that are read to be counted."""
 _UNDER_WAY = (ActionState.READY, ActionState.DISPATCHING, ActionState.UNDOING)
 SPANS = ("1h", "24h", "7d", "30d")
 
@@ -80,7 +80,8 @@ async def show_workflow(request: Visit, name: FromPath[str]) -> Response[bytes]:
     since = first_id(node.database.clock.now() - SINCE)
     points = encode_rows(_PointRow(point=one.name, queue=one.queue.name) for one in declaration.decisions.values())
     async with node.database.tenant(tenant) as connection:
-        counted = await POINTS_NOW.all(connection, {"workflow": name, "points": points, "since": since, "most": MOST})
+        asked = {"workflow": name, "points": points, "since": since, "most": MOST, "newest": MOST_READ}
+        counted = await POINTS_NOW.all(connection, asked)
         actions = await ACTIONS_NOW.all(connection, {"workflow": name, "since": since, "most": MOST_READ})
         cases = [one for one in await COUNT_CASES_IN.all(connection, _every_state(name)) if one.cases]
         versions = await VERSIONS_OF.all(connection, {"workflow": name, "most": MOST_READ})
@@ -117,7 +118,12 @@ def _every_state(workflow: str) -> dict[str, Any]:
 
 def counts_of(points: list[PointNow], actions: list[ActionsNow]) -> dict[str, Counts]:
     """What stands at each node of the graph. Pure."""
-    found = {f"decide:{one.point}": Counts(waiting=_up_to(one.waiting), done=_up_to(one.decided)) for one in points}
+    found = {
+        f"decide:{one.point}": Counts(
+            waiting=_up_to(one.waiting), done=f"{one.decided:,}" + ("+" if one.read >= MOST_READ else "")
+        )
+        for one in points
+    }
     by_name: dict[str, dict[ActionState, int]] = {}
     for one in actions:
         by_name.setdefault(one.name, {})[one.state] = one.actions

@@ -29,6 +29,7 @@ from interlock.oversight.work_store import (
     WORK_AHEAD,
     WORK_ITEMS,
     WORK_KINDS,
+    WORK_KINDS_OF_QUEUE,
     WORK_OLDEST,
     WORK_RANKED,
     WORK_TOTAL,
@@ -40,12 +41,12 @@ from interlock.oversight.work_store import (
 PAGE = 50
 MOST = 200
 """Items of one page."""
-FARTHEST = 2000
+FARTHEST = 500
 """How far into the list pages go: who needs more wants a filter."""
 COUNTED = 1000
 """Up to where a list is counted."""
-_SORTED = 5000
-"""Up to how many are sorted as a whole."""
+_SORTED = 2500
+"""Up to how many are sorted as a whole: to find that there are more is lost work, as is seeking few in the order."""
 _DEPTH = 4
 _AFTER = re.compile(r"([0-9]{1,4})-([0-9]{1,17})\Z")
 _BROAD = frozenset({"kind", "workflow", "point", "parked"})
@@ -86,7 +87,8 @@ async def list_work(
         await PLAN_AS_ASKED.all(connection)
         known = await WORK_KINDS.all(connection)
         scale = await scale_of(database, connection, tenant, known, terms, at)
-        classes = [of for of in known if _is_of(asked, of)]
+        there = known if asked.queue is None else await WORK_KINDS_OF_QUEUE.all(connection, {"queue": asked.queue})
+        classes = [of for of in there if _is_of(asked, of)]
         look = _Look(connection, asked, actor, classes, scale, takeable=takeable)
         wanted = skip + min(max(1, most), MOST)
         firsts, oldest, total = await look.first(wanted, terms.oldest)
@@ -163,13 +165,16 @@ class _Look:
     async def first(self, wanted: int, share: float) -> tuple[list[Placed], list[Placed], Bounded]:
         """The first of the order, the oldest, and how many there are."""
         oldest = wanted if share > 0 else 0  # those that are among the first already get no second place
-        if not _is_broad(self._asked):
-            found = await self._sorted(wanted, oldest)
+        broad = _is_broad(self._asked)
+        if not broad:
+            # of a queue only its own kinds are searched, of which most fits
+            found = await self._sorted(wanted, oldest, COUNTED if self._asked.queue is not None else _SORTED)
             if found is not None:
                 return found
         firsts = await self._searched(wanted)
+        total = await self.count(COUNTED) if broad else Bounded(COUNTED, more=True)
         aged = await WORK_OLDEST.all(self._connection, {**self._told, "oldest": oldest})
-        return firsts, self._by_age(aged), await self.count(COUNTED)
+        return firsts, self._by_age(aged), total
 
     async def count(self, bound: int) -> Bounded:
         """How many there are, up to a bound."""
@@ -181,12 +186,12 @@ class _Look:
         told = {"ids": list(ids), "at": self._scale.now, "actor": self._actor.name}
         return {row.id: row for row in await WORK_ITEMS.all(self._connection, told)}
 
-    async def _sorted(self, wanted: int, oldest: int) -> tuple[list[Placed], list[Placed], Bounded] | None:
-        """All of it, sorted; None: it is too much."""
+    async def _sorted(self, wanted: int, oldest: int, bound: int) -> tuple[list[Placed], list[Placed], Bounded] | None:
+        """All of it, sorted; None: it is more than a bound."""
         told = {
             **self._told,
             "kinds": _written(self._classes, self._scale),
-            "bound": _SORTED + 1,
+            "bound": bound + 1,
             "horizon": self._scale.pace.horizon,
             "no_deadline": NO_DEADLINE / timedelta(minutes=1),
             "most": wanted,
@@ -194,7 +199,7 @@ class _Look:
         }
         rows = await WORK_RANKED.all(self._connection, told)
         total = max((row.total for row in rows), default=0)
-        if total > _SORTED:
+        if total > bound:
             return None
         firsts = ranked(((row.of, _shown(row)) for row in rows if not row.aged), self._scale)
         return firsts, self._by_age([row for row in rows if row.aged]), Bounded(min(total, COUNTED), total > COUNTED)

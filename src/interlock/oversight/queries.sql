@@ -344,6 +344,21 @@ select false as exceptional, workflow, point, currency, 1 as priority from r
 union all
 select true, workflow, kind, currency, priority from x
 
+-- name: work_kinds_of_queue
+-- The same of one queue. (A range of one queue, so that only its index has the order.)
+with recursive r as (
+  (select v.workflow, v.point, case when v.currency is null then '' else v.currency end as currency from review v
+   where v.state in ('open', 'claimed') and v.queue >= %(queue)s and v.queue <= %(queue)s
+   order by v.queue, v.workflow, v.point, case when v.currency is null then '' else v.currency end limit 1)
+  union all
+  select n.* from r cross join lateral (
+    select v.workflow, v.point, case when v.currency is null then '' else v.currency end as currency from review v
+    where v.state in ('open', 'claimed') and v.queue <= %(queue)s
+      and (v.queue, v.workflow, v.point, case when v.currency is null then '' else v.currency end) > (%(queue)s, r.workflow, r.point, r.currency)
+    order by v.queue, v.workflow, v.point, case when v.currency is null then '' else v.currency end limit 1) n
+)
+select false as exceptional, workflow, point, currency, 1 as priority from r
+
 -- name: work_counts
 -- How many wait of each workflow and point: for the mean of their minutes, and the length of the queue.
 select false as exceptional, v.workflow, v.point, count(*) as number from review v where v.state in ('open', 'claimed') group by 2, 3

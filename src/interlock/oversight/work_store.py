@@ -106,6 +106,7 @@ class ViewRow(msgspec.Struct, frozen=True, kw_only=True):
 
 _SQL = load_queries(__file__)
 WORK_KINDS = _SQL.rows("work_kinds", WorkClass)
+WORK_KINDS_OF_QUEUE = _SQL.rows("work_kinds_of_queue", WorkClass)
 WORK_COUNTS = _SQL.rows("work_counts", CountedWork)
 PLAN_AS_ASKED = _SQL.rows("plan_as_asked", str)
 WORK_RANKED = _SQL.rows("work_ranked", FoundWork)

@@ -104,7 +104,7 @@ async def test_the_first_of_two_takes_it_back_until_the_second_and_tells_nothing
     node, (review,) = on.node, await reviews(on, "5000.00")
     rosa = acts(node.tenant, "rosa")
     await decide(on, "rosa", review, NO, LONG)
-    since = {"since": node.database.clock.now() - timedelta(days=1), "who": None}
+    since = {"since": node.database.clock.now() - timedelta(days=1), "who": None, "most": 9}
     async with node.database.tenant(node.tenant) as connection:
         assert await ANSWERS_SINCE.all(connection, since) == []  # it would tell the second what the first said
     back = await undo(node.desk, rosa, review.id)

@@ -34,7 +34,7 @@ from interlock.oversight.views import count_views, forget_view, list_views, save
 from interlock.oversight.work import PARKED, WorkFilter, WorkItem, WorkKind, WorkState
 from interlock.oversight.work_filter import read_filter
 from interlock.oversight.work_scale import WorkTerms
-from interlock.oversight.work_store import WORK_AHEAD, WORK_KINDS, WORK_OLDEST
+from interlock.oversight.work_store import WORK_AHEAD, WORK_KINDS, WORK_OLDEST, WORK_TOTAL
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 WAITING = 1500
@@ -60,6 +60,7 @@ async def desk(database_url: str, database: Database) -> AsyncIterator[Desk]:
 async def test_the_order_filters_counts_and_pages(
     database_url: str, database: Database, tenant: UUID, admin: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(listing, "FARTHEST", 2 * WAITING)  # all of it, page by page
     other = await database.ensure_tenant("other")
     fill_waiting(database_url, tenant, WAITING, resolved=400)
     fill_waiting(database_url, other, 40, resolved=0)
@@ -81,11 +82,12 @@ async def test_the_order_filters_counts_and_pages(
     sorted_whole = await list_work(database, tenant, WorkFilter(), me, most=200, terms=plain)
     assert [item.id for item in sorted_whole.items] == [item.id for item in everything.items]
     monkeypatch.undo()
+    monkeypatch.setattr(listing, "FARTHEST", 2 * WAITING)  # all of it, page by page
 
     # another page goes on where the first ended, and the last ends
     second = await list_work(database, tenant, WorkFilter(), me, most=100, after=page.after, terms=plain)
     assert [item.id for item in (*page.items, *second.items)] == [item.id for item in everything.items]
-    for wrong in ("x", "0-1", "2000-" + str(int(at.timestamp() * 1e6)), "50-99999999999999999"):
+    for wrong in ("x", "0-1", str(2 * WAITING) + "-" + str(int(at.timestamp() * 1e6)), "50-99999999999999999"):
         with pytest.raises(Refused, match="no page of this list"):
             await list_work(database, tenant, WorkFilter(), me, after=wrong)
 
@@ -258,6 +260,7 @@ async def test_no_list_reads_all_that_waits(database_url: str, database: Databas
             (WORK_AHEAD, {"kinds": kinds, "depth": 8}),
             (WORK_KINDS, {}),
             (WORK_OLDEST, {"oldest": 5}),
+            (WORK_TOTAL, {"bound": 1001, "words": "nothing of it"}),
         ):
             asked = await connection.execute(b"explain " + statement.text, {**told, **more})
             plans[statement.name] = "\n".join(row[0] for row in await asked.fetchall())
@@ -265,6 +268,7 @@ async def test_no_list_reads_all_that_waits(database_url: str, database: Databas
     for index in ("review_by_loss", "review_by_due", "exception_by_loss", "exception_by_due"):
         assert index in ahead
     assert "Sort" not in ahead
-    assert "Seq Scan" not in "".join(plans.values())
+    assert "Seq Scan on review" not in "".join(plans.values())
     assert "Filter: (ROW(" not in plans["oversight.work_kinds"]
     assert "review_work" in plans["oversight.work_oldest"]
+    assert "Index Only Scan using review_work" in plans["oversight.work_total"]  # its words too

@@ -29,8 +29,8 @@ end $$;
 reset role;
 set local row_security = on;
 
--- What waits, with all that a filter asks of it but its words, so that no question is read: of each kind by its expected loss and by
--- its deadline, which the order is found from, and all by age. (A coalesce would not do: only a case is leakproof, and so an
+-- What waits, with all that a filter asks of it, so that no question is read (its words only in one): of each kind by its expected loss
+-- and by its deadline, which the order is found from, and all by age. (A coalesce would not do: only a case is leakproof, and so an
 -- index's under row security.)
 create index review_by_loss on review (tenant, workflow, point, (case when currency is null then '' else currency end), urgency desc, id)
   include (queue, team, state, confidence, exposure_minor, currency, due_at, created_at, claimed_by, claimed_until, assigned_to, snoozed_until,
@@ -40,7 +40,10 @@ create index review_by_due on review (tenant, workflow, point, (case when curren
     asked_to, effective_at, decided_by, disagreed, codes) where state in ('open', 'claimed');
 create index review_work on review (tenant, id)
   include (workflow, point, queue, team, state, urgency, confidence, exposure_minor, currency, due_at, created_at, claimed_by, claimed_until,
-    assigned_to, snoozed_until, asked_to, effective_at, decided_by, disagreed, codes) where state in ('open', 'claimed');
+    assigned_to, snoozed_until, asked_to, effective_at, decided_by, disagreed, codes, why) where state in ('open', 'claimed');
+-- Of which workflows, points and currencies something waits in a queue.
+create index review_kinds on review (tenant, queue, workflow, point, (case when currency is null then '' else currency end))
+  where state in ('open', 'claimed');
 create index review_assigned on review (tenant, assigned_to) where assigned_to is not null and state in ('open', 'claimed');
 create index review_claimed on review (tenant, claimed_by) where state = 'claimed';
 -- How long the last ones of each kind took.

@@ -18,6 +18,9 @@ drop index action_unfinished;
 create index action_unfinished on action (tenant, id) include (workflow, name, connector, state, currency, exposure_minor)
   where state in ('dispatching', 'in_doubt', 'exception', 'undoing');
 
+-- What is to be sent but waits; most actions are sent in the commit that adds them, and never enter it.
+create index action_ready on action (tenant, connector, case_id) where state = 'ready';
+
 -- What came to pass in a span, whenever its case came: an action is in one of the two.
 create index action_done on action (tenant, ended_at) where state = 'done';
 create index action_failed_lately on action (tenant, ended_at) where state = 'failed';

@@ -91,14 +91,16 @@ from second_look s join review one on one.id = s.first join review two on two.id
 where not s.agreed and s.compared_at >= %(since)s order by s.compared_at desc, s.id limit %(most)s
 
 -- name: answers_since
--- What people answered, with how long they looked; four eyes are two answers, of which neither counts before it is decided:
--- the figures would tell the second what the first said.
-select said.review, said.who, said.at, said.resolution::text as resolution, octet_length(v.question) as length,
-       said.looked_ms, said.looked_of
-from review_verdict said join review v on v.id = said.review
-where said.at >= %(since)s and said.undone_at is null and v.state = 'resolved'
-  and (%(who)s::text is null or said.who = %(who)s)
-order by said.at, said.id limit 50000
+-- The newest that people answered, with how long they looked, in order of time; four eyes are two answers, of which neither counts
+-- before it is decided: the figures would tell the second what the first said.
+select review, who, at, resolution, length, looked_ms, looked_of from (
+  select said.id, said.review, said.who, said.at, said.resolution::text as resolution, octet_length(v.question) as length,
+         said.looked_ms, said.looked_of
+  from review_verdict said join review v on v.id = said.review
+  where said.at >= %(since)s and said.undone_at is null and v.state = 'resolved'
+    and (%(who)s::text is null or said.who = %(who)s)
+  order by said.at desc, said.id desc limit %(most)s) newest
+order by at, id
 
 -- name: checked_known
 -- As in revealed_to: everybody's own verdict.
@@ -113,17 +115,22 @@ select first_by as who, agreed as "right" from second_look
 where compared_at >= %(since)s and (%(who)s::text is null or first_by = %(who)s)
 
 -- name: checked_outcomes
--- Until outcomes are recorded: an approved answer whose action was undone, or whose decision was recalled, was not borne out.
+-- Until outcomes are recorded: an approved answer whose action was undone, or whose decision was recalled, was not borne out. Of the
+-- newest so many answers, apart (offset 0): whether something was done is looked up for these alone.
 select v.resolved_by as who, not exists (
          select from action a where a.case_id = v.case_id and a.tenant = v.tenant and a.state in ('undoing', 'undone')) as "right"
-from review v
-where v.state = 'resolved' and v.resolved_at >= %(since)s and v.resolution <> 'reject' and v.case_id is not null
-  and v.resolved_by is not null and (%(who)s::text is null or v.resolved_by = %(who)s)
-  and exists (select from action a where a.case_id = v.case_id and a.tenant = v.tenant and a.state in ('done', 'undoing', 'undone'))
-limit 50000
+from (
+  select r.tenant, r.case_id, r.resolved_by from review r
+  where r.state = 'resolved' and r.resolved_at >= %(since)s and r.resolution <> 'reject' and r.case_id is not null
+    and r.resolved_by is not null and (%(who)s::text is null or r.resolved_by = %(who)s)
+  order by r.resolved_at desc limit %(most)s) v
+where exists (select from action a where a.case_id = v.case_id and a.tenant = v.tenant and a.state in ('done', 'undoing', 'undone'))
 
 -- name: first_answers
-select said.who, min(said.at) as first_at from review_verdict said where said.at >= %(since)s group by said.who
+-- When each of these first answered something.
+select w.who, f.first_at from unnest(%(people)s::text[]) as w (who)
+cross join lateral (
+  select said.at as first_at from review_verdict said where said.who = w.who and said.at >= %(since)s order by said.at limit 1) f
 
 -- name: seen_by
 select person, max(seen_at) as seen_at from quality_seen where seen_at >= %(since)s group by person

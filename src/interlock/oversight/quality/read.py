@@ -33,9 +33,12 @@ from interlock.oversight.quality.store import (
     Remark,
     ShownCase,
 )
+from interlock.oversight.work_store import PLAN_AS_ASKED
 
 WINDOW = timedelta(days=28)
 LONGEST_REMARK = 1000
+MOST_ANSWERS = 3000
+"""The newest answers that figures are of; a page says where there are more."""
 _MOST_SHOWN = 50
 
 
@@ -44,11 +47,13 @@ class Mine(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         figures: Their figures over four weeks.
+        cut: They are of the newest ``MOST_ANSWERS`` answers alone: there are more.
         revealed: The known cases that they answered, the newest first.
         remarks: What they said of their figures.
     """
 
     figures: Figures
+    cut: bool
     revealed: tuple[ShownCase, ...]
     remarks: tuple[Remark, ...]
 
@@ -58,12 +63,14 @@ class Others(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         everybody: All answers together; None: of too few people, each of whom could be told.
+        cut: All of it is of the newest ``MOST_ANSWERS`` answers alone: there are more.
         people: The figures of those who have seen theirs, or could for a week.
         withheld: Of how many people nothing is shown yet.
         remarks: What these people say of their figures.
     """
 
     everybody: Figures | None
+    cut: bool
     people: tuple[Figures, ...]
     withheld: int
     remarks: tuple[Remark, ...]
@@ -71,8 +78,9 @@ class Others(msgspec.Struct, frozen=True, kw_only=True):
 
 async def read_mine(database: Database, tenant: UUID, who: str, now: datetime) -> Mine:
     """One's own figures."""
-    asked = {"since": now - WINDOW, "who": who}
+    asked = {"since": now - WINDOW, "who": who, "most": MOST_ANSWERS}
     async with database.tenant(tenant) as connection:
+        await PLAN_AS_ASKED.all(connection)
         answers = await ANSWERS_SINCE.all(connection, asked)
         known = await CHECKED_KNOWN.all(connection, asked)
         second = await CHECKED_SECOND.all(connection, asked)
@@ -80,7 +88,10 @@ async def read_mine(database: Database, tenant: UUID, who: str, now: datetime) -
         revealed = await REVEALED_TO.all(connection, {**asked, "most": _MOST_SHOWN})
         remarks = await REMARKS_OF.all(connection, asked)
     return Mine(
-        figures=figures_of(who, answers, known, second, outcomes), revealed=tuple(revealed), remarks=tuple(remarks)
+        figures=figures_of(who, answers, known, second, outcomes),
+        cut=len(answers) >= MOST_ANSWERS,
+        revealed=tuple(revealed),
+        remarks=tuple(remarks),
     )
 
 
@@ -96,14 +107,19 @@ async def note_seen(database: Database, tenant: UUID, who: str, now: datetime, r
 
 async def read_others(database: Database, tenant: UUID, now: datetime) -> Others:
     """Everybody's figures together, and each person's who has seen theirs."""
-    asked = {"since": now - WINDOW, "who": None}
+    asked = {"since": now - WINDOW, "who": None, "most": MOST_ANSWERS}
     async with database.tenant(tenant) as connection:
-        answers = _by_who(await ANSWERS_SINCE.all(connection, asked))
+        await PLAN_AS_ASKED.all(connection)
+        newest = await ANSWERS_SINCE.all(connection, asked)
+        answers = _by_who(newest)
         known = _by_who(await CHECKED_KNOWN.all(connection, asked))
         second = _by_who(await CHECKED_SECOND.all(connection, asked))
         outcomes = _by_who(await CHECKED_OUTCOMES.all(connection, asked))
-        first = {row.who: row.first_at for row in await FIRST_ANSWERS.all(connection, {"since": now - 2 * WINDOW})}
-        seen = {row.person: row.seen_at for row in await SEEN_BY.all(connection, {"since": now - 2 * WINDOW})}
+        since = {"since": now - 2 * WINDOW}
+        first = {
+            row.who: row.first_at for row in await FIRST_ANSWERS.all(connection, since | {"people": list(answers)})
+        }
+        seen = {row.person: row.seen_at for row in await SEEN_BY.all(connection, since)}
         remarks = await REMARKS_OF.all(connection, asked)
     found = [figures_of(who, answers[who], known[who], second[who], outcomes[who]) for who in sorted(answers)]
     shown = tuple(one for one in found if may_show(one, first.get(one.who), seen.get(one.who), now))
@@ -116,6 +132,7 @@ async def read_others(database: Database, tenant: UUID, now: datetime) -> Others
         together = msgspec.structs.replace(together, signs=())  # a run is one person's
     return Others(
         everybody=together,
+        cut=len(newest) >= MOST_ANSWERS,
         people=shown,
         withheld=len(found) - len(shown),
         remarks=tuple(one for one in remarks if one.person in names),
