@@ -293,7 +293,7 @@ async def open_node(
             told = None if isinstance(authority, UnreadAuthority) else authority
             await tell_in_force(database, writer, known, tenant, components=loaded, authority=told)
         _look_after(stack, database, writer, known, queues=not publishes)
-        _tell(stack, database, writer, known, tenant, settings)
+        _tell(stack, database, writer, known, settings)
         alone = await stack.enter_async_context(Alone(url, database.clock, gates(circuits), notifier))
         watch = await stack.enter_async_context(StopWatch(database, notifier))
         features = await stack.enter_async_context(FeatureReader(url))
@@ -373,9 +373,7 @@ def _look_after(stack: AsyncExitStack, database: Database, writer: Writer, known
         _go_on(stack, keep_looking_after(database, writer, told), "oversight")
 
 
-def _tell(
-    stack: AsyncExitStack, database: Database, writer: Writer, known: Registry, tenant: UUID, settings: Settings
-) -> None:
+def _tell(stack: AsyncExitStack, database: Database, writer: Writer, known: Registry, settings: Settings) -> None:
     """Tell people of work, while a process that carries workflows runs."""
     if not settings.notify or not known.all:
         return
@@ -386,7 +384,7 @@ def _tell(
     shown = settings.public_url.rstrip("/") or f"http://{settings.api_host}:{settings.api_port}"
     channels = tuple(settings.notify.values())
     worth = work_terms(known, settings).worth
-    told = keep_telling(database, writer, tenant, channels, stand_ins, shown, worth)
+    told = keep_telling(database, writer, settings.tenant, channels, stand_ins, shown, worth)
     _go_on(stack, told, "notices")
 
 

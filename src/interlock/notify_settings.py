@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from interlock.errors import Refused
-from interlock.setting_forms import AMOUNT, BOOLEAN, COUNT, SECRET, TEXT, Problems, Raw, SecretRef, SettingForm
+from interlock.setting_forms import AMOUNT, BOOLEAN, COUNT, NAME, SECRET, TEXT, Problems, Raw, SecretRef, SettingForm
 from interlock.spelling import meant
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*\Z")
@@ -62,6 +62,7 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
         above: What must be expected to be lost before an item is urgent.
         digest: ``hourly`` or ``daily``; empty: none.
         amounts: Whether amounts are told.
+        tenant: Whose work it tells of; empty: that of the process's tenant.
         most_per_hour: How many messages one recipient gets in an hour; what is beyond goes into the next one.
         source: The places that its values came from.
     """
@@ -79,6 +80,7 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
     above: Decimal = Decimal(1000)
     digest: str = ""
     amounts: bool = False
+    tenant: str = ""
     most_per_hour: int = 12
     source: str = ""
 
@@ -169,6 +171,7 @@ NOTIFY_FORMS: Mapping[str, SettingForm[Any]] = MappingProxyType(
         "above": AMOUNT,
         "digest": SettingForm(_digest, ""),
         "amounts": BOOLEAN,
+        "tenant": NAME,
         "most_per_hour": COUNT,
     }
 )

@@ -20,7 +20,7 @@ from interlock.db.gates import short_digest
 from interlock.db.keep_doing import keep_doing
 from interlock.db.work import Stamp, Unit, Write
 from interlock.db.writer import Writer
-from interlock.errors import InterlockError
+from interlock.errors import InterlockError, NotFound
 from interlock.ledger.ledger import first_entry
 from interlock.money import Money
 from interlock.notices.notice import Fact, NewNotice, Notice, notices_of
@@ -195,23 +195,55 @@ async def _fail(
 async def keep_telling(
     database: Database,
     writer: Writer,
-    tenant: UUID,
+    tenant: str,
     channels: Sequence[NotifySettings],
     stand_ins: Mapping[str, str],
     public_url: str,
     worth: Worth,
 ) -> None:
-    """Tell people while the process runs; each channel by itself."""
+    """Tell people while the process runs; each channel by itself, and of one tenant alone.
 
-    async def gathering() -> None:
-        await gather(database, tenant, channels, stand_ins, worth)
-        await forget(database, tenant)
+    A chat or a webhook is one place, and whoever reads there is somebody's: no channel tells of a tenant that is not
+    named for it.
 
-    async def delivering(channel: NotifySettings) -> None:
-        await deliver(database, writer, tenant, channel, public_url)
+    Args:
+        database: Where it is.
+        writer: For the record.
+        tenant: The name of the process's own, of which a channel tells that names none.
+        channels: Who is told of what.
+        stand_ins: Who stands in for the owner of each workflow.
+        public_url: Where people reach the console.
+        worth: What amounts count for in the order of work.
+    """
+    of_tenant: defaultdict[str, list[NotifySettings]] = defaultdict(list)
+    for channel in channels:
+        of_tenant[channel.tenant or tenant].append(channel)
+
+    async def gathering(name: str) -> None:
+        whose = await _tenant_named(database, name)
+        await gather(database, whose, of_tenant[name], stand_ins, worth)
+        await forget(database, whose)
+
+    async def delivering(name: str, channel: NotifySettings) -> None:
+        await deliver(database, writer, await _tenant_named(database, name), channel, public_url)
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(keep_doing("notices", gathering, EVERY_S, part=_PART))
-        for channel in channels:
-            told = functools.partial(delivering, channel)
-            group.create_task(keep_doing(f"notices of {channel.name}", told, EVERY_S, part=_PART))
+        for name, its in of_tenant.items():
+            gathered = functools.partial(gathering, name)
+            group.create_task(keep_doing(f"notices of the tenant {name}", gathered, EVERY_S, part=_PART))
+            for channel in its:
+                told = functools.partial(delivering, name, channel)
+                group.create_task(keep_doing(f"notices of {channel.name}", told, EVERY_S, part=_PART))
+
+
+async def _tenant_named(database: Database, name: str) -> UUID:
+    """The tenant of a channel, which may be made after this process has started.
+
+    Raises:
+        NotFound: there is none.
+    """
+    if found := await database.find_tenant(name):
+        return found
+    raise NotFound(
+        f"there is no tenant {name}", where="notify", todo="make one of its people or keys, or mend `tenant`"
+    )

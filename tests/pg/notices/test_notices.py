@@ -30,6 +30,7 @@ from interlock.notices.duty import deliver, gather
 from interlock.notices.send import NotSent, send
 from interlock.notices.store import CLAIM_NOTICES
 from interlock.notify_settings import ChannelKind, Event, NotifySettings
+from interlock.oversight.index import Worth
 from interlock.setting_forms import SecretRef
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - a test's
@@ -182,6 +183,39 @@ async def test_a_channel_that_fails_tries_again_later_and_gives_up_in_the_end(no
         assert len(entries(admin, "notice.given_up")) == 1
         admin.execute("update notice set due_at = now() - interval '1 second'")
         assert await tell(node, channel) == (0, 0)
+
+
+async def test_a_channel_tells_of_its_own_tenant_alone_and_one_without_a_tenant_holds_up_nobody(
+    node: Node, admin: Admin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(duty, "EVERY_S", 0.01)
+    other = await node.database.ensure_tenant("other")
+    for tenant in (node.tenant, other):
+        name = "ana" if tenant == node.tenant else "bea"
+        await make_person(
+            node.writer, tenant, name=name, roles=("reviewer",), who="a test", teams=["payables"],
+            email=f"{name}@example.com",
+        )  # fmt: skip
+        review(admin, tenant, node, assigned_to=name, team="payables", urgency=250000)
+    box = Mailbox()
+    async with mail_server(box) as url:
+        channels = [
+            msgspec.structs.replace(mail(url), name=name, tenant=tenant, events=(Event.ASSIGNED, Event.URGENT))
+            for name, tenant in (("own", ""), ("other", "other"), ("lost", "nowhere"))
+        ]
+        telling = asyncio.create_task(
+            duty.keep_telling(
+                node.database, node.writer, node.settings.tenant, channels, {}, "https://x.example", Worth()
+            )
+        )
+        async with asyncio.timeout(20):
+            while len(box.letters) < 2 or "no tenant nowhere" not in caplog.text:  # noqa: ASYNC110 - neither tells
+                await asyncio.sleep(0.01)
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+    assert {str(letter["To"]) for letter in box.letters} == {"ana@example.com", "bea@example.com"}
+    told = admin.execute("select tenant, channel, recipient from notice order by channel").fetchall()
+    assert set(told) == {(other, "other", "bea@example.com"), (node.tenant, "own", "ana@example.com")}
 
 
 async def test_two_processes_tell_once(node: Node, admin: Admin) -> None:
