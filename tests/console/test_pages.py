@@ -10,10 +10,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.console.page_walk import SCRIPT, Work, crawl, working_site
+from tests.console.page_walk import REFUNDS, SCRIPT, Work, crawl, working_site
 from tests.console.visiting import Visiting, signed_in
 
 from interlock import console
+from interlock.cases.publishing import publish_rules
 from interlock.clock import first_id
 from interlock.console.store import EVER, MONEY_NOW
 from interlock.db.news import TOPICS
@@ -107,6 +108,7 @@ async def test_every_page_shows_what_it_is_for_and_leads_on(work: Work) -> None:
                 _is_a_page(path, one)
         await _money_counts_when_it_moved(work)
         await _a_stop_is_said_where_it_holds(work, http)
+        await _a_version_says_what_it_changes(work, http)
 
 
 async def _money_counts_when_it_moved(work: Work) -> None:
@@ -122,6 +124,23 @@ async def _money_counts_when_it_moved(work: Work) -> None:
         both = {"since": EVER, "since_at": paid.ended_at, "most": 2}
         (decided,) = (one for one in await MONEY_NOW.all(connection, both) if one.what == "decided")
         assert (decided.items, decided.at_least) == (2, True)
+
+
+async def _a_version_says_what_it_changes(work: Work, http: httpx.AsyncClient) -> None:
+    """Row by row, and on recorded decisions once that is asked for; from the history it is one step away."""
+    node = work.on.node
+    rules = (REFUNDS / "components" / "approve-refund@1.rules.json").read_bytes()
+    rules = rules.replace(b'"version": "1"', b'"version": "1.1"').replace(b"> 1000", b"> 200")
+    await publish_rules(node.database, node.writer, node.registry, node.tenant, rules, "content", who="ana", why=SCRIPT)
+    place = "/console/rules/approve-refund/1.1/against/1"
+    assert place in (await http.get("/console/rules/approve-refund")).text
+    page = (await http.get(place)).text
+    assert not [one for one in ("row 2: if Amount", "<del>&gt; 1000</del>", "<ins>&gt; 200</ins>") if one not in page]
+    assert "would change" not in page
+    tried = (await http.get(f"{place}?tried=yes")).text
+    assert not [one for one in ("2 decisions compared", "1 would change", "250.00 EUR") if one not in tried]
+    assert "They decide alike" in (await http.get("/console/rules/approve-refund/1/against/1")).text
+    assert [(await http.get(place + more)).status_code for more in ("1", ".9", "?tried=x")] == [404, 404, 400]
 
 
 async def _a_stop_is_said_where_it_holds(work: Work, http: httpx.AsyncClient) -> None:

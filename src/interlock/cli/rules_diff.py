@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from interlock.cases.fits import uses
 from interlock.cases.registry import Registry
+from interlock.cases.rules_tried import PointOfRules, points_known, points_using, try_rules
 from interlock.cli.options import Json
 from interlock.cli.publications import read_file
 from interlock.cli.screen import Screen
 from interlock.cli.session import with_node
 from interlock.components.rules import Rules, load_rules
-from interlock.decisions.diff_unsaid import unsaid
-from interlock.decisions.library import Library
 from interlock.decisions.point import DecisionPoint
-from interlock.decisions.recorded import recorded_decisions
-from interlock.decisions.rules_diff import Comparison, Diff, Outcome, Recorded
+from interlock.decisions.rules_diff import Diff, Outcome, Recorded
 from interlock.decisions.store import canonical
 from interlock.durations import parse_duration
 from interlock.errors import NotFound, PersonalErased
@@ -29,16 +27,6 @@ from interlock.node import Node
 from interlock.publications.publication import Kind, split_reference
 from interlock.publications.publish import find_published
 from interlock.publications.reading import RULES_SUFFIX, load_published_rules
-
-
-class _Point(NamedTuple):
-    workflow: str
-    point: DecisionPoint
-    library: Library
-
-    @property
-    def name(self) -> str:
-        return f"{self.workflow}.{self.point.name}"
 
 
 def diff(
@@ -60,22 +48,18 @@ def diff(
     screen = Screen(as_json=as_json)
     span, versions = parse_duration(since), (_given(old), _given(new))
 
-    async def compare(node: Node) -> tuple[Rules, Rules, list[tuple[_Point, Diff]]]:
+    async def compare(node: Node) -> tuple[Rules, Rules, list[tuple[PointOfRules, Diff]]]:
         before, after = await _load(node, versions[0]), await _load(node, versions[1])
-        done: list[tuple[_Point, Diff]] = []
-        for one in _points(node.registry, (before, after), point):
-            comparison = Comparison(one.point, before, after, one.library.for_tenant(node.tenant))
-            earliest = node.database.clock.now() - span
-            pages = recorded_decisions(
-                node.database, node.tenant, workflow=one.workflow, point=one.point.name, since=earliest, limit=limit
+        done = [
+            (
+                one,
+                await try_rules(
+                    node.database, node.tenant, one, (before, after), span=span, limit=limit,
+                    opened=functools.partial(_opened, node),
+                ),
             )
-            async for page in pages:
-                for recorded in page:
-                    clear = await _opened(node, one.point, recorded) if one.point.purpose else recorded
-                    if clear is not None:
-                        comparison.add(clear)
-            result = comparison.result()
-            done.append((one, unsaid(result) if one.point.purpose else result))
+            for one in _points(node.registry, (before, after), point)
+        ]  # fmt: skip
         return before, after, done
 
     before, after, done = with_node(context, compare, workflows=True, publishes=True)
@@ -116,29 +100,21 @@ def _given(text: str) -> Rules | str:
     return text
 
 
-def _points(registry: Registry, versions: tuple[Rules, Rules], named: str | None) -> list[_Point]:
+def _points(registry: Registry, versions: tuple[Rules, Rules], named: str | None) -> list[PointOfRules]:
     """The points to look at: the one that is named, or all that name the line of one of the versions.
 
     Raises:
         NotFound: there is none.
     """
-    known = [
-        _Point(entry.workflow.name, point, entry.library)
-        for entry in registry.all
-        for point in entry.declaration.decisions.values()
-    ]
-    chosen = [
-        one
-        for one in known
-        if (named == one.name if named else any(any(uses(one.point, v.ref.name, v.ref.version)) for v in versions))
-    ]
+    known = points_known(registry)
+    chosen = [one for one in known if one.name == named] if named else points_using(registry, versions)
     if not chosen:
         what = f"there is no decision point {named}" if named else "no workflow of the settings names these rules"
         raise NotFound(what, where="--point", todo=f"known: {', '.join(one.name for one in known) or 'none'}")
     return chosen
 
 
-def _tell(screen: Screen, one: _Point, result: Diff, before: Rules, after: Rules) -> None:
+def _tell(screen: Screen, one: PointOfRules, result: Diff, before: Rules, after: Rules) -> None:
     screen.line(f"{one.name}: {before.ref} -> {after.ref}", style="bold")
     screen.line(
         f"{result.compared} decisions compared, with {_sum(result.money_compared)} at stake; "

@@ -13,6 +13,7 @@ from interlock.components.component import Kind as ComponentKind
 from interlock.components.faults import Faults
 from interlock.components.rules_file import RulesFile, Table, read_rules_file
 from interlock.console.render import render
+from interlock.console.rules_changes import ROUTES as CHANGES_ROUTES
 from interlock.console.visit import Visit, needs
 from interlock.decisions.library import rules_reference
 from interlock.errors import NotFound
@@ -119,4 +120,4 @@ def _is_table(step: object) -> bool:
     return isinstance(step, Table)
 
 
-ROUTES = (show_rules, show_rule, show_rules_version)
+ROUTES = (show_rules, show_rule, show_rules_version, *CHANGES_ROUTES)
