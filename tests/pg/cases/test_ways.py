@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,17 +16,21 @@ import psycopg
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.acting import acts
 from tests.pg.stage import Stage, stage
 from tests.pg.undoing import open_exceptions, refunding, story, took_effect, undoable
 
 from interlock.actions.action import ActionState
 from interlock.cases.case import Case
 from interlock.cases.explain import as_text, explain
+from interlock.cases.registry import Registry
 from interlock.cases.resolve import Member, Way, resolve_exception, resolve_group
 from interlock.cases.store import CaseState
-from interlock.errors import ContractViolated, NotFound, Refused, StateConflict, StepFailed
+from interlock.errors import ContractViolated, Forbidden, NotFound, Refused, StateConflict, StepFailed
 from interlock.money import Money
 from interlock.oversight.exception import CaseException, CauseGroup, grouped
+from interlock.oversight.practice.giving import give
+from interlock.oversight.practice.terms import PracticeTerms
 from interlock.oversight.queue import Answer
 from interlock.oversight.review import Resolution
 from interlock.oversight.store import LIST_EXCEPTION_GROUPS
@@ -180,6 +185,28 @@ async def test_a_persons_answer_to_a_decision_is_that_persons_decision(
     assert (held.state, held.resolved_by) == ("released", "rosa")
     assert record.steps[0].ref == decision.id
     assert "rosa decided change (answered - I know her)" in as_text(explain(record))
+
+
+async def test_who_has_not_practised_answers_in_the_place_of_no_decision(
+    database_url: str, tmp_path: Path, provider: SimulatedProvider
+) -> None:
+    async with stage(database_url, [undoable(decides, tmp_path)], connectors=[refunding(provider.url)]) as on:
+        await on.until(await on.submit(key="decided"), CaseState.EXCEPTION)
+        one, node = await the_exception(on), on.node
+        terms = {"approve": PracticeTerms(right=1, of=1, lasts=timedelta(days=1))}
+        await give(node.desk, acts(node.tenant, "lea", roles=["review"]), "ben", one.workflow, terms, "begins")
+        said: dict[str, Any] = {"why": "a reason", "value": {"approved": True, "reason": "within_policy"}}
+        for who, may in (("rosa", False), ("Ben", True)):
+            ask = functools.partial(node.authority.require, acts(node.tenant, who), "exception.resolve")
+            answer = resolve_exception(
+                node.database, node.writer, node.tenant, one.id, Way.ANSWER, who=who, ask=ask, **said,
+                registry=node.registry if may else Registry(()),
+            )  # fmt: skip
+            if may:
+                await answer
+                continue
+            with pytest.raises(Forbidden, match="nobody-answers-where-they-have-not-practised"):
+                await answer
 
 
 async def test_what_stopped_at_no_step_has_no_answer(
