@@ -144,15 +144,20 @@
     return event.ctrlKey || event.metaKey ? `ctrl+${name}` : name;
   };
   const seen = one => one.checkVisibility?.() !== false && !one.closest("[hidden]") && !one.disabled;
+  // What is folded away has its key, too: that unfolds it and goes there, and sends nothing.
+  const folded = one => one.closest("summary") ? null : one.closest("details:not([open])");
+  const reached = one => seen(one) || !one.disabled && !!folded(one) && seen(folded(one));
   const bears = (one, name) => one.dataset.key.split(" ").includes(name);
   const rowHere = () => document.activeElement?.closest?.("[data-row]");
   const rowKeys = () => (document.querySelector("[data-row-keys]")?.dataset.rowKeys || "").split(";").filter(Boolean).map(one => one.split(":").map(part => part.trim()));
   const findKey = name => {
     const row = rowHere();
-    const found = all("[data-key]").filter(one => bears(one, name) && (seen(one) || one.closest("nav")));
+    const found = all("[data-key]").filter(one => bears(one, name) && (reached(one) || one.closest("nav")));
     return found.find(one => row?.contains(one)) || found.find(one => !one.closest("[data-row]"));
   };
   const act = one => {
+    const fold = folded(one);
+    if (fold) { fold.open = true; return one.focus(); }
     if (one.matches("input[type=radio]")) one.focus();
     else if (typing(one)) return one.focus();
     if (one.getAttribute("aria-disabled") !== "true") one.click();
@@ -229,7 +234,7 @@
   const showKeys = () => {
     const known = new Map();
     if (document.querySelector("[data-list]")) known.set("j", "next in the list, also the down arrow").set("k", "the one before, also the up arrow").set("enter", "open it");
-    for (const one of all("[data-key]")) for (const key of one.dataset.key.split(" ")) if (!known.has(key) && (seen(one) || one.closest("nav"))) known.set(key, says(one));
+    for (const one of all("[data-key]")) for (const key of one.dataset.key.split(" ")) if (!known.has(key) && (reached(one) || one.closest("nav"))) known.set(key, says(one));
     for (const [key, what] of rowKeys()) if (!known.has(key)) known.set(key, what);
     known.set("?", "these keys").set("/", "go to a page or find by id").set("ctrl+k", "the same, also while typing").set("escape", "close this");
     const list = make("dl", { class: "keys" });
