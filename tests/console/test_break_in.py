@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
@@ -101,7 +102,7 @@ async def test_who_only_looks_changes_nothing_and_every_role_may_what_policies_s
     assert not wrong
 
 
-async def test_forged_forms_are_refused_on_every_route(busy: Busy) -> None:
+async def test_forged_forms_and_sessions_that_ended_are_refused_on_every_route(busy: Busy) -> None:
     ways, ben = ways_of(busy.work.on.node), await busy.enter("ben", *EVERY_ROLE)
     pages = {way.path for way in ways if not way.changes}
     before = await busy.count()
@@ -120,11 +121,18 @@ async def test_forged_forms_are_refused_on_every_route(busy: Busy) -> None:
                 wrong[f"{way.path} {headers}"] = answer.status_code
         if way.path not in pages and (got := (await busy.ana.http.get(to)).status_code) not in (404, 405):
             wrong[f"GET {way.path}"] = got
-    async with browser(busy.work.url) as nobody:
-        for way in ways:
-            answer = await knocked(nobody, way, busy.ids)
-            if not way.opt.get("open") and not answer.headers.get("location", "").startswith("/console/sign-in?to="):
-                wrong[f"nobody {way.path}"] = answer.status_code
+    async with AsyncExitStack() as stack:
+        nobody = await stack.enter_async_context(browser(busy.work.url))
+        late = await busy.enter("late", *EVERY_ROLE)  # whose page is still open, with the form's key of the session
+        async with await AsyncConnection.connect(busy.database_url, autocommit=True) as connection:
+            told = "update interlock.person_session set idle_until = clock_timestamp() where id = %s"
+            await connection.execute(told, (late.visitor.session,))
+        for who, client in (("nobody", nobody), ("late", late.http)):
+            for way in ways:
+                answer = await knocked(client, way, busy.ids)
+                led = answer.headers.get("location", "").startswith("/console/sign-in?to=")
+                if not way.opt.get("open") and not led:
+                    wrong[f"{who} {way.path}"] = answer.status_code
     assert not wrong
     assert await busy.count() == before
 
