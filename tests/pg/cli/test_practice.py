@@ -7,7 +7,7 @@ from pathlib import Path
 from .conftest import Advance, Permitted, Run
 
 
-def test_leads_declare_lessons_and_give_the_right_to_decide_and_take_it(
+def test_a_lead_declares_a_lesson_and_nothing_is_given_where_no_practice_is_asked_for(
     run: Run, claims: Path, advance: Advance, permitted: Permitted
 ) -> None:
     run("submit", "desk", str(claims))
