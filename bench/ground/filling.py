@@ -110,7 +110,7 @@ COPIES: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "join original_cases t on p.followed and t.id = p.original_case",
         {
             "id": "p.case_id", "key": "'approve/f' || p.g", "state": "'done'", "conclusion": "'done'",
-            "waiting_for": "null", "wake_at": "null", "created_at": "p.at", "changed_at": "p.at",
+            "waiting_for": "null", "wake_at": "null", "worker": "null", "created_at": "p.at", "changed_at": "p.at",
         },
     ),
     "journal": (
