@@ -1,0 +1,87 @@
+"""Decisions with their outcomes, as columns: what a certificate is derived from. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlock.autonomy.betting import Floats
+from interlock.autonomy.calibration import Flags
+from interlock.errors import Refused
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Records:
+    """All decisions that came to a point and whose outcomes are due, whoever decided them; columns of shape (n,).
+
+    Amounts are in minor units of one currency. A decision whose outcome is due and missing is in here as observed and
+    wrong, with its full stake as the loss.
+
+    Attributes:
+        confidence: Of the proposed answer, in [0, 1].
+        exposure: The money at stake; negative where it is unknown, negative or in another currency.
+        stake: The loss, as declared, if the answer is wrong and nobody looks; at least 0.
+        wrong: Whether the proposed answer was wrong; of no account where it was not observed.
+        loss: What was lost by it, or would have been without a person; 0 where it was right.
+        needless: What a review of a right answer loses beside its own cost.
+        propensity: With which probability the outcome was to become known, in (0, 1].
+        observed: Whether it became known.
+        component: Which component version answered, from 0 on.
+        segment: In which segment it was, from 0 on; negative: in none that is told apart, so a person decides.
+        fit: Whether it is of the part that calibrates and chooses bets; the others test.
+    """
+
+    confidence: Floats
+    exposure: Numbers
+    stake: Numbers
+    wrong: Flags
+    loss: Numbers
+    needless: Numbers
+    propensity: Floats
+    observed: Flags
+    component: Numbers
+    segment: Numbers
+    fit: Flags
+
+    def __post_init__(self) -> None:
+        sizes = {field.name: np.shape(getattr(self, field.name)) for field in fields(self)}
+        if len(set(sizes.values())) != 1 or self.confidence.ndim != 1:
+            raise Refused(f"columns of different length: {sizes}", todo="give each column a value for each decision")
+        self._within("confidence", (self.confidence >= 0) & (self.confidence <= 1), "in [0, 1]")
+        self._within("propensity", (self.propensity > 0) & (self.propensity <= 1), "above 0 and at most 1")
+        for name in ("stake", "loss", "needless"):
+            self._within(name, getattr(self, name) >= 0, "at least 0")
+        self._within("loss", self.wrong | ~self.observed | (self.loss == 0), "0 where the answer was right")
+
+    @property
+    def weight(self) -> Floats:
+        """1/propensity of what was observed, 0 of what was not (Horvitz and Thompson, 1952)."""
+        return np.where(self.observed, 1 / self.propensity, 0.0)
+
+    def only(self, kept: Flags) -> Records:
+        """Some of the decisions."""
+        return Records(**{field.name: getattr(self, field.name)[kept] for field in fields(self)})
+
+    @staticmethod
+    def _within(name: str, holds: Flags, wanted: str) -> None:
+        if not bool(np.all(holds)):
+            first = int(np.argmin(holds))
+            raise Refused(f"decision {first} has a {name} that is not {wanted}", todo=f"correct {name}")
+
+
+def is_fit(identity: bytes, key: bytes, share: Fraction) -> bool:
+    """Whether a decision is of the part that calibrates: the same for ever, and not to be guessed without the key.
+
+    Args:
+        identity: The decision's id.
+        key: At most 64 bytes, one for each certificate, drawn before anybody saw the data.
+        share: The part that calibrates.
+    """
+    drawn = int.from_bytes(hashlib.blake2b(identity, key=key, digest_size=16).digest())
+    return drawn < share * 2**128
