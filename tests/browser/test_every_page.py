@@ -20,7 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 COLOURS = ("color-contrast", "link-in-text-block")
 """What another theme may break; all else is the same in both."""
 NO_PAGES = (
-    "/record", "/body", "/live", "/list", "/views", "/strip", "/now", "/standing", "/session", "/checkpoint",
+    "/record", "/body", "/live", "/list", "/views", "/decided", "/strip", "/now", "/standing", "/session", "/checkpoint",
     "/console/assets/", "/console/present/", "/console/proofs/", "/console/breaks/closes/", "/sign-in/with/",
     "/sign-in/back/", "/{name:str}",
 )  # fmt: skip

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
@@ -17,6 +18,7 @@ from tests.pg.stage import declared
 
 from interlock.cases.registry import Registry
 from interlock.console import live
+from interlock.console.hub import APART
 from interlock.console.presence import EXPIRY_S, Here, Presence, read_presence
 from interlock.db.news import read_news
 from interlock.guards.stops import resume, stop
@@ -63,6 +65,7 @@ async def test_news_reach_the_own_tenant_in_every_process_and_no_other(
         there = await stack.enter_async_context(following(bob, "topics=stops"))
         elsewhere = await stack.enter_async_context(following(eve, "topics=stops"))
         begun = time.monotonic()
+        made_at = quote((node.database.clock.now() + APART).isoformat())
         stopped = await stop(
             node.database, node.writer, ana.visitor.tenant, scope="everything", who="ana", why="a test"
         )
@@ -72,11 +75,10 @@ async def test_news_reach_the_own_tenant_in_every_process_and_no_other(
         assert "everything" in (await bob.http.get("/console/strip")).text
         assert "everything" not in (await eve.http.get("/console/strip")).text
         # a page that was made before the news and follows only now hears of it at once; one made after does not
-        age = 1000 * (time.monotonic() - begun) + 1
-        missed = await stack.enter_async_context(following(ana, f"topics=stops+reviews&age={age:.0f}"))
+        missed = await stack.enter_async_context(following(ana, f"topics=stops+reviews&since={made_at}"))
         assert await missed.next() == ("news", "stops")
-        await asyncio.sleep(0.05)
-        made_after = await stack.enter_async_context(following(ana, "topics=stops&age=1"))
+        later = quote((node.database.clock.now() + 2 * APART).isoformat())
+        made_after = await stack.enter_async_context(following(ana, f"topics=stops&since={later}"))
         await resume(node.writer, ana.visitor.tenant, stopped.stop.id, who="ana", why="over")
         assert await there.next() == ("news", "stops")
         assert await made_after.next() == ("news", "stops")

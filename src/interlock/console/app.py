@@ -64,7 +64,7 @@ def create_site(node: Node) -> Front:
         exception_handlers={Exception: _answer_error},
     )
     front = create_app(node, more=[console])
-    hub = front.app.state["hub"] = Hub(node.notifier)
+    hub = front.app.state["hub"] = Hub(node.notifier, node.database.clock)
     front.at_end.append(hub.end)
     return front
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from interlock.clock import Clock
 from interlock.console.presence import Here, Presence, read_presence
 from interlock.db.news import MANY, TOPICS, read_news
 from interlock.db.signals import Notifier
@@ -33,6 +34,8 @@ MOST_STREAMS = 2_000
 MOST_OF_ONE = 24
 """Streams of one session: a browser opens six to a host, and pages that were left may linger."""
 _COUNTED = frozenset(TOPICS.values())
+APART = timedelta(seconds=0.5)
+"""How far apart the clocks of the process that made a page and of the one that it follows may be."""
 _MOST_REMEMBERED = 4_096
 """Topics of which the hub knows when it heard of them last, for pages that were made before and follow only now."""
 
@@ -91,18 +94,20 @@ class Hub:
 
     Args:
         notifier: Brings every process's wakes.
+        clock: Tells when they came.
     """
 
-    def __init__(self, notifier: Notifier) -> None:
+    def __init__(self, notifier: Notifier, clock: Clock) -> None:
         self._notifier = notifier
+        self._clock = clock
         self._streams: dict[UUID, set[Stream]] = {}
         self._of: Counter[UUID] = Counter()
         self._presence = Presence()
         self._beating: asyncio.Task[None] | None = None
         self._ended = False
         self._turns: Counter[tuple[UUID | None, str]] = Counter()
-        self._heard_at: dict[tuple[UUID | None, str], float] = {}
-        self._knows_since = time.monotonic()
+        self._heard_at: dict[tuple[UUID | None, str], datetime] = {}
+        self._knows_since = clock.now()
         notifier.listen_to_all(self._hear)
 
     def require_room(self, session: UUID) -> None:
@@ -125,7 +130,7 @@ class Hub:
         *,
         item: UUID | None = None,
         name: str = "",
-        age_s: float = 0,
+        made_at: datetime | None = None,
     ) -> AsyncGenerator[Stream]:
         """A page's stream, as long as it is open.
 
@@ -135,14 +140,15 @@ class Hub:
             topics: What it listens to.
             item: The item that it shows: others then see who has it open.
             name: Who has it open.
-            age_s: How long ago the page was made: it hears at once of what came since.
+            made_at: When the page was made: it hears at once of what came since. None: of nothing.
         """
         here = Here(tenant, item, name, secrets.token_hex(4)) if item and name else None
         stream = Stream(tenant, session, topics, here)
         stream.ended = self._ended
         self._streams.setdefault(tenant, set()).add(stream)
         self._of[session] += 1
-        self._catch_up(stream, age_s)
+        if made_at is not None:
+            self._catch_up(stream, made_at - APART)
         if here:
             self._notifier.wake(here.wake("here"))
         if self._beating is None or self._beating.done():
@@ -152,20 +158,17 @@ class Hub:
         finally:
             self._leave(stream)
 
-    def _catch_up(self, stream: Stream, age_s: float) -> None:
-        if age_s <= 0:
-            return
-        made_at = time.monotonic() - age_s
+    def _catch_up(self, stream: Stream, since: datetime) -> None:
         for topic in (*stream.topics, MANY):
-            heard_at = max(self._heard_at.get((whose, topic), 0.0) for whose in (stream.tenant, None))
-            if heard_at >= made_at or self._knows_since > made_at:
+            heard = (self._heard_at.get((whose, topic), self._knows_since) for whose in (stream.tenant, None))
+            if max(heard) >= since:
                 stream.hear(topic)
 
     def _tell(self, tenant: UUID | None, topic: str) -> None:
         if len(self._heard_at) >= _MOST_REMEMBERED:
             self._heard_at.clear()
-            self._knows_since = time.monotonic()
-        self._heard_at[tenant, topic] = time.monotonic()
+            self._knows_since = self._clock.now()
+        self._heard_at[tenant, topic] = self._clock.now()
         for stream in self._to(tenant):
             stream.hear(topic)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -38,12 +39,12 @@ class Listening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         topics: Apart by spaces.
         here: The item that it shows.
-        age: Milliseconds since the page was asked for, at its first stream: what came since is told at once.
+        since: When the page was made, at its first stream: what came since is told at once.
     """
 
     topics: str
     here: UUID | None = None
-    age: Annotated[int, msgspec.Meta(ge=0, le=10**9)] = 0
+    since: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
 def hub_of(visit: Visit) -> Hub:
@@ -77,7 +78,7 @@ async def _messages(request: Visit, topics: list[str], asked: Listening) -> Asyn
         return now is not None and request.node.authority.judge(now.actor, "view", everything(now.tenant)).allowed
 
     opened = hub_of(request).streaming(
-        visitor.tenant, visitor.session, topics, item=asked.here, name=visitor.name, age_s=asked.age / 1000
+        visitor.tenant, visitor.session, topics, item=asked.here, name=visitor.name, made_at=asked.since
     )
     async with opened as stream, aclosing(follow(stream, valid=valid, every_s=SESSION_EVERY_S)) as following:
         async for message in following:

@@ -60,7 +60,8 @@
       const answer = await fetch("/console/live/session", { headers: { "HX-Request": "true", "HX-Current-URL": location.href } });
       const to = answer.headers.get("HX-Redirect");
       if (to) leave(to);
-    } catch { /* no connection: that is said already */ }
+      return Boolean(to);
+    } catch { return false; /* no connection: that is said already */ }
   };
   const leave = to => {
     clearTimeout(retry);
@@ -82,8 +83,8 @@
     if (!topics.length) return;
     const here = body.dataset.here ? `&here=${encodeURIComponent(body.dataset.here)}` : "";
     // What happened while the page was on its way is told at once; after a loss everything is asked for anyway.
-    const age = tries || asleep ? "" : `&age=${Math.ceil(performance.now())}`;
-    const mine = stream = new EventSource(`/console/live?topics=${encodeURIComponent(topics.join(" "))}${here}${age}`);
+    const since = tries || asleep || !body.dataset.now ? "" : `&since=${encodeURIComponent(body.dataset.now)}`;
+    const mine = stream = new EventSource(`/console/live?topics=${encodeURIComponent(topics.join(" "))}${here}${since}`);
     const hear = (name, does) => mine.addEventListener(name, event => { heard = performance.now(); if (mine === stream) does?.(event); });
     hear("hello", () => {
       const stale = tries > 0 || asleep;
@@ -95,8 +96,9 @@
     hear("news", event => refresh(event.data.split(" ")));
     hear("again", () => refresh());
     hear("beat");
-    hear("ended", () => { mine.close(); checkSession(); });
-    hear("drained", () => { mine.close(); tries = Math.max(tries, 1); retry = setTimeout(open, 300 + Math.random() * 700); });
+    const reopen = () => { tries = Math.max(tries, 1); retry = setTimeout(open, 300 + Math.random() * 700); };
+    hear("ended", async () => { mine.close(); if (!await checkSession()) reopen(); });
+    hear("drained", () => { mine.close(); reopen(); });
     mine.addEventListener("error", () => { if (mine === stream) lose(); });
     heard = performance.now();
   };
