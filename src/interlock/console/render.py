@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import cache
 from typing import Any, cast
 from uuid import UUID
@@ -73,7 +71,7 @@ def templates() -> jinja2.Environment:
     )
     filters = cast("dict[str, Any]", made.filters)
     filters |= {
-        "money": money, "when": when, "ago": ago, "short": short, "percent": percent, "pretty": pretty,
+        "money": money, "when": when, "ago": ago, "short": short, "percent": percent,
         "lasting": lasting, "grouped": grouped,
     }  # fmt: skip
     cast("dict[str, Any]", made.globals)["asset"] = asset_path
@@ -132,12 +130,3 @@ def short(identity: UUID | None) -> str:
 def percent(share: float | None, digits: int = 1) -> str:
     """A share of one as a percentage."""
     return "–" if share is None else f"{share * 100:.{digits}f} %"
-
-
-def pretty(value: Any) -> str:
-    """A JSON value for people to read."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
-
-
-def _plain(value: Any) -> str:
-    return format(value, "f") if isinstance(value, Decimal) else str(value)

@@ -58,12 +58,6 @@ def shown_of(review: Review, facts: Mapping[str, str]) -> Shown:
     return Shown(whole.hexdigest(), parts)
 
 
-def digest_stated(stated: str) -> str | None:
-    """The digest in what was given back; None: it is nothing that was handed out."""
-    match = _STATED.match(stated)
-    return match.group(1) if match else None
-
-
 def changed_since(stated: str, now: Shown) -> tuple[str, ...] | None:
     """What changed since something was shown.
 

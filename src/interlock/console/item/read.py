@@ -8,7 +8,6 @@ from uuid import UUID
 
 import msgspec
 
-from interlock.cases.changed import check_change
 from interlock.cases.explain import Passage, explain
 from interlock.cases.finding import searchable_points
 from interlock.cases.record import CaseRecord, read_record
@@ -201,13 +200,6 @@ async def read_item(visit: Visit, review_id: UUID, *, purpose: str | None = None
         settle=await _to_settle(visit, review) if review.disagreed else (),
         shown=shown.stated,
     )
-
-
-def check_of(item: Item) -> Any:
-    """The check of a changed output: what of it is wrong, and where."""
-    if item.registered is None:
-        raise InterlockError("this process does not carry the workflow")
-    return check_change(item.registered, item.review.point)
 
 
 def _bears(review: Review, decision: Decision | None, caller: str) -> tuple[str, ...]:

@@ -32,11 +32,6 @@ from known_case k join review v on v.id = k.id
 join review_verdict said on said.tenant = k.tenant and said.review = k.id and said.undone_at is null
 where said.who = %(who)s and k.answered_at >= %(since)s order by k.answered_at desc limit %(most)s
 
--- name: count_known
-select count(*) filter (where answered_at is null) as waiting, count(*) filter (where answered_at is not null) as answered,
-       count(*) filter (where was_right) as answered_rightly
-from known_case
-
 -- name: try_to_draw
 -- One process draws for a tenant at a time; held to the end of its transaction.
 select pg_try_advisory_xact_lock(hashtext('interlock.second_looks'), hashtext(%(tenant)s::text))

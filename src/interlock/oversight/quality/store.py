@@ -63,14 +63,6 @@ class ShownCase(msgspec.Struct, frozen=True, kw_only=True):
     answered: Resolution
 
 
-class KnownCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How many known cases there are."""
-
-    waiting: int
-    answered: int
-    answered_rightly: int
-
-
 class Drawable(msgspec.Struct, frozen=True, kw_only=True):
     """A review that was answered, and may be answered once more."""
 
@@ -213,7 +205,6 @@ HAS_CASES = _SQL.rows("has_cases", bool)
 ANSWERED_KNOWN_CASES = _SQL.rows("answered_known_cases", AnsweredKnownCase)
 REVEAL_KNOWN_CASES = _SQL.bulk("reveal_known_cases", RevealedCase, distinct=("id",))
 REVEALED_TO = _SQL.rows("revealed_to", ShownCase)
-COUNT_KNOWN = _SQL.rows("count_known", KnownCount)
 TRY_TO_DRAW = _SQL.rows("try_to_draw", bool)
 BEGUN_DRAW = _SQL.rows("begun_draw", BegunDraw)
 draw_gate = StateGate("draw", _SQL.rows("lock_draws", StateRow))
