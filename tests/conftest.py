@@ -7,6 +7,7 @@ to make databases and roles).
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import os
 import secrets
@@ -22,6 +23,7 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import conninfo, sql
@@ -41,6 +43,15 @@ _FORGOTTEN_S = 24 * 3600.0
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a run in the background of a script ignores Ctrl-C, and so would every command that a test starts and interrupts
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Thousands of tests stay for the whole run: going through them all again and again took a third of their collection.
+gc.set_threshold(20_000, 20, 20)
+
+# Others run beside: how long an example or its making takes says something about them.
+hypothesis.settings.register_profile(
+    "beside_others", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("beside_others")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,6 +78,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [
         item for place, first in enumerate(longest) for item in (*first, *others[place * part : (place + 1) * part])
     ]
+
+
+def pytest_collection_finish() -> None:
+    """Let no collection of garbage go through the tests themselves."""
+    gc.collect()
+    gc.freeze()
 
 
 class Databases:

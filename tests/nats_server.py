@@ -15,6 +15,7 @@ from typing import Any, cast
 import nats
 import pytest
 from nats.js import JetStreamContext
+from tests.dying import dying
 
 PROGRAM = shutil.which("nats-server") or "/usr/sbin/nats-server"
 MISSING = "nats-server is not here: apt-get install nats-server"
@@ -47,7 +48,7 @@ class NatsServer:
 
     def start(self) -> None:
         """Start it, and wait until it listens."""
-        command = [PROGRAM, "-js", "-sd", str(self._folder), "-a", "127.0.0.1", "-p", str(self._port)]
+        command = dying(PROGRAM, "-js", "-sd", str(self._folder), "-a", "127.0.0.1", "-p", str(self._port))
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until = time.monotonic() + _PATIENCE_S
         while time.monotonic() < until:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 from tests.console.visiting import Visiting, refund_orders, signed_in, site
 from tests.pg.stage import Stage, declared
 
@@ -27,7 +27,9 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 )  # fmt: skip
-PATIENCE_MS = 8_000
+PATIENCE_MS = 20_000
+"""For what a page does or shows; whatever holds goes on at once."""
+expect.set_options(timeout=PATIENCE_MS)
 
 AtScreen = Callable[..., Awaitable["Screen"]]
 

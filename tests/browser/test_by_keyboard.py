@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Browser, Page, expect
 from tests.browser.by_tab import tab_to
+from tests.browser.conftest import PATIENCE_MS
 from tests.console.at_the_door import PASSWORD
 from tests.pg.stage import Stage
 
@@ -33,7 +34,7 @@ async def test_from_the_door_to_decided_reviews_and_back_without_a_mouse(
         try:
             await window.add_init_script(NO_MOUSE)
             page = await window.new_page()
-            page.set_default_timeout(8_000)
+            page.set_default_timeout(PATIENCE_MS)
             page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
             await page.goto(f"{url}/console/exceptions")
             await _decide_three(page)

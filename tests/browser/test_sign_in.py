@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from playwright.async_api import Browser
+from tests.browser.conftest import PATIENCE_MS
 from tests.console.at_the_door import PASSWORD, known
 
 from interlock.node import Node
@@ -19,7 +20,7 @@ async def test_somebody_signs_in_by_keyboard_and_chooses_a_password(
     window = await browser.new_context(viewport={"width": 390, "height": 800}, reduced_motion="reduce")
     try:
         page = await window.new_page()
-        page.set_default_timeout(8_000)
+        page.set_default_timeout(PATIENCE_MS)
         await page.goto(f"{url}/console/me")
         for text, key in (("ana", "Tab"), ("wrong", "Enter")):
             await page.keyboard.type(text)

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.dying import dying
 
 LONGEST_S = 170
 
@@ -87,7 +88,7 @@ def test_what_is_left_can_be_decided_in_the_console_that_the_demo_names(
     """As the demo's last line says: `interlock up` in its folder prints an address, a name and a password for once."""
     folder = generated[0] / ".interlock" / "demo"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("INTERLOCK_")}
-    command = [str(Path(sys.executable).with_name("interlock")), "up", "--json", "--workers", "0"]
+    command = dying(str(Path(sys.executable).with_name("interlock")), "up", "--json", "--workers", "0")
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environ) as process:
         try:
             assert process.stdout is not None

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.dying import dying
 from tests.pg.stage import Stage
 
 from interlock.cases.registry import load_registry
@@ -41,7 +42,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(textwrap.dedent(text).replace(PORT, port), "utf-8")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    command = [sys.executable, "-m", "interlock.sim.llm", "--answers", str(tmp_path / "answers.json"), "--port", port]
+    command = dying(
+        sys.executable, "-m", "interlock.sim.llm", "--answers", str(tmp_path / "answers.json"), "--port", port
+    )
     with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
         try:
             assert server.stdout is not None

@@ -24,6 +24,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.docs.pages import ROOT, Block, Exchange, blocks, exchanges
+from tests.dying import dying
 
 PAGE = ROOT / "docs" / "tutorial" / "first-workflow.md"
 EXAMPLE = ROOT / "examples" / "refunds"
@@ -123,7 +124,7 @@ class Tour:
         said = self.folder / f"terminal-{secrets.token_hex(4)}.log"
         with said.open("w") as stream:
             process = subprocess.Popen(
-                self._command(exchange),
+                dying(*self._command(exchange)),
                 cwd=self.folder,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from tests.dying import dying
 
 DESK = Path(__file__).parents[1] / "pg" / "cli" / "desk"
 ROWS = 6000
@@ -43,7 +44,7 @@ def begin(folder: Path, environment: dict[str, str], *, before: str = "") -> Any
     """Start the command."""
     command = [sys.executable, "-c", f"{before}from interlock.cli import main; main()", "decide", "desk.approve"]
     return subprocess.Popen(
-        [*command, "--in", "claims.csv", "--out", "out.csv", "--key", "id", "--leave-out", "note"],
+        dying(*command, "--in", "claims.csv", "--out", "out.csv", "--key", "id", "--leave-out", "note"),
         cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
 

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.dying import dying
 from tests.fault.test_batch_crashes import (
     DESK,
     PATIENCE_S,
@@ -36,8 +37,8 @@ def begin(folder: Path, environment: dict[str, str], processes: int, *more: str,
     """Start the command."""
     command = [sys.executable, "-c", "from interlock.cli import main; main()", "decide", "desk.approve"]
     return subprocess.Popen(
-        [*command, "--in", "claims.csv", "--out", out, "--key", "id", "--leave-out", "note",
-         "--processes", str(processes), *more],
+        dying(*command, "--in", "claims.csv", "--out", out, "--key", "id", "--leave-out", "note",
+              "--processes", str(processes), *more),
         cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
 

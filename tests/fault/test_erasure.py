@@ -22,6 +22,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from tests.dying import dying
 from tests.pg.privacy.world import ADA, Admin, Payroll, everything
 
 from interlock.db.embedded import EmbeddedPostgres
@@ -165,7 +166,7 @@ def test_a_person_is_nowhere_in_clear_and_once_erased_nowhere_at_all(world: Worl
     with (
         (world.folder / "out.log").open("w") as log,
         subprocess.Popen(
-            [*COMMAND, "up", "--json"], cwd=world.folder, env=world.environ, stdout=subprocess.PIPE, stderr=log,
+            dying(*COMMAND, "up", "--json"), cwd=world.folder, env=world.environ, stdout=subprocess.PIPE, stderr=log,
             text=True,
         ) as up,
     ):  # fmt: skip

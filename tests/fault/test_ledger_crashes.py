@@ -17,6 +17,7 @@ import psycopg
 
 sys.path.insert(0, str(Path(__file__).parent))
 from sealer_process import POINTS
+from tests.dying import dying
 
 from interlock.clock import Clock
 from interlock.db.database import connect_service
@@ -63,7 +64,7 @@ def producing(url: str) -> Generator[None]:
 def start(url: str, folder: Path, point: str = "", times: int = 1) -> subprocess.Popen[str]:
     """A sealer that kills itself at a point; without one it goes on."""
     process = subprocess.Popen(
-        [sys.executable, str(SCRIPT), url, str(folder / "out"), str(folder / "key"), point, str(times)],
+        dying(sys.executable, str(SCRIPT), url, str(folder / "out"), str(folder / "key"), point, str(times)),
         stdout=subprocess.PIPE,
         text=True,
     )

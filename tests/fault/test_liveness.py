@@ -22,6 +22,7 @@ import psycopg
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.dying import dying
 from tests.pg.stage import Stage, stage
 
 from interlock.cases.store import CaseState
@@ -30,7 +31,8 @@ from interlock.db.migrate import migrate
 from interlock.sim import SimulatedProvider
 
 SCRIPT = Path(__file__).with_name("liveness_process.py")
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
+LONG_LEASE_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ class Crew:
 
     async def start(self, lease_s: float = 15.0) -> subprocess.Popen[bytes]:
         """Start one, in a process group of its own, and wait until it works."""
-        command = [sys.executable, str(SCRIPT), self.url, self.provider.url, str(self.folder), str(lease_s)]
+        command = dying(sys.executable, str(SCRIPT), self.url, self.provider.url, str(self.folder), str(lease_s))
         environ = {**os.environ, "INTERLOCK_TEST_LOG": str(self.folder / "log")}
         process = subprocess.Popen(command, env=environ, start_new_session=True)  # noqa: ASYNC220 - returns at once
         self.started.append(process)
@@ -137,20 +139,20 @@ async def ended_once(crew: Crew, case_id: UUID, key: str) -> int:
 async def test_a_killed_worker_s_cases_go_on_within_a_second(
     crew: Crew, record_property: Callable[[str, object], None]
 ) -> None:
-    first = await crew.start()
+    first = await crew.start(LONG_LEASE_S)
     ids = {f"kill-{n}": await crew.on.submit("holding", key=f"kill-{n}", days_since_purchase=2) for n in range(5)}
     await crew.until(lambda: len(crew.held()) == len(ids))
     heart = psutil.Process(first.pid).children()
     assert len(heart) == 1
-    second = await crew.start()
+    second = await crew.start(LONG_LEASE_S)
     killed = time.monotonic()
     first.kill()
     await crew.until(lambda: sum(pid == second.pid and what == "hold" for pid, what, _ in crew.notes()) == len(ids))
     took = time.monotonic() - killed
     record_property("take_over_s", round(took, 3))
     print(f"taken over {took:.3f} s after the kill")  # noqa: T201 - the measurement
-    assert took < 5
-    assert psutil.wait_procs(heart, timeout=5)[1] == []  # the heartbeat ends with its parent
+    assert took < LONG_LEASE_S / 3  # by its death, not by its silence; as a rule in less than a second
+    assert psutil.wait_procs(heart, timeout=PATIENCE_S)[1] == []  # the heartbeat ends with its parent
     for key, case_id in ids.items():
         assert await ended_once(crew, case_id, key) == 2
     assert set(crew.held("held").values()) == {1}
@@ -175,7 +177,8 @@ async def test_a_worker_on_a_starved_machine_keeps_its_case(crew: Crew) -> None:
     await crew.start(lease_s=2)
     case_id = await crew.on.submit("holding", key="starved", days_since_purchase=5)
     await crew.until(lambda: crew.held()["starved"] == 1)
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(8 * (os.cpu_count() or 1))]  # noqa: ASYNC220 - returns at once
+    spinning = dying(sys.executable, "-c", "while True: pass")
+    busy = [subprocess.Popen(spinning) for _ in range(8 * (os.cpu_count() or 1))]  # noqa: ASYNC220 - returns at once
     try:
         assert await ended_once(crew, case_id, "starved") == 1
     finally:

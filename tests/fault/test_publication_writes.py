@@ -15,6 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parent))
+from tests.dying import dying
 from tests.pg.publications.versions import DECISION, contract, refund_rules
 from writes.cut import Cut, Moment
 
@@ -97,8 +98,8 @@ async def test_publishers_that_are_killed_leave_whole_versions_and_go_on_where_t
     for _ in range(4):
         publishers = [
             await asyncio.create_subprocess_exec(
-                sys.executable, str(PUBLISHER), database_url, "1", str(last), stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
+                *dying(sys.executable, str(PUBLISHER), database_url, "1", str(last)),
+                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
             )
             for _ in range(2)
         ]  # fmt: skip

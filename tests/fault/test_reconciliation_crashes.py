@@ -24,6 +24,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parent))
 from reconciliation_process import PAYMENTS, ROLES, playing, whole
+from tests.dying import dying
 from tests.pg.reconciliation.outcome import outcome
 
 from interlock.sim import SimulatedBooks
@@ -80,7 +81,8 @@ class Crew:
             if ended and process:
                 assert process.returncode in ({0} if role == "intake" else set[int]()), (role, process.returncode)
             if process is None:
-                command = [sys.executable, str(SCRIPT), role, *self._arguments, str(self._random.randrange(1, 1000))]
+                seed = str(self._random.randrange(1, 1000))
+                command = dying(sys.executable, str(SCRIPT), role, *self._arguments, seed)
                 self._running[role] = subprocess.Popen(command, start_new_session=True)
 
     def kill(self, victim: str) -> None:

@@ -27,6 +27,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.dying import dying
 from tests.nats_server import NatsServer, jetstream, nats_server
 from tests.pg.cli.conftest import as_url
 
@@ -96,7 +97,7 @@ def consumers(project: tuple[Path, dict[str, str]]) -> Generator[Callable[..., P
     started: list[Process] = []
 
     def start(before: str = "", **more: str) -> Process:
-        command = [sys.executable, "-P", "-c", f"{before}\n{RUN}", "stream", "claims", "--json"]
+        command = dying(sys.executable, "-P", "-c", f"{before}\n{RUN}", "stream", "claims", "--json")
         process = subprocess.Popen(command, cwd=folder, env=environ | more, stdout=subprocess.PIPE, text=True)
         started.append(process)
         assert process.stdout is not None
@@ -302,7 +303,7 @@ async def test_up_runs_the_streams_and_starts_one_that_dies_again(
 def begin(project: tuple[Path, dict[str, str]], *arguments: str) -> Process:
     """Begin a command."""
     folder, environ = project
-    command = [sys.executable, "-P", "-c", RUN, *arguments]
+    command = dying(sys.executable, "-P", "-c", RUN, *arguments)
     return subprocess.Popen(command, cwd=folder, env=environ, stdout=subprocess.PIPE, text=True)
 
 

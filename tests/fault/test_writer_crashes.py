@@ -26,6 +26,9 @@ import psutil
 import psycopg
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.dying import dying
+
 from interlock.clock import Clock
 from interlock.db.batch import Batch
 from interlock.db.database import Database
@@ -177,7 +180,7 @@ class Yard:
         number = len(self.notes)
         self.notes.append(self.folder / f"notes.{number}")
         arguments = [self.server.url, str(self.notes[-1]), str(seconds), str(number)]
-        self.writers.append(subprocess.Popen([sys.executable, __file__, *arguments]))
+        self.writers.append(subprocess.Popen(dying(sys.executable, __file__, *arguments)))
 
     def answers(self) -> dict[UUID, list[str]]:
         """Every answer by unit; half a line at the end is an answer that nobody got."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.dying import dying
 
 PYTHON = Path(__file__).parents[2] / ".oidc" / "bin" / "python"
 MISSING = "the provider of OpenID Connect is not here: make oidc"
@@ -37,7 +38,7 @@ def provider(port: int, back: str) -> Generator[None]:
         back: Where its clients' people come back to.
     """
     with subprocess.Popen(
-        [str(PYTHON), str(PROGRAM), str(port), back], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        dying(str(PYTHON), str(PROGRAM), str(port), back), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         try:
             _await(port, process)

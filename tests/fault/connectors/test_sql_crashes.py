@@ -16,6 +16,7 @@ import pytest
 from psycopg import conninfo
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.dying import dying
 from tests.pg.conftest import Admin, admin
 from tests.pg.connectors.conftest import Connect, Outside, ask, connect, outside
 from tests.pg.connectors.till import Till, pay, till_settings
@@ -33,7 +34,7 @@ SOON_S = 20.0
 @contextmanager
 def process(*arguments: str) -> Generator[subprocess.Popen[str]]:
     """A process, which is killed at the end if nobody did."""
-    with subprocess.Popen([sys.executable, SCRIPT, *arguments], stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(dying(sys.executable, str(SCRIPT), *arguments), stdout=subprocess.PIPE, text=True) as running:
         try:
             yield running
         finally:

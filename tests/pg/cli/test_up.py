@@ -20,6 +20,7 @@ import psutil
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from tests.dying import dying
 
 from .conftest import DESK, as_url
 
@@ -70,7 +71,7 @@ def event(up: Up, name: str) -> dict[str, Any]:
 def up(project: dict[str, str]) -> Iterator[Up]:
     """`interlock up --json`."""
     with subprocess.Popen(
-        [*COMMAND, "up", "--json"],
+        dying(*COMMAND, "up", "--json"),
         cwd=project["PWD"],
         env=project,
         stdout=subprocess.PIPE,
@@ -160,7 +161,11 @@ def test_ctrl_c_ends_it_cleanly_and_the_key_is_made_once(project: dict[str, str]
     event(up, "stopped")
     assert up.wait(timeout=10) == 130
     with subprocess.Popen(
-        [*COMMAND, "up", "--json", "--workers", "0"], cwd=project["PWD"], env=project, stdout=subprocess.PIPE, text=True
+        dying(*COMMAND, "up", "--json", "--workers", "0"),
+        cwd=project["PWD"],
+        env=project,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as again:
         event(again, "starting")
         assert event(again, "ready")["key"] is None
@@ -170,7 +175,7 @@ def test_ctrl_c_ends_it_cleanly_and_the_key_is_made_once(project: dict[str, str]
 
 def test_ctrl_c_ends_a_command_that_waits(project: dict[str, str]) -> None:
     with subprocess.Popen(
-        [*COMMAND, "submit", "desk", "-", "--wait"],
+        dying(*COMMAND, "submit", "desk", "-", "--wait"),
         cwd=project["PWD"],
         env=project,
         stdin=subprocess.PIPE,
@@ -235,7 +240,7 @@ def test_a_database_without_our_schema_is_told_and_migrated(project: dict[str, s
 
 
 def test_several_servers_answer_on_one_port_and_a_dead_one_is_started_again(project: dict[str, str]) -> None:
-    command = [*COMMAND, "up", "--json", "--workers", "0", "--servers", "3"]
+    command = dying(*COMMAND, "up", "--json", "--workers", "0", "--servers", "3")
     with subprocess.Popen(command, cwd=project["PWD"], env=project, stdout=subprocess.PIPE, text=True) as process:
         try:
             event(process, "starting")
