@@ -123,8 +123,8 @@ class Why(StrEnum):
     """Why nothing may be certified.
 
     ``few``: fewer outcomes than are needed even without one error. ``loss``: too much was lost even at the strictest
-    threshold. ``none``: at what passed, no answer goes by itself. ``uncalibrated``: too few outcomes to know what any
-    confidence is worth. ``beyond``: a loss was greater than what was declared to be the most.
+    threshold at which an answer goes by itself. ``none``: at no threshold one does. ``uncalibrated``: too few outcomes
+    to know what any confidence is worth. ``beyond``: a loss was greater than what was declared to be the most.
     """
 
     FEW = "few"
@@ -204,7 +204,9 @@ def certify(records: Records, terms: Terms) -> Certifiable | NotCertifiable:
         return Certifiable(chosen=passed[-1], tested=tested, fitted=fitted, fits=fits, tests=tests)
     needed = needed_outcomes(terms.bound, float(terms.risk)) if 0 < terms.bound < 1 else 0
     return NotCertifiable(
-        why=_why(beyond=beyond, few=tests < max(needed, 1), passed=bool(passed), fitted=fitted),
+        why=_why(
+            beyond=beyond, few=tests < max(needed, 1), lost=any(one.automatic > 0 for one in tested), fitted=fitted
+        ),
         needed=needed,
         tests=tests,
         fits=fits,
@@ -214,14 +216,14 @@ def certify(records: Records, terms: Terms) -> Certifiable | NotCertifiable:
     )
 
 
-def _why(*, beyond: bool, few: bool, passed: bool, fitted: tuple[Fitted, ...]) -> Why:
+def _why(*, beyond: bool, few: bool, lost: bool, fitted: tuple[Fitted, ...]) -> Why:
     if beyond:
         return Why.BEYOND
     if few:
         return Why.FEW
     if all(one.calibration.too_few for one in fitted):
         return Why.UNCALIBRATED
-    return Why.NONE if passed else Why.LOSS
+    return Why.LOSS if lost else Why.NONE
 
 
 def fit_calibrations(records: Records) -> tuple[Fitted, ...]:
