@@ -166,18 +166,19 @@ async def test_two_hundred_waiting_cases_come_back_at_the_pace_of_recovery(
 async def test_a_hanging_system_holds_up_its_own_cases_only(
     database_url: str, tmp_path: Path, provider: SimulatedProvider
 ) -> None:
-    """32 slots, a system that hangs for a minute with 200 cases, and another one at full speed beside it."""
+    """32 slots, a system that hangs for ten minutes with 200 cases, and another one at full speed beside it."""
     with SimulatedProvider(tmp_path / "other", keys_optional=True) as hanging:
-        hanging.set_faults(FaultPlan(rules=(FaultRule(kind=FaultKind.SLOW, seconds=60),)))
-        slow = payments(hanging.url, timeout=timedelta(seconds=60))
+        hanging.set_faults(FaultPlan(rules=(FaultRule(kind=FaultKind.SLOW, seconds=600),)))
+        slow = payments(hanging.url, timeout=timedelta(seconds=600))
         connectors = [payments(provider.url), msgspec.structs.replace(slow, name="slow")]
-        flows = [flow(pay, tmp_path), flow(pay_slowly, tmp_path, connector="slow", timeout="60s")]
+        flows = [flow(pay, tmp_path), flow(pay_slowly, tmp_path, connector="slow", timeout="600s")]
         async with stage(database_url, flows, connectors=connectors) as on:
             alone = await _rate(on, "alone")
             held = [await on.submit("pay_slowly", key=f"slow-{n}") for n in range(200)]
             await asyncio.sleep(1)
             beside = await _rate(on, "beside")
             records = [await on.record(case_id) for case_id in held]
+            hanging.kill()  # or the end of its requests is waited for
     under_way = sum(record.actions[0].state is ActionState.DISPATCHING for record in records if record.actions)
     waiting = [record for record in records if record.case.state is CaseState.WAITING]
     told(f"cases/s alone {alone:.0f}, beside a hanging system {beside:.0f}; {under_way} hang, {len(waiting)} wait")

@@ -31,7 +31,7 @@ def seen(environment: dict[str, str], columns: int, *arguments: str) -> tuple[st
         parts: list[bytes] = []
         while part := _part(ours):
             parts.append(part)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=120) == 0
     os.close(ours)
     text = b"".join(parts).decode()
     return text, CONTROL.sub("", text).replace("\r\n", "\n")
