@@ -123,14 +123,12 @@ def test_a_table_reads_between_its_points_and_not_beyond() -> None:
 
 
 def test_a_model_scores_by_its_features() -> None:
-    pytest.importorskip("skl2onnx")
-    from skl2onnx import to_onnx  # pyright: ignore[reportUnknownVariableType]
-    from sklearn.linear_model import LogisticRegression  # pyright: ignore[reportMissingTypeStubs]
-
+    skl2onnx: Any = pytest.importorskip("skl2onnx")
+    linear_model: Any = pytest.importorskip("sklearn.linear_model")
     rows = np.array([[-3.0, 0.2], [-2.5, 0.4], [-0.2, 0.8], [-0.1, 1.0]] * 5, np.float32)
-    model: Any = LogisticRegression()
+    model: Any = linear_model.LogisticRegression()
     model.fit(rows, np.array([0, 0, 1, 1] * 5))
-    data: Any = to_onnx(model, initial_types=[("x", _floats())], options={"zipmap": False}, target_opset=17)
+    data: Any = skl2onnx.to_onnx(model, initial_types=[("x", _floats())], options={"zipmap": False}, target_opset=17)
     scorer = ModelScorer(data.SerializeToString(), ("mean_logprob", "agreement"))
     low = scorer.probability({"mean_logprob": -3.0, "agreement": 0.2, "joint_logprob": -50.0})
     high = scorer.probability({"mean_logprob": -0.1, "agreement": 1.0, "joint_logprob": -2.0})
