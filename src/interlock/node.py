@@ -23,6 +23,8 @@ from interlock.actions.dispatch import Dispatcher
 from interlock.actions.store import action_gate
 from interlock.authority.judge import Authority, load_authority
 from interlock.authority.unread import UnreadAuthority, load_if_readable
+from interlock.autonomy.gate import AutonomyGate
+from interlock.autonomy.watch import Certificates
 from interlock.cases.build import keep_builds, keeping_published
 from interlock.cases.events import event_gate
 from interlock.cases.flags.evaluate import Flags, provider_of
@@ -89,13 +91,15 @@ log = logging.getLogger("interlock.node")
 
 
 def gates(circuits: CircuitGate | None = None) -> tuple[Gate, ...]:
-    """Every gate, in the one global order of locks: stops, cases, what belongs to cases, keys, circuits, guards last.
+    """Every gate, in the one global order of locks: stops and what is certified, cases, what belongs to cases, keys,
+    circuits, guards last.
 
     Args:
         circuits: The gate of the circuits, if somebody is to hear from it which are not well.
-    """
+    """  # noqa: D205 - one thought
     return (
         StopGate(),
+        AutonomyGate(),
         stop_state_gate,
         installation_stop_gate,
         term_state_gate,
@@ -309,7 +313,8 @@ async def open_node(
         stack.push_async_callback(flags.close)
         data = DataLevels(database, writer, notifier, known.measured, known.lines)
         levels = await stack.enter_async_context(data)
-        decider = Decider(database, writer, watch, features, levels, vault)
+        certificates = await stack.enter_async_context(Certificates(database, notifier, known.autonomous))
+        decider = Decider(database, writer, watch, features, levels, vault, certificates)
         stack.push_async_callback(decider.close)
         tools = Tools(database, writer, decider, dispatcher, connectors, flags)
         yield Node(

@@ -164,6 +164,16 @@ class Registry:
         return tuple(dict.fromkeys(one for entry in self._entries for one in entry.library.contract_files(name)))
 
     @property
+    def autonomous(self) -> frozenset[tuple[str, str]]:
+        """Workflow and name of the points that declare their autonomy."""
+        return frozenset(
+            (entry.workflow.name, point.name)
+            for entry in self._entries
+            for point in entry.declaration.decisions.values()
+            if point.autonomy is not None
+        )
+
+    @property
     def lines(self) -> frozenset[str]:
         """The lines, ``receipt@1``, of the contracts that decisions and cases rest on."""
         named = (ContractRef.parse(one) for entry in self._entries for one in entry.contracts)

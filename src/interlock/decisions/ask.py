@@ -11,6 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from interlock.autonomy.standing import Held
 from interlock.components.component import OUTSIDE, Answer, Component, ComponentRef, Kind, Question, Wanted
 from interlock.components.finding import Finding
 from interlock.components.plain import copied
@@ -19,6 +20,7 @@ from interlock.contracts import check, json_schema
 from interlock.db.text import storable
 from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.budget import Deadlines
+from interlock.decisions.certified import held_to_certificate, why_unsure
 from interlock.decisions.checked import LONGEST_WHY, run_check
 from interlock.decisions.costs import shown_usd
 from interlock.decisions.data_terms import CODE as DATA_BROKEN
@@ -50,6 +52,7 @@ class Proposal:
         needed: How sure it had to be; None: a person, whatever the confidence.
         findings: What the checks found.
         sure: Whether it is sure enough.
+        held: What is certified of it; None: its point declares no autonomy.
     """
 
     component: ComponentRef
@@ -60,6 +63,7 @@ class Proposal:
     needed: float | None
     findings: tuple[Finding, ...]
     sure: bool
+    held: Held | None = None
 
 
 @dataclass(slots=True)
@@ -292,14 +296,15 @@ def weigh(
     if contract.personal is not None and not is_subject(value_at(taken.output, contract.personal.subject)):
         raise ComponentFailed(f"its output names no subject, whose data it is by {point.output}")
     at_stake = asked.exposure if asked.exposure is not None else _exposure(point.exposure, value, taken.output)
-    needed = needed_confidence(point, at_stake, choice)
+    held = held_to_certificate(asked, component, taken, at_stake)
+    needed = needed_confidence(point, at_stake, choice, certified=held.needed if held else None)
     findings: tuple[Finding, ...] = ()
     if point.checks:
         findings = tuple(
             finding for name in point.checks for finding in run_check(library, name, value, taken, due.rules, now)
         )
     sure = needed is not None and taken.confidence >= needed
-    return Proposal(component.ref, component.digest, propensity, taken, at_stake, needed, findings, sure)
+    return Proposal(component.ref, component.digest, propensity, taken, at_stake, needed, findings, sure, held)
 
 
 def over_budget(asked: Asked, cost: Decimal) -> str:
@@ -316,16 +321,13 @@ def _exposure(source: ExposureSource | None, value: Mapping[str, Any], output: d
 
 
 def _unsure(proposal: Proposal) -> Reason:
-    at_stake = str(proposal.exposure) if proposal.exposure is not None else "an unknown amount"
-    who, confidence = proposal.component, proposal.answer.confidence
-    if proposal.exposure is not None and proposal.exposure.amount < 0:
-        what = f"{at_stake} is at stake, less than nothing: a person decides, however sure {who} is ({confidence:.3f})"
-        return Reason(code="below_zero", what=what)
-    if proposal.needed is None:
-        what = f"{at_stake} is at stake, which the bands leave to a person, however sure {who} is ({confidence:.3f})"
-        return Reason(code="above_bands", what=what)
-    what = f"{who} is {confidence:.3f} sure; with {at_stake} at stake {proposal.needed:g} is needed"
-    return Reason(code="unsure", what=what)
+    return why_unsure(
+        proposal.component,
+        proposal.answer.confidence,
+        needed=proposal.needed,
+        exposure=proposal.exposure,
+        held=proposal.held,
+    )
 
 
 def steps_of(asked: Asked, asking: Asking) -> Sequence[ComponentChoice]:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.autonomy.standing import Standing
 from interlock.db.work import Condition, Stamp, Write
 from interlock.decisions.decision import Decision
 from interlock.decisions.features.read import FeaturesRead
@@ -46,6 +47,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         aside: Entered while somebody outside is asked: whoever counts what is under way need not count this.
         facts: What it assumes, as canonical JSON.
         broken_data: Which levels of the data that it rests on are broken, in words; empty if none is.
+        certified: What is certified at the point, once that is looked up; in words, why nothing is. None: it was not
+            looked up, or the point declares no autonomy.
         features: The features of the point, once they are read; they then stand in the input, too.
         supersedes: The stale decision that it takes the place of.
         conditions: What else must hold in the commit, such as the case's fence.
@@ -71,6 +74,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     aside: Callable[[], AbstractContextManager[None]] = nullcontext
     facts: bytes | None = None
     broken_data: str = ""
+    certified: Standing | str | None = None
     features: FeaturesRead | None = None
     supersedes: UUID | None = None
     conditions: tuple[Condition, ...] = ()

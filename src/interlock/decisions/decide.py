@@ -19,12 +19,16 @@ import functools
 import logging
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from msgspec import structs
 
 from interlock.actions.refused import refused
+from interlock.autonomy.gate import UNCERTIFIED
+from interlock.autonomy.standing import CERTIFICATE_GONE
+from interlock.autonomy.terms import AutonomyTerms
+from interlock.autonomy.watch import Certificates
 from interlock.contracts import Contract, check
 from interlock.db.database import Database
 from interlock.db.work import Refusal, Stamp, Unit, Write
@@ -38,6 +42,7 @@ from interlock.decisions.features.join import join_features
 from interlock.decisions.features.reader import FeatureReader
 from interlock.decisions.point import QueueTerms
 from interlock.decisions.purse import Purse
+from interlock.decisions.route import STOPPED
 from interlock.decisions.store import FIND_DECISION, FIND_KEY, NewDecision, canonical
 from interlock.decisions.veiling import admit, conceal, masked_features, violated
 from interlock.decisions.when_full import refused_when_full
@@ -58,6 +63,8 @@ from interlock.privacy.vault import Vault
 QUEUE_FULL_PAUSE = timedelta(seconds=30)
 DATA_BROKEN_PAUSE = timedelta(seconds=10)
 STOPPED_PAUSE = timedelta(seconds=30)  # a case is woken when the stop ends
+_HELD_OFF = {"stopped": STOPPED, UNCERTIFIED: CERTIFICATE_GONE}
+"""By the refusal of a commit, the reason with which the decision goes to a person instead."""
 MOST_WAITING = 100_000
 """Of so many questions that wait it is known that their data are counted."""
 log = logging.getLogger("interlock.decisions")
@@ -73,6 +80,7 @@ class Decider:
         features: Reads the stored features.
         levels: Counts what passes contracts, and knows which of their levels are broken; None: nothing is measured.
         vault: Makes and opens tokens of personal data; None: a point that reads any decides nothing.
+        certificates: What is certified; None: a point that declares its autonomy lets nothing go by itself.
     """
 
     def __init__(
@@ -83,6 +91,7 @@ class Decider:
         features: FeatureReader,
         levels: DataLevels | None = None,
         vault: Vault | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
         self.database = database
         self.writer = writer
@@ -90,6 +99,7 @@ class Decider:
         self._features = features
         self.levels = levels
         self._vault = vault
+        self.certificates = certificates
         self._waiting: dict[UUID, bool] = {}
         self._purse = Purse(writer)
         self._room = QueueRoom(database)
@@ -183,6 +193,13 @@ class Decider:
         broken = levels.broken(asked.tenant, contract) if contract is not None else None
         return structs.replace(asked, broken_data=broken) if broken else asked
 
+    def _with_certificate(self, asked: Asked, terms: AutonomyTerms, now: datetime) -> Asked:
+        """Say what is certified at the point now."""
+        if self.certificates is None:
+            return asked
+        counts = self.certificates.in_force(asked.tenant, asked.workflow, asked.point.name, terms, now)
+        return structs.replace(asked, certified=counts)
+
     async def draft(self, asked: Asked, data: bytes, *, given: Answered | None = None) -> Draft:
         """From a checked input to a route, with nothing written.
 
@@ -197,6 +214,8 @@ class Decider:
         if self.levels is not None:
             asked = self._with_data(asked, self.levels)
         now = self.database.clock.now()
+        if asked.point.autonomy is not None:
+            asked = self._with_certificate(asked, asked.point.autonomy, now)
         started = time.perf_counter() - (given.took_s if given else 0)
         due = asked.point.budget.parts.deadlines(time.monotonic(), asked.until)
         if asked.point.features:
@@ -247,7 +266,7 @@ class Decider:
         return None if waiting is None else queue_full(queue, waiting, held=waiting < queue.capacity)
 
     async def commit(self, draft: Draft) -> Decision | Deferred:
-        """The one commit. A stop that is in force at this very moment sends the decision to a person."""
+        """The one commit. What is stopped at this very moment, or certified no more, sends it to a person."""
         try:
             return await self._conclude(draft)
         finally:
@@ -271,10 +290,10 @@ class Decider:
 
     async def _conclude(self, draft: Draft) -> Decision | Deferred:
         refusal, decision = await self._write(draft)
-        if refusal and refusal.code == "stopped":
+        if refusal and refusal.code in _HELD_OFF:
             if not draft.asking.person:
                 return Deferred(refusal.what, STOPPED_PAUSE, refusal.holder)
-            held = draft.held_off(refusal.what)
+            held = draft.held_off(refusal.what, _HELD_OFF[refusal.code])
             deferred = await self.hold_off(held)
             if deferred:
                 return await self.stored(held.asked, held.input) or deferred

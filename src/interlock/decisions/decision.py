@@ -82,8 +82,9 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """Why a decision took its route.
 
     Attributes:
-        code: For counting: sure_enough, unsure, above_bands, below_zero, no_answer,
-            component_failed, component_late, over_budget, condition, finding, rule, stopped, nobody_left.
+        code: For counting: sure_enough, unsure, above_bands, below_zero, no_answer, component_failed, component_late,
+            over_budget, condition, finding, rule, stopped, nobody_left; of a point that declares its autonomy also
+            no_certificate, not_certified, above_cap, exposure_unknown, expected_loss, certificate_gone.
         what: In a sentence, with the numbers that were compared.
     """
 

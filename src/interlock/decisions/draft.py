@@ -13,6 +13,8 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.autonomy.gate import StillCertified
+from interlock.autonomy.store import autonomy_id
 from interlock.components.component import ComponentRef
 from interlock.db.gates import KeyDigests, TakesKey, key_digest, short_digest
 from interlock.db.work import Condition, Stamp, Write
@@ -21,7 +23,7 @@ from interlock.decisions.asked import Asked
 from interlock.decisions.decision import Route, Verdict
 from interlock.decisions.findable import finding_row
 from interlock.decisions.policy import Ruling
-from interlock.decisions.route import Routed, choose_route
+from interlock.decisions.route import STOPPED, Routed, choose_route
 from interlock.decisions.sealed_record import record_hash
 from interlock.decisions.store import ADD_DECISIONS, NewDecision, canonical
 from interlock.guards.stop_gate import NotStopped
@@ -61,17 +63,26 @@ class Draft(msgspec.Struct, frozen=True):
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
-        """What must hold in the commit: no stop, the caller's own conditions, the key, and the books of the day."""
+        """What must hold in the commit: no stop, what is certified, the caller's own, the key, the books of the day."""
         asked = self.asked
         held = asked.conditions
         component = self.decided_by
         if component is not None:
-            held = (NotStopped(asked.scopes(component)), *held)
+            held = (NotStopped(asked.scopes(component)), *self.certified, *held)
         if asked.case_id is None:
             held = (*held, TakesKey(decision_key(asked), key_payload(self.input, asked.exposure)))
         if self.asking.reserved:
             held = (*held, *(one.condition for one in self.asking.reserved))
         return held
+
+    @property
+    def certified(self) -> tuple[StillCertified, ...]:
+        """That what is certified still is, where the point declares its autonomy and no person decides."""
+        asked, best = self.asked, self.asking.best
+        if asked.point.autonomy is None or self.routed.route is Route.REVIEW:
+            return ()
+        turn = best.held.recorded.turn if best and best.held else None
+        return (StillCertified(autonomy_id(asked.tenant, asked.workflow, asked.point.name), turn or 0),)
 
     @property
     def exposure(self) -> Money | None:
@@ -86,8 +97,8 @@ class Draft(msgspec.Struct, frozen=True):
             return ("reviews",)
         return ("cases",) if self.asked.begins_case and self.routed.route is Route.AUTOMATIC else ()
 
-    def held_off(self, stopped: str) -> Draft:
-        """The same, sent to a person since somebody stopped what would have gone by itself."""
+    def held_off(self, stopped: str, code: str = STOPPED) -> Draft:
+        """The same, sent to a person since what would have gone by itself is stopped, or is certified no more."""
         routed = choose_route(
             answered=self.asking.best is not None,
             sure=False,
@@ -95,6 +106,7 @@ class Draft(msgspec.Struct, frozen=True):
             shortfall=self.asking.shortfall,
             person=self.asking.person,
             stopped=stopped,
+            code=code,
         )
         return msgspec.structs.replace(self, routed=routed)
 
@@ -153,6 +165,8 @@ def row_of(draft: Draft, stamp: Stamp, decision_id: UUID) -> NewDecision:
         evidence["policy"] = draft.ruling
     if asked.features:
         evidence["features"] = asked.features.used
+    if best and best.held:
+        evidence["autonomy"] = best.held.recorded
     return NewDecision(
         id=decision_id,
         tenant=asked.tenant,
@@ -222,6 +236,8 @@ def entry_and_review(draft: Draft, row: NewDecision, stamp: Stamp) -> list[Write
         facts["caller"] = asked.caller
     if asked.origin is not None:
         facts["origin"] = asked.origin
+    if draft.asking.best and draft.asking.best.held:
+        facts["certificate"] = draft.asking.best.held.recorded.certificate
     if asked.features:
         facts["features_hash"] = hashlib.sha256(canonical.encode(asked.features.used)).digest()
     entry = entry_of(stamp, row.id, asked.tenant, "decision.taken", row.id, row.case_id, facts)

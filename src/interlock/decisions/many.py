@@ -357,15 +357,18 @@ def _give_known(slot: _Slot, key: HeldKey, found: Mapping[UUID, Decision]) -> No
 
 
 def _conditions(slots: Sequence[_Slot], holders: list[UUID]) -> tuple[Condition, ...]:
-    """What must hold for all of them at once: no stop of any that would go by itself, and every key."""
+    """What must hold for all of them at once: no stop of any that would go by itself, what is certified, every key."""
     scopes: dict[str, None] = {}
     seen: set[tuple[str, ComponentRef | str]] = set()
     others: list[Condition] = []
+    certified: dict[Condition, None] = {}
     for slot in slots:
         component = slot.drafted.decided_by
         if component is not None and (slot.asked.caller, component) not in seen:
             seen.add((slot.asked.caller, component))
             scopes.update(dict.fromkeys(slot.asked.scopes(component)))
+        if component is not None:
+            certified.update(dict.fromkeys(slot.drafted.certified))
         others.extend(slot.asked.conditions)
     keys = TakesKeys(tuple(slot.digest for slot in slots), tuple(slot.payload for slot in slots), holders)
-    return (*((NotStopped(tuple(scopes)),) if scopes else ()), *others, keys)
+    return (*((NotStopped(tuple(scopes)),) if scopes else ()), *certified, *others, keys)

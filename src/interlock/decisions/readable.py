@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from interlock.actions.stale import assumed_of
+from interlock.autonomy.standing import Certifying
 from interlock.components.component import ComponentRef, FiredRule, Kind
 from interlock.components.finding import Finding
 from interlock.decisions.decision import Decision, Verdict
@@ -32,11 +33,13 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         evidence: What the answer rests on.
         fired: The rows that answered.
         policy: What the policy said.
+        autonomy: What was certified; None: the point declared no autonomy.
     """
 
     evidence: dict[str, Any] = {}
     fired: tuple[FiredRule, ...] = ()
     policy: Ruling | None = None
+    autonomy: Certifying | None = None
 
 
 def recorded_evidence(decision: Decision) -> Evidence:

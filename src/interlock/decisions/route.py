@@ -25,6 +25,7 @@ class Routed(msgspec.Struct, frozen=True):
     reasons: tuple[Reason, ...]
 
 
+STOPPED = "stopped"
 _BY_ITSELF = Routed(Route.AUTOMATIC, (Reason(code="sure_enough", what="every condition for going by itself holds"),))
 
 
@@ -54,7 +55,14 @@ def judge(
 
 
 def choose_route(
-    *, answered: bool, sure: bool, verdicts: Sequence[Verdict], shortfall: Sequence[Reason], person: bool, stopped: str
+    *,
+    answered: bool,
+    sure: bool,
+    verdicts: Sequence[Verdict],
+    shortfall: Sequence[Reason],
+    person: bool,
+    stopped: str,
+    code: str = STOPPED,
 ) -> Routed:
     """The route.
 
@@ -66,7 +74,8 @@ def choose_route(
         verdicts: What conditions and findings demand.
         shortfall: Why no component was sure enough, if none was.
         person: Whether the point declares a person at its end.
-        stopped: Who stopped the point and why; empty if nobody did.
+        stopped: Who stopped the point and why, or why what would have gone by itself does not; empty if neither.
+        code: What of that it is, for counting.
     """
     demanded = [Reason(code=_code_of(verdict), what=verdict.what) for verdict in verdicts]
     rejected = any(verdict.route is Route.REJECT for verdict in verdicts)
@@ -76,7 +85,7 @@ def choose_route(
         return _BY_ITSELF
     reasons = [*shortfall, *demanded]
     if stopped:
-        reasons.insert(0, Reason(code="stopped", what=stopped))
+        reasons.insert(0, Reason(code=code, what=stopped))
     if person:
         return Routed(Route.REVIEW, tuple(reasons) or (Reason(code="no_answer", what="no component answered"),))
     reasons.append(Reason(code="nobody_left", what="the point declares no person who could decide"))

@@ -1,7 +1,8 @@
 """What becomes of a decision that needs a person while no person can look at it. Pure.
 
 INVARIANT: where nobody can look, nothing goes by itself that would not have gone by itself anyway: it is held, or it is
-no. There is no third way, and no component is asked to stand in for a person.
+no. There is no third way, and no component is asked to stand in for a person. A point that declares its autonomy is
+always held: a no, too, is a decision that its certificate would have to allow.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def refused_when_full(draft: Draft, deferred: Deferred) -> Draft | None:
     full = draft.asked.point.queue.full
     if not full.reject or deferred.code != CODE or deferred.held_by is not None:
         return None
-    if draft.routed.route is not Route.REVIEW or draft.asking.stopped:
+    if draft.routed.route is not Route.REVIEW or draft.asking.stopped or draft.asked.point.autonomy is not None:
         return None
     reason = Reason(code="queue_full", what=f"{deferred.why}; its file says no then")
     return msgspec.structs.replace(draft, routed=Routed(Route.REJECT, (*draft.routed.reasons, reason)))

@@ -172,7 +172,7 @@ async def stop(
     refusal = await writer.write(Unit(tenant, build, conditions, wakes=(CHANNEL,)))
     if refusal:
         raise StateConflict(refusal.what, todo="look at it again: somebody was faster")
-    unanswered = await _wait_for_dispatches(database, None if everywhere else tenant)
+    unanswered = await wait_for_dispatches(database, None if everywhere else tenant)
     await _show(database, made[0], None if everywhere and not scope.startswith(f"{TENANT}:") else tenant)
     return Stopped(made[0], unanswered)
 
@@ -276,7 +276,7 @@ async def _checked(database: Database, scope: str) -> str:
     return scope
 
 
-async def _wait_for_dispatches(database: Database, tenant: UUID | None) -> int:
+async def wait_for_dispatches(database: Database, tenant: UUID | None) -> int:
     """Wait until the transactions that may not have seen the stop have ended; how many have not after ``ANSWER_S``.
 
     Nobody waits for this one: a lock taken here would hold up every dispatch behind a process that stands still.

@@ -7,14 +7,15 @@ from typing import Any
 
 import msgspec
 
+from interlock.autonomy.standing import CERTIFICATE_GONE
 from interlock.components.finding import Finding
 from interlock.decisions.data_terms import CODE as DATA_BROKEN
 from interlock.decisions.decision import Became, ComponentAsked, Decision, Reason
 from interlock.decisions.features.read import FeatureUsed, recorded_features
 from interlock.decisions.point import DecisionPoint, choose
 from interlock.decisions.readable import Evidence, recorded_evidence
+from interlock.decisions.route import STOPPED
 
-STOPPED = "stopped"
 _BROKEN = "the data are not as promised: "
 
 
@@ -47,10 +48,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return self.decision.asked_at or self.decision.decided_at
 
     @property
-    def stopped(self) -> str:
-        """Who stopped it between the asking and its commit, and why; empty if nobody did."""
+    def held_off(self) -> Reason | None:
+        """Why its commit sent it to a person: it was stopped, or certified no more; None if neither."""
         first = self.reasons[0] if self.reasons else None
-        return first.what if first is not None and first.code == STOPPED else ""
+        return first if first is not None and first.code in (STOPPED, CERTIFICATE_GONE) else None
 
     def broken_data(self, point: DecisionPoint, choice_key: bytes) -> str:
         """Which levels of the data were broken, in words; empty if none was.

@@ -90,6 +90,8 @@ class Replayer:
     async def _run(self, tenant: UUID, record: Record, restored: Restored, point: DecisionPoint) -> tuple[Stage, ...]:
         veil = Veil() if point.purpose else None
         asked = _asked(tenant, record, restored, point)
+        if point.autonomy is not None:
+            asked = structs.replace(asked, certified=await self._restoring.certified(asked, record.evidence.autonomy))
         if veil is not None:
             asked = structs.replace(asked, value=await self._opened(tenant, point, record.input, veil), veil=veil)
         entered = _input_stage(asked, record, restored)
@@ -106,8 +108,8 @@ class Replayer:
         policy_gone = _policy_gone(asked, record, restored)
         if policy_gone:
             draft = _with_recorded_policy(draft, record)
-        if record.stopped and draft.asking.stopped is None:
-            draft = draft.held_off(record.stopped)
+        if record.held_off and draft.asking.stopped is None:
+            draft = draft.held_off(record.held_off.what, record.held_off.code)
         if veil is not None and self._vault is not None:
             draft = await conceal(self._vault, draft)
             again.conceal(veil)

@@ -17,16 +17,19 @@ from uuid import UUID
 
 from interlock.archive.build import Build, Code
 from interlock.archive.store import read_build, read_file, unpack
+from interlock.autonomy.standing import Certifying, Standing
 from interlock.cases.build import distributions, engine
 from interlock.cases.declaration import Declaration, load_declaration
 from interlock.cases.registry import Registered, Registry
 from interlock.db.database import Database
+from interlock.decisions.asked import Asked
 from interlock.decisions.decision import Decision
 from interlock.decisions.library import Library, PublishedLibrary
 from interlock.errors import ArchiveMissing, InterlockError, PublicationUnusable
 from interlock.publications.publication import Kind, Reference
 from interlock.publications.reading import load_published
 from interlock.publications.watch import InForce
+from interlock.replay.certified import certified_then
 from interlock.replay.result import in_short
 from interlock.replay.store import IN_FORCE_AT, PUBLISHED_CONTENT, TAKEN_ENTRIES
 
@@ -122,6 +125,14 @@ class Restoring:
             self._unpacked[tenant, decision.build] = known
         self._unpacked.move_to_end((tenant, decision.build))
         return known.restored
+
+    async def certified(self, asked: Asked, recorded: Certifying | None) -> Standing | str:
+        """What was certified then: see ``certified_then``.
+
+        Raises:
+            ArchiveMissing: the certificate that the record names is not here, or is not what it was.
+        """
+        return await certified_then(self._database, asked, recorded)
 
     async def entries(self, tenant: UUID, decision: UUID) -> list[bytes]:
         """The bodies of the ledger's entries that a decision was taken: one, if nobody took it away."""

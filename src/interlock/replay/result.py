@@ -161,7 +161,9 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
-_ORDER = ("record", "input", "features", "component", "findings", "verdicts", "exposure", "route", "reasons")
+_ORDER = (
+    "record", "input", "features", "component", "findings", "verdicts", "exposure", "autonomy", "route", "reasons",
+)  # fmt: skip
 _MOST_NOTES = 50
 
 

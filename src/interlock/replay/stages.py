@@ -14,6 +14,7 @@ from interlock.components.component import OUTSIDE
 from interlock.components.taken import Taken
 from interlock.decisions.decision import Became
 from interlock.decisions.draft import Draft, as_decimal
+from interlock.decisions.route import STOPPED
 from interlock.decisions.sealed_record import record_hash
 from interlock.decisions.store import canonical
 from interlock.money import Money
@@ -163,7 +164,8 @@ def route_stages(record: Record, draft: Draft, again: AskingAgain, *, policy_gon
     """Findings, verdicts, what is at stake, the route and its reasons."""
     decision, best = record.decision, draft.asking.best
     if again.blocked:
-        for name in ("findings", "verdicts", "exposure", "route", "reasons"):
+        autonomy = ("autonomy",) if draft.asked.point.autonomy is not None else ()
+        for name in ("findings", "verdicts", "exposure", *autonomy, "route", "reasons"):
             yield Stage(name=name, status=Status.NOT_RUN, what=f"it rests on {again.blocked}")
         return
     findings = _compare("findings", decision.findings, canonical.encode(best.findings if best else ()))
@@ -172,6 +174,9 @@ def route_stages(record: Record, draft: Draft, again: AskingAgain, *, policy_gon
     yield findings
     yield _verdicts(record, draft, policy_gone)
     yield _exposure(record, draft)
+    if draft.asked.point.autonomy is not None:
+        held = best.held.recorded if best and best.held else None
+        yield _compare("autonomy", canonical.encode(record.evidence.autonomy), canonical.encode(held))
     yield _route(record, draft)
     yield _compare("reasons", decision.reasons, canonical.encode(draft.routed.reasons))
 
@@ -212,8 +217,9 @@ def _route(record: Record, draft: Draft) -> Stage:
     then, now = _told(str(decision.route), valid), _told(str(draft.routed.route), draft.asked.point.valid_for)
     if then != now:
         return Stage(name="route", status=Status.DIFFERENT, recorded=then, replayed=now)
-    if record.stopped:
-        return Stage(name="route", status=Status.RECORDED, what=f"{then}; it was stopped: {record.stopped}")
+    if record.held_off:
+        stopped = "it was stopped: " if record.held_off.code == STOPPED else ""
+        return Stage(name="route", status=Status.RECORDED, what=f"{then}; {stopped}{record.held_off.what}")
     return Stage(name="route", status=Status.EQUAL, what=then)
 
 

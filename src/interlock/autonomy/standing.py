@@ -1,0 +1,209 @@
+"""What counts at a decision point now, and what it says of one answer. Pure.
+
+INVARIANT: whatever is not known for sure (a certificate, an exposure, a segment) leaves the answer to a person. More at
+stake never lowers the confidence that is needed, and what is narrowed is never looser than its certificate.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from fractions import Fraction
+from uuid import UUID
+
+import msgspec
+
+from interlock.autonomy.certificate import Certificate, share_allowed
+from interlock.autonomy.terms import AutonomyTerms
+from interlock.money import LARGEST_MINOR, Money
+
+NO_CERTIFICATE = "no_certificate"
+NOT_CERTIFIED = "not_certified"
+ABOVE_CAP = "above_cap"
+NO_EXPOSURE = "exposure_unknown"
+EXPECTED_LOSS = "expected_loss"
+CERTIFICATE_GONE = "certificate_gone"
+PREFIX = "no certificate: "
+"""Begins what is recorded where nothing counted; why it did not comes after it."""
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate in force at a point.
+
+    Attributes:
+        id: The certificate.
+        turn: How often what counts at the point had changed when this came to count.
+        certificate: What it says.
+        terms: What the point states: those that it was derived under.
+        threshold: The greatest expected loss that goes by itself, in minor units: the certificate's, or narrower.
+        cap: The greatest exposure that goes by itself, in minor units.
+    """
+
+    id: UUID
+    turn: int
+    certificate: Certificate
+    terms: AutonomyTerms
+    threshold: Fraction
+    cap: int
+
+    @property
+    def said(self) -> str:
+        """How long it counts, and which it is."""
+        return f"until {self.certificate.valid_until:%Y-%m-%d} (certificate {self.id})"
+
+
+def standing_of(id_: UUID, turn: int, certificate: Certificate, terms: AutonomyTerms, threshold: str) -> Standing:
+    """A certificate as it counts.
+
+    Raises:
+        ValueError: the threshold is no fraction of 0 or more.
+        ZeroDivisionError: so is it.
+    """
+    narrowed = min(Fraction(threshold), Fraction(certificate.threshold))
+    if narrowed < 0:
+        raise ValueError(threshold)
+    return Standing(
+        id=id_,
+        turn=turn,
+        certificate=certificate,
+        terms=terms,
+        threshold=narrowed,
+        cap=min(certificate.cap, terms.highest),
+    )
+
+
+class Certifying(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is certified, at the point and for one answer; it is recorded with the decision.
+
+    Attributes:
+        certificate: Which counted; None: none did.
+        turn: Of what counted.
+        threshold: The greatest expected loss that went by itself, in minor units, as a fraction.
+        segment: In which segment the decision is; None: it is not known.
+        wrong: How probable it is that an answer so sure is wrong; None: that is not known.
+        loss: What is lost then.
+        expected_loss: The one times the other, rounded up to a minor unit.
+        why: Why a person decides, whatever the confidence; empty: it depends on that.
+    """
+
+    certificate: UUID | None = None
+    turn: int | None = None
+    threshold: str | None = None
+    segment: str | None = None
+    wrong: float | None = None
+    loss: str | None = None
+    expected_loss: str | None = None
+    why: str = ""
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What a certificate says of one answer.
+
+    Attributes:
+        needed: From which confidence on it goes by itself; None: from none on.
+        code: Why not, for counting, if it does not.
+        what: Why not, in a sentence, if it does not.
+        recorded: What is recorded of it.
+    """
+
+    needed: float | None
+    code: str
+    what: str
+    recorded: Certifying
+
+
+def hold_against(
+    standing: Standing | str,
+    *,
+    component: str,
+    digest: str,
+    segment: str | None,
+    exposure: Money | None,
+    confidence: float,
+) -> Held:
+    """Hold an answer against what is certified.
+
+    Args:
+        standing: What counts; or, in words, why nothing does.
+        component: Who gave it, as it is shown.
+        digest: SHA-256 of all that made it, in hex.
+        segment: The decision's segment; None: not known.
+        exposure: The money at stake; None: not known.
+        confidence: How sure it is.
+    """
+    if isinstance(standing, str):
+        why = f"{PREFIX}{standing}"
+        return Held(needed=None, code=NO_CERTIFICATE, what=why, recorded=Certifying(segment=segment, why=why))
+    recorded = Certifying(
+        certificate=standing.id, turn=standing.turn, threshold=str(standing.threshold), segment=segment
+    )
+    refused = _refused(standing, component, digest, segment, exposure)
+    if refused is not None or exposure is None or segment is None:
+        code, why = refused or (NO_EXPOSURE, "what is at stake is not known")
+        recorded = msgspec.structs.replace(recorded, why=why)
+        return Held(needed=None, code=code, what=why, recorded=recorded)
+    certified = standing.certificate.of(digest, segment)
+    if certified is None:
+        raise AssertionError("what is not certified was refused before")
+    currency, loss = standing.terms.currency, standing.terms.wrong.of(exposure.minor)
+    wrong = certified.wrong_at(confidence)
+    expected = Money.of_minor(min(_expected(wrong, loss), LARGEST_MINOR), currency) if wrong is not None else None
+    recorded = msgspec.structs.replace(
+        recorded,
+        wrong=wrong,
+        loss=str(Money.of_minor(loss, currency)),
+        expected_loss=str(expected) if expected is not None else None,
+    )
+    most = f"{_floored(standing.threshold, currency)} is certified {standing.said}"
+    if wrong is None:
+        what = f"nothing is certified of answers of {component} that are only {confidence:.3f} sure; {most}"
+    else:
+        what = f"expected loss {expected} of being wrong ({wrong:.2%}) on {exposure}; {most}"
+    needed = certified.needed(share_allowed(standing.threshold, loss))
+    return Held(needed=needed, code=EXPECTED_LOSS, what=what, recorded=recorded)
+
+
+def _refused(
+    standing: Standing, component: str, digest: str, segment: str | None, exposure: Money | None
+) -> tuple[str, str] | None:
+    """Why a person decides, however sure the answer is."""
+    return _too_much(standing, exposure) or _unknown(standing, component, digest, segment)
+
+
+def _too_much(standing: Standing, exposure: Money | None) -> tuple[str, str] | None:
+    currency = standing.terms.currency
+    if exposure is None:
+        return NO_EXPOSURE, "what is at stake is not known, so no loss is: a person decides"
+    if exposure.currency != currency:
+        return NO_EXPOSURE, f"{exposure} is at stake, and what is certified is in {currency}: a person decides"
+    if exposure.minor < 0:
+        return NO_EXPOSURE, f"{exposure} is at stake, less than nothing: a person decides"
+    if exposure.minor > standing.cap:
+        cap = Money.of_minor(standing.cap, currency)
+        return ABOVE_CAP, f"{exposure} is at stake, above the certified cap of {cap} (certificate {standing.id})"
+    return None
+
+
+def _unknown(standing: Standing, component: str, digest: str, segment: str | None) -> tuple[str, str] | None:
+    mine = [one for one in standing.certificate.components if one.digest == digest]
+    if not mine:
+        return NOT_CERTIFIED, f"this version of {component} is not certified (certificate {standing.id})"
+    if segment is None:
+        return NOT_CERTIFIED, f"the segment of the decision is not known: {standing.terms.segment} says none"
+    if all(one.segment != segment for one in mine):
+        return NOT_CERTIFIED, f"segment {segment!r} is not certified for {component} (certificate {standing.id})"
+    return None
+
+
+def _expected(wrong: float, loss: int) -> int:
+    """In minor units, rounded up, exactly: no float is multiplied."""
+    return math.ceil(Fraction(wrong) * loss)
+
+
+def _floored(threshold: Fraction, currency: str) -> Money:
+    return Money.of_minor(min(math.floor(threshold), LARGEST_MINOR), currency)
+
+
+def why_expired(valid_until: datetime) -> str:
+    """How it is said that a certificate counts no more."""
+    return f"the last one counted until {valid_until:%Y-%m-%d %H:%M} UTC"

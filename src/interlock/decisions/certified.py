@@ -1,0 +1,60 @@
+"""What a point's certificate says of one answer, and why an answer does not suffice. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from interlock.autonomy.segment import segment_of
+from interlock.autonomy.standing import Held, hold_against
+from interlock.components.component import Component
+from interlock.components.taken import Taken
+from interlock.decisions.asked import Asked
+from interlock.decisions.decision import Reason
+from interlock.money import Money
+
+UNKNOWN = "this process does not know what is certified"
+
+
+def held_to_certificate(asked: Asked, component: Component, answer: Taken, at_stake: Money | None) -> Held | None:
+    """Hold an answer against what is certified; None where the point declares no autonomy.
+
+    INVARIANT: where it does, an answer of which nothing is certified is left to a person.
+    """
+    terms = asked.point.autonomy
+    if terms is None:
+        return None
+    output: Mapping[str, Any] = answer.output
+    return hold_against(
+        asked.certified if asked.certified is not None else UNKNOWN,
+        component=str(component.ref),
+        digest=component.digest.hex(),
+        segment=segment_of(terms.segment, asked.value, output),
+        exposure=at_stake,
+        confidence=answer.confidence,
+    )
+
+
+def why_unsure(
+    who: object, confidence: float, *, needed: float | None, exposure: Money | None, held: Held | None
+) -> Reason:
+    """Why an answer does not suffice, with the numbers that were compared.
+
+    Args:
+        who: Who gave it.
+        confidence: How sure it is.
+        needed: How sure it had to be; None: a person, whatever the confidence.
+        exposure: The money at stake.
+        held: What is certified of it, if its point declares its autonomy.
+    """
+    at_stake = str(exposure) if exposure is not None else "an unknown amount"
+    if exposure is not None and exposure.amount < 0:
+        what = f"{at_stake} is at stake, less than nothing: a person decides, however sure {who} is ({confidence:.3f})"
+        return Reason(code="below_zero", what=what)
+    if held is not None and (held.needed is None or confidence < held.needed):
+        return Reason(code=held.code, what=f"{who} is {confidence:.3f} sure: {held.what}")
+    if needed is None:
+        what = f"{at_stake} is at stake, which the bands leave to a person, however sure {who} is ({confidence:.3f})"
+        return Reason(code="above_bands", what=what)
+    what = f"{who} is {confidence:.3f} sure; with {at_stake} at stake {needed:g} is needed"
+    return Reason(code="unsure", what=what)
