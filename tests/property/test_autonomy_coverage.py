@@ -13,7 +13,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from interlock.autonomy.betting import Floats, choose_bets, e_value, passes
+from interlock.autonomy.betting import Floats, best_e_value, choose_bets, passes
+from interlock.autonomy.calibration import Flags
 from interlock.autonomy.certify import Certifiable, Terms, certify, make_grid
 from interlock.autonomy.estimate import doubly_robust, ratio, weighted
 from interlock.autonomy.monitor import begin, crossed, outcomes_to_find, path, step, watching_bets
@@ -59,21 +60,30 @@ def violations(looks: Looks, decisions: int, budget: float = BUDGET) -> tuple[fl
     going = np.ones(RUNS, bool)
     for threshold in THRESHOLDS:
         some = (scores <= threshold) & lost & known
-        x = _packed(some, weight / worst)
+        x, before = _packed(some, weight / worst, budget / worst)
         count = decisions if looks.weighted else int(decisions * np.mean(known))
-        bets = choose_bets(x[0], count, zeros=count - x.shape[1])
-        logs = e_value(x[1:], budget / worst if looks.weighted else budget, bets, zeros=count - x.shape[1])
+        first = x[0][: int(np.sum(some[0]))]
+        bets = choose_bets(first, count, zeros=count - first.size)
+        # unweighted, what was not seen is left out: of the zeros their mean part
+        logs = best_e_value(x[1:], before[1:] * (count / decisions), budget / worst, bets)
         going[1:] &= logs >= -math.log(RISK)
         chosen[going] = threshold
     wrong = chosen[1:] > math.sqrt(budget * 0.4) * (1 + 1e-12)
     return float(np.mean(wrong)), float(np.mean(chosen[1:] > 0))
 
 
-def _packed(some: np.ndarray[tuple[int, int], np.dtype[np.bool_]], value: float) -> Floats:
-    """The same rows without most of the zeros."""
-    counts: np.ndarray[tuple[int], np.dtype[np.int64]] = np.sum(some, axis=1)
+def _packed(some: Flags, value: float, nothing: float) -> tuple[Floats, Floats]:
+    """The losses of each row in their order, with the zeros before each and after the last; filled with no change."""
+    rows, columns = np.nonzero(some)
+    counts = np.bincount(rows, minlength=some.shape[0])
     width = max(1, int(np.max(counts)))
-    return np.where(np.arange(width)[None, :] < counts[:, None], value, 0.0)
+    rank = np.arange(rows.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    x = np.full((some.shape[0], width), nothing)
+    x[rows, rank] = value
+    place = np.full((some.shape[0], width + 2), some.shape[1], np.int64)
+    place[:, 0] = -1
+    place[rows, rank + 1] = columns
+    return x, np.maximum(np.diff(place, axis=1) - 1.0, 0.0)
 
 
 def within(share: float, risk: float = RISK, runs: int = RUNS) -> bool:
@@ -84,7 +94,7 @@ def within(share: float, risk: float = RISK, runs: int = RUNS) -> bool:
 def test_what_is_certified_fails_no_more_often_than_said() -> None:
     share, some = violations(Looks(), 1_500)
     assert within(share)
-    assert share <= RISK
+    assert RISK / 20 < share <= RISK
     assert some > 0.95
 
 
@@ -103,12 +113,13 @@ def test_a_monitor_gives_few_false_alarms_however_often_one_looks_and_finds_a_do
     bets = watching_bets(typical, m)
     runs, horizon = 600, 5_000
     x = np.where(drawn.random((runs, horizon)) < m / typical, typical, 0.0)
-    alarms = float(np.mean(np.max(path(x, m, bets), axis=1) >= -math.log(alpha)))
+    alarms = np.count_nonzero(path(x, m, bets).max(axis=1) >= -math.log(alpha)) / runs
     assert within(alarms, alpha, runs)
     assert alarms > 0.005
     twice = np.where(drawn.random((200, 2_500)) < 2 * m / typical, typical, 0.0)
     over = path(twice, m, bets) >= -math.log(alpha)
-    found = np.where(np.any(over, axis=1), np.argmax(over, axis=1) + 1, 10**9)
+    first_at: np.ndarray[tuple[int], np.dtype[np.int64]] = np.argmax(over, axis=1)
+    found = np.where(np.any(over, axis=1), first_at + 1, 10**9)
     said = outcomes_to_find(np.array([typical]), 2.0, m, bets, alpha)
     assert 0.6 * said < float(np.median(found)) < 1.6 * said
     assert math.isinf(outcomes_to_find(np.array([typical]), 1.0, m, bets, alpha))
@@ -122,7 +133,7 @@ def test_weighted_estimates_are_right_where_plain_ones_are_not() -> None:
     drawn = np.random.default_rng(7)
     covered = {"weighted": 0, "ratio": 0, "doubly robust": 0, "a wrong model": 0}
     wide = dict.fromkeys(covered, 0.0)
-    runs, count, truth, plain = 60, 1_000, 0.25, 0.0
+    runs, count, truth, plain = 40, 800, 0.25, 0.0
     for _ in range(runs):
         chance = drawn.uniform(0, 1, count)
         values = np.where(drawn.random(count) < 0.5 * chance, 1.0, 0.0)
@@ -139,7 +150,7 @@ def test_weighted_estimates_are_right_where_plain_ones_are_not() -> None:
             covered[name] += found.low <= truth <= found.high
             wide[name] += found.high - found.low
     assert plain < truth - 0.03
-    assert all(number >= 52 for number in covered.values()), covered
+    assert all(number >= 34 for number in covered.values()), covered
     assert wide["doubly robust"] < wide["a wrong model"]
 
 
@@ -163,7 +174,7 @@ def real_runs(runs: int, decisions: int, audit: float) -> tuple[int, int]:
             confidence=sure_all[at], exposure=stake_all[at], stake=stake_all[at], wrong=wrong,
             loss=np.where(wrong, stake_all[at], 0), needless=nothing, propensity=np.full(decisions, audit),
             observed=drawn.random(decisions) < audit, component=nothing, segment=nothing,
-            fit=drawn.random(decisions) < 1 / 3,
+            fit=drawn.random(decisions) < 1 / 3, turn=np.arange(decisions),
         )  # fmt: skip
         found = certify(records, asked)
         if isinstance(found, Certifiable) and passes(-math.log(found.chosen.p_value), 0.1):

@@ -189,9 +189,9 @@ def make_grid(loosest: Fraction, steps: int = GRID_STEPS, span: int = GRID_SPAN)
 def certify(records: Records, terms: Terms) -> Certifiable | NotCertifiable:
     """The loosest threshold with which the budget holds, but for the risk; or why there is none.
 
-    Raises:
-        Refused: columns that do not fit each other (by ``Records``).
+    The order in which the decisions are given plays no part.
     """
+    records = in_order(records)
     fitted = fit_calibrations(records)
     scored = score(records, terms, fitted)
     fits = int(np.sum(records.fit))
@@ -224,6 +224,11 @@ def _why(*, beyond: bool, few: bool, lost: bool, fitted: tuple[Fitted, ...]) -> 
     if all(one.calibration.too_few for one in fitted):
         return Why.UNCALIBRATED
     return Why.LOSS if lost else Why.NONE
+
+
+def in_order(records: Records) -> Records:
+    """The same decisions in the order of the test, whatever order they were given in."""
+    return records.only(np.lexsort((records.loss, records.stake, records.confidence, records.turn)))
 
 
 def fit_calibrations(records: Records) -> tuple[Fitted, ...]:
@@ -281,9 +286,10 @@ def _test(scored: Scored, terms: Terms, threshold: Fraction) -> Threshold:
     alone = scored.score <= float(threshold)
     fits = int(np.sum(scored.fit))
     tests = scored.fit.size - fits
-    counted = alone & (scored.lost > 0)
-    fit, test = (np.minimum(scored.lost[counted & part] / worst, 1.0) for part in (scored.fit, ~scored.fit))
-    bets = choose_bets(fit, tests, zeros=fits - fit.size)
+    x = np.where(alone, np.minimum(scored.lost / worst, 1.0), 0.0)
+    fit, ordered = x[scored.fit], x[~scored.fit]
+    bets = choose_bets(fit[fit > 0], tests, zeros=int(np.sum(fit == 0)))
+    test = ordered[ordered > 0]
     zeros = tests - test.size
     low, high = mean_interval(test, _INTERVAL_RISK, zeros=zeros)
     automatic = int(np.sum(alone & ~scored.fit)) / tests
@@ -291,7 +297,7 @@ def _test(scored: Scored, terms: Terms, threshold: Fraction) -> Threshold:
     reviews = float(np.sum(np.sort(scored.reviewed[~alone & ~scored.fit]))) / tests
     return Threshold(
         threshold=threshold,
-        p_value=p_value(test, terms.bound, bets, zeros=zeros),
+        p_value=p_value(ordered, terms.bound, bets),
         automatic=automatic,
         loss=loss,
         low=low * worst,

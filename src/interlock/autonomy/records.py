@@ -35,6 +35,7 @@ class Records:
         component: Which component version answered, from 0 on.
         segment: In which segment it was, from 0 on; negative: in none that is told apart, so a person decides.
         fit: Whether it is of the part that calibrates and chooses bets; the others test.
+        turn: In which order they test: drawn by ``turn_of``, so that no value has a part in it.
     """
 
     confidence: Floats
@@ -48,6 +49,7 @@ class Records:
     component: Numbers
     segment: Numbers
     fit: Flags
+    turn: Numbers
 
     def __post_init__(self) -> None:
         sizes = {field.name: np.shape(getattr(self, field.name)) for field in fields(self)}
@@ -64,8 +66,8 @@ class Records:
         """1/propensity of what was observed, 0 of what was not (Horvitz and Thompson, 1952)."""
         return np.where(self.observed, 1 / self.propensity, 0.0)
 
-    def only(self, kept: Flags) -> Records:
-        """Some of the decisions."""
+    def only(self, kept: Flags | NDArray[np.intp]) -> Records:
+        """Some of the decisions, or all in another order."""
         return Records(**{field.name: getattr(self, field.name)[kept] for field in fields(self)})
 
     @staticmethod
@@ -80,8 +82,16 @@ def is_fit(identity: bytes, key: bytes, share: Fraction) -> bool:
 
     Args:
         identity: The decision's id.
-        key: At most 64 bytes, one for each certificate, drawn before anybody saw the data.
+        key: At most 64 bytes, drawn before anybody saw the data and never changed for having seen them.
         share: The part that calibrates.
     """
-    drawn = int.from_bytes(hashlib.blake2b(identity, key=key, digest_size=16).digest())
-    return drawn < share * 2**128
+    return int.from_bytes(_drawn(identity, key)[:8]) < share * 2**64
+
+
+def turn_of(identity: bytes, key: bytes) -> int:
+    """Where a decision stands in the order of the test: at random, whatever part it is of; below 2**63."""
+    return int.from_bytes(_drawn(identity, key)[8:]) >> 1
+
+
+def _drawn(identity: bytes, key: bytes) -> bytes:
+    return hashlib.blake2b(identity, key=key, digest_size=16).digest()
