@@ -33,7 +33,7 @@ from interlock.sim import SimulatedProvider
 
 SOURCE = Path(interlock.__file__).parent
 KIND = re.compile(
-    r"(case|decision|step|action|review|exception|event|guard|circuit|key|quarantine|escalation|feature|cost|data|rules|contract)\.[a-z_]+"
+    r"(case|decision|step|action|review|exception|event|guard|circuit|key|quarantine|escalation|feature|cost|data|rules|contract|outcome)\.[a-z_]+"
 )
 BUILT = {
     "f'action.{finished.state}'": ("action.done", "action.failed", "action.exception"),

@@ -17,8 +17,12 @@ from tests.pg.undoing import cancel, open_exceptions, refunding, undoable
 
 from interlock.actions.circuits import close_circuit, open_circuit
 from interlock.api.keys import list_keys, make_key, revoke_key
+from interlock.autonomy.outcomes.line import read_line
+from interlock.autonomy.outcomes.read import settle_outcome
+from interlock.autonomy.outcomes.record import record_outcomes
 from interlock.cases.case import Case
 from interlock.cases.events import send_event
+from interlock.cases.outcome_points import outcome_points
 from interlock.cases.registry import Registered
 from interlock.cases.resolve import Way, resolve_exception
 from interlock.cases.store import CaseState
@@ -313,6 +317,28 @@ async def play_words(on: Stage, world: World, key: str) -> list[UUID]:
     return []
 
 
+async def judged(case: Case) -> str:
+    """Decide by itself, and end."""
+    return (await case.decide("approve", case.input, exposure=Money("20.00", "EUR"))).by
+
+
+async def play_outcomes(on: Stage, world: World, key: str) -> list[UUID]:
+    """What became of a decision: said, corrected, contradicted, settled; each of it twice."""
+    case_id = await on.submit(key=key)
+    await on.until(case_id)
+    node = on.node
+    points = outcome_points(node.registry, node.tenant)
+    named = {"point": "judged.approve", "case": key}
+    for source, right in (("feed", True), ("feed", True), ("feed", False), ("bank", True), ("bank", True)):
+        line = read_line({**named, "source": source, "right": right, "key": f"{right}"})
+        (said,) = await record_outcomes(node.database, node.writer, node.tenant, [line], points, who="feed")
+        assert said.decision is not None
+    await settle_outcome(
+        node.database, node.writer, node.tenant, said.decision, points, right=True, loss=None, who="rosa", why="a drill"
+    )
+    return [case_id]
+
+
 def lost_once(name: str) -> tuple[FaultRule, ...]:
     """The first answer is lost, and there is no effect."""
     return (FaultRule(kind=FaultKind.DROP_BEFORE, key=f"*-{name}", attempts=(1,)),)
@@ -379,6 +405,11 @@ SCENES = {
         play_events,
         ("event.received", "event.taken"),
         lambda folder: [declared(listens, folder, dossier=DOSSIER + EVENTS)],
+    ),
+    "outcomes": Scene(
+        play_outcomes,
+        ("outcome.recorded", "outcome.corrected", "outcome.settled"),
+        lambda folder: [declared(judged, folder)],
     ),
     "people's words": Scene(
         play_words,

@@ -21,12 +21,17 @@ create table outcome (
   said_by     text not null,
   said_at     timestamptz not null,
   replaces    uuid,
+  turn        int not null constraint outcome_turn_is_from_one check (turn >= 1), -- which word on its decision it is
   constraint outcome_loss_has_a_currency check ((loss_minor is null) = (currency is null)),
   constraint outcome_right_loses_nothing check (not (is_right and coalesce(loss_minor, 0) > 0))
 );
 call protect('outcome', 'select, insert');
 create unique index outcome_is_said_once on outcome (tenant, decision, source, key);
+create unique index outcome_has_its_turn on outcome (tenant, decision, turn);
 create unique index outcome_is_replaced_once on outcome (tenant, replaces) where replaces is not null;
+
+-- Which decision took the place of which: what was decided again counts once.
+create index decision_superseding on decision (tenant, supersedes) where supersedes is not null;
 
 -- What counts of a decision's outcomes: the newest word of each source; where two contradict one another, the worse, until
 -- somebody settles it.

@@ -1,0 +1,177 @@
+"""What is known of decisions, what is missing, and settling what contradicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncConnection
+
+from interlock.authority.judge import Verdict
+from interlock.autonomy.outcome import SETTLED, Known, Standing, Word, known_of, voices
+from interlock.autonomy.outcomes.line import OutcomeLine, OutcomePoint
+from interlock.autonomy.outcomes.plan import Became, Points
+from interlock.autonomy.outcomes.record import plan_outcomes, write_plan
+from interlock.autonomy.outcomes.store import (
+    MISSING_OUTCOMES,
+    OUTCOMES_OF,
+    SAID_OF,
+    TALLY_OUTCOMES,
+    TO_SETTLE,
+    WORDS_OF,
+    Missing,
+    StoredOutcome,
+    Tally,
+)
+from interlock.autonomy.terms import AutonomyTerms, Source
+from interlock.clock import first_id
+from interlock.db.database import Database
+from interlock.db.writer import Writer
+from interlock.errors import Refused, StateConflict
+from interlock.money import Money
+
+LONGEST_WHY = 200
+
+
+class OutcomesOf(NamedTuple):
+    """All that was said of one decision.
+
+    Attributes:
+        counts: What counts; None: nothing was said.
+        words: Every word, in order, those that were corrected too.
+        voices: The ids of those that count.
+    """
+
+    counts: StoredOutcome | None
+    words: list[Word]
+    voices: frozenset[UUID]
+
+
+class Due(NamedTuple):
+    """How the outcomes of a point stand.
+
+    Attributes:
+        tally: The counts.
+        missing: Decisions whose outcome is due and missing, the oldest first; some of them.
+    """
+
+    tally: Tally
+    missing: list[Missing]
+
+
+async def outcomes_of(database: Database, tenant: UUID, decision: UUID) -> OutcomesOf:
+    """All that was said of one decision; whether there is such a decision is for the caller to know."""
+    async with database.tenant(tenant) as connection:
+        counts = await OUTCOMES_OF.one(connection, {"ids": [decision]})
+        words = await WORDS_OF.all(connection, {"ids": [decision]})
+    return OutcomesOf(counts, words, frozenset(one.id for one in voices(words)))
+
+
+async def known_of_decisions(
+    connection: AsyncConnection[Any], decisions: Iterable[UUID], point: OutcomePoint
+) -> dict[UUID, Known]:
+    """What is known of the proposals of these decisions of one point; one of which nothing is known is not in it.
+
+    A recorded outcome counts first, else the verdict of the decision's own review that took effect: see ``known_of``.
+
+    Args:
+        connection: In the tenant's transaction.
+        decisions: Which.
+        point: What the file says of their point.
+    """
+    ids = sorted(set(decisions))
+    if not ids:
+        return {}
+    rows = await SAID_OF.all(connection, {"ids": ids, "least": ids[0], "greatest": ids[-1]})
+    record = point.output.record if point.output else None
+    found = {one.decision: known_of(one, one.proposal, point.fields, record) for one in rows}
+    return {decision: known for decision, known in found.items() if known is not None}
+
+
+async def due_without_outcome(
+    database: Database, tenant: UUID, workflow: str, point: str, terms: AutonomyTerms, *, now: datetime, most: int = 100
+) -> Due:
+    """How the outcomes of a point stand that are due within its window, and which are missing.
+
+    What is missing never counts as good.
+
+    Args:
+        database: Where they are.
+        tenant: Whose.
+        workflow: The workflow.
+        point: Its point.
+        terms: When an outcome is due, and of which decisions it becomes known.
+        now: The time.
+        most: How many of those that are missing are listed.
+    """
+    after, every = terms.outcome.after, terms.outcome.source is Source.EVERY
+    since = first_id(max(now - terms.window - after, _BEGUN))
+    asked = {"workflow": workflow, "point": point, "since": since, "until": first_id(now - after), "every": every}
+    async with database.tenant(tenant) as connection:
+        tally = await TALLY_OUTCOMES.one(connection, asked)
+        missing = await MISSING_OUTCOMES.all(connection, {**asked, "after": after, "most": most})
+    if tally is None:
+        raise AssertionError("a count has a row")
+    return Due(tally, missing)
+
+
+_BEGUN = datetime.fromisoformat("2000-01-01T00:00:00Z")
+
+
+async def to_settle(database: Database, tenant: UUID, *, most: int = 100) -> list[StoredOutcome]:
+    """Decisions whose sources contradict one another, the oldest contradiction first."""
+    async with database.tenant(tenant) as connection:
+        return await TO_SETTLE.all(connection, {"most": most})
+
+
+async def settle_outcome(
+    database: Database,
+    writer: Writer,
+    tenant: UUID,
+    decision: UUID,
+    points: Points,
+    *,
+    right: bool,
+    loss: Money | None,
+    who: str,
+    why: str,
+    verdict: Verdict | None = None,
+) -> UUID:
+    """Say which of the words that contradict one another holds. It counts until a source says something else again.
+
+    Args:
+        database: Where they are.
+        writer: For the commit.
+        tenant: Whose.
+        decision: Of which decision.
+        points: What files say of points.
+        right: Whether the proposal was right.
+        loss: What was lost, if that is known.
+        who: Who settles it.
+        why: Why so.
+        verdict: What the policies said.
+
+    Raises:
+        Refused: no reason, or it cannot be so.
+        StateConflict: nothing of this decision contradicts anything, or somebody said something at the same time.
+    """
+    why = why.strip()
+    if not why or len(why) > LONGEST_WHY or not why.isprintable():
+        raise Refused("a reason is needed", where="/why", todo=f"say why, in at most {LONGEST_WHY} characters")
+    found = await outcomes_of(database, tenant, decision)
+    if found.counts is None or found.counts.standing is not Standing.CONTRADICTORY:
+        what = f"nothing contradicts anything of the outcomes of decision {decision}"
+        raise StateConflict(what, todo="`interlock outcomes list --to-settle` lists what is to be settled")
+    key = f"turn {found.words[-1].turn + 1}"
+    line = OutcomeLine(source=SETTLED, decision=decision, right=right, loss=loss, label=why, key=key)
+    plan = await plan_outcomes(database, tenant, [line], points, who=who, verdict=verdict, why=why)
+    (result,) = plan.results
+    if result.refused:
+        raise result.refused
+    refusal = await write_plan(writer, tenant, plan)
+    (result,) = plan.results
+    if refusal or result.became is Became.KNOWN or result.outcome is None:
+        raise StateConflict("somebody said something of it at the same time", todo="look at it again")
+    return result.outcome
