@@ -23,8 +23,12 @@ from interlock.actions.dispatch import Dispatcher
 from interlock.actions.store import action_gate
 from interlock.authority.judge import Authority, load_authority
 from interlock.authority.unread import UnreadAuthority, load_if_readable
+from interlock.autonomy.audit.answer import AuditAnswers
+from interlock.autonomy.audit.duty import keep_sampling
+from interlock.autonomy.audit.store import drawing_gate
 from interlock.autonomy.gate import AutonomyGate
 from interlock.autonomy.watch import Certificates
+from interlock.cases.audited import audited_points
 from interlock.cases.build import keep_builds, keeping_published
 from interlock.cases.events import event_gate
 from interlock.cases.flags.evaluate import Flags, provider_of
@@ -32,6 +36,7 @@ from interlock.cases.flags.file_provider import FileProvider
 from interlock.cases.flags.refuse import refuse_in_workflows
 from interlock.cases.held import Tools
 from interlock.cases.in_force import tell_in_force
+from interlock.cases.outcome_points import outcome_points
 from interlock.cases.practice_asked import practice_demands
 from interlock.cases.queues import queues_told
 from interlock.cases.registry import Registry, load_registry
@@ -112,6 +117,7 @@ def gates(circuits: CircuitGate | None = None) -> tuple[Gate, ...]:
         event_gate,
         subject_gate,
         draw_gate,
+        drawing_gate,
         KeyGate(),
         circuits or CircuitGate(),
         GuardGate(),
@@ -158,7 +164,8 @@ class Node:
     @property
     def desk(self) -> Desk:
         """What people's work in the queue is done with."""
-        return Desk(self.database, self.writer, self.authority, practice_demands(self.registry))
+        follow = AuditAnswers(self.database, functools.partial(outcome_points, self.registry))
+        return Desk(self.database, self.writer, self.authority, practice_demands(self.registry), follow)
 
     def worker(self, *, serves: UUID | None = None) -> Worker:
         """A worker of this process, to be entered; it takes every tenant's cases, or those of one.
@@ -372,10 +379,13 @@ def _look_after(stack: AsyncExitStack, database: Database, writer: Writer, known
     if rules:
         measuring = keep_doing("tolerances", lambda: escalate(database, writer, rules), ESCALATION_UPKEEP_S)
         _go_on(stack, measuring, "escalation")
-    _go_on(stack, keep_settling(database, writer), "verdicts")
+    follow = AuditAnswers(database, functools.partial(outcome_points, known))
+    _go_on(stack, keep_settling(database, writer, follow), "verdicts")
     if known.all and queues:
         told = queues_told(entry.declaration for entry in known.all)
         _go_on(stack, keep_looking_after(database, writer, told), "oversight")
+    if queues and (points := audited_points(known)):
+        _go_on(stack, keep_sampling(database, writer, points), "audit")
 
 
 def _tell(stack: AsyncExitStack, database: Database, writer: Writer, known: Registry, settings: Settings) -> None:

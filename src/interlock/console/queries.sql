@@ -54,7 +54,8 @@ from (
   union all
   select 'waiting', currency, minor, count(*) over () from (
     select currency, exposure_minor as minor from review where state in ('open', 'claimed')
-      and id not in (select id from known_case) and id not in (select id from second_look) limit %(most)s) x
+      and id not in (select id from known_case) and id not in (select id from second_look)
+      and id not in (select review from audit_draw where review is not null) limit %(most)s) x
   union all
   select 'stuck', currency, minor, count(*) over () from (
     select currency, exposure_minor as minor from exception where state = 'open' limit %(most)s) x

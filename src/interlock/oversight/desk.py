@@ -26,6 +26,7 @@ from interlock.oversight.handed_in import find_hands
 from interlock.oversight.note import LONGEST_NOTE
 from interlock.oversight.practice.qualified import UNPRACTISED, Demands, find_practised, not_carried
 from interlock.oversight.review import Review, ReviewState
+from interlock.oversight.sequel import Follow, follow_nothing
 from interlock.oversight.store import FIND_EXCEPTION, FIND_REVIEW
 from interlock.oversight.task import task_resource
 
@@ -77,12 +78,14 @@ class Desk:
         writer: For the commits.
         authority: Says who may do what.
         demands: Says where somebody must have practised.
+        follow: Reads what else is written where a review is resolved.
     """
 
     database: Database
     writer: Writer
     authority: Authority
     demands: Demands = not_carried
+    follow: Follow = follow_nothing
 
 
 def kind_of(task: Task) -> str:

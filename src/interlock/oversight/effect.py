@@ -24,6 +24,7 @@ from interlock.oversight.desk import conditions, entry
 from interlock.oversight.lapsing import read_lapsed
 from interlock.oversight.quality.compare import reveal_known
 from interlock.oversight.review import Review
+from interlock.oversight.sequel import NO_SEQUEL, Follow, Saying, Sequel, follow_nothing
 from interlock.oversight.store import (
     DUE_VERDICTS,
     FIND_REVIEW,
@@ -44,7 +45,9 @@ SETTLE_EVERY_S = 0.5
 _MOST = 500
 
 
-def settled_writes(stamp: Stamp, tenant: UUID, review: Review, verdicts: Sequence[StoredVerdict]) -> list[Write]:
+def settled_writes(
+    stamp: Stamp, tenant: UUID, review: Review, verdicts: Sequence[StoredVerdict], sequel: Sequel = NO_SEQUEL
+) -> list[Write]:
     """What takes effect with the last of these verdicts: the review is resolved, or people disagree.
 
     Args:
@@ -52,6 +55,7 @@ def settled_writes(stamp: Stamp, tenant: UUID, review: Review, verdicts: Sequenc
         tenant: Whose.
         review: As it was before.
         verdicts: All that stand, by seat.
+        sequel: What else is written with a resolution.
     """
     last = verdicts[-1]
     decided_by = tuple(one.who for one in verdicts)
@@ -94,7 +98,7 @@ def settled_writes(stamp: Stamp, tenant: UUID, review: Review, verdicts: Sequenc
         bulk=last.bulk,
     )
     wakes = [wake_case(review.case_id)] if review.case_id else []
-    return [Write(RESOLVE_REVIEWS, resolved), told, *wakes]
+    return [Write(RESOLVE_REVIEWS, resolved), told, *wakes, *sequel.writes(stamp, resolved)]
 
 
 def _told(verdict: StoredVerdict) -> dict[str, object]:
@@ -111,7 +115,9 @@ def _told(verdict: StoredVerdict) -> dict[str, object]:
     }
 
 
-async def take_effect(database: Database, writer: Writer, tenant: UUID, review_id: UUID) -> bool:
+async def take_effect(
+    database: Database, writer: Writer, tenant: UUID, review_id: UUID, follow: Follow = follow_nothing
+) -> bool:
     """Let a held verdict take effect if its hold has ended; whether it did now.
 
     If something came in during the hold that whoever decided was not shown, or one of them is shut out, it is taken
@@ -128,10 +134,12 @@ async def take_effect(database: Database, writer: Writer, tenant: UUID, review_i
     # who settles a disagreement has seen all that the two had said on what stood then
     lapsing = await read_lapsed(database, tenant, review, verdicts[-1:] if review.disagreed else verdicts)
     changed = tuple(dict.fromkeys(part for parts in lapsing.changed.values() for part in parts))
+    settles = not changed and outcome_of(verdicts, found.needed) is Outcome.SETTLED
+    sequel = await follow(tenant, found, Saying(held.resolution, held.output, held.who)) if settles else NO_SEQUEL
 
     def build(stamp: Stamp) -> Sequence[Write]:
         if not changed:
-            return settled_writes(stamp, tenant, found, verdicts)
+            return settled_writes(stamp, tenant, found, verdicts, sequel)
         left = tuple(one.who for one in verdicts[:-1])
         back = TakenBack(id=found.id, claimed_until=stamp.now + CLAIM_LEASE, decided_by=left)
         told = entry(stamp, tenant, found, "undone", who=held.who, verdict=held.digest, changed=changed)
@@ -139,19 +147,19 @@ async def take_effect(database: Database, writer: Writer, tenant: UUID, review_i
         return [Write(UNDO_VERDICTS, undone), Write(TAKE_REVIEWS_BACK, back), told]
 
     states = (f"due {review.held_verdict} after {len(review.decided_by)}",)
-    still = () if changed else lapsing.still
-    unit = Unit(tenant, build, (*conditions(review, states), *still), wakes=("reviews", "cases"))
+    still = () if changed else (*lapsing.still, *sequel.still)
+    unit = Unit(tenant, build, (*conditions(review, states), *still), wakes=("reviews", "cases", *sequel.wakes))
     return await writer.write(unit) is None and not changed
 
 
-async def settle_due(database: Database, writer: Writer) -> int:
+async def settle_due(database: Database, writer: Writer, follow: Follow = follow_nothing) -> int:
     """Let all that is due take effect; how many did."""
     async with database.installation() as connection:
         due = await DUE_VERDICTS.all(connection, {"most": _MOST})
     done: list[UUID] = []
     for one in due:
         try:
-            if await take_effect(database, writer, one.tenant, one.review):
+            if await take_effect(database, writer, one.tenant, one.review, follow):
                 done.append(one.tenant)
         except Exception:  # whatever is wrong with one verdict, those after it and other tenants' take effect
             log.exception("the verdict on review %s could not take effect, trying again soon", one.review)
@@ -160,6 +168,6 @@ async def settle_due(database: Database, writer: Writer) -> int:
     return len(done)
 
 
-async def keep_settling(database: Database, writer: Writer) -> None:
+async def keep_settling(database: Database, writer: Writer, follow: Follow = follow_nothing) -> None:
     """Let verdicts take effect as they become due, until this is cancelled."""
-    await keep_doing("verdicts that become due", lambda: settle_due(database, writer), SETTLE_EVERY_S)
+    await keep_doing("verdicts that become due", lambda: settle_due(database, writer, follow), SETTLE_EVERY_S)

@@ -307,6 +307,10 @@ select coalesce((select first_by from second_look where id = %(review)s),
                 (select nullif(convert_from(body, 'UTF8')::json ->> 'caller', '') from ledger_entry
                  where id = %(decision_id)s and kind = 'decision.taken'), '')
 
+-- name: drawn_for
+-- The decision, and its case, that a review of the audit sample is about.
+select d.case_id, d.id as decision_id from audit_draw a join decision d on d.id = a.decision where a.review = %(review)s
+
 -- name: written_by
 -- Who wrote what a case or a decision rests on: who corrected its input, mended it in quarantine, or gave the value of a step.
 select distinct w.who from (

@@ -39,6 +39,7 @@ from interlock.oversight.dwell import dwell_facts
 from interlock.oversight.effect import settled_writes
 from interlock.oversight.lapsing import NOTHING, lapsed_writes, read_lapsed
 from interlock.oversight.review import Resolution, Review, ReviewState
+from interlock.oversight.sequel import NO_SEQUEL, Saying, Sequel
 from interlock.oversight.shown import Shown, changed_since
 from interlock.oversight.shown_gate import StillShows
 from interlock.oversight.store import (
@@ -164,7 +165,7 @@ async def resolve(desk: Desk, by: Actor, review_id: UUID, answer: Answer, terms:
     refusal: Refusal | None = None
     for _ in range(TRIES):
         refusal = await _give(desk, by, review_id, answer, terms)
-        if refusal is None or refusal.code != "version":
+        if refusal is None or refusal.code not in {"version", "key-held"}:
             break
     refuse(refusal)
     return (await find_review(desk, by.tenant, review_id))[0]
@@ -203,6 +204,9 @@ async def _give(desk: Desk, by: Actor, review_id: UUID, answer: Answer, terms: T
     if terms.people_for is not None and answer.output is not None:
         needed = max(review.needed, terms.people_for(answer.output))
         review = msgspec.structs.replace(review, needed=needed)
+    saying = Saying(answer.resolution, output, by.name)
+    settles = not terms.hold and outcome_of((*lapsing.stand(verdicts), saying), review.needed) is Outcome.SETTLED
+    sequel = await desk.follow(by.tenant, review, saying) if settles else NO_SEQUEL
 
     def build(stamp: Stamp) -> Sequence[Write]:
         looked = dwell_facts(review, by.name, terms.read_at, stamp.now)
@@ -230,11 +234,11 @@ async def _give(desk: Desk, by: Actor, review_id: UUID, answer: Answer, terms: T
             policies=permitted.policies,
             bulk=terms.bulk,
         )
-        given = _given(stamp, review, lapsing.stand(verdicts), verdict, permitted)
+        given = _given(stamp, review, lapsing.stand(verdicts), verdict, permitted, sequel)
         return [*given, *lapsed_writes(stamp, by.tenant, review, verdicts, lapsing), *_kept(by.tenant, review, output)]
 
-    held = (*conditions(review, waits(review, by.name)), *still, *lapsing.still)
-    return await desk.writer.write(Unit(by.tenant, build, held, wakes=("reviews", "cases")))
+    held = (*conditions(review, waits(review, by.name)), *still, *lapsing.still, *sequel.still)
+    return await desk.writer.write(Unit(by.tenant, build, held, wakes=("reviews", "cases", *sequel.wakes)))
 
 
 async def undo(desk: Desk, by: Actor, review_id: UUID) -> Review:
@@ -289,7 +293,12 @@ async def _undo_first(desk: Desk, by: Actor, review: Review, mine: StoredVerdict
 
 
 def _given(
-    stamp: Stamp, review: Review, before: Sequence[StoredVerdict], verdict: NewVerdict, permitted: Verdict
+    stamp: Stamp,
+    review: Review,
+    before: Sequence[StoredVerdict],
+    verdict: NewVerdict,
+    permitted: Verdict,
+    sequel: Sequel,
 ) -> list[Write]:
     """The commit of one verdict: it waits for another, is held, or takes effect."""
     stands = (*before, verdict)
@@ -318,7 +327,7 @@ def _given(
         until = verdict.effective_at
         told = entry(stamp, verdict.tenant, review, "held", **facts, effective_at=until, **verdict_facts(permitted))
         return [added, Write(HOLD_REVIEWS, held), told]
-    return [added, *settled_writes(stamp, verdict.tenant, review, stands)]
+    return [added, *settled_writes(stamp, verdict.tenant, review, stands, sequel)]
 
 
 def _kept(tenant: UUID, review: Review, output: bytes | None) -> list[Write]:

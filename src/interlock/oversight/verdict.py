@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
@@ -81,7 +82,21 @@ class Outcome(StrEnum):
     """No two say the same: somebody else settles it."""
 
 
-def outcome_of(verdicts: Sequence[StoredVerdict], needed: int) -> Outcome:
+class Says(Protocol):
+    """What a verdict says."""
+
+    @property
+    def resolution(self) -> Resolution:
+        """What is decided."""
+        ...
+
+    @property
+    def output(self) -> bytes | None:
+        """What shall hold."""
+        ...
+
+
+def outcome_of(verdicts: Sequence[Says], needed: int) -> Outcome:
     """What follows from these verdicts, by seat.
 
     Two agree if they say the same and the same output shall hold; why they say so may differ. A rejection needs two

@@ -82,6 +82,7 @@ create table audit_drawing (
   workflow    text not null,
   point       text not null,
   key         bytea not null constraint audit_drawing_key_is_long check (octet_length(key) = 32),
+  begun       uuid not null,                  -- decisions after this one are in the sample, those before it never
   drawn_to    uuid not null,                  -- the last decision that was looked at
   looked_at   bigint not null default 0,      -- how many automatic decisions were, altogether
   drawn       bigint not null default 0,

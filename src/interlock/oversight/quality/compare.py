@@ -20,6 +20,7 @@ from interlock.db.writer import Writer
 from interlock.ledger.ledger import first_entry, further_entry, hash_of
 from interlock.oversight.capacity.respond import held_queues
 from interlock.oversight.capacity.told import QueueTold
+from interlock.oversight.quality.room import room_left
 from interlock.oversight.quality.store import (
     ADD_SECOND_LOOKS,
     ADVANCE_DRAW,
@@ -45,8 +46,6 @@ SETTLED = timedelta(seconds=2)
 """What was answered later than that is drawn from the next time: its commit may still be on its way."""
 MOST_DRAWN_FROM = 2000
 """Of so many it is drawn at once, and of those that were answered in the same moment as the last."""
-_LEFT = 10
-"""One part in so many of a queue's room is left to what is asked first: no second look makes a queue full."""
 _FINEST = 1 << 53
 _LOTS = secrets.SystemRandom()
 
@@ -116,8 +115,7 @@ async def _chosen(
     chosen: list[tuple[Drawable, Fraction]] = []
     for queue in names:
         answered = [one for one in found if one.queue == queue]
-        free = told[queue].capacity - -(-told[queue].capacity // _LEFT) - wait[queue]
-        room = 0 if queue in held else max(0, min(free, len(answered)))
+        room = 0 if queue in held else min(room_left(told[queue].capacity, wait[queue]), len(answered))
         share = Fraction(told[queue].second_looks)
         among = answered if room == len(answered) else _LOTS.sample(answered, room)
         had = share * room / len(answered)
