@@ -28,6 +28,7 @@ from interlock.autonomy.audit.duty import keep_sampling
 from interlock.autonomy.audit.store import drawing_gate
 from interlock.autonomy.gate import AutonomyGate
 from interlock.autonomy.watch import Certificates
+from interlock.business.count import keep_counting
 from interlock.cases.audited import audited_points
 from interlock.cases.build import keep_builds, keeping_published
 from interlock.cases.events import event_gate
@@ -384,6 +385,7 @@ def _look_after(stack: AsyncExitStack, database: Database, writer: Writer, known
     if known.all and queues:
         told = queues_told(entry.declaration for entry in known.all)
         _go_on(stack, keep_looking_after(database, writer, told), "oversight")
+        _go_on(stack, keep_counting(database), "business")
     if queues and (points := audited_points(known)):
         _go_on(stack, keep_sampling(database, writer, points), "audit")
 

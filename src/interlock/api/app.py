@@ -48,6 +48,7 @@ from interlock.api.stops import list_stops, read_stop, resume_scope, resume_stop
 from interlock.api.streams import read_streams
 from interlock.api.subjects import ROUTES as SUBJECT_ROUTES
 from interlock.api.tasks import ROUTES as TASK_ROUTES
+from interlock.api.value import show_behind, show_value
 from interlock.api.work import ROUTES as WORK_ROUTES
 from interlock.node import Node
 
@@ -82,6 +83,8 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     read_limits,
     read_queues,
     show_costs,
+    show_value,
+    show_behind,
     read_lineage_of,
     read_influence_of,
     list_stops,

@@ -49,6 +49,7 @@ from interlock.cases.limits_entry import (
 from interlock.cases.point_entry import POINT_KEYS, QUEUE_KEYS, read_point, resting_on
 from interlock.cases.sections import Findings, Form, Place, Section
 from interlock.cases.verdict_entry import BULK_KEYS
+from interlock.cases.worth import WORTH_KEYS
 from interlock.decisions.features.feature import Feature, FeatureRef
 from interlock.decisions.point import REASONS, DecisionPoint, QueueTerms
 from interlock.errors import DeclarationInvalid, Violation
@@ -74,6 +75,7 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "success": SUCCESS_KEYS,
         "success.baseline": BASELINE_KEYS,
         "wrong": WRONG_KEYS,
+        "value": WORTH_KEYS,
         "facts.NAME": FACT_KEYS,
         "features.NAME": FEATURE_KEYS,
         "features.NAME.on_missing": ON_MISSING_KEYS,

@@ -11,6 +11,8 @@ from enum import StrEnum
 
 import msgspec
 
+from interlock.cases.worth import Measured, Worth
+
 
 class Harm(StrEnum):
     """What a wrong decision can do, at worst."""
@@ -44,11 +46,13 @@ class Success(msgspec.Struct, frozen=True, kw_only=True):
         measure: What is measured, with its unit.
         baseline: How it stood before.
         target: The value that would be a success.
+        figure: Which figure of the business view it is; None: none of them.
     """
 
     measure: str = ""
     baseline: Baseline = Baseline()
     target: Decimal | None = None
+    figure: Measured | None = None
 
 
 class Wrong(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +76,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
         may_stop: Who may stop it at any moment.
         success: What it is to improve.
         wrong: What being wrong costs.
+        worth: What a case is worth; None: it is not stated.
     """
 
     owner: str = ""
@@ -79,6 +84,7 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     may_stop: tuple[str, ...] = ()
     success: Success = Success()
     wrong: Wrong = Wrong()
+    worth: Worth | None = None
 
     def missing(self) -> tuple[str, ...]:
         """The parts that are absent or empty, by their keys in the workflow's file; none if it is complete."""

@@ -7,11 +7,12 @@ from decimal import Decimal
 from interlock.cases.dossier import Baseline, Dossier, Harm, Success, Wrong
 from interlock.cases.forms import COUNT, NUMBER, TEXT
 from interlock.cases.sections import Form, Place, Section, list_of
+from interlock.cases.worth import MEASURED, WORTH
 from interlock.errors import Refused
 from interlock.spelling import meant
 
-DOSSIER_KEYS = ("owner", "stand_in", "may_stop", "success", "wrong")
-SUCCESS_KEYS = ("measure", "baseline", "target")
+DOSSIER_KEYS = ("owner", "stand_in", "may_stop", "success", "wrong", "value")
+SUCCESS_KEYS = ("measure", "baseline", "target", "figure")
 BASELINE_KEYS = ("value", "from", "sample", "window")
 WRONG_KEYS = ("loses", "harm")
 
@@ -26,6 +27,7 @@ def read_dossier(section: Section) -> Dossier:
         may_stop=section.may("may_stop", list_of(TEXT), ()),
         success=section.may("success", Form("success", _success, Success()), Success()),
         wrong=section.may("wrong", Form("wrong", _wrong, Wrong()), Wrong()),
+        worth=section.may("value", WORTH, None),
     )
     place = section.at("stand_in")
     if place is not None and dossier.owner and dossier.owner == dossier.stand_in:
@@ -39,6 +41,7 @@ def _success(place: Place) -> Success:
         measure=section.may("measure", TEXT, ""),
         baseline=section.may("baseline", Form("baseline", _baseline, Baseline()), Baseline()),
         target=section.may("target", _NUMBER, None),
+        figure=section.may("figure", MEASURED, None),
     )
 
 

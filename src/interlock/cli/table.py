@@ -84,6 +84,10 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
             "limits", "Show what each limit holds now: used, reserved, left, and when there is room again."
         ),
         "costs": Entry("costs", "Show what decisions cost: money, tokens, processor time and the time of people."),
+        "value": Entry(
+            "value",
+            "Show what a workflow's work is worth, costs and loses, against what was before.",
+        ),
         "cascade": Entry("cascade", "Cascades of components: tune their thresholds on recorded evaluations."),
         "ledger": Entry("ledger", "The ledger: how it stands, proofs for an auditor, its audit and its keys."),
         "stop": Entry("stops", "Stop a scope: nothing in it is dispatched any more."),

@@ -16,10 +16,11 @@ from interlock.console.personal import ROUTES as PERSONAL
 from interlock.console.quarantine import ROUTES as QUARANTINE
 from interlock.console.rules import ROUTES as RULES
 from interlock.console.stops import ROUTES as STOPS
+from interlock.console.value import ROUTES as VALUE
 from interlock.console.workflows import ROUTES as WORKFLOWS
 
 ROUTES = (
     *OVERVIEW, *WORKFLOWS, *CASES, *CASE, *DECISIONS, *DECISION, *ACTIONS, *QUARANTINE, *CONTRACTS, *RULES, *STOPS,
-    *LEDGER, *IN_LEDGER, *PERSONAL, *BREAKS,
+    *LEDGER, *IN_LEDGER, *PERSONAL, *BREAKS, *VALUE,
 )  # fmt: skip
 """All of them."""

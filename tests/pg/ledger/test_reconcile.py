@@ -48,6 +48,8 @@ NOT_COMPARED = {
     "certificate_monitor": "counted from decisions and outcomes, whose entries stand; its crossing is an entry",
     "decision_outcome": "derived from outcomes",
     "outcome": "each word is an entry of its own, in the commit that makes it",
+    "business_counted": "how far the tallies of the business view go",
+    "business_hour": "tallies of decisions, cases and reviews, which are compared",
     "bulk_act": "its entry has all that it says, and each review that it decided has one of its own",
     "circuit": "what a process measures of the other side; by hand it is an entry of its own",
     "data_arrival": "telemetry: when data last came",

@@ -1,0 +1,155 @@
+-- name: business_tenants
+select tenant from tenants_known()
+
+-- name: first_entry_at
+-- When the tenant's first entry was written: before that there is nothing to count.
+select at from ledger_entry order by id limit 1
+
+-- name: begin_counting
+-- Whoever counts holds the row; who comes meanwhile has nothing to do.
+insert into business_counted (tenant, began_at, counted_to) values (%(tenant)s, %(begin)s, %(begin)s) on conflict do nothing
+
+-- name: take_counting
+select began_at, counted_to from business_counted for update skip locked
+
+-- name: counting_stands
+select began_at, counted_to from business_counted
+
+-- name: move_counting
+update business_counted set counted_to = %(until)s
+
+-- name: decided_between
+-- Of the decisions of that time, without known cases, whose proposals are made up. A component's own words may hold an escaped
+-- NUL, which json cannot turn into text: a blank is put in its place.
+with d as (
+  select workflow, point, route, cost, (
+    select sum(r.cpu_us) from json_to_recordset(replace(convert_from(attempts, 'UTF8'), '\u0000', '\u0020')::json) as r (cpu_us bigint)
+  ) as cpu_us
+  from decision
+  where id >= %(since)s and id < %(until)s and (review is null or review not in (select id from known_case))
+)
+select workflow, 'decided' as sort, point as part, '' as currency, count(*) as number, sum(cost) as amount from d group by 1, 3
+union all
+select workflow, 'alone', point, '', count(*), 0 from d where route <> 'review' group by 1, 3
+union all
+select workflow, 'processor', point, '', count(cpu_us), coalesce(sum(cpu_us), 0) from d where cpu_us is not null group by 1, 3
+union all
+select workflow, 'undecided', point, '', count(*), sum(cost) from undecided_cost
+where id >= %(since)s and id < %(until)s group by 1, 3
+
+-- name: ended_between
+-- Cases that ended in that time, by the ledger; steps of a geometric scale for how long they took.
+with e as (
+  select c.id, c.workflow, l.kind, coalesce(c.conclusion, '') as conclusion, coalesce(c.currency, '') as currency, c.exposure_minor,
+    case when l.at - c.created_at <= interval '1 millisecond' then 0
+      else floor(ln(extract(epoch from l.at - c.created_at) / 0.001) / ln(1.1)) end::int as step,
+    exists (select from exception x where x.tenant = c.tenant and x.case_id = c.id) as excepted,
+    exists (select from review v where v.tenant = c.tenant and v.case_id = c.id and v.state <> 'withdrawn'
+      and not exists (select from audit_draw a where a.review = v.id) and not exists (select from second_look s where s.id = v.id)) as asked
+  from ledger_entry l join cases c on c.id = l.subject
+  where l.id >= %(since)s and l.id < %(until)s and l.kind in ('case.done', 'case.cancelled')
+)
+select workflow, 'done' as sort, conclusion as part, currency, count(*) as number, coalesce(sum(exposure_minor), 0) as amount
+from e where kind = 'case.done' group by 1, 3, 4
+union all
+select workflow, 'cancelled', '', '', count(*), 0 from e where kind = 'case.cancelled' group by 1
+union all
+select workflow, 'straight', '', '', count(*), 0 from e where kind = 'case.done' and not asked and not excepted group by 1
+union all
+select workflow, 'excepted', '', '', count(*), 0 from e where kind = 'case.done' and excepted group by 1
+union all
+select workflow, 'span', step::text, '', count(*), 0 from e where kind = 'case.done' group by 1, step
+
+-- name: answered_between
+-- Reviews that people resolved in that time: known cases, second looks and the audit sample, too: people's time went into them.
+with v as (
+  select v.workflow, v.point,
+    coalesce(
+      (select case when bool_and(said.looked_ms is not null) then least(sum(said.looked_ms), 14400000)::bigint end
+       from review_verdict said where said.tenant = v.tenant and said.review = v.id and said.undone_at is null),
+      case when v.claimed_by = v.resolved_by and v.claimed_at <= v.resolved_at
+           then least(1000 * extract(epoch from v.resolved_at - v.claimed_at), 14400000)::bigint end) as ms
+  from review v
+  where v.state = 'resolved' and v.resolved_at >= %(since_at)s and v.resolved_at < %(until_at)s
+)
+select workflow, 'answered' as sort, point as part, '' as currency, count(*) as number, 0::numeric as amount from v group by 1, 3
+union all
+select workflow, 'timed', point, '', count(ms), coalesce(sum(ms), 0) from v where ms is not null group by 1, 3
+
+-- name: add_business_hours
+insert into business_hour as b (tenant, workflow, hour, sort, part, currency, number, amount)
+select tenant, workflow, hour, sort, part, currency, number, amount
+from json_to_recordset(%(rows)s::json) as r (tenant uuid, workflow text, hour timestamptz, sort business_sort, part text, currency text,
+  number bigint, amount numeric)
+on conflict (tenant, workflow, hour, sort, part, currency) do update
+set number = b.number + excluded.number, amount = b.amount + excluded.amount
+
+-- name: tallies_of
+select sort::text as sort, part, currency, sum(number)::bigint as number, sum(amount) as amount
+from business_hour where workflow = %(workflow)s and hour >= %(since)s and hour < %(until)s
+group by 1, 2, 3 order by 1, 2, 3
+
+-- name: workflows_tallied
+select distinct workflow from business_hour where hour >= %(since)s order by 1
+
+-- name: losses_of
+-- What wrong decisions cost that nobody corrected: those that no person decided, those that a person approved as they were, and
+-- those of which a loss is on record. Where none was realised, the exposure says what is lost by what the owner declared.
+select o.point, coalesce(o.currency, d.currency, '') as currency, o.loss_minor is not null as realised,
+  case when o.loss_minor is null then d.exposure_minor end as exposure_minor, count(*) as number,
+  coalesce(sum(o.loss_minor), 0)::numeric as lost_minor
+from decision_outcome o join decision d on d.id = o.decision left join review v on v.id = d.review
+where not o.is_right and o.workflow = %(workflow)s and o.decision >= %(since)s and o.decision < %(until)s
+  and (o.loss_minor is not null or d.route <> 'review' or v.resolution = 'approve')
+group by 1, 2, 3, 4 order by 1, 2, 3, 4
+
+-- name: outcomes_known
+-- Of how many decisions an outcome is known, up to a bound.
+select count(*)::int from unnest(%(points)s::text[]) as p (point) cross join lateral (
+  select from decision_outcome o
+  where o.workflow = %(workflow)s and o.point = p.point and o.decision >= %(since)s and o.decision < %(until)s limit %(most)s) x
+
+-- name: behind_losses
+select d.id as decision, d.case_id, d.point, o.loss_minor, coalesce(o.currency, d.currency) as currency, d.exposure_minor, d.decided_at as at,
+  d.route::text as what, null::numeric as cost
+from decision_outcome o join decision d on d.id = o.decision left join review v on v.id = d.review
+where not o.is_right and o.workflow = %(workflow)s and o.decision >= %(since)s and o.decision < %(until)s
+  and (o.loss_minor is not null or d.route <> 'review' or v.resolution = 'approve')
+order by coalesce(o.loss_minor, d.exposure_minor) desc nulls last, d.id desc limit %(take)s
+
+-- name: behind_costs
+-- The dearest of the newest so many.
+select decision, case_id, point, null::bigint as loss_minor, currency, exposure_minor, at, what, cost
+from unnest(%(points)s::text[]) as p (name) cross join lateral (
+  select d.id as decision, d.case_id, d.point, d.currency, d.exposure_minor, d.decided_at as at, d.component as what, d.cost
+  from decision d where d.workflow = %(workflow)s and d.point = p.name and d.id >= %(since)s and d.id < %(until)s
+  order by d.id desc limit %(newest)s) x
+order by cost desc, decision desc limit %(take)s
+
+-- name: behind_people
+select v.decision_id as decision, v.case_id, v.point, null::bigint as loss_minor, v.currency, v.exposure_minor, v.resolved_at as at,
+  v.resolution::text || ' by ' || v.resolved_by as what, null::numeric as cost
+from review v
+where v.workflow = %(workflow)s and v.state = 'resolved' and v.resolved_at >= %(since_at)s and v.resolved_at < %(until_at)s
+  and v.decision_id is not null
+order by v.resolved_at desc limit %(take)s
+
+-- name: behind_exceptions
+-- The newest exceptions, each with the last decision of its case.
+select d.id as decision, x.case_id, coalesce(d.point, '') as point, null::bigint as loss_minor, x.currency, x.exposure_minor,
+  x.created_at as at, x.kind || ': ' || left(x.what, 200) as what, null::numeric as cost
+from exception x
+left join lateral (select d.id, d.point from decision d where d.case_id = x.case_id order by d.id desc limit 1) d on true
+where x.id >= %(since)s and x.id < %(until)s and x.workflow = %(workflow)s and x.case_id is not null
+order by x.id desc limit %(take)s
+
+-- name: behind_cases
+-- The cases that came last and are done, each with its last decision: those that took longest first, of the newest so many.
+select d.id as decision, c.id as case_id, coalesce(d.point, '') as point, null::bigint as loss_minor, c.currency, c.exposure_minor,
+  c.changed_at as at, c.conclusion || ' after ' || round(extract(epoch from c.changed_at - c.created_at))::text || ' s' as what,
+  null::numeric as cost
+from (
+  select c.* from cases c where c.state = 'done' and c.workflow = %(workflow)s and c.id >= %(since)s and c.id < %(until)s
+  order by c.id desc limit %(newest)s) c
+left join lateral (select d.id, d.point from decision d where d.case_id = c.id order by d.id desc limit 1) d on true
+order by case when %(slowest)s then c.changed_at - c.created_at end desc nulls last, c.id desc limit %(take)s

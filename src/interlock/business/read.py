@@ -1,0 +1,108 @@
+"""Reading the business view: sums of tallies, and what is behind a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from interlock.business.figures import Look
+from interlock.business.report import Report, report_of
+from interlock.business.store import (
+    BEHIND_CASES,
+    BEHIND_COSTS,
+    BEHIND_EXCEPTIONS,
+    BEHIND_LOSSES,
+    BEHIND_PEOPLE,
+    COUNTING_STANDS,
+    LOSSES_OF,
+    OUTCOMES_KNOWN,
+    TALLIES_OF,
+    WORKFLOWS_TALLIED,
+    Behind,
+)
+from interlock.business.tally import Tallies
+from interlock.business.terms import BusinessTerms
+from interlock.clock import first_id
+from interlock.db.database import Database
+from interlock.db.queries import Rows
+from interlock.errors import Refused
+
+LONGEST = timedelta(days=366)
+MOST_OUTCOMES = 1_000_000
+"""Where counting outcomes stops."""
+NEWEST = 20_000
+"""Of so many of the newest at each point the dearest, or the slowest, are sought."""
+MOST_BEHIND = 200
+
+_BEHIND: Mapping[Look, Rows[Behind]] = MappingProxyType(
+    {
+        Look.LOSSES: BEHIND_LOSSES,
+        Look.COSTS: BEHIND_COSTS,
+        Look.PEOPLE: BEHIND_PEOPLE,
+        Look.EXCEPTIONS: BEHIND_EXCEPTIONS,
+        Look.CASES: BEHIND_CASES,
+        Look.SLOWEST: BEHIND_CASES,
+    }
+)
+
+
+async def read_business(database: Database, tenant: UUID, terms: BusinessTerms, since: timedelta) -> Report:
+    """The view of one workflow over whole hours, up to what is counted.
+
+    Args:
+        database: Where it is.
+        tenant: Whose.
+        terms: What is declared of the workflow.
+        since: How far back; at most a year.
+
+    Raises:
+        Refused: no time at all, or more than a year.
+    """
+    begin = _begin(database, since)
+    async with database.tenant(tenant) as connection:
+        stands = await COUNTING_STANDS.one(connection)
+        until = stands.counted_to if stands else begin
+        begin = max(begin, stands.began_at) if stands else begin
+        asked: dict[str, Any] = {"workflow": terms.workflow, "since": begin, "until": until}
+        tallies = Tallies(await TALLIES_OF.all(connection, asked))
+        bounds = {"workflow": terms.workflow, "since": first_id(begin), "until": first_id(until)}
+        losses = await LOSSES_OF.all(connection, bounds)
+        most = {"points": list(terms.points), "most": MOST_OUTCOMES}
+        known = await OUTCOMES_KNOWN.one(connection, bounds | most) or 0
+    return report_of(tallies, losses, known, terms, begin, until)
+
+
+async def workflows_counted(database: Database, tenant: UUID, since: timedelta) -> list[str]:
+    """The workflows of which anything is counted."""
+    async with database.tenant(tenant) as connection:
+        return await WORKFLOWS_TALLIED.all(connection, {"since": _begin(database, since)})
+
+
+async def read_behind(
+    database: Database, tenant: UUID, terms: BusinessTerms, look: Look, since: timedelta, take: int
+) -> list[Behind]:
+    """The decisions behind a figure: the greatest losses, the dearest or the slowest of the newest, else the newest.
+
+    Raises:
+        Refused: no time at all, more than a year, or too many.
+    """
+    if not 0 < take <= MOST_BEHIND:
+        raise Refused(f"{take} rows cannot be shown", where="take", todo=f"ask for 1 to {MOST_BEHIND}")
+    begin, until = _begin(database, since), database.clock.now() + timedelta(seconds=1)
+    given: dict[str, Any] = {
+        "workflow": terms.workflow, "since": first_id(begin), "until": first_id(until), "since_at": begin,
+        "until_at": until, "take": take, "points": list(terms.points), "newest": NEWEST,
+        "slowest": look is Look.SLOWEST,
+    }  # fmt: skip
+    query = _BEHIND[look]
+    async with database.tenant(tenant) as connection:
+        return await query.all(connection, {name: given[name] for name in query.parameters})
+
+
+def _begin(database: Database, since: timedelta) -> datetime:
+    if not timedelta(0) < since <= LONGEST:
+        raise Refused(f"{since} is no span to look at", where="since", todo="write a length up to 366d, as in 30d")
+    return (database.clock.now() - since).replace(minute=0, second=0, microsecond=0)

@@ -1,0 +1,79 @@
+"""Value: what the work is worth, costs and loses, against what was before; and the decisions behind every figure."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import quote
+
+import msgspec
+from litestar import Response, get
+from litestar.params import FromPath
+from msgspec import Meta
+
+from interlock.api.value import terms_of
+from interlock.business.figures import Look
+from interlock.business.read import read_behind, read_business
+from interlock.console.asking import address, asked_of
+from interlock.console.render import render
+from interlock.console.visit import Visit, needs
+from interlock.durations import parse_duration
+
+PATH = "/console/value"
+SPANS = ("24h", "7d", "30d", "90d")
+ROWS = 50
+TITLES = {
+    Look.LOSSES: "What was lost by wrong decisions, the greatest first",
+    Look.COSTS: "The dearest of the newest decisions",
+    Look.PEOPLE: "What people answered last",
+    Look.EXCEPTIONS: "What stopped cases last",
+    Look.CASES: "The cases that came last and are done",
+    Look.SLOWEST: "The slowest of the newest cases",
+}
+
+
+class ValueAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """Over which time, and what is looked at.
+
+    Attributes:
+        since: How far back.
+        behind: Behind which figures.
+    """
+
+    since: Annotated[str, Meta(max_length=20)] = "30d"
+    behind: Look | None = None
+
+
+@get(PATH, opt=needs("view"))
+async def show_values(request: Visit) -> Response[bytes]:
+    """Every workflow in a line."""
+    asked, node = asked_of(request, ValueAsked), request.node
+    span = parse_duration(asked.since)
+    reports = [
+        await read_business(node.database, request.tenant, terms_of(node, entry.workflow.name), span)
+        for entry in node.registry.all
+    ]
+    rows = [(one, {figure.name: figure for figure in one.figures}) for one in reports]
+    return render(request, "values.html", rows=rows, asked=asked, spans=SPANS)
+
+
+@get(PATH + "/{workflow:str}", opt=needs("view"))
+async def show_value(request: Visit, workflow: FromPath[str]) -> Response[bytes]:
+    """One workflow: its figures, each leading to the decisions behind it."""
+    asked, node = asked_of(request, ValueAsked), request.node
+    terms, span = terms_of(node, workflow), parse_duration(asked.since)
+    report = await read_business(node.database, request.tenant, terms, span)
+    behind = None
+    if asked.behind is not None:
+        behind = await read_behind(node.database, request.tenant, terms, asked.behind, span, ROWS)
+    here = f"{PATH}/{quote(workflow, safe='')}"
+
+    def leads(look: Look) -> str:
+        return f"{address(here, since=asked.since, behind=look)}#behind"
+
+    return render(
+        request, "value.html", report=report, asked=asked, spans=SPANS, behind=behind, leads=leads, here=here,
+        title=TITLES[asked.behind] if asked.behind else "", rows=ROWS, entry=node.registry.named(workflow),
+    )  # fmt: skip
+
+
+ROUTES = (show_values, show_value)

@@ -1,0 +1,161 @@
+"""The business view on the real database: counted once, exact, and from each figure to the decisions behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from tests.console.visiting import refund_orders, signed_in
+from tests.pg.stage import DOSSIER, Stage, declared, payments, stage
+
+from interlock.api.keys import Scope, make_key
+from interlock.api.serve import serving
+from interlock.api.value import terms_of
+from interlock.business.count import count_business
+from interlock.business.figures import Figure, Look
+from interlock.business.read import read_behind, read_business
+from interlock.business.report import Report
+from interlock.cases.store import CaseState
+from interlock.console.app import create_site
+from interlock.errors import DeclarationInvalid, Refused
+from interlock.sim import SimulatedProvider
+
+Admin = psycopg.Connection[tuple[Any, ...]]
+WORTH = DOSSIER.replace("  target: 1\n", "  target: 1\n  figure: cycle_time\n") + (
+    "value: {each: 14.00 EUR, of: [refunded], from: finance, before: 9.80 EUR}\n"
+)
+_OUTCOME = """\
+insert into interlock.decision_outcome (decision, tenant, workflow, point, standing, outcome, is_right, loss_minor,
+  currency, decided_at, first_at, changed_at, words)
+select id, tenant, workflow, point, 'known', id, %(right)s, %(loss)s,
+  case when %(loss)s::bigint is not null then 'EUR' end, decided_at, now(), now(), 1
+from interlock.decision where case_id = %(case)s"""
+MONTH = timedelta(days=30)
+
+
+async def view(on: Stage) -> tuple[Report, dict[str, Figure]]:
+    """The report, and its figures by name."""
+    node = on.node
+    report = await read_business(node.database, node.tenant, terms_of(node, "refund_orders"), MONTH)
+    return report, {one.name: one for one in report.figures}
+
+
+async def test_the_work_is_counted_once_and_leads_to_the_decisions_behind_it(
+    database_url: str, tmp_path: Path, admin: Admin, provider: SimulatedProvider
+) -> None:
+    flow = declared(refund_orders, tmp_path, dossier=WORTH)
+    async with stage(database_url, [flow], connectors=[payments(provider.url)]) as on:
+        node = on.node
+        assert (await view(on))[1]["losses"].value is None
+        alone = [await on.submit(key=f"k{at}") for at in range(3)]
+        asked = await on.submit(key="asked", amount="250.00")
+        for case in alone:
+            await on.until(case)
+        (review,) = await on.wait_for_reviews()
+        await on.approve(review)
+        await on.until(asked, CaseState.DONE)
+        admin.execute(_OUTCOME, {"case": alone[0], "right": False, "loss": 1999})
+        admin.execute(_OUTCOME, {"case": alone[1], "right": True, "loss": None})
+        later = node.database.clock.now() + timedelta(minutes=5)
+        await asyncio.gather(*(count_business(node.database, later) for _ in range(3)))  # processes at once, and again
+        await count_business(node.database, later)
+        report, of = await view(on)
+        assert (report.cases, report.decisions, report.cancelled) == (4, 4, 0)
+        assert of["value"].value == "56.00 EUR"
+        assert of["losses"].value == "19.99 EUR"
+        assert "outcomes of 2 of 4 decisions are known" in of["losses"].note
+        assert of["straight_through"].note == "3 of 4 cases"
+        assert of["exception_rate"].value == "0.0%"
+        assert of["people"].value is None  # its price is not stated
+        assert of["margin"].value == "36.01 EUR"
+        assert "prices_person_hour" in of["margin"].note
+        measure, cost = report.baselines
+        assert measure.change is not None
+        assert cost.now == "5.00 EUR"  # 19.99 over four cases, rounded to the cent
+        terms = terms_of(node, "refund_orders")
+
+        async def behind(look: Look, take: int = 50) -> list[Any]:
+            return [one.case_id for one in await read_behind(node.database, node.tenant, terms, look, MONTH, take)]
+
+        assert await behind(Look.LOSSES) == [alone[0]]
+        assert await behind(Look.PEOPLE) == [asked]
+        assert await behind(Look.EXCEPTIONS) == []
+        assert set(await behind(Look.COSTS)) == set(await behind(Look.CASES)) == {*alone, asked}
+        assert (await behind(Look.SLOWEST, 1)) == [asked]
+        for wrong in (0, 201):
+            with pytest.raises(Refused):
+                await behind(Look.CASES, wrong)
+        other = await node.database.ensure_tenant("another")
+        assert await read_behind(node.database, other, terms, Look.LOSSES, MONTH, 50) == []
+        assert (await read_business(node.database, other, terms, MONTH)).cases == 0
+        await _outside(on, str(alone[0]))
+
+
+async def _outside(on: Stage, case: str) -> None:
+    """The same by the API and on the pages."""
+    node = on.node
+    async with serving(create_site(node), "127.0.0.1", 0) as url:
+        ana = await signed_in(on.stack, node, url, "ana", ("viewer",))
+        key = await make_key(node.database, node.writer, node.tenant, name="reads", scopes=(Scope.READ,))
+        told = {"Authorization": f"Bearer {key}"}
+        report = (await ana.http.get("/v1/value/refund_orders", headers=told)).json()
+        assert {one["name"]: one["value"] for one in report["figures"]}["losses"] == "19.99 EUR"
+        rows = (await ana.http.get("/v1/value/refund_orders/losses", headers=told)).json()["rows"]
+        assert [(one["case"], one["loss"]) for one in rows] == [(case, "19.99 EUR")]
+        assert (await ana.http.get("/v1/value/nobody", headers=told)).status_code == 404
+        assert (await ana.http.get("/v1/value/refund_orders/nothing", headers=told)).status_code == 404
+        assert (await ana.http.get("/v1/value/refund_orders", headers=told, params={"since": "9y"})).status_code in {
+            400,
+            422,
+        }
+        assert "36.01 EUR" in (await ana.http.get("/console/value")).text
+        page = (await ana.http.get("/console/value/refund_orders", params={"behind": "losses"})).text
+        assert f"/console/decisions/{rows[0]['decision']}" in page
+        assert "no proof of cause" in page
+
+
+async def test_a_slice_that_could_not_be_added_is_not_counted(
+    database_url: str, tmp_path: Path, admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage(database_url, [declared(refund_orders, tmp_path)], workers=0) as on:
+        node = on.node
+        await on.submit(key="k1")
+        later = node.database.clock.now() + timedelta(minutes=5)
+
+        async def die(*_: object) -> None:
+            raise ConnectionResetError
+
+        with monkeypatch.context() as patch:
+            patch.setattr("interlock.business.count._add", die)
+            await count_business(node.database, later)
+        assert admin.execute("select count(*) from interlock.business_counted").fetchone() == (0,)
+        await count_business(node.database, later)
+        assert admin.execute("select count(*) from interlock.business_counted").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("{each: 14 EUR, share: 0.1, from: finance}", "either each or share"),
+        ("{from: finance}", "either each or share"),
+        ("{each: 14 EUR}", '"from" is missing'),
+        ("{each: 14 EUR, before: 9 USD, from: finance}", "not in EUR"),
+        ("{each: -1 EUR, from: finance}", "value"),
+    ],
+)
+def test_what_is_wrong_with_a_value_is_named(tmp_path: Path, value: str, says: str) -> None:
+    with pytest.raises(DeclarationInvalid) as refused:
+        declared(refund_orders, tmp_path, dossier=f"{DOSSIER}value: {value}\n")
+    assert says in str(refused.value)
+
+
+def test_a_share_of_the_exposure_is_read_exactly(tmp_path: Path) -> None:
+    found = declared(refund_orders, tmp_path, dossier=f"{DOSSIER}value: {{share: 1/3, from: finance}}\n")
+    worth = found.declaration.dossier.worth
+    assert worth is not None
+    assert Decimal(300) * worth.share.numerator / worth.share.denominator == 100
