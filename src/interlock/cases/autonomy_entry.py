@@ -64,15 +64,21 @@ _QUOTIENT = re.compile(r"([0-9]{1,9})/([1-9][0-9]{0,8})\Z")
 _WORDS = TypeVar("_WORDS", bound=StrEnum)
 
 
-def read_autonomy(section: Section, exposure: ExposureSource | None, *, no_person: bool) -> AutonomyTerms | None:
+def read_autonomy(
+    section: Section, exposure: ExposureSource | None, *, no_person: bool, rejects: bool = False
+) -> AutonomyTerms | None:
     """Read what the owner of a decision point states of its autonomy; None if nothing is stated, or not all of it.
 
     Args:
         section: The point.
         exposure: Where its money at stake stands.
         no_person: Whether the point says that no person stands at its end.
+        rejects: Whether its queue says no while it is full.
     """
     place = section.at("autonomy")
+    if place and rejects:
+        what = "its queue says no while it is full, which is a decision that no certificate allows"
+        place.refuse(what, "autonomy-full", "let the queue hold what it has no room for: remove when_full: reject")
     return place.take(Form("autonomy", lambda at: _read(at, exposure, no_person=no_person), None)) if place else None
 
 

@@ -102,12 +102,12 @@ def read_point(
     unsaid = Sureness(0.0) if section.at("autonomy") is not None else Sureness()
     sureness = read_sureness(place_sure, currency) if place_sure is not None else unsaid
     budget = Form("budget", lambda at: read_budget(at, time_zone), Budget())
-    waits = Form("queue", lambda at: _queue(at, queue), _NO_QUEUE)
+    waits = section.may("queue", Form("queue", lambda at: _queue(at, queue), _NO_QUEUE), queue)
     return DecisionPoint(
         name=name,
         steps=read_steps(section, currency_of(sureness) or currency, no_person=bool(no_person)),
         output=section.need("output", CONTRACT, "name the contract of the answer, as in receipt-fields@1"),
-        queue=section.may("queue", waits, queue),
+        queue=waits,
         input=section.may("input", CONTRACT, ""),
         features=features_of(section, features, no_person=bool(no_person)),
         exposure=exposure,
@@ -125,7 +125,7 @@ def read_point(
         data=_data(section, no_person=bool(no_person)),
         then=read_then(section),
         four_eyes=read_four_eyes(section, exposure),
-        autonomy=read_autonomy(section, exposure, no_person=bool(no_person)),
+        autonomy=read_autonomy(section, exposure, no_person=bool(no_person), rejects=waits.full.reject),
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from interlock.cases.declaration import load_declaration
+from interlock.autonomy.terms import AutonomyTerms
+from interlock.autonomy.words import terms_said
+from interlock.cases.declaration import Declaration, load_declaration
 from interlock.cli.options import Json, commands
 from interlock.cli.screen import Screen
 from interlock.contracts import load_contract
@@ -38,6 +41,7 @@ def check_workflow(file: File, *, as_json: Json = False) -> None:
                 "workflow": declaration.workflow,
                 "contract": declaration.contract,
                 "decisions": list(declaration.decisions),
+                "autonomy": {name: terms_said(terms) for name, terms in _autonomous(declaration)},
                 "actions": list(declaration.actions),
                 "escalation": [rule.said for rule in declaration.escalation],
                 "dossier_lacks": missing,
@@ -49,11 +53,16 @@ def check_workflow(file: File, *, as_json: Json = False) -> None:
             ("workflow", declaration.workflow),
             ("contract", declaration.contract),
             ("decisions", ", ".join(declaration.decisions)),
+            *((f"{name} answers alone", terms_said(terms)) for name, terms in _autonomous(declaration)),
             ("actions", ", ".join(declaration.actions) or "none"),
             ("escalation", "; ".join(rule.said for rule in declaration.escalation) or "none"),
             ("dossier", f"lacks {', '.join(missing)}: simulated connectors only" if missing else "complete"),
         ]
     )
+
+
+def _autonomous(declaration: Declaration) -> Iterator[tuple[str, AutonomyTerms]]:
+    return ((name, point.autonomy) for name, point in declaration.decisions.items() if point.autonomy is not None)
 
 
 @contracts.command(name="check")

@@ -12,6 +12,7 @@ from litestar.params import FromPath
 from interlock.api.call import encode
 from interlock.api.deciding import recalled_since
 from interlock.api.decisions import decision_document
+from interlock.autonomy.words import certifying_said
 from interlock.cases.explanation.material import Reader
 from interlock.cases.explanation.reading import read_material
 from interlock.cases.explanation.tell import tell
@@ -50,6 +51,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
         findings: What the checks found.
         verdicts: What the conditions demanded.
         evidence: What the answer rests on.
+        certified: What was certified of it; empty: its point declared no autonomy.
         rests_on: The same as lines of JSON.
         features: What it was decided on beside its input.
         stages: How long each stage took.
@@ -59,6 +61,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     verdicts: tuple[Verdict, ...]
     evidence: Evidence
+    certified: str
     rests_on: str
     features: dict[str, FeatureUsed]
     stages: tuple[Stage, ...]
@@ -120,6 +123,7 @@ def _parts(decision: Decision) -> Parts:
         findings=msgspec.json.decode(decision.findings, type=tuple[Finding, ...]),
         verdicts=msgspec.json.decode(decision.verdicts, type=tuple[Verdict, ...]),
         evidence=evidence,
+        certified=certifying_said(evidence.autonomy) if evidence.autonomy else "",
         rests_on=as_lines(msgspec.json.encode(evidence.evidence)) if evidence.evidence else "",
         features=dict(recorded_features(decision)),
         stages=stages_of(msgspec.json.decode(decision.took_us)),

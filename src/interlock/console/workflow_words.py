@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from interlock.actions.terms import ActionTerms
+from interlock.autonomy.words import terms_lines
 from interlock.cases.declaration import Declaration
 from interlock.decisions.point import Band, ComponentChoice, DecisionPoint
 from interlock.durations import format_duration
@@ -42,7 +43,7 @@ def _point(point: DecisionPoint) -> Iterator[tuple[str, str]]:
     yield "asks", ", then ".join(map(_step, point.steps))
     if point.no_person:
         yield "no person", point.no_person
-    yield "answers alone", _sure(point)
+    yield from _alone(point)
     if point.input:
         yield "input", point.input
     yield "answer", point.output
@@ -63,6 +64,15 @@ def _point(point: DecisionPoint) -> Iterator[tuple[str, str]]:
     yield "holds for", format_duration(point.valid_for)
     if point.then:
         yield "then", f"the action {point.then.action}"
+
+
+def _alone(point: DecisionPoint) -> Iterator[tuple[str, str]]:
+    if point.autonomy is None:
+        yield "answers alone", _sure(point)
+        return
+    yield from terms_lines(point.autonomy)
+    if point.says_sure:
+        yield "and only", _sure(point)
 
 
 def _step(step: ComponentChoice) -> str:

@@ -21,12 +21,20 @@ from tests.pg.replay.scene import replayed
 from tests.pg.stage import Stage, declared, stage
 
 from interlock.autonomy.certificate import Step
+from interlock.autonomy.standing import Certifying
 from interlock.autonomy.store import AutonomyState
+from interlock.autonomy.words import certifying_said
 from interlock.cases.case import Case
+from interlock.cases.explanation.auditor import for_auditor
+from interlock.cases.explanation.material import Reader
+from interlock.cases.explanation.reading import read_material
 from interlock.cases.registry import Registered
+from interlock.cli.doctor.certified import look_at
+from interlock.cli.doctor.check import Level
 from interlock.decisions.decision import Decision, Route
 from interlock.decisions.many import ManyDecider
 from interlock.decisions.point import DecisionPoint
+from interlock.decisions.readable import recorded_evidence
 from interlock.decisions.sureness import Sureness
 from interlock.replay.result import Status
 
@@ -313,12 +321,21 @@ async def test_a_replay_goes_by_the_certificate_of_then_and_misses_one_that_is_g
             await until(other.waiting, 2)
             other.withdraw()
             decisions.append(await late)
+        (warned,) = [check async for check in look_at(on.node.registry, on.node.settings.tenant, database_url)]
+        assert (warned.level, warned.name) == (Level.WARN, "autonomy")
+        assert "approve.approve lets nothing go by itself, since no certificate is in force" in warned.what
         office.turn = 3
         await office.issue(certificate(on.node.tenant, terms, [certified(digest, steps=steps)], threshold="300"))
         assert [one.why[0].code for one in decisions] == [
             "no_certificate", "sure_enough", "expected_loss", "above_cap", "expected_loss", "certificate_gone",
         ]  # fmt: skip
+        (fine,) = [check async for check in look_at(on.node.registry, on.node.settings.tenant, database_url)]
+        assert fine.level is Level.OK
         for one in decisions:
+            material = await read_material(on.node.database, on.node.tenant, one.id, Reader.AUDITOR)
+            told = "\n".join(line for passage in for_auditor(material) for line in passage.lines)
+            assert "The file lets it answer alone by a certificate: a loss of at most 0.40 EUR for each" in told
+            assert certifying_said(recorded_evidence(one).autonomy or Certifying()) in told
             found = await replayed(on.node, one)
             assert found.status is Status.EQUAL, found
             assert "autonomy" in [stage.name for stage in found.stages]

@@ -145,6 +145,7 @@ def test_what_autonomy_needs_of_its_point_is_demanded() -> None:
     with pytest.raises(DeclarationInvalid) as refused:
         read({key: value for key, value in WHOLE.items() if key != "audit"} | {"outcome": "{after: 1d, from: audit}"})
     assert [one.rule for one in refused.value.violations] == ["autonomy-audit"]
+    assert [one.rule for one in wrong(more=EXPOSURE + "    queue: {when_full: reject}\n")] == ["autonomy-full"]
     with pytest.raises(DeclarationInvalid) as empty:
         read({"risk": "0.1"})
     assert [one.rule for one in empty.value.violations] == ["missing-key"] * 5

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from interlock.autonomy.words import certifying_said, terms_said
 from interlock.cases.explain import Passage, decision_passage, explain, review_passage, when
 from interlock.cases.explanation.material import Material, Sealed, Told
 from interlock.cases.explanation.saying import counterfactual_line, hidden
@@ -56,6 +57,8 @@ def _compared(told: Told) -> Iterator[str]:
             needed = "none suffices" if asked.needed is None else repr(asked.needed)
             yield f"{asked.component}: confidence given {given}, needed {needed}: {asked.became}."
     yield from _terms(told)
+    if certified := recorded_evidence(decision).autonomy:
+        yield certifying_said(certified)
     yield from _policy(decision)
     for verdict in msgspec.json.decode(decision.verdicts, type=list[Verdict]):
         yield f"It demanded {verdict.route}: {verdict.what}."
@@ -74,7 +77,9 @@ def _terms(told: Told) -> Iterator[str]:
         return
     for band in point.bands:
         yield f"The file needs a confidence of {band.confidence!r} below {band.below}."
-    if not point.bands:
+    if point.autonomy is not None:
+        yield f"The file lets it answer alone {terms_said(point.autonomy)}."
+    if not point.bands and (point.autonomy is None or point.says_sure):
         yield f"The file needs a confidence of {point.sure_from!r}."
     for route, conditions in (("review", point.review), ("reject", point.reject)):
         for condition in conditions:

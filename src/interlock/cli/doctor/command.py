@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import typer
 
+from interlock.cli.doctor.certified import check_certified
 from interlock.cli.doctor.check import Check, Level, fail, failed
 from interlock.cli.doctor.database import check_database
 from interlock.cli.doctor.flags import check_flags
@@ -65,6 +66,7 @@ async def _look(settings: Settings) -> list[Check]:
             checks += [check async for check in check_database(settings, url, admin)]
             checks += check_folder(settings)
             checks += [check async for check in check_published(settings, url)]
+            checks += [check async for check in check_certified(settings, url)]
             checks += [check async for check in check_ledger(settings, url)]
             connectors = await check_connectors(settings, url)
     except InterlockError as cause:

@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from interlock.autonomy.segment import segment_of
+from interlock.autonomy.standing import CERTIFICATE_GONE
 from interlock.components.component import Answer, ComponentRef, Kind, Question
 from interlock.components.finding import Finding
 from interlock.components.taken import take_answer
@@ -26,7 +28,7 @@ from interlock.decisions.decision import Became, ComponentAsked, Decision, Route
 from interlock.decisions.features.read import recorded_features, recorded_input
 from interlock.decisions.point import ComponentChoice, DecisionPoint, needed_confidence
 from interlock.decisions.policy import rule
-from interlock.decisions.route import choose_route, judge
+from interlock.decisions.route import STOPPED, choose_route, judge
 from interlock.decisions.shapes import shape_of
 from interlock.errors import InterlockError
 from interlock.money import Money
@@ -103,7 +105,7 @@ class Retrial:
             confidence=decision.confidence or 0.0,
             exposure=decision.exposure,
             findings=tuple(msgspec.json.decode(decision.findings, type=list[Finding])),
-            stopped=next((reason.what for reason in decision.why if reason.code == "stopped"), ""),
+            stopped=next((reason.what for reason in decision.why if reason.code in (STOPPED, CERTIFICATE_GONE)), ""),
         )
         self.sourced = self._is_sourced()
         self._step = self._find_step()
@@ -206,7 +208,7 @@ class Retrial:
             findings=tuple(one.code for one in facing.findings),
             shape=functools.partial(shape_of, self.library, point),
         )
-        needed = needed_confidence(point, facing.exposure, self._step)
+        needed = self._needed(facing)
         sure = needed is not None and facing.confidence >= needed and not self._dear
         verdicts = judge(review=point.review, reject=point.reject, facts=facts, findings=facing.findings)
         if point.policy is not None:
@@ -265,7 +267,21 @@ class Retrial:
     @property
     def needed(self) -> float | None:
         """How sure the answer had to be by the kept terms."""
-        return needed_confidence(self.point, self.facing.exposure, self._step)
+        return self._needed(self.facing)
+
+    def _needed(self, facing: Facing) -> float | None:
+        """How sure an answer has to be.
+
+        Raises:
+            Unknowable: it is certified, and another amount or segment might need another confidence.
+        """
+        terms = self.point.autonomy
+        if terms is None:
+            return needed_confidence(self.point, facing.exposure, self._step)
+        segment, known = (segment_of(terms.segment, one.value, one.output or {}) for one in (facing, self.facing))
+        if facing.exposure != self.decision.exposure or segment != known:
+            raise Unknowable("what is certified of another amount or segment is not at hand")
+        return self.decision.confidence_needed
 
     @property
     def step(self) -> ComponentChoice | None:
