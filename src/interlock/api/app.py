@@ -35,6 +35,7 @@ from interlock.api.ledger import show_checkpoint, show_proof
 from interlock.api.limits import read_limits
 from interlock.api.lineage import read_influence_of, read_lineage_of
 from interlock.api.openapi import describe
+from interlock.api.outcomes import ROUTES as OUTCOME_ROUTES
 from interlock.api.problems import answer_error
 from interlock.api.publications import ROUTES as PUBLICATION_ROUTES
 from interlock.api.quarantine import discard as discard_quarantined
@@ -105,6 +106,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     list_levels,
     show_checkpoint,
     show_proof,
+    *OUTCOME_ROUTES,
     *PUBLICATION_ROUTES,
     *RECALL_ROUTES,
     *SUBJECT_ROUTES,

@@ -41,8 +41,8 @@ class Scope(StrEnum):
     """What a key may do.
 
     ``submit`` cases; ask to ``decide``; ``read`` everything; ``review``: claim and resolve reviews, exceptions and
-    quarantine; ``stop`` and resume; ``publish`` rules and contracts; ``load`` values of features; ``admin``: all of
-    these. ``operate``: stop and resume in every tenant of the installation, which no tenant's administrator may.
+    quarantine; ``stop`` and resume; ``publish`` rules and contracts; ``load`` values of features; say what became of
+    decisions (``outcome``); ``admin``: all of these. ``operate``: stop and resume in every tenant of the installation, which no tenant's administrator may.
     ``personal``: read personal data for a stated purpose, export and erase them, which no administrator may either.
     """
 
@@ -53,6 +53,7 @@ class Scope(StrEnum):
     STOP = "stop"
     PUBLISH = "publish"
     LOAD = "load"
+    OUTCOME = "outcome"
     ADMIN = "admin"
     OPERATE = "operate"
     PERSONAL = "personal"

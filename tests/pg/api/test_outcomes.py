@@ -1,0 +1,87 @@
+"""Outcomes over HTTP: by keys that may bring them, line by line; what is known and what is missing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.stage import declared
+
+from interlock.cases.case import Case
+from interlock.cases.registry import Registry
+from interlock.config import Settings
+from interlock.node import Node, open_node
+
+from .conftest import MakeCaller
+
+NDJSON = {"Content-Type": "application/x-ndjson"}
+INPUT = {"customer": "Ana", "amount": "20.00", "days_since_purchase": 3}
+AUTONOMY = """\
+    exposure: input.amount EUR
+    autonomy:
+      review_cost: 3.20 EUR
+      budget: 0.40 EUR
+      cap: 1000 EUR
+      wrong: {share: 1}
+      outcome: {after: 1ms, from: every}
+"""
+
+
+async def judging(case: Case) -> str:
+    """Nothing: its point is asked in line."""
+    return case.key
+
+
+@pytest.fixture
+async def node(database_url: str, tmp_path: Path) -> AsyncIterator[Node]:
+    """A process whose point declares its autonomy."""
+    flow = declared(judging, tmp_path, point=AUTONOMY)
+    settings = Settings(database_url=database_url, admin_database_url=database_url)
+    async with open_node(settings, registry=Registry([flow])) as node:
+        yield node
+
+
+def lines(*values: Any) -> bytes:
+    return b"".join(json.dumps(value).encode() + b"\n" for value in values)
+
+
+async def test_outcomes_are_said_line_by_line_and_read(make_caller: MakeCaller) -> None:
+    caller, feed = await make_caller("decide", "read"), await make_caller("outcome", name="collections")
+    ids: list[str] = []
+    for key in ("one", "two"):
+        asked = await caller.post("/v1/decisions", json={"point": "judging.approve", "key": key, "input": INPUT})
+        ids.append(asked.json()["id"])
+    named = {"source": "collections", "point": "judging.approve", "asked": "one"}
+    wrong = {**named, "right": False, "loss": "20.00 EUR", "label": "<script>alert(1)</script>", "key": "k"}
+    assert (await caller.post("/v1/outcomes", content=lines(wrong), headers=NDJSON)).status_code == 403
+    said = await feed.post(
+        "/v1/outcomes", headers=NDJSON,
+        content=lines(wrong, wrong, {**wrong, "right": True, "loss": None}, {**named, "source": "bank", "right": True},
+                      {**named, "asked": "none", "right": True}) + b'{"source": "x", "source": "y"}\n',
+    )  # fmt: skip
+    assert said.status_code == 200
+    told = [json.loads(one) for one in said.content.splitlines()]
+    assert [one["became"] for one in told] == ["recorded", "known", "refused", "recorded", "unknown", "refused"]
+    assert (told[0]["outcome"], told[0]["decision"]) == (told[1]["outcome"], ids[0])
+    assert (told[2]["problem"]["code"], told[2]["problem"]["status"]) == ("key-reused", 409)
+    assert told[3]["contradictory"] is True
+    read = (await caller.get(f"/v1/decisions/{ids[0]}/outcomes")).json()
+    assert (read["standing"], read["right"], read["loss"]) == ("contradictory", False, "20.00 EUR")
+    assert [(one["source"], one["said_by"], one["counts"]) for one in read["words"]] == [
+        ("collections", "collections", True), ("bank", "collections", True),
+    ]  # fmt: skip
+    assert (await caller.get("/v1/outcomes/contradictory")).json()["decisions"][0]["decision"] == ids[0]
+    due = (await caller.get("/v1/outcomes/missing", params={"point": "judging.approve"})).json()
+    assert [one["decision"] for one in due["decisions"]] == [ids[1]]
+    assert (due["due"], due["recorded"], due["missing"]) == (2, 1, 1)
+    assert (await caller.get("/v1/outcomes/missing", params={"point": "judging.aprove"})).status_code == 404
+    stranger = await make_caller("read", "outcome", tenant="stranger")
+    assert (await stranger.get(f"/v1/decisions/{ids[0]}/outcomes")).status_code == 404
+    theirs = await stranger.post("/v1/outcomes", content=lines({**wrong, "asked": "two"}), headers=NDJSON)
+    assert json.loads(theirs.content)["became"] == "unknown"
