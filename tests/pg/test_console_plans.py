@@ -19,9 +19,9 @@ from interlock.db.queries import Rows
 from interlock.oversight import listing
 from interlock.oversight.index import Pace, Worth
 from interlock.oversight.quality.store import ANSWERS_SINCE, CHECKED_OUTCOMES, FIRST_ANSWERS
-from interlock.oversight.threshold import Scale
+from interlock.oversight.threshold import Scale, WorkClass
 from interlock.oversight.work_filter import read_filter
-from interlock.oversight.work_store import WORK_KINDS_OF_QUEUE, WORK_TOTAL
+from interlock.oversight.work_store import PLAN_AS_ASKED, WORK_AHEAD, WORK_KINDS_OF_QUEUE, WORK_TOTAL
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 STORED = 20_000
@@ -31,9 +31,10 @@ select ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, %(tenant)
   '{UUID(int=1)}', n::text, '', case when n in (10, 11) then 'exception' else 'done' end::case_state,
   case when n not in (10, 11) then 'done' end, now(), now()
 from generate_series(1, {STORED}) n;
-insert into review (id, tenant, workflow, point, queue, state, question, urgency, created_at, due_at,
+insert into review (id, tenant, workflow, point, queue, team, state, question, urgency, created_at, due_at,
   snoozed_until, snoozed_by, decided_by)
-select ('00000000-0000-7000-8001-' || lpad(to_hex(n), 12, '0'))::uuid, %(tenant)s, 'flow-0', 'point', 'queue', 'open',
+select ('00000000-0000-7000-8001-' || lpad(to_hex(n), 12, '0'))::uuid, %(tenant)s, 'flow-0', 'point',
+  case when n %% 1000 = 1 then 'small' else 'queue' end, case when n %% 1000 = 2 then 'few' else 'many' end, 'open',
   '', n, now(), now(), case when n = 7 then now() + interval '1 hour' end,
   case when n = 7 then 'ana' end, case when n = 8 then array['ana'] else '{{}}' end
 from generate_series(1, {STORED}) n;
@@ -112,6 +113,29 @@ async def test_the_few_of_a_state_are_counted_by_their_index(database: Database,
         assert number == 1
         assert index in found
         assert pages < 30, found
+
+
+async def test_the_first_of_a_small_queue_and_of_a_small_team_are_found_at_once(
+    admin: Admin, database: Database, much: UUID
+) -> None:
+    """However much waits in others: they stand together in an index, in the order of the list."""
+    admin.execute(b"vacuum analyze exception")
+    scale = Scale(
+        now=datetime.now(UTC), pace=Pace(mean_minutes=3.0, waiting=1, people=1), worth=Worth(), minutes={}, default=3.0
+    )
+    me = Actor(kind=ActorKind.PERSON, name="ana", tenant=much, roles=(), teams=())
+    kinds = [WorkClass(exceptional=False, workflow="flow-0", point="point", currency="", priority=1)]
+    written = listing._written(kinds, scale)  # pyright: ignore[reportPrivateUsage]
+    for query, first in (("queue=small", STORED - 999), ("team=few", STORED - 998)):
+        asked = listing._parameters(read_filter(query), me, scale, kinds)  # pyright: ignore[reportPrivateUsage]
+        told = {**asked, "kinds": written, "depth": 8}
+        async with database.tenant(much) as connection:
+            await PLAN_AS_ASKED.all(connection)
+            found = await WORK_AHEAD.all(connection, told)
+        assert [one.urgency for one in found if not one.by_due] == [first - 1000 * at for at in range(8)]
+        assert len(found) == 16
+        pages, plan = await looked(database, much, WORK_AHEAD, told)
+        assert pages < 40, plan
 
 
 WAITS = f"""

@@ -167,8 +167,9 @@ class _Look:
         oldest = wanted if share > 0 else 0  # those that are among the first already get no second place
         broad = _is_broad(self._asked)
         if not broad:
-            # of a queue only its own kinds are searched, of which most fits
-            found = await self._sorted(wanted, oldest, COUNTED if self._asked.queue is not None else _SORTED)
+            # of a queue or a team the first of each kind stand in an index
+            indexed = self._asked.queue is not None or self._asked.team is not None
+            found = await self._sorted(wanted, oldest, COUNTED if indexed else _SORTED)
             if found is not None:
                 return found
         firsts = await self._searched(wanted)

@@ -41,18 +41,33 @@ create index review_by_due on review (tenant, workflow, point, (case when curren
 create index review_work on review (tenant, id)
   include (workflow, point, queue, team, state, urgency, confidence, exposure_minor, currency, due_at, created_at, claimed_by, claimed_until,
     assigned_to, snoozed_until, asked_to, effective_at, decided_by, disagreed, codes, why) where state in ('open', 'claimed');
--- Of which workflows, points and currencies something waits in a queue.
-create index review_kinds on review (tenant, queue, workflow, point, (case when currency is null then '' else currency end))
-  where state in ('open', 'claimed');
+-- Of which workflows, points and currencies something waits in a queue, and the first of each there; the same of a team. (Who filters
+-- by more than that, walks the wide ones above.)
+create index review_kinds on review
+  (tenant, queue, workflow, point, (case when currency is null then '' else currency end), urgency desc, id)
+  include (due_at, currency, effective_at, asked_to, snoozed_until) where state in ('open', 'claimed');
+create index review_kinds_by_due on review
+  (tenant, queue, workflow, point, (case when currency is null then '' else currency end), due_at, id)
+  include (urgency, currency, effective_at, asked_to, snoozed_until) where state in ('open', 'claimed');
+create index review_team on review
+  (tenant, team, workflow, point, (case when currency is null then '' else currency end), urgency desc, id)
+  include (due_at, currency, effective_at, asked_to, snoozed_until) where team is not null and state in ('open', 'claimed');
+create index review_team_by_due on review
+  (tenant, team, workflow, point, (case when currency is null then '' else currency end), due_at, id)
+  include (urgency, currency, effective_at, asked_to, snoozed_until) where team is not null and state in ('open', 'claimed');
 create index review_assigned on review (tenant, assigned_to) where assigned_to is not null and state in ('open', 'claimed');
 create index review_claimed on review (tenant, claimed_by) where state = 'claimed';
 -- How long the last ones of each kind took.
 create index review_dwell on review (tenant, workflow, point, resolved_at desc) where state = 'resolved' and claimed_at is not null;
 
 create index exception_by_loss on exception
-  (tenant, workflow, kind, (case when currency is null then '' else currency end), priority, urgency desc, id) where state = 'open';
+  (tenant, workflow, kind, (case when currency is null then '' else currency end), priority, urgency desc, id)
+  include (team, owner, state, exposure_minor, currency, due_at, created_at, claimed_by, claimed_until, assigned_to, snoozed_until,
+    asked_to) where state = 'open';
 create index exception_by_due on exception
-  (tenant, workflow, kind, (case when currency is null then '' else currency end), priority, due_at, id) where state = 'open';
+  (tenant, workflow, kind, (case when currency is null then '' else currency end), priority, due_at, id)
+  include (team, owner, state, urgency, exposure_minor, currency, created_at, claimed_by, claimed_until, assigned_to, snoozed_until,
+    asked_to) where state = 'open';
 create index exception_work on exception (tenant, id)
   include (workflow, kind, team, owner, state, priority, urgency, exposure_minor, currency, due_at, created_at, claimed_by, claimed_until,
     assigned_to, snoozed_until, asked_to) where state = 'open';
