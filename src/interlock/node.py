@@ -27,10 +27,12 @@ from interlock.autonomy.audit.answer import AuditAnswers
 from interlock.autonomy.audit.duty import keep_sampling
 from interlock.autonomy.audit.store import drawing_gate
 from interlock.autonomy.gate import AutonomyGate
+from interlock.autonomy.issuing.store import monitor_gate
 from interlock.autonomy.watch import Certificates
 from interlock.business.count import keep_counting
 from interlock.cases.audited import audited_points
 from interlock.cases.build import keep_builds, keeping_published
+from interlock.cases.certified_places import places
 from interlock.cases.events import event_gate
 from interlock.cases.flags.evaluate import Flags, provider_of
 from interlock.cases.flags.file_provider import FileProvider
@@ -119,6 +121,7 @@ def gates(circuits: CircuitGate | None = None) -> tuple[Gate, ...]:
         subject_gate,
         draw_gate,
         drawing_gate,
+        monitor_gate,
         KeyGate(),
         circuits or CircuitGate(),
         GuardGate(),
@@ -388,6 +391,11 @@ def _look_after(stack: AsyncExitStack, database: Database, writer: Writer, known
         _go_on(stack, keep_counting(database), "business")
     if queues and (points := audited_points(known)):
         _go_on(stack, keep_sampling(database, writer, points), "audit")
+    if queues and known.autonomous:
+        # who certifies nothing pays for no mathematics
+        from interlock.autonomy.issuing.duty import keep_certificates  # noqa: PLC0415
+
+        _go_on(stack, keep_certificates(database, writer, functools.partial(places, known)), "certificates")
 
 
 def _tell(stack: AsyncExitStack, database: Database, writer: Writer, known: Registry, settings: Settings) -> None:

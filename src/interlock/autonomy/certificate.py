@@ -101,6 +101,10 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
         missing: Of how many it was due and is missing: they count as wrong.
         drawn: How many of the known ones were drawn for the audit sample.
         digest: SHA-256 over the ids of the decisions and of the outcomes that counted, in hex.
+        cut: How many losses were above the most that the terms allow, and count as that.
+        cut_minor: What was left out of them together, in minor units.
+        key: By which decisions were parted into those that calibrate and those that test, in hex.
+        fit_share: Which part calibrates, exact.
     """
 
     since: datetime
@@ -111,6 +115,28 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     missing: int
     drawn: int
     digest: str
+    cut: int = 0
+    cut_minor: int = 0
+    key: str = ""
+    fit_share: str = ""
+
+
+class Watching(msgspec.Struct, frozen=True, kw_only=True):
+    """How the certificate's own decisions are watched, fixed when it is issued.
+
+    Attributes:
+        sizes: Of each bet.
+        weights: The part of the money that each has.
+        bound: The budget as a share of the greatest loss.
+        worst: The greatest loss, in minor units.
+        alpha: How often it may be wrong, exact.
+    """
+
+    sizes: tuple[float, ...]
+    weights: tuple[float, ...]
+    bound: float
+    worst: int
+    alpha: str
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +157,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
         risk: The probability with which it may not.
         components: For whom it counts.
         data: From which data it follows.
-        grid: Every threshold that was tested, strict to loose, and the first that was not passed.
+        grid: Every threshold that was tested, strict to loose; those beyond the first that was not passed do not count.
         automation: The expected part of decisions that go by themselves.
         loss: The expected loss per decision, in minor units.
         method: How it was derived.
@@ -140,6 +166,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
         issued_by: Who asked for it; the duty that renews it is ``renewal``.
         valid_until: Until when it counts.
         replaces: The certificate that it takes the place of.
+        watching: How its decisions are watched; None: they are not.
+        answering: Who answered at the point when it was derived, by the digest in hex, certified or not.
     """
 
     tenant: UUID
@@ -164,6 +192,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     issued_by: str
     valid_until: datetime
     replaces: UUID | None = None
+    watching: Watching | None = None
+    answering: dict[str, str] = {}
     format: str = FORMAT
 
     @property

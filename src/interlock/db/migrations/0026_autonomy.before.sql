@@ -124,6 +124,7 @@ create table autonomy (
   who         text not null,
   changed_at  timestamptz not null,
   tried_at    timestamptz,                    -- when a certificate was last derived, whatever came of it
+  refused     text,                           -- why that gave none; null: it gave one
   constraint autonomy_is_one_a_point unique (tenant, workflow, point),
   constraint autonomy_certified_says_all check (state not in ('certified', 'narrowed') or (certificate is not null and valid_until is not null))
 );
@@ -137,10 +138,12 @@ create table certificate_monitor (
   counted     bigint not null,                -- decisions
   lost_minor  bigint not null,                -- their weighted loss together, rounded up
   evidence    double precision not null,      -- the e-value
-  counted_to  timestamptz not null,           -- decisions whose outcome was due before this are counted
-  counted_id  uuid not null,                  -- the last of them
+  counted_to  timestamptz not null,           -- when the last decision that is counted was taken
+  counted_id  uuid not null,                  -- that decision
   looked_at   timestamptz not null,
-  crossed_at  timestamptz
+  crossed_at  timestamptz,                    -- when the evidence was last found too strong
+  ended_at    timestamptz,                    -- when its certificate ceased to count: replaced, withdrawn or over
+  closed_at   timestamptz                     -- when the last of its decisions was counted
 );
 call protect('certificate_monitor');
 -- How it went, for the chart: at most some hundred points a certificate, thinned out as it grows.

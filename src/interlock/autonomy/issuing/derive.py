@@ -1,0 +1,230 @@
+"""What follows from the evidence: a certificate, or in words why there is none and what could be instead. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import numpy as np
+
+from interlock.autonomy.calibration import Calibration
+from interlock.autonomy.certificate import Certificate, Certified, Data, Step, Tested, Watching
+from interlock.autonomy.certify import Certifiable, NotCertifiable, Terms, Threshold, certify, make_grid, score
+from interlock.autonomy.issuing.evidence import Evidence
+from interlock.autonomy.issuing.place import Place
+from interlock.autonomy.issuing.words import assumptions_of, why_not
+from interlock.autonomy.monitor import TYPICAL, watching_bets
+from interlock.autonomy.offer import Offers, offer
+from interlock.autonomy.terms import AutonomyTerms, Source
+
+METHOD = (
+    "Confidences are calibrated on one part of the decisions (isotonic steps or Platt's curve, whichever predicts "
+    "better); on the other, thresholds of the expected loss are tested from strict to loose, each by a betting p-value "
+    "for bounded losses at the full risk, and the first that fails ends it (Learn then Test)."
+)
+_CAPS = 8
+"""So many smaller caps are looked at where there are too few outcomes for the declared one, each half of the last."""
+
+
+class Derived(msgspec.Struct, frozen=True, kw_only=True):
+    """What follows from the evidence.
+
+    Attributes:
+        certificate: What may be issued; None: nothing.
+        refused: Why nothing may, in words; empty: something may.
+        needed: How many decisions with their outcomes would be needed at least, if not one of them were wrong.
+        data: From which data that follows.
+        grid: Every threshold that was tested.
+        offers: What could be certified instead.
+        calibrated: What is known of each component in each segment, whether or not it suffices.
+    """
+
+    certificate: Certificate | None
+    refused: str
+    needed: int
+    data: Data
+    grid: tuple[Tested, ...]
+    offers: Offers | None = None
+    calibrated: tuple[Certified, ...] = ()
+
+
+def derive(place: Place, evidence: Evidence, now: datetime, *, who: str, replaces: UUID | None = None) -> Derived:
+    """What follows from the evidence at a point.
+
+    Args:
+        place: The point.
+        evidence: Its decisions.
+        now: When a certificate would be issued.
+        who: By whom.
+        replaces: The certificate that counts now.
+    """
+    terms, data = place.terms, evidence.data
+    asked = asked_terms(terms)
+    found = certify(evidence.records, asked)
+    calibrated = tuple(_calibrated(place, evidence, found))
+    certified = tuple(one for one in calibrated if one.steps and not _too_few(found, evidence, one))
+    needed = _needed(found, data)
+    lacking = terms.harm.outcomes - data.outcomes if terms.harm else 0
+    if isinstance(found, NotCertifiable) or lacking > 0 or not certified:
+        offers = offer(evidence.records, asked, found) if isinstance(found, NotCertifiable) else None
+        return Derived(
+            certificate=None,
+            refused=why_not(place, data, found, offers, needed, lacking=max(lacking, 0)),
+            needed=max(needed, terms.harm.outcomes if terms.harm else 0),
+            data=data,
+            grid=_grid(found),
+            offers=offers,
+            calibrated=calibrated,
+        )
+    certificate = Certificate(
+        tenant=place.tenant,
+        workflow=place.workflow,
+        point=place.point,
+        goal="loss",
+        terms=stated(terms),
+        terms_digest=terms.digest.hex(),
+        currency=terms.currency,
+        threshold=str(found.chosen.threshold),
+        cap=terms.highest,
+        budget=str(terms.budget.each),
+        risk=str(terms.risk),
+        components=certified,
+        data=data,
+        grid=_grid(found),
+        automation=found.chosen.automatic,
+        loss=found.chosen.loss,
+        method=METHOD,
+        assumptions=assumptions_of(place, data),
+        issued_at=now,
+        issued_by=who,
+        valid_until=now + terms.valid_for,
+        replaces=replaces,
+        watching=_watching(evidence, asked, found, terms),
+        answering=dict(place.components),
+    )
+    return Derived(
+        certificate=certificate, refused="", needed=needed, data=data, grid=certificate.grid, calibrated=calibrated
+    )
+
+
+def asked_terms(terms: AutonomyTerms) -> Terms:
+    """What is stated, as the numbers of the test."""
+    return Terms(
+        budget=terms.budget.each,
+        risk=terms.risk,
+        review_cost=terms.review_cost.minor,
+        cap=terms.highest,
+        worst=Fraction(terms.worst),
+        grid=make_grid(Fraction(terms.review_cost.minor)),
+        heaviest=1 / terms.audit.share if terms.audit and terms.outcome.source is Source.AUDIT else Fraction(1),
+        smaller=tuple(_smaller(terms)),
+    )
+
+
+def _smaller(terms: AutonomyTerms) -> Iterator[tuple[int, Fraction]]:
+    """Smaller caps, ascending, each with the most that one decision may count then."""
+    for halved in range(_CAPS, 0, -1):
+        cap = terms.highest >> halved
+        if cap <= 0:
+            continue
+        loss = Fraction(terms.wrong.of(cap))
+        if terms.outcome.source is Source.AUDIT and terms.audit is not None and loss < terms.surely_from:
+            loss = min(loss / terms.audit.share, Fraction(terms.surely_from))
+        if loss > 0:
+            yield cap, loss
+
+
+def stated(terms: AutonomyTerms) -> dict[str, Any]:
+    """The terms as a certificate holds them."""
+    return msgspec.to_builtins(terms, enc_hook=str)
+
+
+def stated_terms(held: Mapping[str, Any]) -> AutonomyTerms:
+    """The terms from a certificate.
+
+    Raises:
+        msgspec.ValidationError: these are none.
+    """
+    return msgspec.convert(held, AutonomyTerms, dec_hook=_from_text)
+
+
+def _from_text(kind: type, value: Any) -> Any:
+    if kind is Fraction and isinstance(value, str):
+        return Fraction(value)
+    raise NotImplementedError(kind)
+
+
+def _grid(found: Certifiable | NotCertifiable) -> tuple[Tested, ...]:
+    return tuple(_tested(one) for one in found.tested)
+
+
+def _tested(one: Threshold) -> Tested:
+    return Tested(
+        threshold=str(one.threshold),
+        p_value=one.p_value,
+        automation=one.automatic,
+        loss=one.loss,
+        high=one.high,
+        cost=one.cost,
+        passed=one.passed,
+    )
+
+
+def _calibrated(place: Place, evidence: Evidence, found: Certifiable | NotCertifiable) -> Iterator[Certified]:
+    for one in found.fitted:
+        digest = evidence.components[one.component]
+        yield Certified(
+            component=place.components[digest],
+            digest=digest,
+            segment=evidence.segments[one.segment],
+            method=one.calibration.method,
+            steps=_above(one.calibration, evidence.floors.get(digest)),
+            decisions=one.calibration.decisions,
+            wrong=one.calibration.wrong,
+        )
+
+
+def _above(calibration: Calibration, floor: float | None) -> tuple[Step, ...]:
+    """The steps above a confidence up to which nothing is certified."""
+    if floor is None or not calibration.steps:
+        return calibration.steps
+    above = tuple(step for step in calibration.steps if step.confidence > floor)
+    below = [step for step in calibration.steps if step.confidence <= floor]
+    first = math.nextafter(floor, 2.0)
+    if not below or first > 1 or (above and above[0].confidence <= first):
+        return above
+    return (Step(first, below[-1].wrong), *above)
+
+
+def _too_few(found: Certifiable | NotCertifiable, evidence: Evidence, certified: Certified) -> bool:
+    return any(
+        one.calibration.too_few
+        for one in found.fitted
+        if evidence.components[one.component] == certified.digest
+        and evidence.segments[one.segment] == certified.segment
+    )
+
+
+def _needed(found: Certifiable | NotCertifiable, data: Data) -> int:
+    """Decisions, of both parts, that would be needed without one error."""
+    if isinstance(found, Certifiable):
+        return 0
+    share = 1 - Fraction(data.fit_share)
+    return math.ceil(max(found.needed, 1) / share)
+
+
+def _watching(evidence: Evidence, asked: Terms, found: Certifiable, terms: AutonomyTerms) -> Watching | None:
+    """How the certificate's own decisions are watched: by the bets that find a greater loss soonest."""
+    if not 0 < asked.bound < 1:
+        return None
+    scored = score(evidence.records, asked, found.fitted)
+    alone = scored.score <= float(found.chosen.threshold)
+    lost = scored.lost[alone & (scored.lost > 0)] / float(asked.worst)
+    typical = float(np.sum(np.sort(lost * lost)) / np.sum(np.sort(lost))) if lost.size else TYPICAL
+    bets = watching_bets(min(max(typical, asked.bound), 1.0), asked.bound)
+    return Watching(sizes=bets.sizes, weights=bets.weights, bound=asked.bound, worst=terms.worst, alpha=str(terms.risk))

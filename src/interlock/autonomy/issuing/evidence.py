@@ -1,0 +1,324 @@
+"""Evidence: the decisions of a point whose outcomes are due, and what is known of them, as columns.
+
+What is read is one statement, so one state of the database, however long it takes; it is streamed.
+
+INVARIANT: nothing that is not known counts as good. A decision whose outcome is due and missing counts as wrong with
+its full loss; of an audited point that holds for those that were drawn, or came to a person.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from psycopg.rows import dict_row
+
+from interlock.autonomy.certificate import Data
+from interlock.autonomy.issuing.place import Place
+from interlock.autonomy.issuing.store import RECORDED_DECISIONS, SAMPLE_BEGUN, RecordedDecision, SampleBegun
+from interlock.autonomy.outcome import Known, Said, known_of
+from interlock.autonomy.records import Records, is_fit, turn_of
+from interlock.autonomy.segment import segment_of
+from interlock.autonomy.terms import MOST_SEGMENTS, AutonomyTerms, Source
+from interlock.clock import first_id
+from interlock.db.database import Database
+from interlock.oversight.review import Resolution
+
+FIT_SHARE = Fraction(1, 3)
+"""The part of the decisions that calibrates; the others test."""
+SETTLED = timedelta(seconds=15)
+"""What was decided later than that may still be on its way to the table."""
+_AT_ONCE = 5000
+_NOTHING = UUID(int=0)
+_KEY_DOMAIN = b"interlock.autonomy.split.1\0"
+_NONE_DEMANDED = b"[]"
+_PASSED_OVER = ("answered", "unsure")
+NO_SEGMENT = -1
+"""Of what a person decides in any case."""
+
+
+class _Demand(msgspec.Struct, frozen=True):
+    """What one condition demanded."""
+
+    route: str
+
+
+class _Attempt(msgspec.Struct, frozen=True):
+    """Somebody who was asked."""
+
+    digest: str
+    became: str
+    confidence: float | None = None
+
+
+_DEMANDS = msgspec.json.Decoder(list[_Demand])
+_ATTEMPTS = msgspec.json.Decoder(list[_Attempt])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The decisions of a point, whose outcomes are due.
+
+    Attributes:
+        data: From when to when, how many, their digest.
+        records: The same as columns, for the mathematics.
+        components: Who answered, by the numbers of the columns: SHA-256 in hex.
+        segments: The segments that are told apart, by the numbers of the columns.
+        floors: Up to which confidence an answer of a component was passed over for another one's, whose truth alone is
+            known: nothing is certified up to there.
+        ids: The decisions, in their order.
+        automatic: Which of them nobody looked at.
+    """
+
+    data: Data
+    records: Records
+    components: tuple[str, ...]
+    segments: tuple[str, ...]
+    floors: Mapping[str, float]
+    ids: tuple[UUID, ...]
+    automatic: NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class _Columns:
+    """What is gathered, a decision at a time."""
+
+    confidence: list[float] = field(default_factory=list[float])
+    exposure: list[int] = field(default_factory=list[int])
+    stake: list[int] = field(default_factory=list[int])
+    wrong: list[bool] = field(default_factory=list[bool])
+    loss: list[int] = field(default_factory=list[int])
+    needless: list[int] = field(default_factory=list[int])
+    propensity: list[float] = field(default_factory=list[float])
+    observed: list[bool] = field(default_factory=list[bool])
+    component: list[str] = field(default_factory=list[str])
+    segment: list[str | None] = field(default_factory=list["str | None"])
+    fit: list[bool] = field(default_factory=list[bool])
+    turn: list[int] = field(default_factory=list[int])
+    passed_over: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
+    automatic: list[bool] = field(default_factory=list[bool])
+    ids: list[UUID] = field(default_factory=list[UUID])
+
+
+@dataclass(slots=True)
+class _Counted:
+    """What is counted meanwhile."""
+
+    outcomes: int = 0
+    missing: int = 0
+    drawn: int = 0
+    cut: int = 0
+    cut_minor: int = 0
+
+
+def split_key(place: Place) -> bytes:
+    """By which decisions are parted: one for a point and its terms, so that nobody draws until it suits them."""
+    named = f"{place.tenant}\0{place.workflow}\0{place.point}\0".encode() + place.terms.digest
+    return hashlib.sha256(_KEY_DOMAIN + named).digest()
+
+
+async def gather(
+    database: Database, place: Place, now: datetime, *, since: datetime | None = None, until: datetime | None = None
+) -> Evidence:
+    """The evidence of a point's window.
+
+    Args:
+        database: Where it is.
+        place: The point.
+        now: The time: outcomes that are due later do not count yet.
+        since: Decisions from this moment on, instead of the window that is declared.
+        until: Before this one, instead of the last whose outcome is due.
+    """
+    until = until or due_before(place.terms, now)
+    since = since or now - place.terms.window
+    asked = {
+        "workflow": place.workflow, "point": place.point, "digests": place.digests, "since": first_id(since),
+        "until": first_id(max(since, until)), "attempts": len(place.components) > 1,
+        "input": place.terms.segment.startswith("input."), "output": place.terms.segment.startswith("output."),
+    }  # fmt: skip
+    columns, counted, hashed = _Columns(), _Counted(), hashlib.sha256()
+    key = split_key(place)
+    async with database.tenant(place.tenant) as connection:
+        begun: SampleBegun | None = None
+        if place.terms.outcome.source is Source.AUDIT:
+            begun = await SAMPLE_BEGUN.one(connection, {"workflow": place.workflow, "point": place.point})
+        async with connection.cursor(name="evidence", row_factory=dict_row) as cursor:
+            cursor.itersize = _AT_ONCE
+            await cursor.execute(RECORDED_DECISIONS.text, asked)
+            async for found in cursor:
+                row = RECORDED_DECISIONS.read(found)
+                if _had_a_chance(place.terms, row, begun):
+                    hashed.update(row.id.bytes + (row.outcome or row.review or _NOTHING).bytes)
+                    _take(columns, counted, place, row, key)
+    data = Data(
+        since=since, until=until, decisions=len(columns.ids), fitted=sum(columns.fit), outcomes=counted.outcomes,
+        missing=counted.missing, drawn=counted.drawn, digest=hashed.hexdigest(), cut=counted.cut,
+        cut_minor=counted.cut_minor, key=key.hex(), fit_share=str(FIT_SHARE),
+    )  # fmt: skip
+    return _evidence(place, columns, data)
+
+
+def due_before(terms: AutonomyTerms, now: datetime) -> datetime:
+    """Of decisions before this moment the outcome is due, and their commits are over."""
+    return now - max(terms.outcome.after, SETTLED)
+
+
+def _had_a_chance(terms: AutonomyTerms, row: RecordedDecision, begun: SampleBegun | None) -> bool:
+    """Whether a decision that nobody looked at could have been drawn: what was taken before a sample tells nothing."""
+    if terms.outcome.source is Source.EVERY or row.route == "review":
+        return True
+    return begun is not None and begun.begun < row.id <= begun.drawn_to
+
+
+def _take(columns: _Columns, counted: _Counted, place: Place, row: RecordedDecision, key: bytes) -> None:
+    terms, automatic = place.terms, row.route != "review"
+    exposure = -1
+    if row.exposure_minor is not None and row.currency == terms.currency and row.exposure_minor >= 0:
+        exposure = row.exposure_minor
+    stake = terms.wrong.of(exposure) if exposure >= 0 else 0
+    drawn = Fraction(row.propensity) if row.propensity is not None else None
+    sampled = automatic and terms.outcome.source is Source.AUDIT
+    observed = not sampled or drawn is not None
+    had = drawn if sampled and drawn is not None else Fraction(1)
+    known = known_proposal(place, row) if observed else None
+    wrong = observed and (known is None or not known.is_right)
+    within = 0 <= exposure <= terms.highest
+    loss = _loss(counted, terms, known, stake, had, within=within) if wrong else 0
+    counted.outcomes += known is not None
+    counted.missing += observed and known is None
+    counted.drawn += sampled and known is not None
+    eligible = within and is_eligible(row.verdicts)
+    columns.ids.append(row.id)
+    columns.automatic.append(automatic)
+    columns.confidence.append(row.confidence)
+    columns.exposure.append(exposure if eligible else -1)
+    columns.stake.append(stake)
+    columns.wrong.append(wrong)
+    columns.loss.append(loss)
+    columns.needless.append(terms.needless.of(max(exposure, 0)))
+    columns.propensity.append(float(had))
+    columns.observed.append(observed)
+    columns.component.append(row.component_digest.hex())
+    columns.segment.append(_segment(terms, row) if is_eligible(row.verdicts) else None)
+    columns.fit.append(is_fit(row.id.bytes, key, FIT_SHARE))
+    columns.turn.append(turn_of(row.id.bytes, key))
+    columns.passed_over.append(_passed_over(place, row))
+
+
+def known_proposal(place: Place, row: RecordedDecision) -> Known | None:
+    """What is known of a decision's proposal: its outcome, or its own review's verdict; None: nothing."""
+    if row.is_right is None and row.resolution is None:
+        return None
+    said = Said(
+        is_right=row.is_right, loss_minor=row.loss_minor, currency=row.loss_currency, truth=None, standing=row.standing,
+        resolution=row.resolution, resolved=row.resolved if row.resolution is Resolution.CHANGE else None,
+    )  # fmt: skip
+    return known_of(said, row.output or b"{}", place.terms.outcome.fields, place.record)
+
+
+def _loss(
+    counted: _Counted, terms: AutonomyTerms, known: Known | None, stake: int, had: Fraction, *, within: bool
+) -> int:
+    """What a wrong decision lost, or would have: as it was realised, else as declared; at most what the terms allow."""
+    realised = known.loss if known is not None else None
+    loss = realised.minor if realised is not None and realised.currency == terms.currency else stake
+    most = int(min(Fraction(terms.wrong.of(terms.highest)), terms.worst * had))
+    if within and loss > most:
+        counted.cut += 1
+        counted.cut_minor += loss - most
+    return min(loss, most)
+
+
+def is_eligible(verdicts: bytes) -> bool:
+    """Whether no condition, finding or rule demanded a person: a no that was demanded goes by itself, too."""
+    if verdicts == _NONE_DEMANDED:
+        return True
+    demanded = _DEMANDS.decode(verdicts)
+    return not demanded or any(one.route == "reject" for one in demanded)
+
+
+def _segment(terms: AutonomyTerms, row: RecordedDecision) -> str | None:
+    if not terms.segment:
+        return ""
+    value: dict[str, Any] = msgspec.json.decode(row.input) if row.input is not None else {}
+    output: dict[str, Any] = msgspec.json.decode(row.output) if row.output is not None else {}
+    return segment_of(terms.segment, value, output)
+
+
+def _passed_over(place: Place, row: RecordedDecision) -> dict[str, float]:
+    """How sure those were whose answers are not on record, since another one's was taken."""
+    if row.attempts is None:
+        return {}
+    best, found = row.component_digest.hex(), dict[str, float]()
+    for one in _ATTEMPTS.decode(row.attempts):
+        if one.digest in place.components and one.digest != best and one.became in _PASSED_OVER:
+            found[one.digest] = max(one.confidence or 0.0, found.get(one.digest, 0.0))
+    return found
+
+
+def _evidence(place: Place, columns: _Columns, data: Data) -> Evidence:
+    components = tuple(sorted(place.components))
+    number = {one: at for at, one in enumerate(components)}
+    often = Counter(
+        one for one, fit in zip(columns.segment, columns.fit, strict=True) if fit and one is not None
+    ).most_common(MOST_SEGMENTS)
+    segments = tuple(sorted(name for name, _ in often))
+    place_of: dict[str | None, int] = {name: at for at, name in enumerate(segments)}
+    floors: dict[str, float] = {}
+    for over, fit in zip(columns.passed_over, columns.fit, strict=True):
+        for digest, confidence in over.items() if fit else ():
+            floors[digest] = max(confidence, floors.get(digest, 0.0))
+    records = Records(
+        confidence=np.array(columns.confidence, np.float64),
+        exposure=np.array(columns.exposure, np.int64),
+        stake=np.array(columns.stake, np.int64),
+        wrong=np.array(columns.wrong, np.bool_),
+        loss=np.array(columns.loss, np.int64),
+        needless=np.array(columns.needless, np.int64),
+        propensity=np.array(columns.propensity, np.float64),
+        observed=np.array(columns.observed, np.bool_),
+        component=np.array([number[one] for one in columns.component], np.int64),
+        segment=np.array([place_of.get(one, NO_SEGMENT) for one in columns.segment], np.int64),
+        fit=np.array(columns.fit, np.bool_),
+        turn=np.array(columns.turn, np.int64),
+    )
+    if floors:
+        _mind_floors(place.terms, records, columns, np.array([floors.get(one, -1.0) for one in components]), floors)
+    return Evidence(
+        data=data,
+        records=records,
+        components=components,
+        segments=segments,
+        floors=floors,
+        ids=tuple(columns.ids),
+        automatic=np.array(columns.automatic, np.bool_),
+    )
+
+
+def _mind_floors(
+    terms: AutonomyTerms, records: Records, columns: _Columns, floor: NDArray[np.float64], floors: Mapping[str, float]
+) -> None:
+    """Where several are asked in turn, only the answer that was taken is on record, and its truth.
+
+    An answer that is no surer than one that was passed over is left to a person. Of the part that tests, a decision
+    where a surer one was passed over counts as wrong with the greatest loss at every threshold: what that answer would
+    have led to, nobody knows. So the floors rest on the part that calibrates alone.
+    """
+    below = records.confidence <= floor[records.component]
+    records.segment[below] = NO_SEGMENT
+    worst = terms.wrong.of(terms.highest)
+    for at, over in enumerate(columns.passed_over):
+        if any(confidence > floors.get(digest, -1.0) for digest, confidence in over.items()):
+            records.confidence[at], records.exposure[at], records.stake[at] = 1.0, 0, 0
+            records.wrong[at], records.loss[at] = True, worst
+            records.observed[at], records.propensity[at] = True, 1.0
+            records.segment[at] = max(int(records.segment[at]), 0)

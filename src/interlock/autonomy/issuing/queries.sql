@@ -1,0 +1,122 @@
+-- name: recorded_decisions
+-- Every decision that came to a point and that one of these components answered, with what is known of its proposal. Not:
+-- known cases that were put among the others, and questions to a person that were asked again since (what went by itself and
+-- was taken back later stays: it had been done).
+select d.id, d.component_digest, d.confidence, d.exposure_minor, d.currency, d.route::text as route, d.verdicts,
+       case when %(attempts)s then d.attempts end as attempts,
+       case when %(input)s then d.input end as input,
+       case when %(output)s or r.resolution <> 'approve' then d.output end as output,
+       o.outcome, o.is_right, o.loss_minor, o.currency as loss_currency, o.standing::text as standing,
+       r.id as review, r.resolution::text as resolution, r.output as resolved,
+       a.propensity
+from decision d
+left join decision_outcome o on o.decision = d.id
+left join review r on r.id = d.review and r.state = 'resolved'
+left join audit_draw a on a.decision = d.id
+where d.workflow = %(workflow)s and d.point = %(point)s and d.id >= %(since)s and d.id < %(until)s
+  and d.component_digest = any(%(digests)s::bytea[]) and d.confidence is not null
+  and not exists (select from known_case k where k.id = d.review)
+  and (d.route <> 'review' or r.id is not null or o.decision is not null
+       or not exists (select from decision s where s.tenant = d.tenant and s.supersedes = d.id))
+order by d.id
+
+-- name: sample_begun
+-- After which decision the audit sample of a point begins, and up to which it was drawn.
+select begun, drawn_to from audit_drawing where workflow = %(workflow)s and point = %(point)s
+
+-- name: changed_since
+-- Decisions of which something came to be known after a moment, of those that a certificate rests on.
+select d.id, greatest(o.changed_at, r.resolved_at) as at
+from decision d
+left join decision_outcome o on o.decision = d.id
+left join review r on r.id = d.review and r.state = 'resolved'
+where d.workflow = %(workflow)s and d.point = %(point)s and d.id >= %(since)s and d.id < %(until)s
+  and d.component_digest = any(%(digests)s::bytea[])
+  and (o.changed_at > %(after)s or r.resolved_at > %(after)s)
+order by d.id limit %(most)s
+
+-- name: stands
+-- What counts at the points of a tenant; with its certificate, and how its monitor stands.
+select a.id, a.workflow, a.point, a.turn, a.state, a.certificate, a.threshold, a.valid_until, a.why, a.who, a.changed_at, a.tried_at,
+       a.refused, c.content, m.counted, m.lost_minor, m.evidence, m.crossed_at, m.ended_at
+from autonomy a
+left join certificate c on c.id = a.certificate
+left join certificate_monitor m on m.certificate = a.certificate
+where %(id)s::uuid is null or a.id = %(id)s::uuid
+order by a.workflow, a.point
+
+-- name: note_tried
+-- That a certificate was derived, and why there was none.
+update autonomy a set tried_at = r.tried_at, refused = r.refused
+from json_to_recordset(%(rows)s::json) as r (id uuid, tried_at timestamptz, refused text)
+where a.id = r.id
+
+-- name: certificates_of
+select c.id, c.digest, c.content, m.counted, m.lost_minor, m.evidence, m.crossed_at, m.ended_at
+from certificate c left join certificate_monitor m on m.certificate = c.id
+where c.workflow = %(workflow)s and c.point = %(point)s
+order by c.id desc limit %(most)s
+
+-- name: add_monitors
+insert into certificate_monitor (certificate, tenant, wealth, counted, lost_minor, evidence, counted_to, counted_id, looked_at)
+select certificate, tenant, decode(wealth, 'base64'), counted, lost_minor, evidence, counted_to, counted_id, looked_at
+from json_to_recordset(%(rows)s::json) as r (certificate uuid, tenant uuid, wealth text, counted bigint, lost_minor bigint,
+  evidence double precision, counted_to timestamptz, counted_id uuid, looked_at timestamptz)
+
+-- name: lock_monitors
+-- Whoever counts, counts under this lock, from where the last one stopped.
+select certificate as id, counted::text || ' ' || extract(epoch from looked_at)::text as state
+from certificate_monitor where certificate = any(%(ids)s::uuid[]) order by certificate for no key update
+
+-- name: open_monitors
+-- The monitors of a tenant that have decisions yet to count.
+select m.certificate, c.workflow, c.point, c.content, m.wealth, m.counted, m.lost_minor, m.evidence, m.counted_to, m.counted_id, m.looked_at,
+       m.crossed_at, m.ended_at, m.counted::text || ' ' || extract(epoch from m.looked_at)::text as mark
+from certificate_monitor m join certificate c on c.id = m.certificate
+where m.closed_at is null order by m.certificate
+
+-- name: matured_decisions
+-- Those of a certificate whose outcome is due, in the order in which it was.
+select d.id, d.decided_at, d.exposure_minor, d.currency, d.route::text as route, o.is_right, o.loss_minor, o.currency as loss_currency,
+       a.propensity
+from decision d
+left join decision_outcome o on o.decision = d.id
+left join audit_draw a on a.decision = d.id
+where d.workflow = %(workflow)s and d.point = %(point)s and d.id >= %(from_id)s and d.id < %(to_id)s
+  and (d.decided_at, d.id) > (%(counted_to)s, %(counted_id)s) and d.decided_at < %(before)s
+  and d.component_digest = any(%(digests)s::bytea[])
+  and not exists (select from known_case k where k.id = d.review)
+order by d.decided_at, d.id limit %(most)s
+
+-- name: advance_monitors
+update certificate_monitor m
+set wealth = decode(r.wealth, 'base64'), counted = r.counted, lost_minor = r.lost_minor, evidence = r.evidence, counted_to = r.counted_to,
+    counted_id = r.counted_id, looked_at = r.looked_at, crossed_at = coalesce(r.crossed_at, m.crossed_at), closed_at = r.closed_at
+from json_to_recordset(%(rows)s::json) as r (certificate uuid, wealth text, counted bigint, lost_minor bigint, evidence double precision,
+  counted_to timestamptz, counted_id uuid, looked_at timestamptz, crossed_at timestamptz, closed_at timestamptz)
+where m.certificate = r.certificate
+
+-- name: end_monitors
+-- From now on the certificate lets nothing go any more; what it let go is still counted when its outcome is due.
+update certificate_monitor m set ended_at = r.ended_at
+from json_to_recordset(%(rows)s::json) as r (certificate uuid, ended_at timestamptz)
+where m.certificate = r.certificate and m.ended_at is null
+
+-- name: add_course
+insert into certificate_course (certificate, tenant, counted, at, evidence, lost_minor)
+select certificate, tenant, counted, at, evidence, lost_minor
+from json_to_recordset(%(rows)s::json) as r (certificate uuid, tenant uuid, counted bigint, at timestamptz, evidence double precision,
+  lost_minor bigint)
+on conflict (certificate, counted) do nothing
+
+-- name: thin_course
+-- Only every so manieth point stays.
+delete from certificate_course c using json_to_recordset(%(rows)s::json) as r (certificate uuid, stride bigint)
+where c.certificate = r.certificate and c.counted %% r.stride <> 0
+
+-- name: course_of
+select counted, at, evidence, lost_minor from certificate_course where certificate = %(certificate)s order by counted
+
+-- name: try_to_keep
+-- One process renews, ends and counts for a tenant at a time; held to the end of its transaction.
+select pg_try_advisory_xact_lock(hashtext('interlock.certificates'), hashtext(%(tenant)s::text))

@@ -1,0 +1,101 @@
+"""Verifying a certificate: derive it once more from what is stored, and say whether it comes out the same."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from interlock.autonomy.certificate import Certificate, read_certificate
+from interlock.autonomy.issuing.derive import derive, stated_terms
+from interlock.autonomy.issuing.evidence import gather
+from interlock.autonomy.issuing.place import Place
+from interlock.autonomy.issuing.show import find_certificate
+from interlock.autonomy.issuing.store import CHANGED_SINCE
+from interlock.autonomy.issuing.words import guarantee
+from interlock.clock import first_id
+from interlock.contracts import Field
+from interlock.db.database import Database
+
+MOST_NAMED = 1000
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of deriving a certificate once more.
+
+    Attributes:
+        id: Which.
+        promise: What it promises, in a sentence.
+        intact: Whether its content is what its digest says, and its terms what theirs says.
+        same_data: Whether the decisions and outcomes of its window are those that it rests on.
+        same: Whether the same threshold, calibration and figures come out of them; None: the data are others now.
+        changed: Decisions of its window of which something came to be known since; at most 1,000.
+        now: The threshold that today's knowledge of the same window gives; empty: none.
+        why: Where none is, why.
+    """
+
+    id: UUID
+    promise: str
+    intact: bool
+    same_data: bool
+    same: bool | None
+    changed: tuple[UUID, ...]
+    now: str
+    why: str
+
+
+async def verify(
+    database: Database, tenant: UUID, identity: UUID, now: datetime, *, record: Field | None = None
+) -> Verified:
+    """Derive a certificate once more.
+
+    Args:
+        database: Where it is.
+        tenant: Whose.
+        identity: Which.
+        now: The time.
+        record: The record of the point's output, by which answers are compared.
+
+    Raises:
+        NotFound: there is none of that id.
+        msgspec.MsgspecError: its content cannot be read.
+    """
+    stored = await find_certificate(database, tenant, identity)
+    certificate = read_certificate(stored.content)
+    place = _place(certificate, record)
+    data = certificate.data
+    evidence = await gather(database, place, now, since=data.since, until=data.until)
+    derived = await asyncio.to_thread(
+        derive, place, evidence, certificate.issued_at, who=certificate.issued_by, replaces=certificate.replaces
+    )
+    same_data = evidence.data.digest == data.digest
+    async with database.tenant(tenant) as connection:
+        asked = {
+            "workflow": place.workflow, "point": place.point, "digests": place.digests, "since": first_id(data.since),
+            "until": first_id(data.until), "after": certificate.issued_at, "most": MOST_NAMED,
+        }  # fmt: skip
+        changed = await CHANGED_SINCE.all(connection, asked)
+    made = derived.certificate
+    return Verified(
+        id=identity,
+        promise=guarantee(certificate),
+        intact=certificate.digest == stored.digest and place.terms.digest.hex() == certificate.terms_digest,
+        same_data=same_data,
+        same=(made is not None and made.content == certificate.content) if same_data else None,
+        changed=tuple(one.id for one in changed),
+        now=made.threshold if made is not None else "",
+        why=derived.refused,
+    )
+
+
+def _place(certificate: Certificate, record: Field | None) -> Place:
+    return Place(
+        tenant=certificate.tenant,
+        workflow=certificate.workflow,
+        point=certificate.point,
+        terms=stated_terms(certificate.terms),
+        components=certificate.answering,
+        record=record,
+    )

@@ -1,0 +1,277 @@
+"""Watching certificates: their own decisions are counted as outcomes fall due, and what speaks too strongly narrows.
+
+INVARIANT: each decision is counted once, and each crossing acts once: how far a monitor is, its crossing, what counts
+then and the entry are one commit, under the lock of the monitor's row and from where it stood when it was read.
+
+What was known of a decision when its outcome was due is what counts: a word that comes later gives nothing back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from interlock.autonomy.betting import Bets
+from interlock.autonomy.certificate import Certificate, Watching, read_certificate
+from interlock.autonomy.issuing.derive import stated_terms
+from interlock.autonomy.issuing.evidence import due_before
+from interlock.autonomy.issuing.issue import MONITOR, halved, stands_at, takes_turn, withdrawn
+from interlock.autonomy.issuing.store import (
+    ADD_COURSE,
+    ADVANCE_MONITORS,
+    MATURED_DECISIONS,
+    OPEN_MONITORS,
+    SAMPLE_BEGUN,
+    THIN_COURSE,
+    AdvancedMonitor,
+    MaturedDecision,
+    NewCourse,
+    OpenMonitor,
+    Stands,
+    ThinnedCourse,
+)
+from interlock.autonomy.issuing.words import amount
+from interlock.autonomy.monitor import Watch, begin, crossed, money, step
+from interlock.autonomy.store import CHANNEL, SET_AUTONOMY, AutonomyState, NewAutonomy
+from interlock.autonomy.terms import AutonomyTerms, Narrowing, Source
+from interlock.clock import first_id
+from interlock.db.database import Database
+from interlock.db.gates import IsInState
+from interlock.db.work import Condition, Stamp, Unit, Write
+from interlock.db.writer import Writer
+from interlock.guards.stops import wait_for_dispatches
+from interlock.ledger.ledger import first_entry
+
+MOST_AT_ONCE = 5000
+MOST_POINTS = 200
+"""About so many points of a monitor's chart stay; at most twice as many."""
+_LARGEST_LOG = 700.0
+_LARGEST_LOST = 2**63 - 1
+_SLACK = timedelta(seconds=1)
+KEPT_BACK = timedelta(minutes=1)
+"""As long as fewer than ``FEW`` decisions fell due and nothing crosses, they are written down no more often."""
+FEW = 100
+_LAST = UUID(int=2**128 - 1)
+
+
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of counting.
+
+    Attributes:
+        watch: Where the bets stand.
+        counted: Decisions, altogether.
+        lost: What was lost by them, weighted, in minor units.
+        course: Points for the chart: count, logarithm of the evidence, loss.
+    """
+
+    watch: Watch
+    counted: int
+    lost: int
+    course: tuple[tuple[int, float, int], ...]
+
+
+async def watch_all(database: Database, writer: Writer, tenant: UUID, now: datetime) -> int:
+    """Count, for every monitor of a tenant, the decisions whose outcome fell due; how many monitors moved."""
+    async with database.tenant(tenant) as connection:
+        found = await OPEN_MONITORS.all(connection)
+    moved = 0
+    for one in found:
+        moved += await watch_one(database, writer, tenant, one, now)
+    return moved
+
+
+async def watch_one(database: Database, writer: Writer, tenant: UUID, it: OpenMonitor, now: datetime) -> bool:
+    """Count what fell due of one certificate, and do what follows; False: nothing did, or somebody was faster."""
+    certificate = read_certificate(it.content)
+    if certificate.watching is None:
+        return False
+    terms = stated_terms(certificate.terms)
+    rows, over = await _due(database, tenant, it, certificate, terms, now)
+    if not rows and not over:
+        return False
+    counted = count(it, certificate.watching, terms, rows)
+    bets = bets_of(certificate.watching)
+    is_crossed = bool(rows) and crossed(counted.watch, float(Fraction(certificate.watching.alpha)))
+    if not (is_crossed or over) and len(rows) < FEW and now - it.looked_at < KEPT_BACK:
+        return False
+    stands = await stands_at(database, tenant, it.workflow, it.point) if is_crossed else None
+    applies = stands is not None and _is_of(stands, certificate, terms, now)
+
+    def build(stamp: Stamp) -> Sequence[Write]:
+        after = begin(bets) if is_crossed else counted.watch
+        row = AdvancedMonitor(
+            certificate=it.certificate,
+            wealth=msgspec.json.encode(after),
+            counted=counted.counted,
+            lost_minor=counted.lost,
+            evidence=_evidence(money(counted.watch, bets)),
+            counted_to=rows[-1].decided_at if rows else it.counted_to,
+            counted_id=rows[-1].id if rows else it.counted_id,
+            looked_at=stamp.now,
+            crossed_at=stamp.now if is_crossed else None,
+            closed_at=stamp.now if over else None,
+        )
+        narrowed = _narrowed(tenant, certificate, terms, stands, counted, stamp.now) if stands and applies else None
+        entry = _entry(stamp, tenant, it, certificate, counted, bets, narrowed, rows, is_crossed=is_crossed)
+        writes = [entry, Write(ADVANCE_MONITORS, row), *_course(tenant, it, counted, stamp.now)]
+        return [*writes, Write(SET_AUTONOMY, narrowed)] if narrowed else writes
+
+    conditions: list[Condition] = [IsInState("monitor", it.certificate, (it.mark,))]
+    if stands is not None and applies:
+        conditions.append(takes_turn(tenant, it.workflow, it.point, stands))
+    refusal = await writer.write(Unit(tenant, build, tuple(conditions), wakes=(CHANNEL,) if applies else ()))
+    if refusal:
+        return False
+    if applies:
+        await wait_for_dispatches(database, tenant)
+    return True
+
+
+def count(it: OpenMonitor, watching: Watching, terms: AutonomyTerms, rows: Sequence[MaturedDecision]) -> Counted:
+    """Go on from where a monitor stands. Pure.
+
+    Args:
+        it: The monitor.
+        watching: Its bets.
+        terms: What the point stated.
+        rows: Decisions whose outcome is due, in order.
+    """
+    watch, bets = msgspec.json.decode(it.wealth, type=Watch), bets_of(watching)
+    stride = stride_of(it.counted + len(rows))
+    counted, lost = it.counted, it.lost_minor
+    course: list[tuple[int, float, int]] = []
+    for row in rows:
+        weighted = weighted_loss(terms, row)
+        watch = step(watch, (float(weighted / watching.worst),), watching.bound, bets)
+        counted += 1
+        lost = min(lost + math.ceil(weighted), _LARGEST_LOST)
+        if counted % stride == 0:
+            course.append((counted, money(watch, bets), lost))
+    return Counted(watch=watch, counted=counted, lost=lost, course=tuple(course))
+
+
+def weighted_loss(terms: AutonomyTerms, row: MaturedDecision) -> Fraction:
+    """What a decision counts, in minor units: what it lost if it went by itself, over the probability to be seen.
+
+    What is due and missing counts as wrong with its full loss; of an audited point, where it was drawn.
+    """
+    if row.route == "review" or row.is_right:
+        return Fraction(0)
+    sampled = terms.outcome.source is Source.AUDIT
+    if sampled and row.propensity is None:
+        return Fraction(0)
+    exposure = (
+        row.exposure_minor if row.exposure_minor is not None and row.currency == terms.currency else terms.highest
+    )
+    loss = row.loss_minor if row.loss_minor is not None and row.loss_currency == terms.currency else None
+    loss = min(terms.wrong.of(exposure) if loss is None else loss, terms.wrong.of(terms.highest))
+    had = Fraction(row.propensity) if sampled and row.propensity is not None else Fraction(1)
+    return min(loss / had, Fraction(terms.worst))
+
+
+def bets_of(watching: Watching) -> Bets:
+    """The bets of a monitor."""
+    return Bets(watching.sizes, watching.weights)
+
+
+def stride_of(counted: int) -> int:
+    """Every so manieth decision has a point on the chart: a power of two, so that thinning out keeps what was there."""
+    return 1 << max(0, (counted // MOST_POINTS).bit_length())
+
+
+async def _due(
+    database: Database, tenant: UUID, it: OpenMonitor, certificate: Certificate, terms: AutonomyTerms, now: datetime
+) -> tuple[list[MaturedDecision], bool]:
+    """The certificate's decisions that fell due, and whether these were its last."""
+    before = due_before(terms, now)
+    end = it.ended_at or certificate.valid_until
+    until = min(before, end)
+    asked: dict[str, Any] = {
+        "workflow": it.workflow, "point": it.point, "from_id": first_id(it.counted_to - _SLACK),
+        "to_id": first_id(until + _SLACK), "counted_to": it.counted_to, "counted_id": it.counted_id,
+        "before": until, "digests": [bytes.fromhex(one.digest) for one in certificate.components],
+        "most": MOST_AT_ONCE,
+    }  # fmt: skip
+    async with database.tenant(tenant) as connection:
+        drawn_to = _LAST
+        if terms.outcome.source is Source.AUDIT:
+            begun = await SAMPLE_BEGUN.one(connection, {"workflow": it.workflow, "point": it.point})
+            drawn_to = begun.drawn_to if begun else UUID(int=0)
+        rows = await MATURED_DECISIONS.all(connection, asked)
+    within = [row for row in rows if row.id <= drawn_to]
+    return within, before >= end and len(within) == len(rows) < MOST_AT_ONCE
+
+
+def _is_of(stands: Stands, certificate: Certificate, terms: AutonomyTerms, now: datetime) -> bool:
+    """Whether what counts now rests on the same terms: what was found of an earlier certificate is so of it, too."""
+    held = stands.read
+    return (
+        stands.counts(now) and held is not None and held.terms_digest == certificate.terms_digest == terms.digest.hex()
+    )
+
+
+def _narrowed(
+    tenant: UUID, certificate: Certificate, terms: AutonomyTerms, stands: Stands, counted: Counted, now: datetime
+) -> NewAutonomy:
+    why = (
+        f"the monitor found more lost than {amount(terms.budget.each, certificate.currency)} a decision: "
+        f"{amount(Fraction(counted.lost), certificate.currency)} by {counted.counted}"
+    )
+    again = stands.state is AutonomyState.NARROWED
+    narrow = withdrawn if again or terms.narrows is Narrowing.REVIEW else halved
+    return narrow(tenant, stands, now, who=MONITOR, why=why)
+
+
+def _entry(
+    stamp: Stamp,
+    tenant: UUID,
+    it: OpenMonitor,
+    certificate: Certificate,
+    counted: Counted,
+    bets: Bets,
+    narrowed: NewAutonomy | None,
+    rows: Sequence[MaturedDecision],
+    *,
+    is_crossed: bool,
+) -> Write:
+    kind = "certificate.watched"
+    if is_crossed:
+        kind = "certificate.narrowed" if narrowed else "certificate.crossed"
+    facts: dict[str, Any] = {
+        "workflow": it.workflow,
+        "point": it.point,
+        "counted": counted.counted,
+        "lost": amount(Fraction(counted.lost), certificate.currency),
+        "evidence": f"{_evidence(money(counted.watch, bets)):.6g}",
+        "last": rows[-1].id if rows else it.counted_id,
+    }
+    if narrowed is not None:
+        facts |= {"who": MONITOR, "state": narrowed.state, "threshold": narrowed.threshold, "turn": narrowed.turn,
+                  "counts": narrowed.certificate, "why": narrowed.why}  # fmt: skip
+    return first_entry(stamp, tenant, kind, subject=it.certificate, **facts)
+
+
+def _course(tenant: UUID, it: OpenMonitor, counted: Counted, now: datetime) -> list[Write]:
+    stride, before = stride_of(counted.counted), stride_of(it.counted)
+    points = [
+        Write(
+            ADD_COURSE,
+            NewCourse(
+                certificate=it.certificate, tenant=tenant, counted=count, at=now, evidence=_evidence(log),
+                lost_minor=lost,
+            ),
+        )
+        for count, log, lost in counted.course
+    ]  # fmt: skip
+    thinned = [Write(THIN_COURSE, ThinnedCourse(certificate=it.certificate, stride=stride))] if stride > before else []
+    return [*points, *thinned]
+
+
+def _evidence(log: float) -> float:
+    return math.exp(min(log, _LARGEST_LOG))

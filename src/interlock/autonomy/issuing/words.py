@@ -1,0 +1,144 @@
+"""What a certificate promises, and why there is none, for a person who knows no statistics. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import timedelta
+from fractions import Fraction
+
+from interlock.autonomy.certificate import Certificate, Data
+from interlock.autonomy.certify import Certifiable, NotCertifiable, Why
+from interlock.autonomy.issuing.place import Place
+from interlock.autonomy.offer import Offers
+from interlock.autonomy.terms import Source
+from interlock.money import LARGEST_MINOR, Money
+
+_FINEST = 100_000
+
+
+def guarantee(certificate: Certificate) -> str:
+    """What a certificate promises, in one sentence."""
+    sure = percent(1 - Fraction(certificate.risk))
+    if certificate.goal == "rate":
+        of = f"at most {percent(Fraction(certificate.budget))} of the decisions at {_name(certificate)}"
+        return f"With {sure} certainty, {of} are wrong ones that nobody looked at, as long as things stay as they were."
+    budget = amount(Fraction(certificate.budget), certificate.currency)
+    return (
+        f"With {sure} certainty, wrong answers at {_name(certificate)} that nobody looked at cost at most {budget} for "
+        "each decision that comes there, on average, as long as decisions come as they came before."
+    )
+
+
+def assumptions_of(place: Place, data: Data) -> tuple[str, ...]:
+    """What must be so for the promise to hold."""
+    terms = place.terms
+    most = amount(Fraction(terms.wrong.of(terms.highest)), terms.currency)
+    alike = (
+        f"The decisions that come are like those between {data.since:%Y-%m-%d} and {data.until:%Y-%m-%d}, in no "
+        "particular order: what changes that (a new kind of customer, another price, a fraud that learns) is not "
+        "foreseen; the monitor finds it when its losses are due."
+    )
+    counted = (
+        "Counted are decisions that the certified component versions answered, those that persons decided among them; "
+        "the conditions and checks of the file demand a person as often as they did."
+    )
+    bounded = f"One wrong answer costs at most {most}, as the terms say; what was lost above that counts as that."
+    return (alike, counted, bounded, *_outcomes(place))
+
+
+def _outcomes(place: Place) -> Iterator[str]:
+    after = _days(place.terms.outcome.after)
+    if place.terms.outcome.source is Source.EVERY:
+        yield f"The truth of each decision is known {after} later; one that is missing then counts as wrong, in full."
+    else:
+        yield (
+            "Of what nobody looked at, the audit sample's answers count, each over its probability of being drawn; one "
+            f"that is missing {after} later counts as wrong, in full."
+        )
+    yield "What persons and feeds say of an answer is true; where they contradict one another, the worse counts."
+
+
+def why_not(
+    place: Place,
+    data: Data,
+    found: Certifiable | NotCertifiable,
+    offers: Offers | None,
+    needed: int,
+    *,
+    lacking: int,
+) -> str:
+    """Why there is no certificate, and what there could be instead."""
+    return " ".join((_reason(place, data, found, needed, lacking), *_instead(place, offers)))
+
+
+def _reason(place: Place, data: Data, found: Certifiable | NotCertifiable, needed: int, lacking: int) -> str:
+    terms = place.terms
+    has = f"there are {data.decisions} decisions whose outcome is due, {data.outcomes} with one"
+    budget = amount(terms.budget.each, terms.currency)
+    if lacking and terms.harm is not None:
+        what = f"more than money is at stake ({terms.harm.kind}), so {terms.harm.outcomes} outcomes are demanded"
+        return f"Nothing can be certified yet: {what}, and {has}."
+    missing = f" {data.missing} were due and are missing, and count as wrong." if data.missing else ""
+    if isinstance(found, Certifiable) or found.why is Why.UNCALIBRATED:
+        return (
+            f"Nothing can be certified yet: too few outcomes of any component version in any segment to know what its "
+            f"confidence is worth; {has}.{missing}"
+        )
+    match found.why:
+        case Why.FEW:
+            return (
+                f"Nothing can be certified yet: {needed} decisions with known outcomes are needed for {budget} a "
+                f"decision at a risk of {percent(terms.risk)}, even without one error, and {has}.{missing}"
+            )
+        case Why.BEYOND:
+            seen = amount(Fraction(math.ceil(found.greatest)), terms.currency)
+            return f"Nothing can be certified: one decision counts {seen}, more than the terms say one can.{missing}"
+        case Why.NONE:
+            return (
+                "Nothing can be certified: at no threshold would an answer go by itself; each is expected to lose more "
+                f"than a review costs, or was left to a person by a condition or the cap.{missing}"
+            )
+        case Why.LOSS:
+            return (
+                f"Nothing can be certified: even of the surest answers too much was lost for {budget} a decision at a "
+                f"risk of {percent(terms.risk)}.{missing}"
+            )
+
+
+def _instead(place: Place, offers: Offers | None) -> Iterator[str]:
+    if offers is None:
+        return
+    currency = place.terms.currency
+    if offers.lower_cap is not None:
+        cap = Money.of_minor(offers.lower_cap.cap, currency)
+        automatic = percent(Fraction(offers.lower_cap.chosen.automatic).limit_denominator(10_000))
+        yield f"With cap: {cap} it could be certified now, and {automatic} would go by themselves."
+    elif offers.largest is not None:
+        largest = Money.of_minor(offers.largest, currency)
+        yield f"Up to a cap of {largest} there would be outcomes enough without one error."
+    if offers.rate is not None:
+        rate = percent(Fraction(math.ceil(offers.rate.rate * _FINEST), _FINEST))
+        alone = percent(Fraction(offers.rate.automatic).limit_denominator(10_000))
+        yield f"What holds already: at most {rate} of all decisions would be wrong and unseen if {alone} went alone."
+
+
+def amount(minor: Fraction, currency: str) -> str:
+    """An amount, as exact as a minor unit; what is finer is told as a share of one."""
+    if minor.denominator == 1 and minor <= LARGEST_MINOR:
+        return str(Money.of_minor(int(minor), currency))
+    one = Money.of_minor(1, currency)
+    return f"{float(minor) * float(one.amount):.6g} {currency}"
+
+
+def percent(share: Fraction) -> str:
+    """A share as people read it."""
+    return f"{float(share * 100):.4g} %"
+
+
+def _name(certificate: Certificate) -> str:
+    return f"{certificate.workflow}.{certificate.point}"
+
+
+def _days(span: timedelta) -> str:
+    return f"{span.total_seconds() / 86_400:g} days"
