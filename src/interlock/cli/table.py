@@ -61,6 +61,7 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
             "Show what waits, who works, when that breaks its promise and whom it needs; hold or relieve a queue.",
         ),
         "practice": Entry("practice", "Practice: who may decide by it, and what is practised on."),
+        "autonomy": Entry("autonomy", "How much may be decided without a person, and what that rests on."),
         "quality": Entry("quality", "Quality of oversight: known cases, and the figures of those who decide."),
         "claim": Entry("reviews", "Take a review to work on it."),
         "release": Entry("reviews", "Give a claimed review back to the queue."),

@@ -9,6 +9,7 @@ import msgspec
 from litestar import Response, get, post
 from msgspec import Meta
 
+from interlock.autonomy.audit.read import found_wrong
 from interlock.console.render import render
 from interlock.console.visit import Visit, needs
 from interlock.db.text import storable
@@ -46,9 +47,10 @@ async def show_quality(request: Visit) -> Response[bytes]:
     leads = request.may("quality.see")
     others = await read_others(node.database, request.tenant, now) if leads else None
     differ = await read_disagreements(node.database, request.tenant, now) if leads else ()
+    wrong = await found_wrong(node.database, request.tenant, now - WINDOW) if leads else ()
     return render(
-        request, "quality.html", mine=mine, others=others, differ=differ, window=WINDOW, seen_after=SEEN_AFTER,
-        reads=READS_A_SECOND, run=RUN, most=MOST_ANSWERS,
+        request, "quality.html", mine=mine, others=others, differ=differ, wrong=wrong, window=WINDOW,
+        seen_after=SEEN_AFTER, reads=READS_A_SECOND, run=RUN, most=MOST_ANSWERS,
     )  # fmt: skip
 
 

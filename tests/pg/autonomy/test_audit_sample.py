@@ -18,21 +18,25 @@ import psycopg
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.acting import acts
 from tests.pg.autonomy.audit_process import POINT
 from tests.pg.decisions.test_decide import INPUT, Says, approve, with_components
 from tests.pg.stage import Stage, declared, stage
 
 from interlock.autonomy.audit.duty import sample_point
 from interlock.autonomy.audit.points import AuditedPoint
-from interlock.autonomy.audit.read import DrawState, found_wrong, sample_of
+from interlock.autonomy.audit.read import DrawState, Sample, found_wrong, sample_of
 from interlock.autonomy.sampling import is_drawn
 from interlock.cases.audited import audited_points
 from interlock.cases.registry import Registered
+from interlock.cli.autonomy_sample import told_of
 from interlock.decisions.asked import Asked
 from interlock.decisions.decision import Decision, Route
 from interlock.errors import Forbidden
 from interlock.money import Money
+from interlock.oversight.effect import take_effect
 from interlock.oversight.queue import Answer
+from interlock.oversight.resolving import Terms, resolve
 from interlock.oversight.review import Resolution, Review
 
 Admin = psycopg.Connection[tuple[Any, ...]]
@@ -73,6 +77,12 @@ async def sampled(on: Stage, point: AuditedPoint = POINT, *, after: timedelta = 
     return await sample_point(node.database, node.writer, node.tenant, point, node.database.clock.now() + after)
 
 
+async def sampled_of(on: Stage) -> Sample:
+    node, now = on.node, on.node.database.clock.now()
+    when = {"since": now - timedelta(hours=1), "until": now}
+    return await sample_of(node.database, node.tenant, "approve", "approve", POINT.terms, **when)
+
+
 def seen(review: Review) -> str:
     return msgspec.json.encode(review).decode() + review.question.decode()
 
@@ -106,7 +116,14 @@ async def test_what_is_drawn_is_asked_blind_and_the_answer_is_an_outcome_in_its_
         first, second, third = reviews
         await on.resolve(first, answer(approved=True, reason="in_other_words"), who="bea")
         await on.resolve(second, answer(approved=False, reason="not_his"), who="bea")
-        await on.resolve(third, answer(Resolution.REJECT), who="bea")
+        # held before it takes effect, which any process sees to
+        held = Terms(check=flow.library.violations, hold=timedelta(milliseconds=1))
+        await resolve(node.desk, acts(node.tenant, "bea"), third.id, answer(Resolution.REJECT), held)
+        assert admin.execute("select count(*) from interlock.outcome").fetchone() in {(2,), (3,)}
+        while not admin.execute(
+            "select from interlock.review where id = %s and state = 'resolved'", (third.id,)
+        ).rowcount:
+            await take_effect(node.database, node.writer, node.tenant, third.id, node.desk.follow)
         rows = admin.execute(
             "select a.was_right, a.answered_by, o.is_right, o.source, s.is_right, s.standing::text, "
             "  a.xmin = o.xmin and o.xmin = v.xmin and s.xmin = v.xmin "
@@ -125,15 +142,16 @@ async def test_what_is_drawn_is_asked_blind_and_the_answer_is_an_outcome_in_its_
         assert admin.execute("select count(*) from interlock.cases").fetchone() == (0,)
         assert admin.execute("select count(*) from interlock.decision").fetchone() == (3,)
         now = node.database.clock.now()
-        found = await sample_of(
-            node.database, node.tenant, "approve", "approve", POINT.terms, since=now - timedelta(hours=1), until=now
-        )
+        found = await sampled_of(on)
         assert [(one.state, one.propensity, one.loss) for one in found.drawn] == [
             (DrawState.RIGHT, Fraction(1), 2000),
             (DrawState.WRONG, Fraction(1), 2000),
             (DrawState.WRONG, Fraction(1), 2000),
         ]
         assert (found.looked_at, found.count(DrawState.WRONG)) == (3, 2)
+        document = told_of(found, "EUR")
+        assert document["states"] == {"waits": 0, "asked": 0, "right": 1, "wrong": 2, "missing": 0}
+        assert [one["loss"] for one in document["answered"]] == ["20.00 EUR"] * 3
         wrong = await found_wrong(node.database, node.tenant, now - timedelta(hours=1))
         assert {(one.decision, str(one.exposure)) for one in wrong} == {
             (decisions[name].id, "20.00 EUR") for name in ("other", "no")
@@ -159,6 +177,7 @@ async def test_while_the_queue_is_full_what_is_drawn_waits_and_when_due_it_is_mi
         )
         now = node.database.clock.now()
         when = {"since": now - timedelta(hours=1), "until": now}
+        assert told_of(await sampled_of(on), "EUR")["answered"][0]["right"] is True
         known = await sample_of(node.database, node.tenant, "approve", "approve", POINT.terms, **when)
         assert [known.count(state) for state in DrawState] == [2, 9, 1, 0, 0]
         due = await sample_of(node.database, node.tenant, "approve", "approve", terms, **when)
