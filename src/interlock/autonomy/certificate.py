@@ -223,8 +223,9 @@ def share_allowed(threshold: Fraction, loss: int) -> float:
     """
     if loss <= 0:
         return 1.0
-    exact = threshold / loss
-    if exact >= 1:
+    part, whole = threshold.numerator, threshold.denominator * loss
+    if part >= whole:
         return 1.0
-    near = float(exact)
-    return near if Fraction(near) <= exact else math.nextafter(near, 0.0)
+    near = part / whole  # whole numbers are divided to the nearest float
+    up, down = near.as_integer_ratio()
+    return near if up * whole <= part * down else math.nextafter(near, 0.0)

@@ -7,15 +7,17 @@ stake never lowers the confidence that is needed, and what is narrowed is never 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import datetime
 from fractions import Fraction
+from types import MappingProxyType
 from uuid import UUID
 
 import msgspec
 
-from interlock.autonomy.certificate import Certificate, share_allowed
+from interlock.autonomy.certificate import Certificate, Certified, share_allowed
 from interlock.autonomy.terms import AutonomyTerms
-from interlock.money import LARGEST_MINOR, Money
+from interlock.money import Money, exponent
 
 NO_CERTIFICATE = "no_certificate"
 NOT_CERTIFIED = "not_certified"
@@ -37,6 +39,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         terms: What the point states: those that it was derived under.
         threshold: The greatest expected loss that goes by itself, in minor units: the certificate's, or narrower.
         cap: The greatest exposure that goes by itself, in minor units.
+        written: The threshold as it is recorded.
+        found: What is certified, by component version and segment.
     """
 
     id: UUID
@@ -45,6 +49,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     terms: AutonomyTerms
     threshold: Fraction
     cap: int
+    written: str
+    found: Mapping[tuple[str, str], Certified]
 
     @property
     def said(self) -> str:
@@ -69,6 +75,8 @@ def standing_of(id_: UUID, turn: int, certificate: Certificate, terms: AutonomyT
         terms=terms,
         threshold=narrowed,
         cap=min(certificate.cap, terms.highest),
+        written=str(narrowed),
+        found=MappingProxyType({(one.digest, one.segment): one for one in certificate.components}),
     )
 
 
@@ -101,8 +109,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         needed: From which confidence on it goes by itself; None: from none on.
-        code: Why not, for counting, if it does not.
-        what: Why not, in a sentence, if it does not.
+        code: Why not, for counting; empty if it goes by itself.
+        what: Why not, in a sentence; empty if it goes by itself.
         recorded: What is recorded of it.
     """
 
@@ -115,7 +123,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 def hold_against(
     standing: Standing | str,
     *,
-    component: str,
+    component: object,
     digest: str,
     segment: str | None,
     exposure: Money | None,
@@ -134,40 +142,34 @@ def hold_against(
     if isinstance(standing, str):
         why = f"{PREFIX}{standing}"
         return Held(needed=None, code=NO_CERTIFICATE, what=why, recorded=Certifying(segment=segment, why=why))
-    recorded = Certifying(
-        certificate=standing.id, turn=standing.turn, threshold=str(standing.threshold), segment=segment
-    )
-    refused = _refused(standing, component, digest, segment, exposure)
-    if refused is not None or exposure is None or segment is None:
-        code, why = refused or (NO_EXPOSURE, "what is at stake is not known")
-        recorded = msgspec.structs.replace(recorded, why=why)
+    certified = standing.found.get((digest, segment)) if segment is not None else None
+    refused = _too_much(standing, exposure)
+    if refused is None and certified is None:
+        refused = NOT_CERTIFIED, _unknown(standing, component, digest, segment)
+    if refused is not None or certified is None or exposure is None:
+        code, why = refused or (NO_EXPOSURE, "")
+        recorded = Certifying(
+            certificate=standing.id, turn=standing.turn, threshold=standing.written, segment=segment, why=why
+        )
         return Held(needed=None, code=code, what=why, recorded=recorded)
-    certified = standing.certificate.of(digest, segment)
-    if certified is None:
-        raise AssertionError("what is not certified was refused before")
-    currency, loss = standing.terms.currency, standing.terms.wrong.of(exposure.minor)
-    wrong = certified.wrong_at(confidence)
-    expected = Money.of_minor(min(_expected(wrong, loss), LARGEST_MINOR), currency) if wrong is not None else None
-    recorded = msgspec.structs.replace(
-        recorded,
+    wrong, loss = certified.wrong_at(confidence), standing.terms.wrong.of(exposure.minor)
+    recorded = Certifying(
+        certificate=standing.id,
+        turn=standing.turn,
+        threshold=standing.written,
+        segment=segment,
         wrong=wrong,
-        loss=str(Money.of_minor(loss, currency)),
-        expected_loss=str(expected) if expected is not None else None,
+        loss=_written(loss, exposure.currency),
+        expected_loss=_written(_expected(wrong, loss), exposure.currency) if wrong is not None else None,
     )
-    most = f"{_floored(standing.threshold, currency)} is certified {standing.said}"
-    if wrong is None:
-        what = f"nothing is certified of answers of {component} that are only {confidence:.3f} sure; {most}"
-    else:
-        what = f"expected loss {expected} of being wrong ({wrong:.2%}) on {exposure}; {most}"
     needed = certified.needed(share_allowed(standing.threshold, loss))
+    if needed is not None and confidence >= needed:
+        return Held(needed=needed, code="", what="", recorded=recorded)
+    most = f"{_written(math.floor(standing.threshold), exposure.currency)} is certified {standing.said}"
+    what = f"nothing is certified of answers of {component} that are only {confidence:.3f} sure; {most}"
+    if wrong is not None:
+        what = f"expected loss {recorded.expected_loss} of being wrong ({wrong:.2%}) on {exposure}; {most}"
     return Held(needed=needed, code=EXPECTED_LOSS, what=what, recorded=recorded)
-
-
-def _refused(
-    standing: Standing, component: str, digest: str, segment: str | None, exposure: Money | None
-) -> tuple[str, str] | None:
-    """Why a person decides, however sure the answer is."""
-    return _too_much(standing, exposure) or _unknown(standing, component, digest, segment)
 
 
 def _too_much(standing: Standing, exposure: Money | None) -> tuple[str, str] | None:
@@ -184,24 +186,27 @@ def _too_much(standing: Standing, exposure: Money | None) -> tuple[str, str] | N
     return None
 
 
-def _unknown(standing: Standing, component: str, digest: str, segment: str | None) -> tuple[str, str] | None:
-    mine = [one for one in standing.certificate.components if one.digest == digest]
-    if not mine:
-        return NOT_CERTIFIED, f"this version of {component} is not certified (certificate {standing.id})"
+def _unknown(standing: Standing, component: object, digest: str, segment: str | None) -> str:
+    if all(one.digest != digest for one in standing.certificate.components):
+        return f"this version of {component} is not certified (certificate {standing.id})"
     if segment is None:
-        return NOT_CERTIFIED, f"the segment of the decision is not known: {standing.terms.segment} says none"
-    if all(one.segment != segment for one in mine):
-        return NOT_CERTIFIED, f"segment {segment!r} is not certified for {component} (certificate {standing.id})"
-    return None
+        return f"the segment of the decision is not known: {standing.terms.segment} says none"
+    return f"segment {segment!r} is not certified for {component} (certificate {standing.id})"
 
 
 def _expected(wrong: float, loss: int) -> int:
     """In minor units, rounded up, exactly: no float is multiplied."""
-    return math.ceil(Fraction(wrong) * loss)
+    part, whole = wrong.as_integer_ratio()
+    return -(-part * loss // whole)
 
 
-def _floored(threshold: Fraction, currency: str) -> Money:
-    return Money.of_minor(min(math.floor(threshold), LARGEST_MINOR), currency)
+def _written(minor: int, currency: str) -> str:
+    """An amount of 0 or more as ``Money`` writes it; every decision writes two."""
+    digits = exponent(currency)
+    if not digits:
+        return f"{minor} {currency}"
+    whole, rest = divmod(minor, 10**digits)
+    return f"{whole}.{rest:0{digits}d} {currency}"
 
 
 def why_expired(valid_until: datetime) -> str:

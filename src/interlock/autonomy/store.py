@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -136,6 +137,7 @@ AUTONOMY_NOW = _SQL.rows("autonomy_now", CountsNow)
 FIND_CERTIFICATE = _SQL.rows("find_certificate", StoredCertificate)
 
 
+@functools.lru_cache(maxsize=1024)
 def autonomy_id(tenant: UUID, workflow: str, point: str) -> UUID:
     """The id of what counts at a point."""
     return short_digest(_DOMAIN, tenant.bytes, workflow.encode(), point.encode())

@@ -27,7 +27,7 @@ def held_to_certificate(asked: Asked, component: Component, answer: Taken, at_st
     output: Mapping[str, Any] = answer.output
     return hold_against(
         asked.certified if asked.certified is not None else UNKNOWN,
-        component=str(component.ref),
+        component=component.ref,
         digest=component.digest.hex(),
         segment=segment_of(terms.segment, asked.value, output),
         exposure=at_stake,
