@@ -15,7 +15,7 @@ from interlock.autonomy.certify import Scored, Terms, fit_calibrations, make_gri
 from interlock.autonomy.records import Numbers
 
 CALIBRATED = 4_000
-FIT_SHARE = 0.25
+FIT_SHARE = 1 / 3
 _CONFIDENCES = 100
 
 

@@ -9,7 +9,7 @@ from html import escape
 import msgspec
 
 WIDTH, HEIGHT = 720, 400
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 36, 48
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 28, 36, 48
 _TICKS = 6
 _CHARACTER = 6.6
 INK = ("#1f5fa8", "#b3541e", "#2e7d4f", "#7a4fa3", "#6b7280", "#a3283d")

@@ -23,13 +23,13 @@ def test_a_chart_is_well_formed_without_script_or_style_whatever_its_names() -> 
     root = ET.fromstring(drawn)  # noqa: S314 - made here
     assert root.find(f"{SVG}title") is not None
     lines = root.findall(f"{SVG}polyline")
-    assert lines[0].get("points") == "64.0,352.0 704.0,36.0"
-    assert lines[1].get("points") == "64.0,36.0 704.0,352.0"
+    assert lines[0].get("points") == "64.0,352.0 692.0,36.0"
+    assert lines[1].get("points") == "64.0,36.0 692.0,352.0"
     assert "style" not in drawn
     assert "<script" not in drawn
     circle = root.find(f"{SVG}circle")
     assert circle is not None
-    assert (circle.get("cx"), circle.get("cy")) == ("384.0", "194.0")
+    assert (circle.get("cx"), circle.get("cy")) == ("378.0", "194.0")
 
 
 def test_ticks_are_round_and_few() -> None:
