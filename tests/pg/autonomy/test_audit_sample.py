@@ -20,10 +20,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.acting import acts
 from tests.pg.autonomy.audit_process import POINT
-from tests.pg.decisions.test_decide import INPUT, Says, approve, with_components
+from tests.pg.certifying import Office, certificate, certified
+from tests.pg.decisions.test_decide import INPUT, Desk, Says, approve, with_components
 from tests.pg.stage import Stage, declared, stage
 
-from interlock.autonomy.audit.duty import sample_point
+from interlock.autonomy.audit.duty import sample, sample_point
 from interlock.autonomy.audit.points import AuditedPoint
 from interlock.autonomy.audit.read import DrawState, Sample, found_wrong, sample_of
 from interlock.autonomy.sampling import is_drawn
@@ -156,6 +157,31 @@ async def test_what_is_drawn_is_asked_blind_and_the_answer_is_an_outcome_in_its_
         assert {(one.decision, str(one.exposure)) for one in wrong} == {
             (decisions[name].id, "20.00 EUR") for name in ("other", "no")
         }
+
+
+async def test_the_duty_samples_what_a_certificate_let_go_of_each_tenant_that_has_one(
+    database_url: str, tmp_path: Path, admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlock.autonomy.audit.draw.SETTLED", -AT_ONCE)
+    flow = declared(approve, tmp_path, point=DECLARED)
+    async with stage(database_url, [flow], workers=0) as on:
+        node, desk = on.node, Desk(on, flow, with_components(flow, Says("m", 1.0)))
+        points = audited_points(node.registry)
+        assert await sample(node.database, node.writer, points) == (0, 0)  # nothing goes by itself yet
+        digest = hashlib.sha256(b"m").hexdigest()
+        await Office(node).issue(certificate(node.tenant, points[0].terms, [certified(digest)]))
+        decision = await desk.decided("k")
+        assert decision.route is Route.AUTOMATIC
+        # what goes by itself is not the only thing that is refused or let go: people's are not drawn
+        assert (await desk.decided("much", exposure="1000.01 EUR")).route is Route.REVIEW
+        (waits,) = await on.reviews()
+        assert await sample(node.database, node.writer, (*points, POINT)) == (1, 1)
+        assert admin.execute("select decision, propensity::text from interlock.audit_draw").fetchall() == [
+            (decision.id, "1.000000")
+        ]
+        assert len(await on.reviews()) == 2
+        await on.resolve(waits, answer(Resolution.REJECT))
+        assert admin.execute("select count(*) from interlock.outcome").fetchone() == (0,)  # it is none of the sample
 
 
 async def test_while_the_queue_is_full_what_is_drawn_waits_and_when_due_it_is_missing(

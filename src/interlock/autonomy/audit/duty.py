@@ -13,10 +13,10 @@ from uuid import UUID
 from interlock.autonomy.audit.asking import ask
 from interlock.autonomy.audit.draw import draw
 from interlock.autonomy.audit.points import AuditedPoint
+from interlock.autonomy.store import AUTONOMY_EVERYWHERE
 from interlock.db.database import Database
 from interlock.db.keep_doing import keep_doing
 from interlock.db.writer import Writer
-from interlock.oversight.capacity.store import COUNTED_TENANTS
 
 EVERY_S = 10.0
 _PART = 20
@@ -25,7 +25,9 @@ log = logging.getLogger("interlock.autonomy")
 
 
 async def sample(database: Database, writer: Writer, points: Sequence[AuditedPoint]) -> tuple[int, int]:
-    """Do it once, for every tenant; how many were drawn, and about how many somebody is asked now.
+    """Do it once, wherever something was ever certified: without that nothing goes by itself at such a point.
+
+    How many were drawn, and about how many somebody is asked now.
 
     Args:
         database: Where decisions are.
@@ -34,16 +36,19 @@ async def sample(database: Database, writer: Writer, points: Sequence[AuditedPoi
     """
     now = database.clock.now()
     async with database.installation() as connection:
-        tenants = [one.tenant for one in await COUNTED_TENANTS.all(connection)]
+        stands = await AUTONOMY_EVERYWHERE.all(connection)
+    known = {(point.workflow, point.name): point for point in points}
     drawn = asked = 0
-    for tenant in tenants:
-        for point in points:
-            try:
-                one, other = await sample_point(database, writer, tenant, point, now)
-            except Exception:  # whatever is wrong with one point's rows, the others are sampled
-                log.exception("%s.%s of the tenant %s could not be sampled", point.workflow, point.name, tenant)
-            else:
-                drawn, asked = drawn + one, asked + other
+    for row in stands:
+        point = known.get((row.workflow, row.point))
+        if point is None:
+            continue
+        try:
+            one, other = await sample_point(database, writer, row.tenant, point, now)
+        except Exception:  # whatever is wrong with one point's rows, the others are sampled
+            log.exception("%s.%s of the tenant %s could not be sampled", row.workflow, row.point, row.tenant)
+        else:
+            drawn, asked = drawn + one, asked + other
     return drawn, asked
 
 
