@@ -40,8 +40,8 @@ from interlock.sim import SimulatedProvider
 Admin = psycopg.Connection[tuple[Any, ...]]
 NOT_COMPARED = {
     "artifact": "content-addressed: its bytes are its name, and the decision that names it is compared",
-    "audit_draw": "each draw is in the entry of its review; its answer is an outcome, which has an entry of its own",
-    "audit_drawing": "how far the audit sample is drawn, and its key",
+    "audit_draw": "audit.drawn names each with its probability, and audit.answered says how it ended",
+    "audit_drawing": "how far the audit sample is drawn, and its key, whose SHA-256 is in audit.begun",
     "autonomy": "each turn of it is an entry with its certificate and its reason",
     "certificate": "content-addressed: its entry states its digest",
     "certificate_course": "the chart of a monitor: its crossing is an entry",
