@@ -53,6 +53,9 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         "replay": Entry(
             "replay", "Make recorded decisions again with the versions that made them, and compare each stage."
         ),
+        "backtest": Entry(
+            "backtest", "Try another model, rules, threshold or certificate on decisions whose outcomes are known."
+        ),
         "work": Entry("work", "List what needs a person's decision in its order, or take the next of it."),
         "reviews": Entry("reviews", "List the reviews that wait, the most expected loss first."),
         "review": Entry("reviews", "Show one review: why, evidence, proposal and choices."),
@@ -84,6 +87,7 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
         "limits": Entry(
             "limits", "Show what each limit holds now: used, reserved, left, and when there is room again."
         ),
+        "outcomes": Entry("outcomes", "What became of decisions: add, show, list what is missing, settle."),
         "costs": Entry("costs", "Show what decisions cost: money, tokens, processor time and the time of people."),
         "value": Entry(
             "value",

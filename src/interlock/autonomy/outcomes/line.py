@@ -13,6 +13,7 @@ import msgspec
 
 from interlock.autonomy.outcome import RESERVED, SETTLED, Word
 from interlock.autonomy.outcomes.store import Judged
+from interlock.autonomy.outcomes.table import typed
 from interlock.autonomy.terms import AutonomyTerms
 from interlock.autonomy.truth import agrees
 from interlock.contracts import Contract, canonical
@@ -59,6 +60,7 @@ class OutcomeLine(msgspec.Struct, frozen=True, kw_only=True):
         became_at: When it became so; None: now.
         replaces: The key of the source's earlier word that this one corrects.
         key: The source's key; empty: the SHA-256 of all that it says.
+        cells: Whether the truth's values are cells of a table, which are text.
     """
 
     source: str
@@ -73,6 +75,7 @@ class OutcomeLine(msgspec.Struct, frozen=True, kw_only=True):
     became_at: datetime | None = None
     replaces: str = ""
     key: str = ""
+    cells: bool = False
 
     @property
     def kept_key(self) -> str:
@@ -117,13 +120,14 @@ class NewSaying(msgspec.Struct, frozen=True, kw_only=True):
     replaces: UUID | None = None
 
 
-def read_line(value: Any, *, source: str = "", ours: bool = False) -> OutcomeLine:
+def read_line(value: Any, *, source: str = "", ours: bool = False, cells: bool = False) -> OutcomeLine:
     """Read one outcome as JSON or a table brings it.
 
     Args:
         value: An object with these keys: see ``OutcomeLine``; a Refused, where it could not be read.
         source: Whose word it is where it does not say so.
         ours: Whether the system itself speaks, which may use reserved names of sources.
+        cells: Whether the truth's values are cells of a table, which are text.
 
     Raises:
         Refused: it says nothing, something unknown, or something of another form.
@@ -144,6 +148,7 @@ def read_line(value: Any, *, source: str = "", ours: bool = False) -> OutcomeLin
         truth=_truth(said),
         loss=_loss(said),
         became_at=_moment(said),
+        cells=cells,
         **texts,
     )
     _see_whole(line)
@@ -186,15 +191,16 @@ def judge(line: OutcomeLine, it: Judged, point: OutcomePoint, words: Sequence[Wo
 
 
 def _saying(line: OutcomeLine, it: Judged, point: OutcomePoint, now: datetime) -> NewSaying:
-    right = line.right
-    if line.truth is not None:
+    right, truth = line.right, line.truth
+    if truth is not None:
         _see_plain(line, it, point)
         if point.output is None:
             raise Refused(
                 f"no workflow here declares {it.workflow}.{it.point}, so that nothing says what the truth is",
                 where="/truth", todo="say right: true or false",
             )  # fmt: skip
-        found = agrees(msgspec.json.decode(it.output or b"{}"), line.truth, point.output.record, point.fields)
+        truth = typed(truth, point.output.record) if line.cells else truth
+        found = agrees(msgspec.json.decode(it.output or b"{}"), truth, point.output.record, point.fields)
         if right is not None and right is not found:
             what = f"it says right: {str(right).lower()}, and its truth says {str(found).lower()}"
             raise Refused(what, where="/right", todo="leave one of the two out")
@@ -212,7 +218,7 @@ def _saying(line: OutcomeLine, it: Judged, point: OutcomePoint, now: datetime) -
         source=line.source,
         key=line.kept_key,
         is_right=right,
-        truth=None if line.truth is None else canonical(line.truth),
+        truth=None if truth is None else canonical(truth),
         label=line.label,
         hides_label=guarded,
         loss=line.loss,
