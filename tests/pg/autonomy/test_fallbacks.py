@@ -1,0 +1,61 @@
+"""A certificate rules also where data are broken, and known cases stand among the others whatever is certified."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.certifying import AUTONOMY, Office, certificate, certified
+from tests.pg.levels.test_fallback import ask, broken
+from tests.pg.levels.test_fallback import declared as promising
+from tests.pg.stage import stage
+
+from interlock.autonomy.certificate import Step
+from interlock.cases.known_cases import KnownCase, put_known_case
+from interlock.components.component import ComponentRef
+from interlock.decisions.decision import Decision, Route
+from interlock.oversight.review import Resolution
+
+ALWAYS = [Step(confidence=1.0, wrong=0.001)]
+
+
+async def test_the_declared_fallback_is_held_to_what_is_certified_of_it(database_url: str, tmp_path: Path) -> None:
+    flow = promising(tmp_path, f"{AUTONOMY}    on_broken_data: rules:careful@1")
+    terms = flow.declaration.decisions["approve"].autonomy
+    assert terms is not None
+    usual, careful = (
+        flow.library.component(ComponentRef.parse(name)).digest.hex()
+        for name in ("rules:approve-refund@1", "rules:careful@1")
+    )
+    async with broken(database_url, flow) as on:
+        office = Office(on.node)
+        of = [certified(usual, steps=ALWAYS)]
+        await office.issue(certificate(on.node.tenant, terms, of, workflow="flow"))
+        refused = await ask(on, flow, "refused")
+        assert isinstance(refused, Decision)
+        assert (refused.route, refused.component) == (Route.REVIEW, "rules:careful@1")
+        assert [one.code for one in refused.why] == ["data_level_broken", "not_certified"]
+        of.append(certified(careful, steps=ALWAYS))
+        await office.issue(certificate(on.node.tenant, terms, of, workflow="flow"))
+        taken = await ask(on, flow, "taken")
+        assert isinstance(taken, Decision)
+        assert (taken.route, taken.component) == (Route.AUTOMATIC, "rules:careful@1")
+
+
+async def test_a_known_case_waits_among_the_others(database_url: str, tmp_path: Path) -> None:
+    flow = promising(tmp_path, AUTONOMY)
+    terms = flow.declaration.decisions["approve"].autonomy
+    assert terms is not None
+    async with stage(database_url, [flow], workers=0) as on:
+        node = on.node
+        usual = flow.library.component(ComponentRef.parse("rules:approve-refund@1")).digest.hex()
+        made = certificate(node.tenant, terms, [certified(usual, steps=ALWAYS)], workflow="flow")
+        await Office(node).issue(made)
+        known = KnownCase(
+            point="flow.approve", input={"customer": "Ana", "amount": "20.00", "days_since_purchase": 3},
+            proposal={"approved": True, "reason": "within_policy"}, confidence=0.5, right=Resolution.REJECT,
+            explanation="it is not hers",
+        )  # fmt: skip
+        review = await put_known_case(node.database, node.tools.decider, node.registry, node.tenant, known, who="lea")
+        assert review in {one.id for one in await on.reviews()}
