@@ -63,8 +63,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def bound(self) -> float:
-        """The budget as a share of the most that one decision may count; rounded down."""
-        return float(np.nextafter(float(self.budget / self.worst), 0.0))
+        """The budget as a share of the most that one decision may count, rounded down; 1 where nothing can be lost."""
+        return 1.0 if self.worst <= 0 else float(np.nextafter(float(self.budget / self.worst), 0.0))
 
 
 class Threshold(msgspec.Struct, frozen=True, kw_only=True):
@@ -282,7 +282,7 @@ def walk_grid(scored: Scored, terms: Terms) -> tuple[Threshold, ...]:
 
 
 def _test(scored: Scored, terms: Terms, threshold: Fraction) -> Threshold:
-    worst = float(terms.worst)
+    worst = float(terms.worst) or 1.0
     alone = scored.score <= float(threshold)
     fits = int(np.sum(scored.fit))
     tests = scored.fit.size - fits
