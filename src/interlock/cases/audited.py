@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from interlock.autonomy.audit.points import AuditedPoint
+from interlock.cases.queues import queues_told
 from interlock.cases.registry import Registry
 
 
 def audited_points(registry: Registry) -> tuple[AuditedPoint, ...]:
-    """Every point that declares an audit sample."""
+    """Every point that declares an audit sample; of a queue that several share, the strictest word holds."""
+    told = queues_told(entry.declaration for entry in registry.all)
     return tuple(
         AuditedPoint(
             workflow=entry.workflow.name,
@@ -15,8 +17,8 @@ def audited_points(registry: Registry) -> tuple[AuditedPoint, ...]:
             terms=point.autonomy,
             audit=point.autonomy.audit,
             queue=point.queue.name,
-            capacity=point.queue.capacity,
-            due=point.queue.due,
+            capacity=told[point.queue.name].capacity,
+            due=told[point.queue.name].due,
             team=point.queue.team or None,
             output=point.output,
         )

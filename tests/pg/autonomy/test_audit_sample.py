@@ -29,7 +29,7 @@ from interlock.autonomy.audit.points import AuditedPoint
 from interlock.autonomy.audit.read import DrawState, Sample, found_wrong, sample_of
 from interlock.autonomy.sampling import is_drawn
 from interlock.cases.audited import audited_points
-from interlock.cases.registry import Registered
+from interlock.cases.registry import Registered, Registry
 from interlock.cli.autonomy_sample import told_of
 from interlock.decisions.asked import Asked
 from interlock.decisions.decision import Decision, Route
@@ -92,6 +92,9 @@ async def test_what_is_drawn_is_asked_blind_and_the_answer_is_an_outcome_in_its_
     database_url: str, tmp_path: Path, admin: Admin
 ) -> None:
     flow = declared(approve, tmp_path, point=DECLARED)
+    shares = declared(approve, tmp_path, name="shares", point="    queue: {name: few, capacity: 4}\n")
+    (stricter,) = audited_points(Registry([flow, shares]))
+    assert (stricter.capacity, stricter.due) == (4, POINT.due)
     async with stage(database_url, [flow], workers=0) as on:
         node = on.node
         (point,) = audited_points(node.registry)
