@@ -7,6 +7,7 @@ import base64
 import hashlib
 import sys
 from asyncio.subprocess import PIPE, Process
+from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -27,8 +28,11 @@ from tests.pg.stage import Stage, declared, stage
 from interlock.autonomy.audit.duty import sample, sample_point
 from interlock.autonomy.audit.points import AuditedPoint
 from interlock.autonomy.audit.read import DrawState, Sample, found_wrong, sample_of
+from interlock.autonomy.outcomes.line import OutcomeLine
+from interlock.autonomy.outcomes.record import record_outcomes
 from interlock.autonomy.sampling import is_drawn
 from interlock.cases.audited import audited_points
+from interlock.cases.outcome_points import outcome_points
 from interlock.cases.registry import Registered, Registry
 from interlock.cli.autonomy_sample import told_of
 from interlock.decisions.asked import Asked
@@ -39,6 +43,7 @@ from interlock.oversight.effect import take_effect
 from interlock.oversight.queue import Answer
 from interlock.oversight.resolving import Terms, resolve
 from interlock.oversight.review import Resolution, Review
+from interlock.oversight.sequel import Saying, Sequel
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 DECLARED = """\
@@ -249,6 +254,34 @@ async def test_two_processes_draw_each_decision_once_and_one_that_dies_loses_not
             await one.wait()
         assert len(await on.reviews()) == 7
         assert admin.execute("select count(distinct review) from interlock.audit_draw").fetchone() == (7,)
+
+
+async def test_another_word_that_comes_between_reading_and_committing_is_not_lost(
+    database_url: str, tmp_path: Path, admin: Admin
+) -> None:
+    flow = declared(approve, tmp_path, point=DECLARED)
+    async with stage(database_url, [flow], workers=0) as on:
+        node = on.node
+        decision = await decided(on, flow, "k")
+        await sampled(on)
+        (review,) = await on.reviews()
+        feed = [OutcomeLine(source="feed", decision=decision.id, right=True)]
+        points, follow, planned = outcome_points(node.registry, node.tenant), node.desk.follow, 0
+
+        async def outpaced(tenant: UUID, its: Review, saying: Saying) -> Sequel:
+            nonlocal planned
+            planned += 1
+            sequel = await follow(tenant, its, saying)
+            await record_outcomes(node.database, node.writer, tenant, feed, points, who="feed")
+            return sequel
+
+        desk = replace(node.desk, follow=outpaced)
+        said = answer(approved=False, reason="not_his")
+        await resolve(desk, acts(node.tenant, "bea"), review.id, said, Terms(check=flow.library.violations))
+        rows = admin.execute("select source, is_right, turn from interlock.outcome order by turn").fetchall()
+        assert (planned, rows) == (2, [("feed", True, 1), ("audit", False, 2)])
+        counts = admin.execute("select standing::text, is_right, words from interlock.decision_outcome").fetchall()
+        assert counts == [("contradictory", False, 2)]  # the worse counts
 
 
 async def test_a_commit_that_comes_late_is_drawn_from_all_the_same(
