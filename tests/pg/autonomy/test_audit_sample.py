@@ -285,18 +285,20 @@ async def test_another_word_that_comes_between_reading_and_committing_is_not_los
 
 
 async def test_a_commit_that_comes_late_is_drawn_from_all_the_same(
-    database_url: str, tmp_path: Path, admin: Admin
+    database_url: str, tmp_path: Path, admin: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flow = declared(approve, tmp_path, point=DECLARED)
     async with stage(database_url, [flow], workers=0) as on:
-        late = await decided(on, flow, "late")
+        first, late, _ = [await decided(on, flow, key) for key in ("first", "late", "last")]
         await sampled(on)
-        # as if it had been on its way while it was drawn past it
-        admin.execute("delete from interlock.audit_draw")
+        # as if it had been on its way while it was drawn past it; a page holds one
+        monkeypatch.setattr("interlock.autonomy.audit.draw.MOST_LOOKED_AT", 1)
+        admin.execute("delete from interlock.audit_draw where decision = %s", (late.id,))
         drawn = [(await sampled(on, after=AT_ONCE + timedelta(minutes=later)))[0] for later in (1, 6, 7)]
         assert sum(drawn) == 1  # with the first of them that looks back, and never again
-        assert admin.execute("select decision from interlock.audit_draw").fetchall() == [(late.id,)]
-        assert admin.execute("select looked_at from interlock.audit_drawing").fetchone() == (1,)
+        rows = admin.execute("select decision from interlock.audit_draw order by decision").fetchall()
+        assert rows[:2] == [(first.id,), (late.id,)]
+        assert admin.execute("select looked_at from interlock.audit_drawing").fetchone() == (3,)
 
 
 async def process(url: str, tenant: UUID) -> Process:

@@ -46,10 +46,8 @@ SETTLED = timedelta(seconds=20)
 AGAIN_EVERY = timedelta(minutes=5)
 OVERLAP = timedelta(minutes=10)
 """So much is looked at once more, each time that ``AGAIN_EVERY`` more are reached."""
-MOST_LOOKED_AT = 1000
-"""Decisions of one page."""
-_PAGES = 50
-"""Pages of a point at a time: the other points wait for no more."""
+MOST_LOOKED_AT = 250
+"""Decisions of one page: some milliseconds, in which the process does nothing else."""
 
 
 class _Evidence(msgspec.Struct, frozen=True):
@@ -74,7 +72,7 @@ async def draw(database: Database, writer: Writer, tenant: UUID, point: AuditedP
     if until <= drawing.drawn_to:
         return 0
     after = _from(drawing, until)
-    for _ in range(_PAGES):
+    while after < until:  # to its end, however much it is: what is looked at once more comes first
         asked = {"workflow": point.workflow, "point": point.name, "after": after, "until": until}
         async with database.tenant(tenant) as connection:
             page = await WENT_BY_ITSELF.all(connection, {**asked, "most": MOST_LOOKED_AT})
@@ -87,8 +85,6 @@ async def draw(database: Database, writer: Writer, tenant: UUID, point: AuditedP
         if not await _commit(database, writer, tenant, point, drawing, chosen, step):
             return drawn
         drawn += len(chosen)
-        if whole:
-            break
         drawing = await _begun(database, writer, tenant, point, now)
     return drawn
 
