@@ -15,7 +15,7 @@ SOURCE = Path(interlock.__file__).parent
 PAGE = ROOT / "docs" / "reference" / "ledger-entries.md"
 NOUNS = (
     "case|step|decision|action|review|exception|event|guard|circuit|key|quarantine|escalation|feature|cost|data|rules|contract"
-    "|statement|ledger|search|subject|personal|workflow|component|migration|tenant|replay|recall|match|reconciliation|person|session|policies|notice|oversight|outcome|certificate"
+    "|statement|ledger|search|subject|personal|workflow|component|migration|tenant|replay|backtest|recall|match|reconciliation|person|session|policies|notice|oversight|outcome|certificate"
     r"|queue(?=\.(?:saturated|relieved))|audit(?=\.(?:begun|drawn|answered))"
 )
 KIND = re.compile(rf"(?:{NOUNS})\.(?!html\Z)[a-z_]+")

@@ -211,11 +211,23 @@ class Restoring:
             notes=("it was taken before builds were kept: it ran with what is installed, by the same digests",),
         )
 
-    async def _of_installed(self, tenant: UUID, decision: Decision, moment: datetime) -> Restored:
-        entry = self._entry(decision.workflow)
+    async def today(self, tenant: UUID, workflow: str) -> tuple[Declaration, Library]:
+        """A workflow as it is installed, with what counts in a tenant now.
+
+        Raises:
+            ArchiveMissing: it is not installed.
+        """
+        entry = self._entry(workflow)
+        return entry.declaration, await self._library(tenant, entry, self._now())
+
+    async def _library(self, tenant: UUID, entry: Registered, moment: datetime) -> Library:
         files, snapshot = entry.library, await self._in_force(tenant, entry, moment)
         files.providers = self._providers
-        library = PublishedLibrary(files, snapshot, only_published=files.only_published) if snapshot else files
+        return PublishedLibrary(files, snapshot, only_published=files.only_published) if snapshot else files
+
+    async def _of_installed(self, tenant: UUID, decision: Decision, moment: datetime) -> Restored:
+        entry = self._entry(decision.workflow)
+        library = await self._library(tenant, entry, moment)
         same = entry.declaration.digest == decision.declaration
         notes = () if same else ("the workflow's file is not the one of then",)
         return Restored(
