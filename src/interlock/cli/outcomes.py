@@ -26,6 +26,7 @@ from interlock.autonomy.outcomes.read import (
 from interlock.autonomy.outcomes.record import MOST_AT_ONCE, record_outcomes
 from interlock.autonomy.outcomes.store import StoredOutcome
 from interlock.autonomy.outcomes.table import row_line
+from interlock.autonomy.outcomes.words import outcome_lines, right_or_wrong
 from interlock.batch.open import SQL, open_table
 from interlock.batch.rows import Reading
 from interlock.batch.table import Place, Table
@@ -146,7 +147,7 @@ def contradictory(context: typer.Context, *, as_json: Json = False) -> None:
             (
                 one.decision,
                 f"{one.workflow}.{one.point}",
-                _right(right=one.is_right),
+                right_or_wrong(right=one.is_right),
                 one.loss,
                 one.words,
                 one.changed_at,
@@ -194,32 +195,13 @@ def settle(
         )  # fmt: skip
 
     with_node(context, work, workflows=True)
-    screen.line(f"It is settled: the proposal was {_right(right=right)}.")
-
-
-def outcome_lines(found: OutcomesOf) -> list[str]:
-    """What became of a decision, a line a word."""
-    if found.counts is None:
-        return ["No outcome is recorded; it never counts as good for that."]
-    loss = f", {found.counts.loss} lost" if found.counts.loss else ""
-    lines = [f"The proposal was {_right(right=found.counts.is_right)}{loss}."]
-    if found.counts.standing == "contradictory":
-        lines = [f"Sources contradict one another; until it is settled it counts as {lines[0][17:]}"]
-    for one in found.words:
-        lost, label = (f", {one.loss} lost" if one.loss else ""), (f", {one.label}" if one.label else "")
-        aside = "" if one.id in found.voices else " (no longer counts)"
-        lines.append(f"  {one.became_at:%Y-%m-%d %H:%M} {one.source}: {_right(right=one.is_right)}{lost}{label}{aside}")
-    return lines
+    screen.line(f"It is settled: the proposal was {right_or_wrong(right=right)}.")
 
 
 def _document(one: StoredOutcome | Word) -> dict[str, Any]:
     document = as_document(one)
     document.pop("loss_minor", None)
     return {**document, "loss": str(one.loss) if one.loss else None}
-
-
-def _right(*, right: bool) -> str:
-    return "right" if right else "wrong"
 
 
 _Numbered = tuple[int, OutcomeLine | Refused]

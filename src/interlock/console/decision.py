@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import Response, get
+from litestar import Response, get, post
 from litestar.params import FromPath
+from msgspec import Meta
 
 from interlock.api.call import encode
 from interlock.api.deciding import recalled_since
 from interlock.api.decisions import decision_document
+from interlock.autonomy.outcomes.read import LONGEST_WHY, outcomes_of, settle_outcome
 from interlock.autonomy.words import certifying_said
 from interlock.cases.explanation.material import Reader
 from interlock.cases.explanation.reading import read_material
 from interlock.cases.explanation.tell import tell
+from interlock.cases.outcome_points import outcome_points
 from interlock.components.finding import Finding
 from interlock.console.case import as_file
 from interlock.console.in_ledger import places_about
@@ -28,6 +32,7 @@ from interlock.decisions.decide import find_decision
 from interlock.decisions.decision import ComponentAsked, Decision, Verdict
 from interlock.decisions.features.read import FeatureUsed, recorded_features
 from interlock.decisions.readable import Evidence, recorded_evidence, unreadable
+from interlock.money import Money
 from interlock.oversight.queue import find_review
 
 BAR = 320
@@ -73,6 +78,14 @@ class ReaderAsked(msgspec.Struct, frozen=True, kw_only=True, rename={"reader": "
     reader: Reader = Reader.OPERATOR
 
 
+class SettleForm(msgspec.Struct, frozen=True, kw_only=True):
+    """Which of the words that contradict one another holds, and why."""
+
+    proposal: Literal["right", "wrong"]
+    why: Annotated[str, Meta(max_length=LONGEST_WHY)]
+    loss: Annotated[str, Meta(max_length=60)] = ""
+
+
 @get("/console/decisions/{decision_id:uuid}", opt=needs("view"))
 async def show_decision(request: Visit, decision_id: FromPath[UUID]) -> Response[bytes]:
     """One decision, whole."""
@@ -87,8 +100,24 @@ async def show_decision(request: Visit, decision_id: FromPath[UUID]) -> Response
         held=as_lines(review.output) if review and review.output != decision.output else "",
         actions=await _actions(request, decision), places=await places_about(node.database, tenant, decision_id),
         recalled=await recalled_since(node.database, tenant, decision), cost=shown_usd(decision.cost),
-        may_read=request.may("personal.read"),
+        may_read=request.may("personal.read"), outcomes=await outcomes_of(node.database, tenant, decision_id),
+        may_settle=request.may("outcome.settle"),
     )  # fmt: skip
+
+
+@post("/console/decisions/{decision_id:uuid}/outcome", opt=needs("outcome.settle"))
+async def settle(request: Visit, decision_id: FromPath[UUID]) -> Response[bytes]:
+    """Say which of the words on a decision that contradict one another holds."""
+    form, node = await request.read_form(SettleForm), request.node
+    verdict = request.require("outcome.settle")
+    await find_decision(node.database, request.tenant, decision_id)
+    await settle_outcome(
+        node.database, node.writer, request.tenant, decision_id, outcome_points(node.registry, request.tenant),
+        right=form.proposal == "right", loss=Money.parse(form.loss) if form.loss.strip() else None,
+        who=request.actor.name, why=form.why, verdict=verdict,
+    )  # fmt: skip
+    location = f"/console/decisions/{decision_id}#outcomes"
+    return Response(b"", status_code=HTTPStatus.SEE_OTHER, headers={"Location": location})
 
 
 @get("/console/decisions/{decision_id:uuid}/explanation", opt=needs("view"))
@@ -143,4 +172,4 @@ def stages_of(took: Any) -> tuple[Stage, ...]:
     return tuple(stages)
 
 
-ROUTES = (show_decision, show_explanation, download_decision)
+ROUTES = (show_decision, show_explanation, download_decision, settle)

@@ -33,6 +33,7 @@ from interlock.cases.outcome_points import outcome_points
 from interlock.decisions.decision import Decision, Route
 from interlock.errors import Refused, StateConflict
 from interlock.money import Money
+from interlock.oversight.quality.store import CHECKED_OUTCOMES
 from interlock.oversight.queue import Answer
 from interlock.oversight.review import Resolution
 
@@ -200,6 +201,13 @@ async def test_what_reviews_say_counts_where_no_outcome_is_recorded(database_url
             "outcome": (False, By.OUTCOME),
         }  # fmt: skip
         assert known[asked["changed"].id].truth == b'{"approved":false,"reason":"too_late"}'
+        # reviewers are held against it: an approval of what was wrong, and a refusal of what was right, were wrong
+        for key, right in (("approved", True), ("changed", False), ("refused", True)):
+            await said(on, {"decision": str(asked[key].id), "right": right})
+        since = {"since": datetime.now(UTC) - timedelta(days=1), "who": None, "most": 100}
+        async with node.database.tenant(node.tenant) as connection:
+            checked = await CHECKED_OUTCOMES.all(connection, since)
+        assert sorted((one.who, one.right) for one in checked) == [("rosa", False), ("rosa", False), ("rosa", True)]
 
 
 async def test_two_that_say_at_once_are_one_after_the_other(database_url: str, tmp_path: Path) -> None:

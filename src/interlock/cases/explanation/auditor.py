@@ -23,6 +23,8 @@ def for_auditor(material: Material) -> tuple[Passage, ...]:
         name = f"{one.decision.workflow}.{one.decision.point} ({one.decision.id})"
         told.append(Passage(at=at, title=f"What was compared in {name}", lines=tuple(_compared(one))))
         told.append(Passage(at=at, title=f"What would have changed {name}", lines=tuple(_otherwise(one))))
+        if one.outcomes:
+            told.append(Passage(at=at, title=f"What became of {name}", lines=one.outcomes))
     looked = tuple(_looked(material))
     if looked:
         told.append(Passage(at=at, title="How long people looked", lines=looked))

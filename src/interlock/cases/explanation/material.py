@@ -39,6 +39,7 @@ class Told:
         declaration: The workflow's file that it names; None: it is not at hand.
         counterfactuals: What would have changed its outcome.
         unreadable: Why its row cannot be read; then only its evidence is told. Empty where it can.
+        outcomes: What became of it, in lines; empty: nothing is recorded.
     """
 
     decision: Decision
@@ -48,6 +49,7 @@ class Told:
     declaration: Declaration | None
     counterfactuals: Counterfactuals
     unreadable: str = ""
+    outcomes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

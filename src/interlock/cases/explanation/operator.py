@@ -52,6 +52,7 @@ def _decision(told: Told) -> Iterator[str]:
     for action in told.actions:
         amount = f"{action.exposure} " if action.exposure is not None else ""
         yield f"Its action {action.name} ({amount}through {action.connector}) is {action.state}."
+    yield from told.outcomes[:1]
     found = told.counterfactuals.found
     for one in found[:MOST_LINES]:
         yield counterfactual_line(one, decision.answer, decision.route)

@@ -10,6 +10,8 @@ from uuid import UUID
 import msgspec
 
 from interlock.actions.store import FIND_ACTION
+from interlock.autonomy.outcomes.read import OutcomesOf, outcomes_of
+from interlock.autonomy.outcomes.words import outcome_lines
 from interlock.cases.explanation.keeping import Contents, kept_of, read_contents
 from interlock.cases.explanation.material import Checkpoint, Material, Reader, Sealed, Told
 from interlock.cases.record import CaseRecord, read_record
@@ -71,8 +73,9 @@ async def read_material(database: Database, tenant: UUID, identifier: UUID, read
             todo="give the id of what was decided; see `interlock cases` and `interlock find`",
         )
     contents = [await read_contents(database, tenant, one) for one in chosen]
+    became = [await outcomes_of(database, tenant, one.id) for one in chosen]
     # loading and trying tables computes for long where they are large: not on the loop
-    told = await asyncio.to_thread(_tell, chosen, contents, reviews, record)
+    told = await asyncio.to_thread(_tell, chosen, contents, became, reviews, record)
     entries = record.entries if record is not None else ()
     about = found.case or focus or identifier
     sealed, checkpoint = await read_sealed(database, tenant, about, entries)
@@ -147,11 +150,12 @@ async def _decisions(
 def _tell(
     decisions: Sequence[Decision],
     contents: Sequence[Contents],
+    became: Sequence[OutcomesOf],
     reviews: dict[UUID, Review],
     record: CaseRecord | None,
 ) -> tuple[Told, ...]:
     told: list[Told] = []
-    for decision, content in zip(decisions, contents, strict=True):
+    for decision, content, outcomes in zip(decisions, contents, became, strict=True):
         kept, declaration = kept_of(decision, content)
         why = unreadable(decision)
         actions = record.actions if record is not None else ()
@@ -164,6 +168,7 @@ def _tell(
                 declaration=declaration,
                 counterfactuals=_otherwise(decision, kept, why),
                 unreadable=why,
+                outcomes=tuple(outcome_lines(outcomes)) if outcomes.counts else (),
             )
         )
     return tuple(told)

@@ -94,8 +94,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         fast: How many of these were faster than the evidence can be read.
         known: How many known cases they answered rightly, of how many.
         second: How often a second person said the same.
-        outcomes: How often what came of it later agreed; until outcomes are recorded: later corrections, undoings and
-            recalls stand for them.
+        outcomes: How often what came of it later agreed: by recorded outcomes; where none is, by undoings.
         signs: The signs.
     """
 

@@ -110,16 +110,30 @@ select first_by as who, agreed as "right" from second_look
 where compared_at >= %(since)s and (%(who)s::text is null or first_by = %(who)s)
 
 -- name: checked_outcomes
--- Until outcomes are recorded: an approved answer whose action was undone, or whose decision was recalled, was not borne out. Of the
--- newest so many answers, apart (offset 0): whether something was done is looked up for these alone.
-select v.resolved_by as who, not exists (
-         select from action a where a.case_id = v.case_id and a.tenant = v.tenant and a.state in ('undoing', 'undone')) as "right"
-from (
-  select r.tenant, r.case_id, r.resolved_by from review r
-  where r.state = 'resolved' and r.resolved_at >= %(since)s and r.resolution <> 'reject' and r.case_id is not null
-    and r.resolved_by is not null and (%(who)s::text is null or r.resolved_by = %(who)s)
-  order by r.resolved_at desc limit %(most)s) v
-where exists (select from action a where a.case_id = v.case_id and a.tenant = v.tenant and a.state in ('done', 'undoing', 'undone'))
+-- What became of the newest so many answers. Where an outcome of the proposal is recorded it tells: an approval was right where the
+-- proposal was, a rejection where it was not, a change where it is the recorded truth itself; what else a change was worth, and a
+-- rejection of what may itself have said no, nobody knows. Where none is recorded: an approved answer whose action was undone, or
+-- whose decision was recalled, was not borne out. Apart (offset 0): both are looked up for these answers alone.
+select v.who, v."right" from (
+  select r.resolved_by as who, case
+      when o.decision is null then case when r.resolution <> 'reject' and r.case_id is not null and exists (
+          select from action a where a.case_id = r.case_id and a.tenant = r.tenant and a.state in ('done', 'undoing', 'undone'))
+        then not exists (
+          select from action a where a.case_id = r.case_id and a.tenant = r.tenant and a.state in ('undoing', 'undone')) end
+      when r.resolution = 'approve' then o.is_right
+      when r.resolution = 'reject' and not o.is_right then true
+      when r.resolution = 'reject' and position(':false'::bytea in r.proposal) = 0 then false
+      when r.resolution = 'change' and not o.is_right
+        then (select true from outcome w where w.id = o.outcome and w.truth = r.output) end as "right"
+  from (
+    select r.id, r.tenant, r.case_id, r.decision_id, r.resolved_by, r.resolution, r.proposal, r.output from review r
+    where r.state = 'resolved' and r.resolved_at >= %(since)s and r.resolved_by is not null
+      and (%(who)s::text is null or r.resolved_by = %(who)s)
+    order by r.resolved_at desc limit %(most)s) r
+  left join decision_outcome o on o.decision = r.decision_id
+  where not exists (select from known_case k where k.id = r.id)
+  offset 0) v
+where v."right" is not null
 
 -- name: first_answers
 -- When each of these first answered something.
