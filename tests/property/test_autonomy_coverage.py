@@ -15,9 +15,10 @@ import pytest
 
 from interlock.autonomy.betting import Floats, best_e_value, choose_bets, passes
 from interlock.autonomy.calibration import Flags
-from interlock.autonomy.certify import Certifiable, Terms, certify, make_grid
+from interlock.autonomy.certify import Certifiable, NotCertifiable, Terms, certify, make_grid
 from interlock.autonomy.estimate import doubly_robust, ratio, weighted
 from interlock.autonomy.monitor import begin, crossed, outcomes_to_find, path, step, watching_bets
+from interlock.autonomy.offer import offer
 from interlock.autonomy.records import Records
 from interlock.oversight.binomial import interval
 
@@ -208,3 +209,37 @@ def test_a_monitor_gives_few_false_alarms_over_a_hundred_thousand_outcomes() -> 
         x = np.where(drawn.random(100_000, dtype=np.float32) < m / typical, typical, 0.0)
         alarms += float(np.max(path(x, m, bets))) >= math.log(20)
     assert within(alarms / RUNS, 0.05)
+
+
+@pytest.mark.long
+def test_what_is_offered_instead_holds_together() -> None:
+    drawn = np.random.default_rng(11)
+    sure, stake = drawn.uniform(0.8, 1, 100_000), drawn.integers(500, 20_000, 100_000)
+    chance = (1 - sure) ** 1.5
+    asked = Terms(
+        budget=Fraction(20), risk=Fraction(1, 5), review_cost=600, cap=20_000, worst=Fraction(20_000),
+        grid=make_grid(Fraction(600), steps=20),
+        smaller=tuple((20_000 >> halved, Fraction(20_000 >> halved)) for halved in range(5, 0, -1)),
+    )  # fmt: skip
+    runs, bad = 250, 0
+    for _ in range(runs):
+        at = drawn.integers(0, sure.size, 2_000)
+        wrong = drawn.random(at.size) < chance[at]
+        nothing = np.zeros(at.size, np.int64)
+        records = Records(
+            confidence=sure[at], exposure=stake[at], stake=stake[at], wrong=wrong, loss=np.where(wrong, stake[at], 0),
+            needless=nothing, propensity=np.ones(at.size), observed=np.ones(at.size, bool), component=nothing,
+            segment=nothing, fit=drawn.random(at.size) < 1 / 3, turn=np.arange(at.size),
+        )  # fmt: skip
+        refused = certify(records, asked)
+        assert isinstance(refused, NotCertifiable)
+        instead = offer(records, asked, refused)
+        assert instead is not None
+        assert instead.lower_cap is not None
+        assert instead.rate is not None
+        expected = refused.fitted[0].calibration.wrong_at(sure) * stake
+        capped = (expected <= float(instead.lower_cap.chosen.threshold)) & (stake <= instead.lower_cap.cap)
+        loose = expected <= float(instead.rate.threshold)
+        over = float(np.mean(capped * chance * stake)) > float(asked.budget)
+        bad += over or float(np.mean(loose * chance)) > instead.rate.rate
+    assert within(bad / runs, 0.2, runs)
