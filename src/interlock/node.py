@@ -249,7 +249,8 @@ async def open_database(settings: Settings) -> AsyncGenerator[str]:
         SchemaOutdated: a database that is named lacks a migration; the embedded one is brought up to date.
     """
     if settings.database_url:
-        await check_schema(settings.admin_database_url or settings.database_url)
+        if newer := await check_schema(settings.admin_database_url or settings.database_url):
+            log.warning("a newer Interlock ran %s on this database: see `interlock doctor`", ", ".join(newer))
         yield settings.database_url
         return
     with EmbeddedPostgres(Path(settings.data_dir) / "postgres") as server:

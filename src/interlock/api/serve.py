@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import socket
 from collections.abc import AsyncGenerator, Generator
 from functools import partial
@@ -58,10 +60,7 @@ async def serving(app: ASGIApp, host: str, port: int, *, shared: bool = False) -
         # caller's acknowledgement of its head
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as cause:
-        what = f"{host}:{port} cannot be listened on: {cause.strerror or cause}"
-        raise ConfigInvalid(
-            what, where="api_port", todo="name another port or address, or stop what listens there"
-        ) from cause
+        raise _not_ours(host, port, cause) from cause
     server = _Server(_settings(app))
     running = asyncio.create_task(server.serve(sockets=[listening]), name="interlock-http")
     begun = asyncio.create_task(server.listens.wait())
@@ -79,6 +78,36 @@ async def serving(app: ASGIApp, host: str, port: int, *, shared: bool = False) -
         server.should_exit = True
         await running  # also says why it did not begin
         listening.close()
+
+
+def see_free(host: str, port: int) -> None:
+    """See that nobody listens at an address yet, another installation of this user neither.
+
+    What shares a port (``serving``) would else share it with that one, and the kernel deal out the calls to both.
+
+    Args:
+        host: The address.
+        port: 0 is always free.
+
+    Raises:
+        ConfigInvalid: somebody does, or it cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as cause:
+        raise _not_ours(host, port, cause) from cause
+
+
+def _not_ours(host: str, port: int, cause: OSError) -> ConfigInvalid:
+    why = os.strerror(cause.errno) if cause.errno and cause.errno > 0 else str(cause)  # of a name it is negative
+    where = "api_host" if isinstance(cause, socket.gaierror) or cause.errno == errno.EADDRNOTAVAIL else "api_port"
+    todo = "name another port or address, or stop what listens there"
+    if cause.errno == errno.EACCES:
+        todo = "name a port from 1024 on, or let this user listen on lower ones"
+    elif where == "api_host":
+        todo = "name an address that this machine has; 127.0.0.1 is itself, 0.0.0.0 is all of them"
+    return ConfigInvalid(f"{host}:{port} cannot be listened on: {why}", where=where, todo=todo)
 
 
 def _settings(app: ASGIApp) -> uvicorn.Config:

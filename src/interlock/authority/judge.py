@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -29,6 +30,7 @@ _LARGEST = 1_000_000
 _MOST_REMEMBERED = 4096
 _NAMES = frozenset({"name", "handed_in_by", "written_by", "decided_by", "held_by", "set_by", "owners", "practised_by"})
 """Facts that name somebody: they are compared with who acts, so both are written alike."""
+_BEGINS = re.compile(r"^[ \t]*@id\b", re.MULTILINE)
 _COMMENT = re.compile(r"//.*")
 _ACTION = re.compile(r"\baction\b([^;{]*)")
 _QUOTED = re.compile(r"\"([^\"]+)\"")
@@ -197,16 +199,36 @@ def load_authority(folder: Path | None = None) -> Authority:
         return _parsed((_SHIPPED / "interlock.cedar").read_text(), (_SHIPPED / "schema.cedarschema").read_text())
     found = sorted(folder.glob("*.cedar"))
     if not found:
-        raise ConfigInvalid(f"{folder} holds no *.cedar", where="policies", todo="name a folder that holds policies")
+        what = f"{folder} holds no *.cedar" if folder.is_dir() else f"there is no folder {folder}"
+        todo = "name a folder that holds policies, or set none: then the shipped ones are in force"
+        raise ConfigInvalid(what, where="policies", todo=todo)
     if sum(file.stat().st_size for file in found) > _LARGEST:
         raise ConfigInvalid(f"the policies in {folder} are larger than {_LARGEST} bytes", where="policies")
     own = folder / "schema.cedarschema"
     try:
         schema = own.read_text("utf-8") if own.exists() else (_SHIPPED / "schema.cedarschema").read_text()
-        text = "\n".join(file.read_text("utf-8") for file in found)
+        texts = {file: file.read_text("utf-8") for file in found}
     except (OSError, UnicodeDecodeError) as cause:
         raise ConfigInvalid(f"a file in {folder} cannot be read: {cause}", where="policies") from cause
-    return _parsed(text, schema)
+    for file, one in texts.items():
+        try:
+            policies_to_json_str(one)
+        except ValueError as cause:
+            what = f"{file} cannot be read{_where_unread(one)}: {cause}"
+            todo = f"mend it; `interlock policies check --folder {folder}` reads it again and starts nothing"
+            raise ConfigInvalid(what, where="policies", todo=todo) from cause
+    return _parsed("\n".join(texts.values()), schema)
+
+
+def _where_unread(text: str) -> str:
+    """In which policy of a file the fault is, since the parser does not tell; empty: in none by itself."""
+    starts = [found.start() for found in _BEGINS.finditer(text)]
+    for start, end in pairwise([*starts, len(text)]):
+        try:
+            policies_to_json_str(text[start:end])
+        except ValueError:
+            return f", in the policy that begins on line {text.count(chr(10), 0, start) + 1}"
+    return ""
 
 
 @functools.lru_cache(4)

@@ -17,7 +17,8 @@ import typer
 from interlock.api.app import create_app
 from interlock.api.front import Front
 from interlock.api.keys import Scope, list_keys, make_key
-from interlock.api.serve import serving
+from interlock.api.serve import see_free, serving
+from interlock.authority.judge import load_authority
 from interlock.cases.registry import Registered
 from interlock.cli.crew import API_SERVERS, RECONCILIATIONS, SERVERS, STREAMS, Crew, WorkerEnded
 from interlock.cli.options import commands, flags_of
@@ -60,6 +61,9 @@ def up(
     screen = Screen(as_json=as_json)
     settings = load_settings(context, api_host=host, api_port=port)
     begin_logging(settings)
+    load_authority(settings.policies)  # what is wrong with them is told before a database is made or started
+    if not no_api:
+        see_free(settings.api_host, settings.api_port)
 
     names = () if no_streams else tuple(settings.streams)
     matched = () if no_reconciliation else tuple(settings.reconciliation)
@@ -109,13 +113,14 @@ async def _serve(
             await stack.enter_async_context(node.sealing())
             await stack.enter_async_context(node.lineage())
             _say_what_runs(screen, node)
-            secret = await _first_key(node) if further else None
-            password = await make_first(node.database, node.writer, node.tenant) if further and console else None
             url = await stack.enter_async_context(_listening(node, console=console)) if further else None
             servers = further(urlsplit(url).port or 0) if further and url else None
             for crew in (*crews, servers) if servers else crews:
                 await stack.enter_async_context(crew)
             people = f"{settings.public_url.rstrip('/') or url}/console" if url and console else None
+            # made last: both are shown this once, and whatever can keep us from showing them has gone well
+            secret = await _first_key(node) if further else None
+            password = await make_first(node.database, node.writer, node.tenant) if further and console else None
             _say_ready(screen, url, crews, servers, secret, people, password)
             number = await stopped
         screen.note("stopping: giving cases back, answering what is under way")

@@ -115,8 +115,11 @@ async def _run(connection: AsyncConnection[Any], migration: Migration) -> None:
         await RECORD_IN_LEDGER.run(connection)
 
 
-async def check_schema(url: str) -> None:
-    """See that every migration that this code needs before a deploy has run.
+async def check_schema(url: str) -> tuple[str, ...]:
+    """See that every migration that this code needs before a deploy has run; those that ran and that it does not know.
+
+    The latter are a newer version's. What that version runs before its deploy leaves this one working; what it runs
+    after may take away what this one needs.
 
     Raises:
         DatabaseUnavailable: nothing answers.
@@ -130,3 +133,4 @@ async def check_schema(url: str) -> None:
     missing = [m.name for m in migrations() if m.half == "before" and m.name not in applied]
     if missing:
         raise SchemaOutdated(f"the database lacks {', '.join(missing)}", todo="run `interlock migrate`")
+    return tuple(sorted(applied - {m.name for m in migrations()}))

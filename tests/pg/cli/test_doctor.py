@@ -111,6 +111,15 @@ def test_partitions_rights_and_forced_row_security_are_seen(run: Run, bank: sock
         assert fault in checks["roles"]["what"]
 
 
+def test_a_database_that_a_newer_version_has_changed_is_told(run: Run, bank: socket.socket, admin: Admin) -> None:
+    note = b"insert into public.interlock_migration (name, digest) values (%s, '00')"
+    for name, level in (("9998_more.before.sql", "warn"), ("9999_less.after.sql", "fail")):
+        admin.execute(note, (name,))
+        check = look(run, None)["newer schema"]
+        assert (check["level"], name in check["what"]) == (level, True)
+        admin.execute(b"delete from public.interlock_migration where name = %s", (name,))
+
+
 def test_cases_whose_code_nobody_carries_are_seen(run: Run, bank: socket.socket, admin: Admin) -> None:
     run("submit", "desk", "-", given='{"who": "ana", "total": "1.00"}\n')
     checks = look(run, 0)
@@ -143,9 +152,14 @@ def test_settings_that_cannot_be_read_are_told(run: Run, monkeypatch: pytest.Mon
 def test_a_missing_schema_and_a_missing_server_are_told_apart(
     run: Run, server_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("INTERLOCK_POLICIES", "nowhere")
+    monkeypatch.setenv("INTERLOCK_API_HOST", "0.0.0.0")  # noqa: S104 - as behind a proxy
     monkeypatch.setenv("INTERLOCK_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
     checks = look(run, 1)
     assert "does not answer" in checks["schema"]["what"]
+    assert (checks["policies"]["level"], "there is no folder" in checks["policies"]["what"]) == ("fail", True)
+    assert (checks["public address"]["level"], "set public_url" in checks["public address"]["todo"]) == ("warn", True)
+    monkeypatch.delenv("INTERLOCK_POLICIES")
     ran = run("cases", "--json", code=7)
     assert "does not answer" in ran.err
     assert ran.out == ""

@@ -199,12 +199,18 @@ def test_ctrl_c_ends_a_command_that_waits(project: dict[str, str]) -> None:
         assert process.stderr.read() == "interrupted\n"
 
 
-def test_an_address_in_use_is_told(project: dict[str, str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+def test_an_address_in_use_is_told_before_a_key_is_made_that_nobody_would_see(project: dict[str, str]) -> None:
+    # as another `interlock up` of the same user holds it: that would share it
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as taken:
         ran = once(project, "up", "--port", str(taken.getsockname()[1]))
     assert ran.returncode == 2
-    assert "cannot be listened on" in ran.stderr
+    assert "cannot be listened on: Address already in use\n" in ran.stderr
     assert "Traceback" not in ran.stderr
+    elsewhere = once(project, "up", "--host", "192.0.2.1", "--workers", "0")
+    assert (elsewhere.returncode, "where: api_host" in elsewhere.stderr) == (2, True)
+    with psycopg.connect(project["INTERLOCK_DATABASE_URL"], options="-c search_path=interlock") as admin:
+        for table in ("api_key", "person"):
+            assert admin.execute(f"select count(*) from {table}".encode()).fetchone() == (0,), table
 
 
 def test_a_pipe_that_is_closed_early_is_no_error_of_ours(project: dict[str, str]) -> None:

@@ -149,6 +149,8 @@ def test_policies_that_cannot_be_used_are_refused(text: str, what: str) -> None:
 def test_a_folder_of_policies_is_read_by_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid, match=r"no \*.cedar"):
         load_authority(tmp_path)
+    with pytest.raises(ConfigInvalid, match="there is no folder"):
+        load_authority(tmp_path / "gone")
     (tmp_path / "b.cedar").write_text(
         '@id("nobody-decides") forbid (principal, action == Action::"queue.decide", resource);'
     )
@@ -191,3 +193,16 @@ def test_a_task_is_what_it_is() -> None:
     assert SHIPPED.judge(person("reviewer"), "queue.decide", review).allowed
     assert SHIPPED.judge(person("engineer"), "exception.resolve", trouble).allowed
     assert not SHIPPED.judge(person("reviewer", name="cem"), "queue.decide", review).allowed
+
+
+def test_a_file_that_cannot_be_read_is_named_with_the_line_of_its_policy(tmp_path: Path) -> None:
+    (tmp_path / "a.cedar").write_text('@id("all") permit (principal, action, resource);')
+    for text, line in (
+        ('@id("one") permit (principal, action, resource);\n\n@id("two") permit (principal, action\n', "line 3: "),
+        ("permit (principal, action\n", "b.cedar cannot be read: "),
+    ):
+        (tmp_path / "b.cedar").write_text(text)
+        with pytest.raises(ConfigInvalid, match=line) as told:
+            load_authority(tmp_path)
+        assert "b.cedar" in told.value.what
+        assert "policies check --folder" in told.value.todo

@@ -52,7 +52,7 @@ WORKERS = _SQL.rows("workers", WorkerFacts)
 async def check_database(settings: Settings, url: str, admin: str) -> AsyncIterator[Check]:
     """Look at the database; what cannot be looked at without the schema is left out when that is missing."""
     try:
-        await check_schema(admin)
+        newer = await check_schema(admin)
     except InterlockError as cause:
         yield failed("schema", cause)
         return
@@ -61,6 +61,8 @@ async def check_database(settings: Settings, url: str, admin: str) -> AsyncItera
         yield fail("schema", what, "set admin_database_url to the role that migrates, or grant this one to read it")
     else:
         yield ok("schema", "every migration that this version needs has run")
+        if newer:
+            yield _of_newer(newer)
     try:
         connection = await connect_service(url)
     except InterlockError as cause:
@@ -72,6 +74,14 @@ async def check_database(settings: Settings, url: str, admin: str) -> AsyncItera
         for check in await _work(connection):
             yield check
         yield await _reconciliation(connection)
+
+
+def _of_newer(names: tuple[str, ...]) -> Check:
+    """Migrations of a newer version of Interlock have run."""
+    what = f"a newer Interlock ran {', '.join(names)}, which this version does not have"
+    if all(name.endswith(".before.sql") for name in names):
+        return warn("newer schema", what, "this version works on beside it: go on with the deploy of the newer one")
+    return fail("newer schema", what, "run the newer version; an older one needs the backup from before its deploy")
 
 
 async def _server(settings: Settings, connection: AsyncConnection[Any]) -> list[Check]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from interlock.actions.connector import Connector, Examinable, Transactional
+from interlock.authority.judge import load_authority
 from interlock.cases.registry import Registered, load_registry
 from interlock.cli.doctor.check import Check, fail, failed, ok, warn
 from interlock.cli.doctor.models import check_models
@@ -20,13 +21,29 @@ from interlock.errors import InterlockError
 from interlock.setting_forms import Mode, without_password
 
 _CONNECT_S = 3.0
+_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 
 
 def check_settings(settings: Settings) -> Iterator[Check]:
-    """Where each value came from."""
+    """Where each value came from, and whether what they name of policies and addresses can be used."""
     for key, source in settings.sources.items():
         if "." not in key:  # the tables by name are looked at elsewhere
             yield ok(f"setting {key}", f"{_shown(getattr(settings, key))} ({source})")
+    yield _policies(settings)
+    if not settings.public_url and settings.api_host not in _THIS_MACHINE:
+        what = f"{settings.api_host} takes calls from elsewhere, and nothing says where people reach the console"
+        todo = "set public_url: without it signing in with others' accounts, links in notices and a proxy's forms fail"
+        yield warn("public address", what, todo)
+
+
+def _policies(settings: Settings) -> Check:
+    """Whether the policies can be used; without them nothing starts."""
+    try:
+        authority = load_authority(settings.policies)
+    except InterlockError as cause:
+        return failed("policies", cause)
+    where = settings.policies or "those that are shipped"
+    return ok("policies", f"{len(authority.ids)} policies of {where}, digest {authority.digest[:16]}")
 
 
 def _shown(value: object) -> str:
