@@ -201,7 +201,11 @@ def _copy(admin: Admin, since: int, until: int, total: int) -> None:
 
 @contextmanager
 def _writing_once(admin: Admin) -> Generator[None]:
-    """A crash would cost no more than filling again: no page is written twice, and few are while they still change."""
+    """A crash would cost no more than filling again: few pages are written while they still change.
+
+    Of 200,000 decisions the log takes 3 % less so, and the tables' files 4 %, than with a checkpoint after each part and
+    whole pages in the log; by the clock the two could not be told apart on a machine that others used.
+    """
     own = {"full_page_writes": "off", "max_wal_size": "'4GB'", "checkpoint_timeout": "'1h'"}
     for name, value in own.items():
         admin.execute(f"alter system set {name} = {value}".encode())
