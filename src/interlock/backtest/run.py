@@ -101,7 +101,7 @@ class _Counting:
         columns, count = Columns.of(self._rows), len(self._rows)
         priced = columns.only(~columns.unpriced)
         currency = costs.currency
-        figures = tuple(_figures(columns, priced, costs))
+        figures = tuple(_figures(columns, priced, costs)) if count else ()
         return Backtest(
             point=wanted.name,
             candidate=candidate.said,
@@ -130,6 +130,11 @@ class _Counting:
     def _notes(
         self, wanted: Wanted, candidate: Candidate, costs: Costs, figures: tuple[Figure, ...], unpriced: int
     ) -> Iterator[str]:
+        if not figures:
+            due = candidate.today.autonomy
+            after = f", whose outcomes are due {due.outcome.after} after them" if due else ""
+            yield f"no decision of the time could be tried{after}: there are no figures"
+            return
         hows = {one.how for figure in figures for one in (figure.recorded, figure.candidate, figure.difference)}
         if How.BOUNDS in hows:
             yield (

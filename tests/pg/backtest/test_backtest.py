@@ -19,6 +19,8 @@ from msgspec import structs
 sys.path.insert(0, str(Path(__file__).parents[3]))
 sys.path.insert(0, str(Path(__file__).parent))
 from tests.pg.certifying import Office, certificate, certified
+from tests.pg.privacy.world import ADA, found_in, master_key, settings_of
+from tests.pg.privacy.world import flow as raises
 from tests.pg.publications.versions import refund_rules
 from tests.pg.replay.scene import decide, encoded, project, running
 from tests.pg.stage import DOSSIER
@@ -32,6 +34,7 @@ from interlock.backtest.costs import costs_of
 from interlock.backtest.gather import Wanted
 from interlock.backtest.result import Backtest, How
 from interlock.backtest.run import Backtester
+from interlock.cases.in_line import ask_in_line, find_point
 from interlock.cases.registry import Registered, Registry
 from interlock.components.component import ComponentRef
 from interlock.components.rules import load_rules
@@ -40,7 +43,8 @@ from interlock.decisions.features.load import Line, load_values
 from interlock.decisions.sureness import Sureness
 from interlock.errors import Refused
 from interlock.money import Money
-from interlock.node import Node
+from interlock.node import Node, open_node
+from interlock.privacy.subject import Subjects
 from interlock.replay.restore import Restoring
 
 Admin = psycopg.Connection[Any]
@@ -98,7 +102,7 @@ class Desk:
         """Run a candidate over all that was decided."""
         workflow = self.flow.workflow.name
         review, tenant = terms.pop("review_cost", None), terms.pop("tenant", self.node.tenant)
-        changed = terms.pop("point", {})
+        changed, vault = terms.pop("point", {}), terms.pop("vault", None)
         now = self.node.database.clock.now()
         wanted = Wanted(
             workflow=workflow, point="approve", since=now - timedelta(hours=1), until=now + timedelta(seconds=1),
@@ -118,7 +122,7 @@ class Desk:
                 )
             candidate = Candidate(today=today, **terms)
             costs = costs_of(today, review)
-            return await Backtester(self.node.database, back, candidate, costs).run(tenant, wanted)
+            return await Backtester(self.node.database, back, candidate, costs, vault=vault).run(tenant, wanted)
 
 
 def values(found: Backtest, name: str) -> tuple[Any, Any, Any]:
@@ -203,7 +207,9 @@ async def test_other_rules_have_the_figures_that_are_reckoned_by_hand_and_what_n
         assert "asks no rules called other" in (await desk.try_(rules=other)).not_run[0].what
         # a tenant sees its own
         stranger = await node.database.ensure_tenant("other")
-        assert (await desk.try_(rules=rules, tenant=stranger)).decisions == 0
+        found = await desk.try_(rules=rules, tenant=stranger)
+        assert (found.decisions, found.figures) == (0, ())
+        assert found.notes == ("no decision of the time could be tried: there are no figures",)
 
 
 async def test_a_threshold_a_certificate_and_another_model_are_tried_on_what_was_said_then(
@@ -331,6 +337,37 @@ async def test_the_audit_sample_gives_an_estimate_where_outcomes_are_known_of_it
         found = await desk.try_(component="onnx:second@1", sureness=Sureness(0.5), review_cost=Money("2.00", "EUR"))
         assert found.outcomes.unanswered == 1
         assert _number(found.figure("loss").recorded.value) > _number(recorded.value)
+
+
+async def test_personal_data_are_opened_to_be_tried_and_an_erased_person_is_not(
+    database_url: str, admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = raises()
+    monkeypatch.setattr("interlock.privacy.vault.LATELY_S", 0.0)
+    with master_key(monkeypatch):
+        async with open_node(settings_of(database_url), registry=Registry([flow])) as node:
+            desk = Desk(node, flow, admin)
+            named = find_point(node.registry, "raises.approve")
+            taken = await ask_in_line(
+                node.tools.decider, node.writer, node.tenant, named, key="a", value=ADA, caller="c"
+            )
+            assert isinstance(taken, Decision)
+            desk.said(taken, right=True)
+            rules = next(one.component for step in named.point.steps for one in step.shares)
+            for terms in ({"sureness": Sureness(0.0)}, {"component": str(rules)}):
+                found = await desk.try_(**terms, vault=node.vault)
+                assert (found.decisions, found.otherwise, found.not_run) == (1, 0, ())
+                assert found.figure("automation").difference.how is How.COMPLETE
+                assert found_in(str(found)) == []
+            found = await desk.try_(sureness=Sureness(0.0))
+            assert (found.decisions, found.not_run[0].what) == (
+                0, "its input holds personal data, and nothing here opens them"
+            )  # fmt: skip
+            subjects = Subjects(node.database, node.writer, node.vault, node.tenant)
+            await subjects.erase(ADA["email"], who="dpo", why="asked", force=True)
+            found = await desk.try_(sureness=Sureness(0.0), vault=node.vault)
+            assert (found.decisions, found.not_run[0].decisions) == (0, 1)
+            assert "erased" in found.not_run[0].what
 
 
 def _number(text: object) -> float:
