@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Generator, Iterable
-from dataclasses import dataclass, field
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
 from interlock.authority.judge import everything
 from interlock.autonomy.outcome import Word
-from interlock.autonomy.outcomes.line import OutcomeLine, read_line
-from interlock.autonomy.outcomes.plan import Became, Result
+from interlock.autonomy.outcomes.plan import Became
 from interlock.autonomy.outcomes.read import (
     Due,
     OutcomesOf,
@@ -23,20 +19,17 @@ from interlock.autonomy.outcomes.read import (
     settle_outcome,
     to_settle,
 )
-from interlock.autonomy.outcomes.record import MOST_AT_ONCE, record_outcomes
 from interlock.autonomy.outcomes.store import StoredOutcome
-from interlock.autonomy.outcomes.table import row_line
 from interlock.autonomy.outcomes.words import outcome_lines, right_or_wrong
-from interlock.batch.open import SQL, open_table
-from interlock.batch.rows import Reading
-from interlock.batch.table import Place, Table
 from interlock.cases.in_line import find_point
 from interlock.cases.outcome_points import outcome_points
 from interlock.cli.options import As, Json, commands, who_acts
+from interlock.cli.outcomes_added import Added, Feed, add_all, keep_adding
 from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen
 from interlock.cli.session import operator, require, with_node
 from interlock.decisions.decide import find_decision
+from interlock.durations import parse_duration
 from interlock.errors import Refused
 from interlock.money import Money
 from interlock.node import Node
@@ -55,13 +48,14 @@ Decision = Annotated[UUID, typer.Argument(help="The decision.")]
 def add(
     context: typer.Context,
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help=".csv, .tsv, .jsonl or .parquet; or sql: before a SELECT.")
+        str, typer.Argument(metavar="FILE", help=".csv, .tsv, .jsonl or .parquet, a folder, or sql: before a SELECT.")
     ],
     *,
     source: Annotated[str, typer.Option(help="Whose word it is, where a line does not say.")] = "",
     database_url_from: Annotated[
         str, typer.Option(metavar="VARIABLE", help="The environment variable with the URL of a query's database.")
     ] = "",
+    every: Annotated[str, typer.Option(metavar="DURATION", help="Go on, and look again so often.")] = "",
     who: As = "",
     as_json: Json = False,
 ) -> None:
@@ -72,24 +66,21 @@ def add(
     named.
     """
     screen, name = Screen(as_json=as_json), who_acts(who)
-    url = os.environ.get(database_url_from, "") if database_url_from else ""
-    table = open_table(file, Reading(contract=None, key="key" if file.startswith(SQL) else ""), url=url)
+    feed = Feed(file, source, os.environ.get(database_url_from, "") if database_url_from else "")
+    pause = parse_duration(every).total_seconds() if every else 0.0
 
-    added = _Added()
-
-    async def work(node: Node) -> None:
+    async def work(node: Node) -> Added:
         verdict = require(node, name, "outcome.record")
-        points = outcome_points(node.registry, node.tenant)
-        for part in _parts(_lines(table, source)):
-            lines = [line for _, line in part]
-            results = await record_outcomes(
-                node.database, node.writer, node.tenant, lines, points, who=name, verdict=verdict
-            )
-            for (number, _), result in zip(part, results, strict=True):
-                added.note(number, result)
+        added = await add_all(node, feed, who=name, verdict=verdict)
+        if pause:
+            _told_added(screen, added, as_json=as_json)
+            await keep_adding(node, feed, pause, who=name, verdict=verdict)
+        return added
 
-    with_node(context, work, workflows=True)
+    added = with_node(context, work, workflows=True)
     _told_added(screen, added, as_json=as_json)
+    if added.bad:
+        raise typer.Exit(SOME_REFUSED)
 
 
 @group.command()
@@ -204,63 +195,16 @@ def _document(one: StoredOutcome | Word) -> dict[str, Any]:
     return {**document, "loss": str(one.loss) if one.loss else None}
 
 
-_Numbered = tuple[int, OutcomeLine | Refused]
-
-
-@dataclass(slots=True)
-class _Added:
-    """What became of lines: counts, and some of those that are not on record."""
-
-    counts: Counter[Became] = field(default_factory=Counter[Became])
-    contradictory: int = 0
-    bad: list[tuple[int, Result]] = field(default_factory=list[tuple[int, Result]])
-
-    def note(self, number: int, result: Result) -> None:
-        self.counts[result.became] += 1
-        self.contradictory += result.contradictory
-        if result.refused is not None and len(self.bad) < MOST_TOLD:
-            self.bad.append((number, result))
-
-
-def _parts(lines: Iterable[_Numbered]) -> Generator[list[_Numbered]]:
-    """As many at a time as are one commit."""
-    part: list[_Numbered] = []
-    for line in lines:
-        part.append(line)
-        if len(part) == MOST_AT_ONCE:
-            yield part
-            part = []
-    if part:
-        yield part
-
-
-def _lines(table: Table, source: str) -> Generator[_Numbered]:
-    for rows in table.chunks(Place()):
-        for row in rows:
-            try:
-                if isinstance(row.wrong, Refused):
-                    raise row.wrong
-                value: Any = row.value
-                if isinstance(value, dict):
-                    cells = cast("dict[str, Any]", value)
-                    value = row_line({**cells, "key": row.key} if table.reading.key else cells)
-                yield row.number, read_line(value, source=source, cells=True)
-            except Refused as cause:
-                yield row.number, cause
-    table.check_unchanged()
-
-
-def _told_added(screen: Screen, added: _Added, *, as_json: bool) -> None:
+def _told_added(screen: Screen, added: Added, *, as_json: bool) -> None:
     counts, read = added.counts, added.counts.total()
     if as_json:
-        why = [{"line": number, "became": one.became, "what": str(one.refused)} for number, one in added.bad]
+        why = [{"line": place, "became": one.became, "what": str(one.refused)} for place, one in added.bad]
         each = {one.value: counts[one] for one in Became}
         screen.document({"read": read, **each, "contradictory": added.contradictory, "why": why})
     screen.line(
         f"{counts[Became.RECORDED]:,} of {read:,} are on record, {counts[Became.CORRECTED]:,} correct an earlier "
         f"word, {counts[Became.KNOWN]:,} were known."
     )
-    screen.lines(f"line {number}: {one.refused}" for number, one in added.bad)
+    screen.lines(f"{place}: {one.refused}" for place, one in added.bad)
     if added.bad:
         screen.line(f"{counts[Became.UNKNOWN]:,} have no decision yet, {counts[Became.REFUSED]:,} were refused.")
-        raise typer.Exit(SOME_REFUSED)

@@ -63,7 +63,7 @@ def test_a_table_of_outcomes_is_added_shown_and_settled(run: Run, judging: Path)
     )
     told = run("outcomes", "add", "paid.csv", "--source", "bank", "--json", code=3).document
     assert (told["read"], told["recorded"], told["unknown"], told["refused"]) == (4, 2, 1, 1)
-    assert [one["line"] for one in told["why"]] == [3, 4]
+    assert [one["line"] for one in told["why"]] == ["paid.csv, line 3", "paid.csv, line 4"]
     again = run("outcomes", "add", "paid.csv", "--source", "bank", code=3).out
     assert "0 of 4 are on record, 0 correct an earlier word, 2 were known." in again
     assert "approved is no boolean" in again
