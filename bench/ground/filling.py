@@ -203,8 +203,8 @@ def _copy(admin: Admin, since: int, until: int, total: int) -> None:
 def _writing_once(admin: Admin) -> Generator[None]:
     """A crash would cost no more than filling again: few pages are written while they still change.
 
-    Of 200,000 decisions the log takes 3 % less so, and the tables' files 4 %, than with a checkpoint after each part and
-    whole pages in the log; by the clock the two could not be told apart on a machine that others used.
+    Of 200,000 decisions the log takes 3 % less so, and the tables' files 4 %, than with a checkpoint after each part
+    and whole pages in the log; by the clock the two could not be told apart on a machine that others used.
     """
     own = {"full_page_writes": "off", "max_wal_size": "'4GB'", "checkpoint_timeout": "'1h'"}
     for name, value in own.items():
