@@ -339,6 +339,26 @@ async def test_the_audit_sample_gives_an_estimate_where_outcomes_are_known_of_it
         assert _number(found.figure("loss").recorded.value) > _number(recorded.value)
 
 
+async def test_the_shares_of_a_release_stand_in_for_what_nobody_said_would_have_been_right(
+    database_url: str, tmp_path: Path, admin: Admin
+) -> None:
+    split = "{onnx:first@1: 0.5, onnx:second@1: 0.5}, person"
+    async with running(database_url, flow := modelled(tmp_path / "p", components=split)) as node:
+        desk = Desk(node, flow, admin)
+        made = [await desk.decide(str(number), "20.00", 20) for number in range(16)]
+        assert {one.component for one in made} == {"onnx:first@1", "onnx:second@1"}
+        for one in made:  # the first is wrong about what is old; nobody says what would have been right
+            desk.said(one, right=one.component == "onnx:second@1")
+        found = await desk.try_(component="onnx:second@1", sureness=Sureness(0.5))
+        assert hows(found, "loss") == (How.COMPLETE, How.DOUBLY_ROBUST, How.DOUBLY_ROBUST)
+        loss = found.figure("loss")
+        assert _number(loss.candidate.value) < _number(loss.recorded.value)
+        # of a component that had no share nobody can know it
+        rules = await desk.try_(component="rules:approve-refund@1", sureness=Sureness(0.5))
+        assert hows(rules, "loss")[1] is How.COMPLETE  # it says yes, as the first one, which was wrong each time
+        assert rules.figure("loss").candidate.value == "20.0000 EUR"
+
+
 async def test_personal_data_are_opened_to_be_tried_and_an_erased_person_is_not(
     database_url: str, admin: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
