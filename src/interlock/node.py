@@ -410,7 +410,8 @@ def _tell(stack: AsyncExitStack, database: Database, writer: Writer, known: Regi
     shown = settings.public_url.rstrip("/") or f"http://{settings.api_host}:{settings.api_port}"
     channels = tuple(settings.notify.values())
     worth = work_terms(known, settings).worth
-    told = keep_telling(database, writer, settings.tenant, channels, stand_ins, shown, worth)
+    owners = {one.declaration.workflow: one.declaration.dossier.owner for one in known.all}
+    told = keep_telling(database, writer, settings.tenant, channels, stand_ins, shown, worth, owners)
     _go_on(stack, told, "notices")
 
 

@@ -42,6 +42,7 @@ class Event(StrEnum):
     STOP = "stop"
     EXCEPTION = "exception"
     CAPACITY = "capacity"
+    AUTONOMY = "autonomy"
     DIGEST = "digest"
 
 

@@ -51,6 +51,7 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
         verdicts: What was demanded.
         attempts: Who was asked.
         digest: Of who answered.
+        currency: Of the amounts.
     """
 
     at: datetime
@@ -62,6 +63,7 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: bytes = b"[]"
     attempts: bytes = b"[]"
     digest: bytes = DIGEST
+    currency: str = "EUR"
 
 
 def terms(**changed: Any) -> AutonomyTerms:
@@ -109,7 +111,7 @@ def put(url: str, it: Place, made: Iterable[Made]) -> list[UUID]:
         with admin.cursor() as cursor, cursor.copy(f"copy outcome ({_WORDS}) from stdin") as copy:
             for identity, one in said:
                 if one.right is not None:
-                    currency = "EUR" if one.loss is not None else None
+                    currency = one.currency if one.loss is not None else None
                     copy.write_row((
                         identity, it.tenant, identity, it.workflow, it.point, "feed", str(identity), one.right, "",
                         one.loss, currency, one.at, "feed", one.at, 1,
@@ -123,6 +125,6 @@ def _row(it: Place, identity: UUID, one: Made) -> tuple[Any, ...]:
     return (
         identity, it.tenant, it.workflow, it.point, str(identity), _INPUT, hashlib.sha256(_INPUT).digest(), _OUTPUT,
         hashlib.sha256(_OUTPUT).digest(), "onnx:m@1", one.digest, 1, one.attempts, one.confidence, 0.5, one.exposure,
-        "EUR", b"[]", one.verdicts, b"[]", one.route, identity if one.route == "review" else None, b"{}", 0,
+        one.currency, b"[]", one.verdicts, b"[]", one.route, identity if one.route == "review" else None, b"{}", 0,
         bytes(32), b"{}", one.at,
     )  # fmt: skip

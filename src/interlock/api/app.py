@@ -10,6 +10,7 @@ from litestar import Litestar, Response, get
 from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler
 
+from interlock.api.autonomy import ROUTES as AUTONOMY_ROUTES
 from interlock.api.batch import submit_batch
 from interlock.api.call import Call, check_caller, limit_time
 from interlock.api.cancelling import cancel_case, take_case_back
@@ -106,6 +107,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     list_levels,
     show_checkpoint,
     show_proof,
+    *AUTONOMY_ROUTES,
     *OUTCOME_ROUTES,
     *PUBLICATION_ROUTES,
     *RECALL_ROUTES,

@@ -5,10 +5,14 @@ from __future__ import annotations
 from uuid import UUID
 
 from interlock.authority.judge import Resource
+from interlock.autonomy.certificate import read_certificate
 from interlock.autonomy.issuing.place import Place
+from interlock.autonomy.issuing.show import find_certificate
 from interlock.cases.in_line import find_point
 from interlock.cases.registry import Registered, Registry
 from interlock.cases.stoppable import stop_resource
+from interlock.contracts import Field
+from interlock.db.database import Database
 from interlock.decisions.point import DecisionPoint
 from interlock.errors import InterlockError, NotFound, Refused
 
@@ -79,6 +83,21 @@ def certifying_resource(registry: Registry, tenant: UUID, name: str) -> Resource
 def withdrawing_resource(registry: Registry, tenant: UUID, name: str) -> Resource:
     """A point as policies see it where somebody withdraws its certificate: as if they stopped it."""
     return stop_resource(tenant, f"point:{name}", (one.declaration for one in registry.all))
+
+
+async def record_of(registry: Registry, database: Database, tenant: UUID, certificate: UUID) -> Field | None:
+    """The record of the output of the point that a certificate is of; None: no file here declares it.
+
+    Raises:
+        NotFound: there is no such certificate.
+    """
+    stored = await find_certificate(database, tenant, certificate)
+    held = read_certificate(stored.content)
+    registered = registry.find(held.workflow)
+    point = registered.declaration.decisions.get(held.point) if registered else None
+    if registered is None or point is None:
+        return None
+    return registered.library.for_tenant(tenant).contract(point.output).record
 
 
 def split_name(name: str) -> tuple[str, str]:

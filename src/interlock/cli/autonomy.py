@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import typer
 
+from interlock.cli.autonomy_certificates import certificates, certify, show, verify, withdraw
 from interlock.cli.autonomy_sample import sample
 from interlock.cli.options import commands
 
 app = commands()
 group = typer.Typer(no_args_is_help=True, help="How much may be decided without a person, and what that rests on.")
 app.add_typer(group, name="autonomy")
-group.command()(sample)
+for command in (show, certify, withdraw, certificates, verify, sample):
+    group.command()(command)

@@ -13,6 +13,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from uuid import UUID
 
 from interlock.db.database import Database
@@ -50,6 +51,7 @@ MOST_FACTS = 2000
 MOST_CLAIMED = 1000
 CLAIM = timedelta(seconds=60)
 MOST_ATTEMPTS = 12
+_NOBODY: Mapping[str, str] = MappingProxyType({})
 _PART = 20
 """It takes no more than one part in so many of the time."""
 log = logging.getLogger("interlock.notices")
@@ -61,6 +63,7 @@ async def gather(
     channels: Sequence[NotifySettings],
     stand_ins: Mapping[str, str],
     worth: Worth = NO_RATES,
+    owners: Mapping[str, str] = _NOBODY,
 ) -> int:
     """Write down what is to be told and was not before; how much there is.
 
@@ -70,6 +73,7 @@ async def gather(
         channels: Who is told of what.
         stand_ins: Who stands in for the owner of each workflow.
         worth: What amounts count for in the order of work.
+        owners: Who answers for each workflow.
     """
     now = database.clock.now()
     dearest = max((1.0, *worth.rates.values()))  # of a currency without minor units
@@ -85,7 +89,7 @@ async def gather(
         found: dict[UUID, NewNotice] = {}
         for channel in channels:
             told = [*facts, *digest_of(channel, stands, now)]
-            found |= {one.id: one for one in notices_of(tenant, channel, told, readers, stand_ins, now, worth)}
+            found |= {one.id: one for one in notices_of(tenant, channel, told, readers, stand_ins, now, worth, owners)}
         return await ADD_NOTICES.run(connection, list(found.values())) if found else 0
 
 
@@ -200,6 +204,7 @@ async def keep_telling(
     stand_ins: Mapping[str, str],
     public_url: str,
     worth: Worth,
+    owners: Mapping[str, str] = _NOBODY,
 ) -> None:
     """Tell people while the process runs; each channel by itself, and of one tenant alone.
 
@@ -214,6 +219,7 @@ async def keep_telling(
         stand_ins: Who stands in for the owner of each workflow.
         public_url: Where people reach the console.
         worth: What amounts count for in the order of work.
+        owners: Who answers for each workflow.
     """
     of_tenant: defaultdict[str, list[NotifySettings]] = defaultdict(list)
     for channel in channels:
@@ -221,7 +227,7 @@ async def keep_telling(
 
     async def gathering(name: str) -> None:
         whose = await _tenant_named(database, name)
-        await gather(database, whose, of_tenant[name], stand_ins, worth)
+        await gather(database, whose, of_tenant[name], stand_ins, worth, owners)
         await forget(database, whose)
 
     async def delivering(name: str, channel: NotifySettings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from uuid import UUID
 
 import msgspec
@@ -16,6 +17,7 @@ from interlock.oversight.index import Worth
 
 MOST_LINES = 12
 """Lines of one message; the others are counted."""
+_NOBODY: Mapping[str, str] = MappingProxyType({})
 _HALF, _NEAR, _PAST = "half", "near", "past"
 _WHEN = {_HALF: "half of its time is over", _NEAR: "four fifths of its time are over", _PAST: "it is past its deadline"}
 
@@ -98,6 +100,7 @@ def notices_of(
     stand_ins: Mapping[str, str],
     now: datetime,
     worth: Worth,
+    owners: Mapping[str, str] = _NOBODY,
 ) -> Iterator[NewNotice]:
     """What a channel tells of facts; the same again for the same facts.
 
@@ -109,11 +112,12 @@ def notices_of(
         stand_ins: Who stands in for the owner of each workflow, by its file.
         now: When.
         worth: What amounts count for in the order of work: the same makes an item urgent.
+        owners: Who answers for each workflow, by its file: told of what is certified, as who stands in for them is.
     """
     for fact in facts:
         if not _concerns(channel, fact, worth):
             continue
-        for recipient in sorted(_recipients(channel, fact, readers, stand_ins)):
+        for recipient in sorted(_recipients(channel, fact, readers, stand_ins, owners)):
             told = (channel.name, recipient, fact.kind, fact.subject.hex, fact.stage)
             yield NewNotice(
                 id=short_digest(b"notice", tenant.bytes, *(part.encode() + b"\0" for part in told)),
@@ -141,7 +145,11 @@ def _concerns(channel: NotifySettings, fact: Fact, worth: Worth) -> bool:
 
 
 def _recipients(
-    channel: NotifySettings, fact: Fact, readers: Sequence[Reader], stand_ins: Mapping[str, str]
+    channel: NotifySettings,
+    fact: Fact,
+    readers: Sequence[Reader],
+    stand_ins: Mapping[str, str],
+    owners: Mapping[str, str],
 ) -> set[str]:
     alone = fact.kind in (Event.ASSIGNED, Event.ASKED) or fact.stage == _HALF
     if channel.kind is not ChannelKind.MAIL:
@@ -152,6 +160,10 @@ def _recipients(
         return found
     teams = set(channel.teams) or ({fact.team} if fact.team else set[str]())
     people = {known_as(name) for name in channel.people}
+    answering = [one.get(fact.workflow or "", "") for one in (owners, stand_ins)] if fact.kind is Event.AUTONOMY else []
+    people |= {known_as(who) for who in answering if who}
+    teams |= {who for who in answering if who}
+    found |= {who for who in answering if ADDRESS.match(who)}
     found |= {one.email for one in readers if teams & set(one.teams) or known_as(one.name) in people}
     stand_in = stand_ins.get(fact.workflow or "", "") if fact.stage == _PAST else ""
     if ADDRESS.match(stand_in):  # a file may name a person or a team in words
@@ -181,6 +193,7 @@ def line_of(fact: Fact, *, amounts: bool, names: bool) -> str:
         Event.STOP: f"{fact.what} is stopped",
         Event.EXCEPTION: f"{thing} of the highest priority is open",
         Event.CAPACITY: f"The queue {fact.what} is too full",
+        Event.AUTONOMY: f"What is certified{of} at {fact.what}",
         Event.DIGEST: fact.what,
     }[fact.kind]
     amount = Money.of_columns(fact.exposure_minor, fact.currency) if amounts else None
@@ -196,6 +209,8 @@ def path_of(fact: Fact) -> str:
             return f"/console/exceptions/{fact.subject}"
         case "stop":
             return f"/console/stops/{fact.subject}"
+        case "certificate":
+            return "/console/autonomy"
         case _:
             return "/console/capacity" if fact.kind is Event.CAPACITY else "/console/queue"
 

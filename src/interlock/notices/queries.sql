@@ -57,6 +57,17 @@ union all
 union all
 select 'capacity', id, turn::text, 'queue', null, null, queue, null, queue, null, null, 0
 from queue_response where state = 'saturated' and changed_at > %(since)s
+union all
+select 'autonomy', m.certificate, 'crossed ' || extract(epoch from m.crossed_at), 'certificate', null, null, null, c.workflow,
+       c.point || ' lost more than it allows', null, null, 0
+from certificate_monitor m join certificate c on c.id = m.certificate where m.crossed_at > %(since)s
+union all
+select 'autonomy', a.id, 'refused ' || extract(epoch from a.tried_at), 'certificate', null, null, null, a.workflow,
+       a.point || ' could not be derived anew', null, null, 0
+from autonomy a where a.refused is not null and a.tried_at > %(since)s
+union all
+select 'autonomy', a.certificate, 'over', 'certificate', null, null, null, a.workflow, a.point || ' counts no more', null, null, 0
+from autonomy a where a.state in ('certified', 'narrowed') and a.valid_until > %(since)s and a.valid_until <= %(now)s
 
 -- name: notice_digest
 -- How each queue stands, for a digest.

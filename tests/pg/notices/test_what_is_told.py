@@ -94,3 +94,39 @@ async def test_what_was_told_hides_nothing_and_who_gets_it_again_is_told_again(
     admin.execute("update notice set created_at = created_at - interval '31 days' where kind = 'deadline'")
     assert [await forget(node.database, node.tenant) for _ in range(4)] == [2, 2, 2, 0]
     assert {kind for kind, _, _ in told(admin, "chat")} == {"assigned"}
+
+
+async def test_the_owner_and_who_stands_in_are_told_what_became_of_a_certificate(node: Node, admin: Admin) -> None:
+    await person(node, "olga", [])
+    now = node.database.clock.now()
+    ids = [node.database.clock.new_id() for _ in range(3)]
+    for at, one in enumerate(ids):
+        values = (one, node.tenant, f"p{at}", now, now - timedelta(minutes=1))
+        admin.execute(
+            "insert into certificate (id, tenant, workflow, point, digest, content, issued_at, issued_by, valid_until)"
+            " values (%s, %s, 'refunds', %s, sha256('x'), 'x', %s, 'a', %s)", values,
+        )  # fmt: skip
+        admin.execute(
+            "insert into autonomy (id, tenant, workflow, point, turn, state, certificate, threshold, valid_until, why,"
+            " who, changed_at)"
+            " values (%s, %s, 'refunds', %s, 1, 'certified', %s, '1', now() + interval '1 day', '', 'a', now())",
+            (one, node.tenant, f"p{at}", one),
+        )
+    admin.execute("update autonomy set valid_until = now() - interval '1 minute' where point = 'p0'")
+    admin.execute("update autonomy set refused = 'too few', tried_at = now() where point = 'p1'")
+    admin.execute(
+        "insert into certificate_monitor values (%s, %s, '', 1, 1, 20, now(), %s, now(), now())",
+        (ids[2], node.tenant, ids[2]),
+    )
+    mail = NotifySettings(name="mail", kind=ChannelKind.MAIL, url="smtp://x", sender="i@example.com")
+    stand_ins, owners = {"refunds": "finance@example.com"}, {"refunds": "Olga"}
+    for _ in range(2):
+        await gather(node.database, node.tenant, [mail], stand_ins, owners=owners)
+    found = admin.execute(
+        "select line, path from notice where recipient = 'finance@example.com' order by line"
+    ).fetchall()
+    assert found == [
+        (f"What is certified of refunds at {what}", "/console/autonomy")
+        for what in ("p0 counts no more", "p1 could not be derived anew", "p2 lost more than it allows")
+    ]
+    assert admin.execute("select count(*), count(distinct recipient) from notice").fetchone() == (6, 2)

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
 
 from interlock.authority.judge import Verdict, verdict_facts
 from interlock.autonomy.certificate import Certificate
-from interlock.autonomy.issuing.derive import Derived
 from interlock.autonomy.issuing.place import Place
 from interlock.autonomy.issuing.store import (
     ADD_MONITORS,
@@ -28,7 +27,6 @@ from interlock.autonomy.issuing.store import (
     Stands,
     TriedAutonomy,
 )
-from interlock.autonomy.monitor import Watch
 from interlock.autonomy.store import (
     ADD_CERTIFICATES,
     CHANNEL,
@@ -47,6 +45,9 @@ from interlock.db.writer import Writer
 from interlock.errors import NotFound, StateConflict
 from interlock.guards.stops import check_why, wait_for_dispatches
 from interlock.ledger.ledger import first_entry
+
+if TYPE_CHECKING:  # who issues nothing pays for no mathematics
+    from interlock.autonomy.issuing.derive import Derived
 
 RENEWAL = "renewal"
 """Who issues what the duty renews."""
@@ -262,7 +263,7 @@ def _watched(certificate: Certificate, stamp: Stamp, tenant: UUID) -> list[Write
     row = NewMonitor(
         certificate=stamp.entry,
         tenant=tenant,
-        wealth=msgspec.json.encode(Watch((0.0,) * len(certificate.watching.sizes))),
+        wealth=msgspec.json.encode({"logs": [0.0] * len(certificate.watching.sizes)}),
         counted=0,
         lost_minor=0,
         evidence=1.0,

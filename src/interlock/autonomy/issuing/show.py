@@ -12,6 +12,7 @@ import msgspec
 from interlock.autonomy.certificate import Certificate
 from interlock.autonomy.issuing.issue import stands_everywhere
 from interlock.autonomy.issuing.place import Place
+from interlock.autonomy.issuing.promise import amount, guarantee
 from interlock.autonomy.issuing.store import (
     CERTIFICATES_OF,
     COURSE_OF,
@@ -19,7 +20,6 @@ from interlock.autonomy.issuing.store import (
     KeptCertificate,
     Stands,
 )
-from interlock.autonomy.issuing.words import amount, guarantee
 from interlock.autonomy.standing import why_expired
 from interlock.autonomy.store import FIND_CERTIFICATE, AutonomyState, StoredCertificate
 from interlock.db.database import Database

@@ -12,9 +12,9 @@ from interlock.autonomy.certificate import Certificate, read_certificate
 from interlock.autonomy.issuing.derive import derive, stated_terms
 from interlock.autonomy.issuing.evidence import gather
 from interlock.autonomy.issuing.place import Place
+from interlock.autonomy.issuing.promise import guarantee
 from interlock.autonomy.issuing.show import find_certificate
 from interlock.autonomy.issuing.store import CHANGED_SINCE
-from interlock.autonomy.issuing.words import guarantee
 from interlock.clock import first_id
 from interlock.contracts import Field
 from interlock.db.database import Database

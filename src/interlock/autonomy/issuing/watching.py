@@ -22,6 +22,7 @@ from interlock.autonomy.certificate import Certificate, Watching, read_certifica
 from interlock.autonomy.issuing.derive import stated_terms
 from interlock.autonomy.issuing.evidence import due_before
 from interlock.autonomy.issuing.issue import MONITOR, halved, stands_at, takes_turn, withdrawn
+from interlock.autonomy.issuing.promise import amount
 from interlock.autonomy.issuing.store import (
     ADD_COURSE,
     ADVANCE_MONITORS,
@@ -36,7 +37,6 @@ from interlock.autonomy.issuing.store import (
     Stands,
     ThinnedCourse,
 )
-from interlock.autonomy.issuing.words import amount
 from interlock.autonomy.monitor import Watch, begin, crossed, money, step
 from interlock.autonomy.store import CHANNEL, SET_AUTONOMY, AutonomyState, NewAutonomy
 from interlock.autonomy.terms import AutonomyTerms, Narrowing, Source

@@ -1,4 +1,4 @@
-"""What a certificate promises, and why there is none, for a person who knows no statistics. Pure."""
+"""What a certificate rests on, and why there is none, for a person who knows no statistics. Pure."""
 
 from __future__ import annotations
 
@@ -7,27 +7,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 from fractions import Fraction
 
-from interlock.autonomy.certificate import Certificate, Data
+from interlock.autonomy.certificate import Data
 from interlock.autonomy.certify import Certifiable, NotCertifiable, Why
 from interlock.autonomy.issuing.place import Place
+from interlock.autonomy.issuing.promise import amount, percent
 from interlock.autonomy.offer import Offers
 from interlock.autonomy.terms import Source
-from interlock.money import LARGEST_MINOR, Money
+from interlock.money import Money
 
 _FINEST = 100_000
-
-
-def guarantee(certificate: Certificate) -> str:
-    """What a certificate promises, in one sentence."""
-    sure = percent(1 - Fraction(certificate.risk))
-    if certificate.goal == "rate":
-        of = f"at most {percent(Fraction(certificate.budget))} of the decisions at {_name(certificate)}"
-        return f"With {sure} certainty, {of} are wrong ones that nobody looked at, as long as things stay as they were."
-    budget = amount(Fraction(certificate.budget), certificate.currency)
-    return (
-        f"With {sure} certainty, wrong answers at {_name(certificate)} that nobody looked at cost at most {budget} for "
-        "each decision that comes there, on average, as long as decisions come as they came before."
-    )
 
 
 def assumptions_of(place: Place, data: Data) -> tuple[str, ...]:
@@ -121,23 +109,6 @@ def _instead(place: Place, offers: Offers | None) -> Iterator[str]:
         rate = percent(Fraction(math.ceil(offers.rate.rate * _FINEST), _FINEST))
         alone = percent(Fraction(offers.rate.automatic).limit_denominator(10_000))
         yield f"What holds already: at most {rate} of all decisions would be wrong and unseen if {alone} went alone."
-
-
-def amount(minor: Fraction, currency: str) -> str:
-    """An amount, as exact as a minor unit; what is finer is told as a share of one."""
-    if minor.denominator == 1 and minor <= LARGEST_MINOR:
-        return str(Money.of_minor(int(minor), currency))
-    one = Money.of_minor(1, currency)
-    return f"{float(minor) * float(one.amount):.6g} {currency}"
-
-
-def percent(share: Fraction) -> str:
-    """A share as people read it."""
-    return f"{float(share * 100):.4g} %"
-
-
-def _name(certificate: Certificate) -> str:
-    return f"{certificate.workflow}.{certificate.point}"
 
 
 def _days(span: timedelta) -> str:

@@ -1,0 +1,256 @@
+"""Autonomy over HTTP: how much may be decided without a person, certificates derived, issued, withdrawn and read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import FromPath
+
+from interlock.api.call import Call, answer
+from interlock.api.documents import Document
+from interlock.api.endpoint import Endpoint, says
+from interlock.api.keys import Scope
+from interlock.autonomy.certificate import Certificate, Tested
+from interlock.autonomy.issuing.issue import issue, refuse, stands_at, withdraw
+from interlock.autonomy.issuing.promise import guarantee
+from interlock.autonomy.issuing.show import PointStands, certificates_of, find_certificate, show_points
+from interlock.cases.certified_places import (
+    certifying_resource,
+    find_place,
+    places,
+    split_name,
+    withdrawing_resource,
+)
+from interlock.errors import NotFound
+from interlock.money import Money
+
+if TYPE_CHECKING:
+    from interlock.autonomy.issuing.derive import Derived
+
+_SEES = (Scope.READ,)
+_SEE = "autonomy.see"
+
+
+class AutonomyPage(Document, frozen=True, kw_only=True):
+    """Where every point stands that declares its autonomy or ever was certified."""
+
+    points: tuple[PointStands, ...]
+
+
+class CertificateLine(Document, frozen=True, kw_only=True):
+    """A certificate of a point.
+
+    Attributes:
+        id: Its id, and that of its ledger entry.
+        digest: SHA-256 of its content, in hex.
+        promise: What it promises, in a sentence.
+        document: Its content.
+        counted: How many of its own decisions its monitor counted.
+        evidence: How strongly they speak against it.
+    """
+
+    id: UUID
+    digest: str
+    promise: str
+    document: Certificate
+    counted: int | None
+    evidence: float | None
+
+
+class AutonomyOfPoint(Document, frozen=True, kw_only=True):
+    """Where a point stands, and the certificates that it had, the newest first; at most 20."""
+
+    stands: PointStands
+    certificates: tuple[CertificateLine, ...]
+
+
+class CertifyBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be done.
+
+    Attributes:
+        only_try: Whether only to say what would come out: nothing is issued or put on record.
+    """
+
+    only_try: bool = False
+
+
+class WithdrawBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a certificate is withdrawn.
+
+    Attributes:
+        why: The reason, for whoever reads the ledger.
+    """
+
+    why: str
+
+
+class DerivedDocument(Document, frozen=True, kw_only=True):
+    """What follows from the recorded decisions of a point.
+
+    Attributes:
+        issued: The certificate that counts from now on; null: none was issued.
+        promise: What it promises, or would, in a sentence.
+        certificate: It, or what would be issued.
+        refused: Why there is none, in words.
+        needed: How many decisions with outcomes are needed at least, if not one of them is wrong.
+        decisions: How many there are whose outcome is due.
+        outcomes: Of how many it is known.
+        missing: Of how many it is missing: they count as wrong.
+        grid: Every threshold that was tested.
+        lower_cap: With this cap it could be certified now.
+        largest_cap: Up to this one there are outcomes enough, if not one of them is wrong.
+        wrong_rate: Which share of the decisions would be wrong and unseen at most.
+    """
+
+    issued: UUID | None
+    promise: str
+    certificate: Certificate | None
+    refused: str
+    needed: int
+    decisions: int
+    outcomes: int
+    missing: int
+    grid: tuple[Tested, ...]
+    lower_cap: str | None = None
+    largest_cap: str | None = None
+    wrong_rate: float | None = None
+
+
+class WithdrawnDocument(Document, frozen=True, kw_only=True):
+    """That a person decides everything at a point.
+
+    Attributes:
+        point: Its full name.
+        unanswered: How many commits that began before had not ended after three seconds: the database ends each within
+            ten.
+    """
+
+    point: str
+    unanswered: int
+
+
+@get("/v1/autonomy", opt=says(Endpoint(needs=_SEES, act=_SEE, gives={200: AutonomyPage})))
+async def list_autonomy(request: Call) -> Response[bytes]:
+    """How much may be decided without a person, at every point that declares its autonomy."""
+    return answer(AutonomyPage(points=tuple(await _points(request))))
+
+
+@get(
+    "/v1/autonomy/{point:str}",
+    opt=says(Endpoint(needs=_SEES, act=_SEE, gives={200: AutonomyOfPoint}, refuses=(404,))),
+)
+async def read_autonomy(request: Call, point: FromPath[str]) -> Response[bytes]:
+    """How much may be decided without a person at one point, ``workflow.point``, and its certificates."""
+    wanted = split_name(point)
+    stands = next((one for one in await _points(request) if (one.workflow, one.point) == wanted), None)
+    if stands is None:
+        find_place(request.node.registry, request.tenant, point)
+        raise NotFound(f"nothing is known of {point[:100]}", todo="GET /v1/autonomy lists what is")
+    kept = await certificates_of(request.node.database, request.tenant, *wanted, 20)
+    lines = tuple(
+        CertificateLine(
+            id=one.id, digest=one.digest.hex(), promise=guarantee(one.read), document=one.read, counted=one.counted,
+            evidence=one.evidence,
+        )
+        for one in kept
+    )  # fmt: skip
+    return answer(AutonomyOfPoint(stands=stands, certificates=lines))
+
+
+@post(
+    "/v1/autonomy/{point:str}/certify",
+    opt=says(
+        Endpoint(
+            needs=(Scope.ADMIN,), act="autonomy.certify", takes=CertifyBody, gives={200: DerivedDocument},
+            refuses=(404, 409), seconds=120.0,
+        )
+    ),
+)  # fmt: skip
+async def certify_point(request: Call, point: FromPath[str]) -> Response[bytes]:
+    """Derive a certificate from the recorded decisions of a point, and put it into force; or say why there is none.
+
+    What is in force stays in force until it ends, whatever comes of it.
+    """
+    # a process of which nobody asks this pays for no mathematics
+    from interlock.autonomy.issuing.duty import derive_now  # noqa: PLC0415
+
+    body, node, who = await request.read(CertifyBody), request.node, request.caller.name
+    it = find_place(node.registry, request.tenant, point)
+    verdict = request.require("autonomy.certify", certifying_resource(node.registry, request.tenant, point))
+    stands = await stands_at(node.database, it.tenant, it.workflow, it.point)
+    derived = await derive_now(node.database, it, stands, who=who)
+    issued: UUID | None = None
+    if not body.only_try:
+        if derived.certificate is not None:
+            issued = await issue(node.writer, it, derived, stands, verdict=verdict)
+        else:
+            await refuse(node.writer, it, derived, stands, who=who, verdict=verdict)
+    return answer(derived_document(derived, issued, it.terms.currency))
+
+
+@post(
+    "/v1/autonomy/{point:str}/withdraw",
+    opt=says(
+        Endpoint(
+            needs=(Scope.STOP,), act="autonomy.withdraw", takes=WithdrawBody, gives={200: WithdrawnDocument},
+            refuses=(404, 409),
+        )
+    ),
+)  # fmt: skip
+async def withdraw_point(request: Call, point: FromPath[str]) -> Response[bytes]:
+    """Withdraw what is certified at a point. From this answer on a person decides everything there, on any worker."""
+    body, node = await request.read(WithdrawBody), request.node
+    workflow, named = split_name(point)
+    verdict = request.require("autonomy.withdraw", withdrawing_resource(node.registry, request.tenant, point))
+    stands = await stands_at(node.database, request.tenant, workflow, named)
+    unanswered = await withdraw(
+        node.database, node.writer, request.tenant, stands, who=request.caller.name, why=body.why, verdict=verdict
+    )
+    return answer(WithdrawnDocument(point=point, unanswered=unanswered))
+
+
+@get(
+    "/v1/certificates/{certificate_id:uuid}",
+    opt=says(Endpoint(needs=_SEES, act=_SEE, gives={200: Certificate}, refuses=(404,))),
+)
+async def read_certificate_content(request: Call, certificate_id: FromPath[UUID]) -> Response[bytes]:
+    """A certificate, byte for byte; its SHA-256 is the ``ETag`` and stands in the ledger."""
+    found = await find_certificate(request.node.database, request.tenant, certificate_id)
+    headers = {"ETag": f'"{found.digest.hex()}"'}
+    return Response(found.content, media_type="application/json", headers=headers)
+
+
+def derived_document(derived: Derived, issued: UUID | None, currency: str) -> DerivedDocument:
+    """What follows from the evidence, as callers get it."""
+    offers, more = derived.offers, dict[str, Any]()
+    if offers is not None:
+        if offers.lower_cap is not None:
+            more["lower_cap"] = str(Money.of_minor(offers.lower_cap.cap, currency))
+        if offers.largest is not None:
+            more["largest_cap"] = str(Money.of_minor(offers.largest, currency))
+        if offers.rate is not None:
+            more["wrong_rate"] = offers.rate.rate
+    return DerivedDocument(
+        issued=issued,
+        promise=guarantee(derived.certificate) if derived.certificate else "",
+        certificate=derived.certificate,
+        refused=derived.refused,
+        needed=derived.needed,
+        decisions=derived.data.decisions,
+        outcomes=derived.data.outcomes,
+        missing=derived.data.missing,
+        grid=derived.grid,
+        **more,
+    )
+
+
+async def _points(request: Call) -> list[PointStands]:
+    node = request.node
+    known = places(node.registry, request.tenant)
+    return await show_points(node.database, request.tenant, known, node.database.clock.now())
+
+
+ROUTES = (list_autonomy, read_autonomy, certify_point, withdraw_point, read_certificate_content)

@@ -1,0 +1,43 @@
+"""What a certificate promises, and figures as people read them. Pure."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from interlock.autonomy.certificate import Certificate
+from interlock.money import LARGEST_MINOR, Money
+
+
+def guarantee(certificate: Certificate) -> str:
+    """What a certificate promises, in one sentence."""
+    sure = percent(1 - Fraction(certificate.risk))
+    if certificate.goal == "rate":
+        of = f"at most {percent(Fraction(certificate.budget))} of the decisions at {_name(certificate)}"
+        return f"With {sure} certainty, {of} are wrong ones that nobody looked at, as long as things stay as they were."
+    budget = amount(Fraction(certificate.budget), certificate.currency)
+    return (
+        f"With {sure} certainty, wrong answers at {_name(certificate)} that nobody looked at cost at most {budget} for "
+        "each decision that comes there, on average, as long as decisions come as they came before."
+    )
+
+
+def amount(minor: Fraction, currency: str) -> str:
+    """An amount, as exact as a minor unit; what is finer is told as a share of one."""
+    if minor.denominator == 1 and minor <= LARGEST_MINOR:
+        return str(Money.of_minor(int(minor), currency))
+    one = Money.of_minor(1, currency)
+    return f"{float(minor) * float(one.amount):.6g} {currency}"
+
+
+def percent(share: Fraction) -> str:
+    """A share as people read it."""
+    return f"{float(share * 100):.4g} %"
+
+
+def percent_of(share: float) -> str:
+    """An estimated share as people read it."""
+    return f"{share * 100:.1f} %"
+
+
+def _name(certificate: Certificate) -> str:
+    return f"{certificate.workflow}.{certificate.point}"
