@@ -8,6 +8,8 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from interlock.business.figures import Look
 from interlock.business.report import Report, report_of
 from interlock.business.store import (
@@ -91,7 +93,10 @@ async def read_behind(
     """
     if not 0 < take <= MOST_BEHIND:
         raise Refused(f"{take} rows cannot be shown", where="take", todo=f"ask for 1 to {MOST_BEHIND}")
-    begin, until = _begin(database, since), database.clock.now() + timedelta(seconds=1)
+    begin = _begin(database, since)
+    async with database.tenant(tenant) as connection:
+        stands = await COUNTING_STANDS.one(connection)
+    begin, until = (max(begin, stands.began_at), stands.counted_to) if stands else (begin, begin)
     given: dict[str, Any] = {
         "workflow": terms.workflow, "since": first_id(begin), "until": first_id(until), "since_at": begin,
         "until_at": until, "take": take, "points": list(terms.points), "newest": NEWEST,
@@ -99,7 +104,17 @@ async def read_behind(
     }  # fmt: skip
     query = _BEHIND[look]
     async with database.tenant(tenant) as connection:
-        return await query.all(connection, {name: given[name] for name in query.parameters})
+        found = await query.all(connection, {name: given[name] for name in query.parameters})
+    return [_with_loss(one, terms) for one in found] if look is Look.LOSSES else found
+
+
+def _with_loss(one: Behind, terms: BusinessTerms) -> Behind:
+    """A wrong decision with what its point declares that it loses, where no loss is on record."""
+    stated = terms.losses.get(one.point)
+    if one.loss_minor is not None or stated is None or one.exposure_minor is None or one.currency != stated[1]:
+        return one
+    lost = stated[0].of(one.exposure_minor)
+    return msgspec.structs.replace(one, loss_minor=lost, what=f"{one.what}, the loss as declared")
 
 
 def _begin(database: Database, since: timedelta) -> datetime:

@@ -56,23 +56,23 @@ async def show_values(request: Visit) -> Response[bytes]:
     return render(request, "values.html", rows=rows, asked=asked, spans=SPANS)
 
 
-@get(PATH + "/{workflow:str}", opt=needs("view"))
-async def show_value(request: Visit, workflow: FromPath[str]) -> Response[bytes]:
+@get(PATH + "/{name:str}", opt=needs("view"))
+async def show_value(request: Visit, name: FromPath[str]) -> Response[bytes]:
     """One workflow: its figures, each leading to the decisions behind it."""
     asked, node = asked_of(request, ValueAsked), request.node
-    terms, span = terms_of(node, workflow), parse_duration(asked.since)
+    terms, span = terms_of(node, name), parse_duration(asked.since)
     report = await read_business(node.database, request.tenant, terms, span)
     behind = None
     if asked.behind is not None:
         behind = await read_behind(node.database, request.tenant, terms, asked.behind, span, ROWS)
-    here = f"{PATH}/{quote(workflow, safe='')}"
+    here = f"{PATH}/{quote(name, safe='')}"
 
     def leads(look: Look) -> str:
         return f"{address(here, since=asked.since, behind=look)}#behind"
 
     return render(
         request, "value.html", report=report, asked=asked, spans=SPANS, behind=behind, leads=leads, here=here,
-        title=TITLES[asked.behind] if asked.behind else "", rows=ROWS, entry=node.registry.named(workflow),
+        title=TITLES[asked.behind] if asked.behind else "", rows=ROWS, entry=node.registry.named(name),
     )  # fmt: skip
 
 
