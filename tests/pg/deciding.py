@@ -100,9 +100,9 @@ def known_truth(now: datetime, number: int, *, wrong: float = 0.002, seed: int =
 
 
 def put(url: str, it: Place, made: Iterable[Made]) -> list[UUID]:
-    """Put decisions on record, with their outcomes; their ids."""
+    """Put decisions on record, with their outcomes, in one commit; their ids."""
     drawn, rows, said = random.Random(1), list(made), list[tuple[UUID, Made]]()
-    with psycopg.connect(url, autocommit=True, options="-c search_path=interlock -c timezone=UTC") as admin:
+    with psycopg.connect(url, options="-c search_path=interlock -c timezone=UTC") as admin:
         with admin.cursor() as cursor, cursor.copy(f"copy decision ({', '.join(_COLUMNS)}) from stdin") as copy:
             for one in rows:
                 identity = UUID(int=first_id(one.at).int | 7 << 76 | 2 << 62 | drawn.getrandbits(60))

@@ -1,0 +1,115 @@
+"""Certificates under crashes: each change is on record once, whatever connection or process is lost at it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parent))
+from tests.dying import dying
+from tests.pg.deciding import Made, known_truth, place, put, terms
+from writes.cut import Cut, Moment
+
+from interlock.autonomy.issuing.duty import derive_now, keep_once
+from interlock.autonomy.issuing.issue import issue, stands_at
+from interlock.autonomy.issuing.place import Place
+from interlock.db.database import Database
+from interlock.db.signals import Notifier
+from interlock.db.writer import Writer
+from interlock.node import gates
+
+Admin = psycopg.Connection[tuple[Any, ...]]
+
+
+@pytest.fixture
+async def writer(database_url: str, database: Database, notifier: Notifier) -> AsyncIterator[Writer]:
+    """A writer with every gate."""
+    async with Writer(database_url, database.clock, gates(), notifier) as writer:
+        yield writer
+
+
+async def certified(url: str, database: Database, writer: Writer, it: Place) -> None:
+    """A certificate that counts decisions of the last five minutes as its own."""
+    put(url, it, known_truth(datetime.now(UTC) - timedelta(minutes=4), 1500))
+    await issue(writer, it, await derive_now(database, it, None, who="olga"), None)
+    with psycopg.connect(url, autocommit=True, options="-c search_path=interlock") as admin:
+        admin.execute("update certificate_monitor set counted_to = now() - interval '5 minutes'")
+
+
+def bad(minutes: float) -> list[Made]:
+    """Half a minute's decisions, of which every third is wrong."""
+    begun = datetime.now(UTC) - timedelta(minutes=minutes)
+    return [Made(at=begun + timedelta(seconds=at / 10), right=at % 3 != 0) for at in range(300)]
+
+
+def told(url: str) -> tuple[list[str], list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """The entries, what counts, and how far the monitor is."""
+    with psycopg.connect(url, autocommit=True, options="-c search_path=interlock") as admin:
+        kinds = admin.execute("select kind from ledger_entry where kind like 'certificate.%' order by id").fetchall()
+        counts = admin.execute("select state::text, turn from autonomy").fetchall()
+        monitor = admin.execute("select counted, lost_minor from certificate_monitor").fetchall()
+    return [kind for (kind,) in kinds], counts, monitor
+
+
+@pytest.mark.parametrize("moment", Moment, ids=lambda moment: moment.name.lower())
+async def test_each_change_is_made_once(
+    database_url: str, database: Database, writer: Writer, tenant: UUID, moment: Moment
+) -> None:
+    it = place(tenant)
+    with Cut("certificate.issued", moment) as cut:
+        await certified(database_url, database, writer, it)
+    assert cut.struck
+    assert (await stands_at(database, tenant, it.workflow, it.point)) is not None
+    put(database_url, it, bad(4.5))
+    with Cut("certificate.narrowed", moment) as cut:
+        for _ in range(2):
+            await keep_once(database, writer, lambda _: ())
+    assert cut.struck
+    assert told(database_url) == (
+        ["certificate.issued", "certificate.narrowed"], [("withdrawn", 2)], [(300, 100 * 2000)]
+    )  # fmt: skip
+
+
+async def test_processes_that_are_killed_count_each_decision_once_and_narrow_once(
+    database_url: str, database: Database, writer: Writer, tenant: UUID
+) -> None:
+    it = place(tenant, terms())
+    await certified(database_url, database, writer, it)
+    script = str(Path(__file__).with_name("certificate_process.py"))
+    running = [
+        await asyncio.create_subprocess_exec(
+            *dying(sys.executable, script, database_url), stdout=asyncio.subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    try:
+        for one in running:
+            assert one.stdout is not None
+            assert await asyncio.wait_for(one.stdout.readline(), 30) == b"begun\n"
+        put(database_url, it, bad(4.5))
+        for one in running[:1]:  # in the middle of whatever they do
+            await asyncio.sleep(0.02)
+            one.send_signal(signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while told(database_url)[1] != [("withdrawn", 2)]:  # noqa: ASYNC110 - another process's
+                await asyncio.sleep(0.05)
+        put(database_url, it, bad(3.5))
+        async with asyncio.timeout(20):
+            while told(database_url)[2] != [(600, 200 * 2000)]:  # noqa: ASYNC110 - another process's
+                await asyncio.sleep(0.05)
+    finally:
+        for one in running:
+            if one.returncode is None:
+                one.kill()
+            await one.wait()
+    assert told(database_url)[0] == ["certificate.issued", "certificate.narrowed", "certificate.crossed"]
