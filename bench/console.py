@@ -56,7 +56,8 @@ PAGES = (
     "/console", "/console/queue", "/console/queue?workflow=flow-1", "/console/queue?exposure_from=1000+EUR",
     "/console/queue?queue=queue-3", "/console/queue?team=team-1", "/console/queue?text=vendor+471",
     "/console/queue?text=nothing+of+it", "/console/exceptions", "/console/capacity", "/console/capacity?queue=queue-1",
-    "/console/quality", "/console/workflows", "/console/workflows/receipts", "/console/cases", "/console/decisions",
+    "/console/quality", "/console/autonomy", "/console/value", "/console/value/receipts", "/console/workflows",
+    "/console/workflows/receipts", "/console/cases", "/console/decisions",
     "/console/actions", "/console/connectors", "/console/quarantine", "/console/contracts", "/console/rules",
     "/console/stops", "/console/ledger",
 )  # fmt: skip

@@ -24,7 +24,8 @@ TO = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 EVERYTHING = ("admin", "lead", "owner", "engineer", "auditor", "reviewer")
 PAGES = {
     "overview": "/console", "queue": "/console/queue", "exceptions": "/console/exceptions",
-    "capacity": "/console/capacity", "quality": "/console/quality", "workflows": "/console/workflows",
+    "capacity": "/console/capacity", "quality": "/console/quality", "autonomy": "/console/autonomy",
+    "value": "/console/value", "value-of": "/console/value/receipts", "workflows": "/console/workflows",
     "workflow": "/console/workflows/receipts", "cases": "/console/cases", "decisions": "/console/decisions",
     "actions": "/console/actions", "quarantine": "/console/quarantine", "contracts": "/console/contracts",
     "rules": "/console/rules", "stops": "/console/stops", "ledger": "/console/ledger", "people": "/console/people",

@@ -28,7 +28,7 @@ NO_PAGES = (
 NAMED = (
     "/console/workflows/refund_orders", "/console/contracts/refund-request", "/console/rules/approve-refund",
     "/console/stops/new?scope=workflow:refund_orders", "/console/decisions?where=exposure", "/console/queue?kind=review",
-    "/console/cases/00000000-0000-0000-0000-000000000000",
+    "/console/cases/00000000-0000-0000-0000-000000000000", "/console/value/refund_orders?behind=cases",
 )  # fmt: skip
 LOOKED = """() => {
   const told = [], all = what => [...document.querySelectorAll(what)];

@@ -19,6 +19,8 @@ _PARAMETER = re.compile(r"{(\w+):(\w+)}")
 _NAMED = re.compile(r"{(review_id|shown)}")
 
 FORMS: Mapping[str, Mapping[str, str]] = {
+    "/console/autonomy/{name:str}/certify": {"at": "2026-11-01T00:00:00+00:00", "data": "0" * 64, "turn": "0"},
+    "/console/autonomy/{name:str}/withdraw": {"why": SCRIPT},
     "/console/bulk": {"resolution": "approve", "reason_approve": "as_proposed", "item": "{review_id} {shown}"},
     "/console/capacity/hold": {"queue": "default", "hold": "yes", "why": SCRIPT},
     "/console/cases/{case_id:uuid}/cancel": {"why": SCRIPT},

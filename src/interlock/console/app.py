@@ -15,6 +15,7 @@ from interlock.api.problems import log_problem, problem_of
 from interlock.api.room import Room
 from interlock.api.sending import trace_of
 from interlock.console.assets import read_asset
+from interlock.console.autonomy import ROUTES as AUTONOMY_ROUTES
 from interlock.console.capacity import ROUTES as CAPACITY_ROUTES
 from interlock.console.hub import Hub
 from interlock.console.item.routes import ROUTES as ITEM_ROUTES
@@ -37,6 +38,7 @@ MOST_BYTES = 2_200_000
 ROUTES: tuple[ControllerRouterHandler, ...] = (
     read_asset, *PAGE_ROUTES, *SIGN_IN_ROUTES, *PROVIDER_ROUTES, *ME_ROUTES, *PEOPLE_ROUTES, *LIVE_ROUTES,
     *QUEUE_ROUTES, *CAPACITY_ROUTES, *QUALITY_ROUTES, *ITEM_ROUTES, *POLICY_ROUTES, *PRACTICE_ROUTES,
+    *AUTONOMY_ROUTES,
 )  # fmt: skip
 """Every page, form and part of the console."""
 

@@ -228,3 +228,29 @@ select id, kind, subject, case_id, at, body from ledger_entry where id = any(%(i
 
 -- name: gaps_open
 select id, relation, subject, kind, gap, found_at from ledger_gap where closed_at is null order by found_at desc limit 100
+
+-- name: autonomy_bands
+-- How many of the newest decisions of a point were in each band of exposure, and how many of them no person decided.
+select width_bucket(x.exposure_minor - 1, %(edges)s::bigint[])::int as band, count(*)::int as decisions,
+  (count(*) filter (where x.route <> 'review'))::int as alone, sum(x.exposure_minor)::bigint as minor,
+  coalesce(sum(x.exposure_minor) filter (where x.route <> 'review'), 0)::bigint as minor_alone
+from (
+  select d.exposure_minor, d.currency, d.route from decision d
+  where d.workflow = %(workflow)s and d.point = %(point)s and d.id >= %(since)s
+    and (d.review is null or d.review not in (select id from known_case))
+  order by d.id desc limit %(most)s) x
+where x.currency = %(currency)s and x.exposure_minor >= 0
+group by 1 order by 1
+
+-- name: autonomy_truth
+-- How sure the newest decisions of a point were whose truth is known: by a recorded outcome, else by their own review.
+select d.confidence, coalesce(o.is_right, v.resolution = 'approve') as is_right
+from (
+  select d.id, d.confidence, d.review, d.component_digest from decision d
+  where d.workflow = %(workflow)s and d.point = %(point)s and d.id >= %(since)s and d.id < %(until)s
+    and (d.review is null or d.review not in (select id from known_case))
+  order by d.id desc limit %(most)s) d
+left join decision_outcome o on o.decision = d.id
+left join review v on v.id = d.review and v.state = 'resolved'
+where d.confidence is not null and d.component_digest = any(%(digests)s::bytea[])
+  and (o.decision is not null or v.id is not null)

@@ -1,0 +1,157 @@
+"""Everything that the page of a point's autonomy shows, put together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import msgspec
+
+from interlock.autonomy.certificate import Certificate, Certified, Tested
+from interlock.autonomy.issuing.promise import amount
+from interlock.autonomy.issuing.store import CoursePoint
+from interlock.autonomy.reliability import Bin, Error
+from interlock.autonomy.terms import AutonomyTerms
+from interlock.console.autonomy_charts import (
+    BandCount,
+    MoneyBand,
+    band_edges,
+    chosen_of,
+    evidence_chart,
+    loss_chart,
+    money_bands,
+    reliability_chart,
+    risk_chart,
+    whole,
+)
+from interlock.console.charts import Chart
+
+_GREAT = 10_000
+"""Minor units from which on whole ones tell amounts apart."""
+
+
+class TestedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A threshold that was tested, as people read it: fields as of ``Tested``; whether it was chosen."""
+
+    threshold: str
+    automation: float
+    loss: str
+    high: str
+    cost: str
+    p_value: float
+    passed: bool
+    chosen: bool
+
+
+class PointPage(msgspec.Struct, frozen=True, kw_only=True):
+    """What is drawn and listed of a point.
+
+    Attributes:
+        bins: Confidence against truth.
+        error: How far they are apart, with its interval; None: nothing is known.
+        truths: Of how many decisions the truth is known.
+        reliability: The same, drawn; None: too little is known.
+        grid: The thresholds that were tested.
+        risk: The same, drawn; None: none was.
+        bands: Money by exposure.
+        certified: For whom the bands hold.
+        evidence: The monitor's evidence, drawn; None: nothing was counted yet.
+        losses: The loss so far against the budget, drawn.
+        course: The same as figures: count, evidence, loss, budget.
+        crossing: At which evidence it is narrowed.
+        budget: For each decision.
+        loss: What is expected to be lost by each; empty: nothing is known.
+    """
+
+    bins: tuple[Bin, ...]
+    error: Error | None
+    truths: int
+    reliability: Chart | None
+    grid: tuple[TestedRow, ...]
+    risk: Chart | None
+    bands: tuple[MoneyBand, ...]
+    certified: tuple[Certified, ...]
+    evidence: Chart | None
+    losses: Chart | None
+    course: tuple[tuple[int, float, str, str], ...]
+    crossing: float | None
+    budget: str
+    loss: str
+
+
+def page_of(
+    terms: AutonomyTerms,
+    certified: Sequence[Certified],
+    grid: Sequence[Tested],
+    certificate: Certificate | None,
+    threshold: str | None,
+    *,
+    bins: tuple[Bin, ...] = (),
+    error: Error | None = None,
+    truths: int = 0,
+    counts: Sequence[BandCount] = (),
+    course: Sequence[CoursePoint] = (),
+) -> PointPage:
+    """Put together what is shown.
+
+    Args:
+        terms: What the point states.
+        certified: What is known of each component in each segment.
+        grid: The thresholds that were tested.
+        certificate: What counts, counted last, or would be issued; None: nothing.
+        threshold: The greatest expected loss that goes by itself, in minor units, as a fraction; None: nothing does.
+        bins: Confidence against truth.
+        error: How far they are apart.
+        truths: Of how many decisions the truth is known.
+        counts: What came of late, by exposure.
+        course: How the monitor went.
+    """
+    currency = certificate.currency if certificate else terms.currency
+    budget = Fraction(certificate.budget) if certificate else terms.budget.each
+    chosen = chosen_of(certificate, grid)
+    watching = certificate.watching if certificate else None
+    crossing = float(1 / Fraction(watching.alpha)) if watching else None
+    edges = band_edges(terms.highest, terms.currency)
+    kept = tuple(one for one in certified if one.steps)
+    return PointPage(
+        bins=bins,
+        error=error,
+        truths=truths,
+        reliability=reliability_chart(bins, kept) if bins else None,
+        grid=tuple(_row(one, currency, chosen) for one in grid),
+        risk=risk_chart(grid, budget, currency, chosen) if grid else None,
+        bands=money_bands(edges, counts, terms, Fraction(threshold) if threshold else None, kept),
+        certified=kept,
+        evidence=evidence_chart(course, crossing) if course and crossing else None,
+        losses=loss_chart(course, budget, currency) if course else None,
+        course=tuple(
+            (
+                one.counted,
+                one.evidence,
+                amount(Fraction(one.lost_minor), currency),
+                amount(budget * one.counted, currency),
+            )
+            for one in course
+        ),
+        crossing=crossing,
+        budget=amount(budget, currency),
+        loss=_near(Fraction(certificate.loss), currency) if certificate else "",
+    )
+
+
+def _row(one: Tested, currency: str, chosen: str | None) -> TestedRow:
+    return TestedRow(
+        threshold=_near(Fraction(one.threshold), currency),
+        automation=one.automation,
+        loss=_near(Fraction(one.loss), currency),
+        high=_near(Fraction(one.high), currency),
+        cost=_near(Fraction(one.cost), currency),
+        p_value=one.p_value,
+        passed=one.passed,
+        chosen=one.threshold == chosen,
+    )
+
+
+def _near(minor: Fraction, currency: str) -> str:
+    """An amount with as many digits as tell it apart; not for reckoning."""
+    return f"{whole(minor, currency):,.3g} {currency}" if minor < _GREAT else amount(Fraction(round(minor)), currency)
