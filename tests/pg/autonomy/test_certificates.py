@@ -27,7 +27,7 @@ from interlock.autonomy.issuing.show import certificates_of, course_of, show_poi
 from interlock.autonomy.issuing.store import Stands
 from interlock.autonomy.issuing.verify import verify
 from interlock.autonomy.store import AutonomyState
-from interlock.autonomy.terms import LossBudget, Narrowing
+from interlock.autonomy.terms import AuditTerms, Harm, HarmTerms, LossBudget, Narrowing, OutcomeTerms, Source
 from interlock.db.database import Database
 from interlock.db.signals import Notifier
 from interlock.db.writer import Writer
@@ -78,6 +78,10 @@ async def test_it_is_issued_verified_replaced_and_withdrawn(
     assert shown.promise.startswith(
         "With 95 % certainty, wrong answers at approve.approve that nobody looked at cost at most 0.40 EUR"
     )
+    others = [place(tenant, components={"00" * 32: "onnx:m@2"}), place(tenant, terms(risk=Fraction(1, 100)))]
+    for other in others:
+        (restated,) = await show_points(database, tenant, [other], database.clock.now())
+        assert (restated.state, restated.lets_go, restated.promise) == ("restated", False, "")
     verified = await verify(database, tenant, first, database.clock.now())
     assert (verified.intact, verified.same_data, verified.same, verified.changed) == (True, True, True, ())
 
@@ -152,6 +156,60 @@ async def test_a_missing_outcome_counts_as_wrong_with_its_full_loss(
     derived = await derive_now(database, it, None, who="olga")
     assert derived.certificate is None
     assert "300 were due and are missing, and count as wrong" in derived.refused
+
+
+async def test_of_an_audited_point_only_what_was_drawn_counts_by_its_probability(
+    database_url: str, database: Database, writer: Writer, admin: Admin, tenant: UUID
+) -> None:
+    stated = terms(
+        outcome=OutcomeTerms(after=timedelta(minutes=1), source=Source.AUDIT),
+        audit=AuditTerms(share=Fraction(1, 2), surely_from=4000),
+    )
+    it, now = place(tenant, stated), datetime.now(UTC)
+    made = [
+        *(Made(at=now - timedelta(seconds=300 - at), right=None) for at in range(6)),
+        Made(at=now - timedelta(seconds=200), right=None, route="review"),
+        Made(at=now - timedelta(seconds=199), right=True, route="review"),
+    ]
+    ids = put(database_url, it, made)
+    assert (await gather(database, it, now)).data.decisions == 2  # no sample was begun: nobody could be drawn
+    admin.execute(
+        "insert into audit_drawing (id, tenant, workflow, point, key, begun, drawn_to, looked_at, drawn)"
+        " values (%s, %s, %s, %s, %s, %s, %s, 5, 3)",
+        (ids[0], tenant, it.workflow, it.point, bytes(32), ids[0], ids[4]),
+    )
+    for drawn in ids[1:4]:
+        admin.execute(
+            "insert into audit_draw (decision, tenant, workflow, point, propensity, drawn_at)"
+            " values (%s, %s, %s, %s, 0.5, %s)",
+            (drawn, tenant, it.workflow, it.point, now),
+        )
+    for decision, right in ((ids[1], True), (ids[2], False)):
+        lost = (None, None) if right else (3000, "EUR")
+        admin.execute(
+            "insert into decision_outcome (decision, tenant, workflow, point, standing, outcome, is_right, loss_minor,"
+            " currency, decided_at, first_at, changed_at, words)"
+            " values (%s, %s, %s, %s, 'known', %s, %s, %s, %s, %s, %s, %s, 1)",
+            (decision, tenant, it.workflow, it.point, decision, right, *lost, now, now, now),
+        )
+    found = await gather(database, it, now)
+    records = found.records
+    assert (found.data.decisions, found.data.drawn, found.data.missing, found.data.outcomes) == (6, 2, 2, 3)
+    assert records.observed.tolist() == [True, True, True, False, True, True]
+    assert records.wrong.tolist() == [False, True, True, False, True, False]
+    assert records.loss.tolist() == [0, 2000, 2000, 0, 2000, 0]  # 30 EUR is above what the terms allow, and cut
+    assert (found.data.cut, found.data.cut_minor) == (1, 1000)
+    assert records.propensity.tolist() == [0.5, 0.5, 0.5, 1, 1, 1]
+
+
+async def test_where_more_than_money_is_at_stake_so_many_outcomes_are_demanded(
+    database_url: str, database: Database, tenant: UUID
+) -> None:
+    it = place(tenant, terms(harm=HarmTerms(kind=Harm.PEOPLE, outcomes=5000, ceiling=2000)))
+    put(database_url, it, known_truth(datetime.now(UTC), 1500))
+    derived = await derive_now(database, it, None, who="olga")
+    assert (derived.certificate, derived.needed) == (None, 5000)
+    assert "more than money is at stake (people), so 5000 outcomes are demanded" in derived.refused
 
 
 async def test_an_answer_that_was_passed_over_certifies_nothing(

@@ -37,7 +37,8 @@ FIT_SHARE = Fraction(1, 3)
 """The part of the decisions that calibrates; the others test."""
 SETTLED = timedelta(seconds=15)
 """What was decided later than that may still be on its way to the table."""
-_AT_ONCE = 5000
+_AT_ONCE = 500
+"""Rows between two looks at the loop: whoever else works in the process waits no longer than some milliseconds."""
 _NOTHING = UUID(int=0)
 _KEY_DOMAIN = b"interlock.autonomy.split.1\0"
 _NONE_DEMANDED = b"[]"

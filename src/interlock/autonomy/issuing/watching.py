@@ -8,6 +8,7 @@ What was known of a decision when its outcome was due is what counts: a word tha
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -204,7 +205,7 @@ async def _due(
             begun = await SAMPLE_BEGUN.one(connection, {"workflow": it.workflow, "point": it.point})
             drawn_to = begun.drawn_to if begun else UUID(int=0)
         rows = await MATURED_DECISIONS.all(connection, asked)
-    within = [row for row in rows if row.id <= drawn_to]
+    within = list(itertools.takewhile(lambda row: row.id <= drawn_to, rows))
     return within, before >= end and len(within) == len(rows) < MOST_AT_ONCE
 
 
