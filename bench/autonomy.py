@@ -7,8 +7,9 @@ goes by itself, what is lost, what it costs with the reviews, and in how many sp
 is harsher than what the certificate promises, which is about the mean in truth: the judging loans have a chance of
 their own.
 
-The headline's figures (a review for 250, 100 lost for each application, at a risk of 10 %) were chosen by reason: some
-hours of an underwriter, and less than one percent of the mean amount; other figures stand beside. These run over 12
+The headline's figures are a review for 250 (some hours of an underwriter), 100 lost for each application (less than one
+percent of the mean amount), at a risk of 10 %. They were settled after a look at a whole grid of such figures, so they
+are no proof by themselves: others stand beside, those with which the certificate loses among them. These run over 12
 splits, with LONG=1 over 100. The plot is drawn anew. The last line is JSON for machines.
 """
 
