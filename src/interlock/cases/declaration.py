@@ -47,6 +47,7 @@ from interlock.cases.limits_entry import (
     read_case_budget,
 )
 from interlock.cases.point_entry import POINT_KEYS, QUEUE_KEYS, read_point, resting_on
+from interlock.cases.practice_entry import PRACTICE_KEYS
 from interlock.cases.sections import Findings, Form, Place, Section
 from interlock.cases.verdict_entry import BULK_KEYS
 from interlock.cases.worth import WORTH_KEYS
@@ -94,6 +95,7 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "decisions.NAME.queue": QUEUE_KEYS,
         "decisions.NAME.queue.bulk": BULK_KEYS,
         "decisions.NAME.queue.reasons": tuple(REASONS),
+        "decisions.NAME.queue.practice": PRACTICE_KEYS,
         "decisions.NAME.queue.when_full": WHEN_FULL_KEYS,
         "actions.NAME": ACTION_KEYS,
         "actions.NAME.limits": LIMIT_KEYS,

@@ -30,11 +30,11 @@ from interlock.autonomy.issuing.store import CoursePoint, KeptCertificate, Stand
 from interlock.autonomy.outcomes.read import Due, due_without_outcome
 from interlock.autonomy.reliability import Bin, Error, calibration_error, reliability
 from interlock.cases.certified_places import certifying_resource, find_place, places, withdrawing_resource
-from interlock.clock import first_id
+from interlock.clock import first_id, id_time
 from interlock.console.autonomy_charts import band_edges
 from interlock.console.autonomy_page import PointPage, page_of
 from interlock.console.render import render
-from interlock.console.store import AUTONOMY_BANDS, AUTONOMY_TRUTH, TruthOf
+from interlock.console.store import AUTONOMY_BANDS, AUTONOMY_REACH, AUTONOMY_TRUTH, TruthOf
 from interlock.console.visit import Visit, needs
 from interlock.errors import Refused, StateConflict
 
@@ -90,10 +90,14 @@ async def show_point(request: Visit, name: FromPath[str]) -> Response[bytes]:
     certificate = stands.read if stands is not None else None
     course = await course_of(node.database, tenant, stands.certificate) if stands and stands.certificate else []
     page = await _page(request, place, stands, certificate, course, now, lets_go=standing.lets_go)
+    due_to = now - place.terms.outcome.after
+    reach = await _reach(request, place, due_to)
     return render(
-        request, "autonomy_point.html", place=place, terms=place.terms, standing=standing, certificate=certificate,
+        request, "autonomy_point.html", place=place, reach=reach, terms=place.terms, standing=standing,
+        certificate=certificate,
         promise=guarantee(certificate) if certificate else "", page=page, lately=LATELY, newest=NEWEST,
-        sample=await _sample(request, place, now), states=DrawState, due=await _due(request, place, now),
+        sample=await _sample(request, place, reach, now), states=DrawState,
+        due=await _due(request, place, due_to - reach, now),
         before=await _before(request, place), may_certify=request.may("autonomy.certify", _certifying(request, name)),
         may_withdraw=standing.lets_go and request.may("autonomy.withdraw", _withdrawing(request, name)),
         few=FEW_FOR_CURVES,
@@ -229,16 +233,25 @@ def _reliable(truth: list[TruthOf]) -> tuple[tuple[Bin, ...], Error | None]:
     return reliability(confidence, right), calibration_error(confidence, right)
 
 
-async def _sample(visit: Visit, place: Place, now: datetime) -> Sample | None:
+async def _reach(visit: Visit, place: Place, due_to: datetime) -> datetime:
+    """How far back outcomes and the sample are looked at: so long, or so many decisions, whichever is less."""
+    since = due_to - min(place.terms.window, LATELY)
+    asked = {"workflow": place.workflow, "point": place.point, "since": first_id(since), "until": first_id(due_to)}
+    async with visit.node.database.tenant(visit.tenant) as connection:
+        found = await AUTONOMY_REACH.one(connection, {**asked, "most": NEWEST})
+    return id_time(found) if found else since
+
+
+async def _sample(visit: Visit, place: Place, since: datetime, now: datetime) -> Sample | None:
     if place.terms.audit is None:
         return None
     return await sample_of(
-        visit.node.database, visit.tenant, place.workflow, place.point, place.terms, since=now - LATELY, until=now
+        visit.node.database, visit.tenant, place.workflow, place.point, place.terms, since=since, until=now
     )
 
 
-async def _due(visit: Visit, place: Place, now: datetime) -> Due:
-    lately = msgspec.structs.replace(place.terms, window=min(place.terms.window, LATELY))
+async def _due(visit: Visit, place: Place, back: timedelta, now: datetime) -> Due:
+    lately = msgspec.structs.replace(place.terms, window=back)
     return await due_without_outcome(
         visit.node.database, visit.tenant, place.workflow, place.point, lately, now=now, most=_SHOWN_MISSING
     )

@@ -229,6 +229,12 @@ select id, kind, subject, case_id, at, body from ledger_entry where id = any(%(i
 -- name: gaps_open
 select id, relation, subject, kind, gap, found_at from ledger_gap where closed_at is null order by found_at desc limit 100
 
+-- name: autonomy_reach
+-- Up to which decision of a point it is looked back: so many of those before a moment, and no further than a time.
+select id from decision
+where workflow = %(workflow)s and point = %(point)s and id >= %(since)s and id < %(until)s
+order by id desc offset %(most)s limit 1
+
 -- name: autonomy_bands
 -- How many of the newest decisions of a point were in each band of exposure, and how many of them no person decided.
 select width_bucket(x.exposure_minor - 1, %(edges)s::bigint[])::int as band, count(*)::int as decisions,
