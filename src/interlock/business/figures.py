@@ -23,6 +23,8 @@ from interlock.oversight.escalation import shown_age
 
 USD = "USD"
 _PLACES = Decimal("1e-6")
+MOST_KNOWN = 100_000
+"""Where counting the outcomes that are known stops, at each point: "at least" is said from here on."""
 
 
 class Look(StrEnum):
@@ -220,7 +222,7 @@ def losses_of(losses: Sequence[LossOf], known: int, decided: int, terms: Busines
             amounts[one.currency] += major(stated[0].of(one.exposure_minor) * one.number, one.currency)
         else:
             silent += one.number
-    parts = [f"outcomes of {known:,} of {decided:,} decisions are known"]
+    parts = [f"outcomes of {'at least ' if known >= MOST_KNOWN else ''}{known:,} of {decided:,} decisions are known"]
     parts += [f"{realised:,} losses are on record"] if realised else []
     parts += [f"{declared:,} are as the point declares"] if declared else []
     parts += [f"what {silent:,} wrong ones lost is not known"] if silent else []

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from interlock.business.figures import Look
+from interlock.business.figures import MOST_KNOWN, Look
 from interlock.business.report import Report, report_of
 from interlock.business.store import (
     BEHIND_CASES,
@@ -33,8 +33,6 @@ from interlock.db.queries import Rows
 from interlock.errors import Refused
 
 LONGEST = timedelta(days=366)
-MOST_OUTCOMES = 1_000_000
-"""Where counting outcomes stops."""
 NEWEST = 20_000
 """Of so many of the newest at each point the dearest, or the slowest, are sought."""
 MOST_BEHIND = 200
@@ -72,7 +70,7 @@ async def read_business(database: Database, tenant: UUID, terms: BusinessTerms, 
         tallies = Tallies(await TALLIES_OF.all(connection, asked))
         bounds = {"workflow": terms.workflow, "since": first_id(begin), "until": first_id(until)}
         losses = await LOSSES_OF.all(connection, bounds)
-        most = {"points": list(terms.points), "most": MOST_OUTCOMES}
+        most = {"points": list(terms.points), "most": MOST_KNOWN}
         known = await OUTCOMES_KNOWN.one(connection, bounds | most) or 0
     return report_of(tallies, losses, known, terms, begin, until)
 

@@ -42,7 +42,9 @@ PATH = "/console/autonomy"
 LATELY = timedelta(days=30)
 """What came of late: the money by exposure, the sample and the outcomes that are shown."""
 NEWEST = 20_000
-"""So many of the newest decisions are read for confidence against truth, and for money by exposure."""
+"""So many of the newest decisions are read for money by exposure, and for what became of them."""
+TRUTHS = 5_000
+"""So many of the newest decisions are read for confidence against truth."""
 FEW_FOR_CURVES = 100
 LONGEST_LOOK = timedelta(minutes=30)
 """So long what was shown may be issued."""
@@ -215,7 +217,13 @@ async def _page(
         bands = await AUTONOMY_BANDS.all(connection, {**asked, "edges": list(edges), "currency": terms.currency})
         truth = await AUTONOMY_TRUTH.all(
             connection,
-            {**asked, "since": first_id(now - terms.window), "until": first_id(now), "digests": place.digests},
+            {
+                **asked,
+                "since": first_id(now - terms.window),
+                "until": first_id(now - terms.outcome.after),
+                "digests": place.digests,
+                "most": TRUTHS,
+            },
         )
     bins, error = await asyncio.to_thread(_reliable, truth)
     return page_of(
