@@ -81,7 +81,10 @@ class BehindPage(Document, frozen=True, kw_only=True):
     rows: tuple[BehindDocument, ...]
 
 
-@get("/v1/value/{workflow:str}", opt=says(Endpoint(needs=(Scope.READ,), asks=ValueQuery, gives={200: Report})))
+@get(
+    "/v1/value/{workflow:str}",
+    opt=says(Endpoint(needs=(Scope.READ,), asks=ValueQuery, gives={200: Report}, refuses=(404,))),
+)
 async def show_value(request: Call, workflow: FromPath[str]) -> Response[bytes]:
     """What the work of a workflow is worth, costs and loses, against its declared baseline."""
     asked, node = request.query(ValueQuery), request.node
@@ -91,7 +94,7 @@ async def show_value(request: Call, workflow: FromPath[str]) -> Response[bytes]:
 
 @get(
     "/v1/value/{workflow:str}/{behind:str}",
-    opt=says(Endpoint(needs=(Scope.READ,), asks=BehindQuery, gives={200: BehindPage})),
+    opt=says(Endpoint(needs=(Scope.READ,), asks=BehindQuery, gives={200: BehindPage}, refuses=(404,))),
 )
 async def show_behind(request: Call, workflow: FromPath[str], behind: FromPath[str]) -> Response[bytes]:
     """The decisions behind a figure: losses, costs, people, exceptions, cases or slowest."""

@@ -11,13 +11,17 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec import structs
 
 sys.path.insert(0, str(Path(__file__).parents[4]))
 from tests.pg.api.conftest import MakeCaller, claims
 from tests.pg.api.fuzz.schemathesis_run import Findings, run
+from tests.pg.certifying import AUTONOMY, Office, certificate
 from tests.pg.stage import DOSSIER, declared
 
+from interlock.autonomy.issuing.derive import stated
 from interlock.cases.case import Case
+from interlock.cases.certified_places import find_place
 from interlock.cases.registry import Registry, register
 from interlock.config import Settings
 from interlock.node import Node, open_node
@@ -37,7 +41,10 @@ OPERATIONS = (
     "GET /v1/cases/{case_id}",
     "GET /v1/reviews/{review_id}",
     "GET /v1/decisions/{decision_id}",
+    "GET /v1/autonomy/{point}",
+    "GET /v1/certificates/{certificate_id}",
     "GET /v1/rules/{name}/{version}",
+    "POST /v1/autonomy/{point}/certify",
     "POST /v1/cloudevents/{target}",
     "POST /v1/exceptions/{exception_id}/resolve",
     "POST /v1/features/{feature}",
@@ -55,13 +62,19 @@ async def spending(case: Case) -> str:
     return case.key
 
 
+async def careful(case: Case) -> str:
+    """Nothing: its point is asked in line."""
+    return case.key
+
+
 @pytest.fixture
 async def node(database_url: str, tmp_path: Path) -> AsyncIterator[Node]:
-    """A process with two workflows, one of which has a feature."""
+    """A process with three workflows, one of which has a feature, and one declares its autonomy."""
     point = '    features: [spend@1]\n    budget: {time: 10s}\n    review: ["input.spend >= 100"]\n'
     flow = declared(spending, tmp_path, dossier=DOSSIER + FEATURES, point=point)
+    certain = declared(careful, tmp_path, point=AUTONOMY)
     settings = Settings(database_url=database_url, admin_database_url=database_url)
-    async with open_node(settings, registry=Registry([register(claims), flow])) as node:
+    async with open_node(settings, registry=Registry([register(claims), flow, certain])) as node:
         yield node
 
 
@@ -164,7 +177,11 @@ async def furnish(node: Node, caller: httpx.AsyncClient) -> dict[str, list[str]]
         document["interlock"] |= {"version": version}
         await post("/v1/rules", {"content": json.dumps(document), "why": "more"})
     await post("/v1/contracts", {"content": CONTRACT.read_text("utf-8"), "why": "more"})
+    place = find_place(node.registry, node.tenant, "careful.approve")
+    made = certificate(node.tenant, place.terms, [], workflow="careful")
+    issued = await Office(node).issue(structs.replace(made, terms=stated(place.terms)))
     return {
+        "certificate_id": [str(issued)],
         "case_id": [one["id"] for one in cases],
         "review_id": [one["review"] for one in decided],
         "decision_id": [one["id"] for one in decided],
@@ -172,7 +189,7 @@ async def furnish(node: Node, caller: httpx.AsyncClient) -> dict[str, list[str]]
         "quarantine_id": held,
         "stop_id": [one["id"] for one in stops],
         "workflow": ["claims", "spending"],
-        "point": ["claims.approve", "claims.rare", "spending.approve", "approve"],
+        "point": ["careful.approve", "claims.approve", "claims.rare", "spending.approve", "approve"],
         "target": ["claims.approve", "claims.rare", "workflow:claims"],
         "scope": ["agent:nobody", "agent:robot", "point:claims.rare", "workflow:spending"],
         "name": ["approve-claim", "verdict", "settled"],
