@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Annotated, Any
 
 import typer
@@ -10,11 +11,11 @@ import typer
 from interlock.authority.judge import everything
 from interlock.autonomy.issuing.derive import Derived
 from interlock.autonomy.issuing.duty import derive_now
-from interlock.autonomy.issuing.issue import issue, refuse, stands_at
+from interlock.autonomy.issuing.issue import MONITOR, issue, refuse, stands_at
 from interlock.autonomy.issuing.issue import withdraw as withdraw_certificate
-from interlock.autonomy.issuing.promise import guarantee, percent_of
+from interlock.autonomy.issuing.promise import amount, guarantee, percent_of
 from interlock.autonomy.issuing.show import PointStands, certificates_of, show_points
-from interlock.autonomy.issuing.store import KeptCertificate
+from interlock.autonomy.issuing.store import KeptCertificate, Stands
 from interlock.autonomy.issuing.verify import Verified
 from interlock.autonomy.issuing.verify import verify as verify_certificate
 from interlock.cases.certified_places import (
@@ -82,22 +83,22 @@ def certify(
     """Derive a certificate from the recorded decisions of a point, and put it into force."""
     screen, name = Screen(as_json=as_json), who_acts(who)
 
-    async def run(node: Node) -> tuple[Derived, str]:
+    async def run(node: Node) -> tuple[Derived, str, str]:
         it = find_place(node.registry, node.tenant, point)
         act, on = "autonomy.certify", certifying_resource(node.registry, node.tenant, point)
         if only_try:
             act, on = "autonomy.see", everything(node.tenant)
         verdict = node.authority.require(operator(node, name), act, on)
         stands = await stands_at(node.database, it.tenant, it.workflow, it.point)
-        derived = await derive_now(node.database, it, stands, who=name)
+        derived, mind = await derive_now(node.database, it, stands, who=name), _taken_back(stands)
         if only_try:
-            return derived, ""
+            return derived, "", mind
         if derived.certificate is None:
             await refuse(node.writer, it, derived, stands, who=name, verdict=verdict)
-            return derived, ""
-        return derived, str(await issue(node.writer, it, derived, stands, verdict=verdict))
+            return derived, "", mind
+        return derived, str(await issue(node.writer, it, derived, stands, verdict=verdict)), mind
 
-    derived, issued = with_node(context, run, workflows=True)
+    derived, issued, mind = with_node(context, run, workflows=True)
     if as_json:
         screen.document({"issued": issued or None, "derived": derived})
     certificate = derived.certificate
@@ -108,12 +109,15 @@ def certify(
     screen.line(guarantee(certificate))
     screen.line(
         f"{percent_of(certificate.automation)} would go by themselves, up to an expected loss of "
-        f"{certificate.threshold} minor units each; {certificate.data.decisions} decisions say so."
+        f"{amount(Fraction(certificate.threshold), certificate.currency)} each; {certificate.data.decisions} decisions "
+        "say so."
     )
     if issued:
         screen.line(f"It counts from now on, until {minute(certificate.valid_until)}: certificate {issued}.")
     else:
         screen.line("Nothing is issued: without --try it would be.")
+    if mind:
+        screen.line(mind, style="yellow")
 
 
 def withdraw(context: typer.Context, point: Point, *, why: Why, who: As = "", as_json: Json = False) -> None:
@@ -191,6 +195,16 @@ def verify(
         raise typer.Exit(1)
 
 
+def _taken_back(stands: Stands | None) -> str:
+    """What to think of before certifying what the monitor took back: the decisions before count like those after."""
+    if stands is None or stands.who != MONITOR:
+        return ""
+    return (
+        f"Mind that the monitor took the last one back at {minute(stands.changed_at)}. What was decided before counts "
+        "like what was decided since: if what changed will last, wait, or shorten `window` until only that is in it."
+    )
+
+
 def _said(found: Verified) -> Iterator[str]:
     if not found.intact:
         yield "Its content is NOT what its digest says: it was changed after it was issued."
@@ -201,7 +215,7 @@ def _said(found: Verified) -> Iterator[str]:
     yield f"Of {len(found.changed)} of its decisions something came to be known since, so it rests on other data now."
     yield from (f"  {one}" for one in found.changed[:20])
     if found.now:
-        yield f"With today's knowledge of the same decisions the threshold would be {found.now} minor units."
+        yield f"With today's knowledge of the same decisions the threshold would be {found.now}."
     else:
         yield f"With today's knowledge of the same decisions there would be none. {found.why}"
 
@@ -223,7 +237,7 @@ def _facts(one: PointStands) -> Iterator[tuple[str, Any]]:
     yield "by", f"{one.who} at {minute(one.since)}" if one.since else ""
     yield "counted since", one.counted
     yield "lost by them", one.lost
-    if one.evidence is not None and one.at_most is not None:
+    if one.lets_go and one.evidence is not None and one.at_most is not None:  # it begins anew where it was taken back
         yield "evidence against it", f"{one.evidence:.3g} of {one.at_most:.3g}, at which it is narrowed"
     yield "tried", minute(one.tried_at)
     yield "refused then", one.refused

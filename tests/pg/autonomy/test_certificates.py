@@ -291,12 +291,14 @@ async def test_the_monitor_narrows_once_at_each_crossing(
     certificate = read_certificate(admin.execute("select content from certificate").fetchall()[0][0])
     admin.execute("update certificate_monitor set counted_to = now() - interval '5 minutes'")
 
-    async def fall_due(minutes: float, wrong: int) -> Stands:
+    async def fall_due(minutes: float, wrong: int, *, bad: bool | None = False) -> Stands:
         """A minute's decisions, of which every so manieth of those that went by themselves is wrong."""
         begun = now - timedelta(minutes=minutes)
         lot = [
             Made(
-                at=begun + timedelta(seconds=at / 10), right=at % wrong != 0, route="review" if at % 2 else "automatic"
+                at=begun + timedelta(seconds=at / 10),
+                right=at % wrong != 0 or bad,
+                route="review" if at % 2 else "automatic",
             )
             for at in range(400)
         ]
@@ -320,8 +322,10 @@ async def test_the_monitor_narrows_once_at_each_crossing(
     assert stands.why.startswith("the monitor found more lost than 0.40 EUR a decision")
     assert Fraction(stands.threshold) == Fraction(certificate.threshold) / 2
     assert (stands.counted, stands.lost_minor) == (800, 2000 + 67 * 2000)
-    stands = await fall_due(2.9, 6)
+    assert "without an outcome" not in stands.why
+    stands = await fall_due(2.9, 6, bad=None)
     assert (stands.turn, stands.state, stands.valid_until) == (3, AutonomyState.WITHDRAWN, None)
+    assert stands.why.endswith("of the last 400, 67 are due without an outcome, so count as wrong")
     assert (await fall_due(1.9, 6)).turn == 3
     assert kinds(admin) == [
         "certificate.issued",

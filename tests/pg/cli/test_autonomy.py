@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import psycopg
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -60,6 +61,12 @@ def test_an_owner_lets_go_what_the_record_allows_and_takes_it_back(
     assert "derived once more it comes out the same, byte for byte" in verified
     assert "A person decides everything" in run("autonomy", "withdraw", at, "--why", "a drill", "--as", "ben").out
     assert "a drill" in run("autonomy", "show", at).out
+    assert "Mind that" not in run("autonomy", "certify", at, "--try").out
+    with psycopg.connect(database_url) as admin:
+        admin.execute("update interlock.autonomy set who = 'monitor'")
+    minded = run("autonomy", "certify", at, "--try").out
+    assert "Mind that the monitor took the last one back at" in minded
+    assert " MYR each; 2500 decisions say so." in minded
     assert permitted("certificate.%") == {"certificate.refused", "certificate.issued", "certificate.withdrawn"}
 
 

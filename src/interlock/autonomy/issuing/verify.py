@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from fractions import Fraction
 from uuid import UUID
 
 import msgspec
@@ -12,7 +13,7 @@ from interlock.autonomy.certificate import Certificate, read_certificate
 from interlock.autonomy.issuing.derive import derive, stated_terms
 from interlock.autonomy.issuing.evidence import gather
 from interlock.autonomy.issuing.place import Place
-from interlock.autonomy.issuing.promise import guarantee
+from interlock.autonomy.issuing.promise import amount, guarantee
 from interlock.autonomy.issuing.show import find_certificate
 from interlock.autonomy.issuing.store import CHANGED_SINCE
 from interlock.clock import first_id
@@ -32,7 +33,7 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
         same_data: Whether the decisions and outcomes of its window are those that it rests on.
         same: Whether the same threshold, calibration and figures come out of them; None: the data are others now.
         changed: Decisions of its window of which something came to be known since; at most 1,000.
-        now: The threshold that today's knowledge of the same window gives; empty: none.
+        now: The threshold that today's knowledge of the same window gives, with its currency; empty: none.
         why: Where none is, why.
     """
 
@@ -85,7 +86,7 @@ async def verify(
         same_data=same_data,
         same=(made is not None and made.content == certificate.content) if same_data else None,
         changed=tuple(one.id for one in changed),
-        now=made.threshold if made is not None else "",
+        now=amount(Fraction(made.threshold), made.currency) if made is not None else "",
         why=derived.refused,
     )
 

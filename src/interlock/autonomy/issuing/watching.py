@@ -118,7 +118,8 @@ async def watch_one(database: Database, writer: Writer, tenant: UUID, it: OpenMo
             crossed_at=stamp.now if is_crossed else None,
             closed_at=stamp.now if over else None,
         )
-        narrowed = _narrowed(tenant, certificate, terms, stands, counted, stamp.now) if stands and applies else None
+        why = _why(certificate, terms, counted, rows)
+        narrowed = _narrowed(tenant, terms, stands, why, stamp.now) if stands and applies else None
         entry = _entry(stamp, tenant, it, certificate, counted, bets, narrowed, rows, is_crossed=is_crossed)
         writes = [entry, Write(ADVANCE_MONITORS, row), *_course(tenant, it, counted, stamp.now)]
         return [*writes, Write(SET_AUTONOMY, narrowed)] if narrowed else writes
@@ -217,13 +218,21 @@ def _is_of(stands: Stands, certificate: Certificate, terms: AutonomyTerms, now: 
     )
 
 
-def _narrowed(
-    tenant: UUID, certificate: Certificate, terms: AutonomyTerms, stands: Stands, counted: Counted, now: datetime
-) -> NewAutonomy:
-    why = (
+def _why(certificate: Certificate, terms: AutonomyTerms, counted: Counted, rows: Sequence[MaturedDecision]) -> str:
+    """Why it is narrowed; that outcomes are missing is another thing to mend than that answers are wrong."""
+    found = (
         f"the monitor found more lost than {amount(terms.budget.each, certificate.currency)} a decision: "
-        f"{amount(Fraction(counted.lost), certificate.currency)} by {counted.counted}"
+        f"{amount(Fraction(counted.lost), certificate.currency)} by {counted.counted} decisions"
     )
+    missing = sum(row.is_right is None and weighted_loss(terms, row) > 0 for row in rows)
+    return (
+        f"{found}; of the last {len(rows)}, {missing} are due without an outcome, so count as wrong"
+        if missing
+        else found
+    )
+
+
+def _narrowed(tenant: UUID, terms: AutonomyTerms, stands: Stands, why: str, now: datetime) -> NewAutonomy:
     again = stands.state is AutonomyState.NARROWED
     narrow = withdrawn if again or terms.narrows is Narrowing.REVIEW else halved
     return narrow(tenant, stands, now, who=MONITOR, why=why)
