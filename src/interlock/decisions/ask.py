@@ -25,7 +25,7 @@ from interlock.decisions.checked import LONGEST_WHY, run_check
 from interlock.decisions.costs import shown_usd
 from interlock.decisions.data_terms import CODE as DATA_BROKEN
 from interlock.decisions.decision import Became, ComponentAsked, Reason
-from interlock.decisions.point import ComponentChoice, ExposureSource, Share, choose, needed_confidence
+from interlock.decisions.point import ComponentChoice, DecisionPoint, ExposureSource, Share, choose, needed_confidence
 from interlock.decisions.purse import Purse, Reserved
 from interlock.decisions.reach import Reach, Spent
 from interlock.decisions.route import exposure_value
@@ -295,7 +295,7 @@ def weigh(
         raise ComponentFailed(f"its output breaks {point.output}: {'; '.join(map(str, told))}")
     if contract.personal is not None and not is_subject(value_at(taken.output, contract.personal.subject)):
         raise ComponentFailed(f"its output names no subject, whose data it is by {point.output}")
-    at_stake = asked.exposure if asked.exposure is not None else _exposure(point.exposure, value, taken.output)
+    at_stake = money_at_stake(point, asked.exposure, _exposure(point.exposure, value, taken.output))
     held = held_to_certificate(asked, component, taken, at_stake)
     needed = needed_confidence(point, at_stake, choice, certified=held.needed if held else None)
     findings: tuple[Finding, ...] = ()
@@ -311,6 +311,25 @@ def over_budget(asked: Asked, cost: Decimal) -> str:
     """How far a decision's askings have cost more than they may; empty: they have not."""
     most = asked.point.budget.cost
     return f"{shown_usd(cost)} were spent of {shown_usd(most)}" if cost > most else ""
+
+
+def money_at_stake(point: DecisionPoint, stated: Money | None, found: Money | None) -> Money | None:
+    """The money at stake. INVARIANT: what the caller states never lowers it where the point declares its autonomy.
+
+    There a larger amount counts, and one below zero or in another currency, with which nothing is certified.
+
+    Args:
+        point: The point.
+        stated: What the caller says is at stake.
+        found: What stands where the point's file says that it does.
+    """
+    terms = point.autonomy
+    if terms is None or point.exposure is None:
+        return stated if stated is not None else found
+    if stated is None or found is None or found.currency != terms.currency or found.minor < 0:
+        return found
+    doubtful = stated.currency != found.currency or stated.minor < 0
+    return stated if doubtful else max(stated, found, key=lambda one: one.minor)
 
 
 def _exposure(source: ExposureSource | None, value: Mapping[str, Any], output: dict[str, Any]) -> Money | None:

@@ -14,19 +14,22 @@ from interlock.decisions.decision import Reason
 from interlock.money import Money
 
 UNKNOWN = "this process does not know what is certified"
+BROKEN = "the data are not as promised now, and what was certified rests on such as were"
 
 
 def held_to_certificate(asked: Asked, component: Component, answer: Taken, at_stake: Money | None) -> Held | None:
     """Hold an answer against what is certified; None where the point declares no autonomy.
 
-    INVARIANT: where it does, an answer of which nothing is certified is left to a person.
+    INVARIANT: where it does, an answer of which nothing is certified is left to a person; so is every one while the
+    data are known not to be as promised: who is declared for that time only proposes.
     """
     terms = asked.point.autonomy
     if terms is None:
         return None
     output: Mapping[str, Any] = answer.output
+    counts = asked.certified if asked.certified is not None else UNKNOWN
     return hold_against(
-        asked.certified if asked.certified is not None else UNKNOWN,
+        BROKEN if asked.broken_data else counts,
         component=component.ref,
         digest=component.digest.hex(),
         segment=segment_of(terms.segment, asked.value, output),

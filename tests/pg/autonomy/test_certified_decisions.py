@@ -31,11 +31,13 @@ from interlock.cases.explanation.reading import read_material
 from interlock.cases.registry import Registered
 from interlock.cli.doctor.certified import look_at
 from interlock.cli.doctor.check import Level
+from interlock.decisions.ask import money_at_stake
 from interlock.decisions.decision import Decision, Route
 from interlock.decisions.many import ManyDecider
 from interlock.decisions.point import DecisionPoint
 from interlock.decisions.readable import recorded_evidence
 from interlock.decisions.sureness import Sureness
+from interlock.money import Money
 from interlock.replay.result import Status
 
 FREE: dict[str, Any] = {"sure_from": 0.0, "says_sure": False}
@@ -104,6 +106,8 @@ async def test_only_what_is_certified_goes_by_itself_and_every_other_is_told_why
         assert "this version of onnx:other@1 is not certified" in what
         assert (await ask("currency", "20.00 USD"))[:2] == (Route.REVIEW, "exposure_unknown")
         assert (await ask("below", "-20.00 EUR"))[:2] == (Route.REVIEW, "below_zero")
+        less = await decided(on, flow, point, "less", exposure="1.00 EUR")
+        assert str(less.exposure) == "20.00 EUR", "what the file finds counts, whatever a caller states"
         unknown = msgspec.structs.replace(question(on, flow, point, "unknown"), exposure=None, value={
             **question(on, flow, point, "x").value, "amount": "20.00"})  # fmt: skip
         nowhere = msgspec.structs.replace(point, exposure=None)
@@ -134,6 +138,17 @@ async def test_only_what_is_certified_goes_by_itself_and_every_other_is_told_why
         assert "no certificate: the last one was withdrawn" in (await ask("withdrawn"))[2]
         await office.issue(certificate(on.node.tenant, terms, [certified(digest_of("m"))], point="another"))
         assert "withdrawn" in (await ask("of another point"))[2]
+
+
+def test_what_a_caller_states_never_lowers_what_is_at_stake_where_autonomy_is_declared(tmp_path: Path) -> None:
+    point = declaring(tmp_path).declaration.decisions["approve"]
+    found = Money.parse("20.00 EUR")
+    more, other, below = (Money.parse(one) for one in ("20.01 EUR", "1.00 USD", "-1.00 EUR"))
+    assert money_at_stake(point, None, found) == found == money_at_stake(point, Money.parse("19.99 EUR"), found)
+    assert [money_at_stake(point, one, found) for one in (more, other, below)] == [more, other, below]
+    assert money_at_stake(point, more, None) is None, "where the file says that it stands, it does not"
+    assert money_at_stake(point, more, below) == below
+    assert money_at_stake(msgspec.structs.replace(point, autonomy=None), below, found) == below
 
 
 def named_by_entry(url: str, decision: Decision) -> str | None:

@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.certifying import AUTONOMY, Office, certificate, certified
 from tests.pg.levels.test_fallback import ask, broken
 from tests.pg.levels.test_fallback import declared as promising
+from tests.pg.replay.scene import replayed
 from tests.pg.stage import stage
 
 from interlock.autonomy.certificate import Step
@@ -16,31 +17,25 @@ from interlock.cases.known_cases import KnownCase, put_known_case
 from interlock.components.component import ComponentRef
 from interlock.decisions.decision import Decision, Route
 from interlock.oversight.review import Resolution
+from interlock.replay.result import Status
 
 ALWAYS = [Step(confidence=1.0, wrong=0.001)]
 
 
-async def test_the_declared_fallback_is_held_to_what_is_certified_of_it(database_url: str, tmp_path: Path) -> None:
+async def test_while_the_data_are_broken_the_declared_fallback_only_proposes(database_url: str, tmp_path: Path) -> None:
     flow = promising(tmp_path, f"{AUTONOMY}    on_broken_data: rules:careful@1")
     terms = flow.declaration.decisions["approve"].autonomy
     assert terms is not None
-    usual, careful = (
-        flow.library.component(ComponentRef.parse(name)).digest.hex()
-        for name in ("rules:approve-refund@1", "rules:careful@1")
-    )
+    careful = flow.library.component(ComponentRef.parse("rules:careful@1")).digest.hex()
     async with broken(database_url, flow) as on:
-        office = Office(on.node)
-        of = [certified(usual, steps=ALWAYS)]
-        await office.issue(certificate(on.node.tenant, terms, of, workflow="flow"))
+        of = [certified(careful, steps=ALWAYS)]  # as where it is a step of the point, too
+        await Office(on.node).issue(certificate(on.node.tenant, terms, of, workflow="flow"))
         refused = await ask(on, flow, "refused")
         assert isinstance(refused, Decision)
         assert (refused.route, refused.component) == (Route.REVIEW, "rules:careful@1")
-        assert [one.code for one in refused.why] == ["data_level_broken", "not_certified"]
-        of.append(certified(careful, steps=ALWAYS))
-        await office.issue(certificate(on.node.tenant, terms, of, workflow="flow"))
-        taken = await ask(on, flow, "taken")
-        assert isinstance(taken, Decision)
-        assert (taken.route, taken.component) == (Route.AUTOMATIC, "rules:careful@1")
+        assert [one.code for one in refused.why] == ["data_level_broken", "no_certificate"]
+        assert "the data are not as promised now" in refused.why[1].what
+        assert (await replayed(on.node, refused)).status is Status.EQUAL
 
 
 async def test_a_known_case_waits_among_the_others(database_url: str, tmp_path: Path) -> None:
