@@ -20,12 +20,12 @@ from interlock.contracts import check, json_schema
 from interlock.db.text import storable
 from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.budget import Deadlines
-from interlock.decisions.certified import held_to_certificate, why_unsure
+from interlock.decisions.certified import held_to_certificate, money_at_stake, why_unsure
 from interlock.decisions.checked import LONGEST_WHY, run_check
 from interlock.decisions.costs import shown_usd
 from interlock.decisions.data_terms import CODE as DATA_BROKEN
 from interlock.decisions.decision import Became, ComponentAsked, Reason
-from interlock.decisions.point import ComponentChoice, DecisionPoint, ExposureSource, Share, choose, needed_confidence
+from interlock.decisions.point import ComponentChoice, ExposureSource, Share, choose, needed_confidence
 from interlock.decisions.purse import Purse, Reserved
 from interlock.decisions.reach import Reach, Spent
 from interlock.decisions.route import exposure_value
@@ -53,6 +53,7 @@ class Proposal:
         findings: What the checks found.
         sure: Whether it is sure enough.
         held: What is certified of it; None: its point declares no autonomy.
+        choice: The step whose answer it is.
     """
 
     component: ComponentRef
@@ -64,6 +65,7 @@ class Proposal:
     findings: tuple[Finding, ...]
     sure: bool
     held: Held | None = None
+    choice: ComponentChoice | None = None
 
 
 @dataclass(slots=True)
@@ -219,7 +221,7 @@ def take_proposal(asking: Asking, reference: ComponentRef, proposal: Proposal, d
         asking.best = proposal
         return True
     too_dear = Reason(code="over_budget", what=f"the answer of {reference} takes no route by itself: {dear}")
-    asking.shortfall.append(too_dear if dear else _unsure(proposal))
+    asking.shortfall.append(too_dear if dear else unsure(proposal))
     if asking.best is None or proposal.answer.confidence > asking.best.answer.confidence:
         asking.best = proposal
     return False
@@ -296,7 +298,7 @@ def weigh(
     if contract.personal is not None and not is_subject(value_at(taken.output, contract.personal.subject)):
         raise ComponentFailed(f"its output names no subject, whose data it is by {point.output}")
     at_stake = money_at_stake(point, asked.exposure, _exposure(point.exposure, value, taken.output))
-    held = held_to_certificate(asked, component, taken, at_stake)
+    held = held_to_certificate(asked, component.ref, component.digest, taken, at_stake)
     needed = needed_confidence(point, at_stake, choice, certified=held.needed if held else None)
     findings: tuple[Finding, ...] = ()
     if point.checks:
@@ -304,32 +306,13 @@ def weigh(
             finding for name in point.checks for finding in run_check(library, name, value, taken, due.rules, now)
         )
     sure = needed is not None and taken.confidence >= needed
-    return Proposal(component.ref, component.digest, propensity, taken, at_stake, needed, findings, sure, held)
+    return Proposal(component.ref, component.digest, propensity, taken, at_stake, needed, findings, sure, held, choice)
 
 
 def over_budget(asked: Asked, cost: Decimal) -> str:
     """How far a decision's askings have cost more than they may; empty: they have not."""
     most = asked.point.budget.cost
     return f"{shown_usd(cost)} were spent of {shown_usd(most)}" if cost > most else ""
-
-
-def money_at_stake(point: DecisionPoint, stated: Money | None, found: Money | None) -> Money | None:
-    """The money at stake. INVARIANT: what the caller states never lowers it where the point declares its autonomy.
-
-    There a larger amount counts, and one below zero or in another currency, with which nothing is certified.
-
-    Args:
-        point: The point.
-        stated: What the caller says is at stake.
-        found: What stands where the point's file says that it does.
-    """
-    terms = point.autonomy
-    if terms is None or point.exposure is None:
-        return stated if stated is not None else found
-    if stated is None or found is None or found.currency != terms.currency or found.minor < 0:
-        return found
-    doubtful = stated.currency != found.currency or stated.minor < 0
-    return stated if doubtful else max(stated, found, key=lambda one: one.minor)
 
 
 def _exposure(source: ExposureSource | None, value: Mapping[str, Any], output: dict[str, Any]) -> Money | None:
@@ -339,7 +322,8 @@ def _exposure(source: ExposureSource | None, value: Mapping[str, Any], output: d
     return Money(amount, source.currency) if amount is not None else None
 
 
-def _unsure(proposal: Proposal) -> Reason:
+def unsure(proposal: Proposal) -> Reason:
+    """Why an answer does not suffice."""
     return why_unsure(
         proposal.component,
         proposal.answer.confidence,

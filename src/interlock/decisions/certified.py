@@ -7,17 +7,20 @@ from typing import Any
 
 from interlock.autonomy.segment import segment_of
 from interlock.autonomy.standing import Held, hold_against
-from interlock.components.component import Component
+from interlock.components.component import ComponentRef
 from interlock.components.taken import Taken
 from interlock.decisions.asked import Asked
 from interlock.decisions.decision import Reason
+from interlock.decisions.point import DecisionPoint
 from interlock.money import Money
 
 UNKNOWN = "this process does not know what is certified"
 BROKEN = "the data are not as promised now, and what was certified rests on such as were"
 
 
-def held_to_certificate(asked: Asked, component: Component, answer: Taken, at_stake: Money | None) -> Held | None:
+def held_to_certificate(
+    asked: Asked, component: ComponentRef, digest: bytes, answer: Taken, at_stake: Money | None
+) -> Held | None:
     """Hold an answer against what is certified; None where the point declares no autonomy.
 
     INVARIANT: where it does, an answer of which nothing is certified is left to a person; so is every one while the
@@ -30,12 +33,31 @@ def held_to_certificate(asked: Asked, component: Component, answer: Taken, at_st
     counts = asked.certified if asked.certified is not None else UNKNOWN
     return hold_against(
         BROKEN if asked.broken_data else counts,
-        component=component.ref,
-        digest=component.digest.hex(),
+        component=component,
+        digest=digest.hex(),
         segment=segment_of(terms.segment, asked.value, output),
         exposure=at_stake,
         confidence=answer.confidence,
     )
+
+
+def money_at_stake(point: DecisionPoint, stated: Money | None, found: Money | None) -> Money | None:
+    """The money at stake. INVARIANT: what the caller states never lowers it where the point declares its autonomy.
+
+    There a larger amount counts, and one below zero or in another currency, with which nothing is certified.
+
+    Args:
+        point: The point.
+        stated: What the caller says is at stake.
+        found: What stands where the point's file says that it does.
+    """
+    terms = point.autonomy
+    if terms is None or point.exposure is None:
+        return stated if stated is not None else found
+    if stated is None or found is None or found.currency != terms.currency or found.minor < 0:
+        return found
+    doubtful = stated.currency != found.currency or stated.minor < 0
+    return stated if doubtful else max(stated, found, key=lambda one: one.minor)
 
 
 def why_unsure(

@@ -26,7 +26,7 @@ from msgspec import structs
 
 from interlock.actions.refused import refused
 from interlock.autonomy.gate import UNCERTIFIED
-from interlock.autonomy.standing import CERTIFICATE_GONE
+from interlock.autonomy.standing import CERTIFICATE_GONE, Standing
 from interlock.autonomy.terms import AutonomyTerms
 from interlock.autonomy.watch import Certificates
 from interlock.contracts import Contract, check
@@ -45,6 +45,7 @@ from interlock.decisions.purse import Purse
 from interlock.decisions.route import STOPPED
 from interlock.decisions.store import FIND_DECISION, FIND_KEY, NewDecision, canonical
 from interlock.decisions.veiling import admit, conceal, masked_features, violated
+from interlock.decisions.weighed_again import weighed_again
 from interlock.decisions.when_full import refused_when_full
 from interlock.errors import (
     ContractViolated,
@@ -266,7 +267,10 @@ class Decider:
         return None if waiting is None else queue_full(queue, waiting, held=waiting < queue.capacity)
 
     async def commit(self, draft: Draft) -> Decision | Deferred:
-        """The one commit. What is stopped at this very moment, or certified no more, sends it to a person."""
+        """The one commit. What is stopped at this very moment, or certified no more, sends it to a person.
+
+        Where another certificate counts by then, the answer is held against that one, and nobody is asked again.
+        """
         try:
             return await self._conclude(draft)
         finally:
@@ -290,10 +294,15 @@ class Decider:
 
     async def _conclude(self, draft: Draft) -> Decision | Deferred:
         refusal, decision = await self._write(draft)
+        if refusal and refusal.code == UNCERTIFIED and (again := await self._weighed_again(draft)):
+            draft = again
+            if draft.routed.route is not Route.REVIEW:
+                refusal, decision = await self._write(draft)
         if refusal and refusal.code in _HELD_OFF:
             if not draft.asking.person:
                 return Deferred(refusal.what, STOPPED_PAUSE, refusal.holder)
-            held = draft.held_off(refusal.what, _HELD_OFF[refusal.code])
+            reviewed = draft.routed.route is Route.REVIEW
+            held = draft if reviewed else draft.held_off(refusal.what, _HELD_OFF[refusal.code])
             deferred = await self.hold_off(held)
             if deferred:
                 return await self.stored(held.asked, held.input) or deferred
@@ -311,6 +320,20 @@ class Decider:
             if decision:
                 return decision
         raise refused(refusal or Refusal("lost", "the decision is not on record"), asked.name)
+
+    async def _weighed_again(self, draft: Draft) -> Draft | None:
+        """The draft by what is certified now, if that is another certificate or turn; None: nothing new counts."""
+        terms, before = draft.asked.point.autonomy, draft.asked.certified
+        if self.certificates is None or terms is None or not isinstance(before, Standing):
+            return None
+        now = self.database.clock.now()
+        counts = self._with_certificate(draft.asked, terms, now).certified
+        if isinstance(counts, Standing) and counts.turn == before.turn:  # not seen yet here what the commit has seen
+            await self.certificates.look()
+            counts = self._with_certificate(draft.asked, terms, now).certified
+        if not isinstance(counts, Standing) or counts.turn == before.turn:
+            return None
+        return weighed_again(draft, counts)
 
     async def _write(self, draft: Draft) -> tuple[Refusal | None, Decision | None]:
         made: list[NewDecision] = []

@@ -31,11 +31,12 @@ from interlock.cases.explanation.reading import read_material
 from interlock.cases.registry import Registered
 from interlock.cli.doctor.certified import look_at
 from interlock.cli.doctor.check import Level
-from interlock.decisions.ask import money_at_stake
+from interlock.decisions.certified import money_at_stake
 from interlock.decisions.decision import Decision, Route
 from interlock.decisions.many import ManyDecider
 from interlock.decisions.point import DecisionPoint
 from interlock.decisions.readable import recorded_evidence
+from interlock.decisions.store import canonical
 from interlock.decisions.sureness import Sureness
 from interlock.money import Money
 from interlock.replay.result import Status
@@ -106,8 +107,7 @@ async def test_only_what_is_certified_goes_by_itself_and_every_other_is_told_why
         assert "this version of onnx:other@1 is not certified" in what
         assert (await ask("currency", "20.00 USD"))[:2] == (Route.REVIEW, "exposure_unknown")
         assert (await ask("below", "-20.00 EUR"))[:2] == (Route.REVIEW, "below_zero")
-        less = await decided(on, flow, point, "less", exposure="1.00 EUR")
-        assert str(less.exposure) == "20.00 EUR", "what the file finds counts, whatever a caller states"
+        assert str((await decided(on, flow, point, "less", exposure="1.00 EUR")).exposure) == "20.00 EUR"
         unknown = msgspec.structs.replace(question(on, flow, point, "unknown"), exposure=None, value={
             **question(on, flow, point, "x").value, "amount": "20.00"})  # fmt: skip
         nowhere = msgspec.structs.replace(point, exposure=None)
@@ -259,6 +259,39 @@ async def test_what_is_withdrawn_between_draft_and_commit_goes_to_a_person_on_ev
             office.turn = 2 * number
             await office.issue(made)
         assert len(await on.reviews()) == 5
+
+
+async def test_what_is_under_way_while_another_certificate_comes_is_held_against_that_one(
+    database_url: str, tmp_path: Path
+) -> None:
+    flow = declaring(tmp_path)
+    point = cascade(flow, Model("m", 0.95, slow_s=0.05), **FREE)
+    terms = point.autonomy
+    assert terms is not None
+    async with stage(database_url, [flow], workers=0) as on:
+        office, decider = Office(on.node), on.node.tools.decider
+        made = certificate(on.node.tenant, terms, [certified(digest_of("m"))])
+        await office.issue(made)
+
+        async def around(key: str, **changed: Any) -> Decision:
+            asked = question(on, flow, point, key)
+            draft = await decider.draft(asked, canonical.encode(asked.value))
+            await office.issue(msgspec.structs.replace(made, **changed), **changed)
+            found = await decider.commit(draft)
+            assert isinstance(found, Decision)
+            return found
+
+        renewed = await around("renewed")
+        assert (renewed.route, recorded(renewed)["certificate"]) == (Route.AUTOMATIC, str(office.last))
+        stricter = await around("stricter", threshold="1")
+        assert told(stricter)[:2] == (Route.REVIEW, "expected_loss"), "it says what is certified now"
+        assert recorded(stricter)["threshold"] == "1"
+        await office.issue(made)
+        many = ManyDecider(decider)
+        asking = asyncio.create_task(batch(many, on, flow, point, "batch"))
+        await asyncio.sleep(0.08)
+        await office.issue(made)
+        assert {found.route for found in await asking} == {Route.AUTOMATIC}
 
 
 async def one(on: Stage, flow: Registered, point: DecisionPoint) -> list[Decision]:
