@@ -19,6 +19,7 @@ from interlock.errors import ConfigInvalid
 from interlock.llm_settings import LlmSettings, read_llm
 from interlock.notify_settings import NotifySettings, read_notify
 from interlock.oidc_settings import OidcSettings, read_oidc
+from interlock.outcome_feed_settings import OutcomeFeedSettings, read_outcome_feed
 from interlock.rate_settings import RATES, RateSettings
 from interlock.reconciliation_settings import ReconciliationSettings, SourceSettings, read_reconciliation
 from interlock.setting_forms import (
@@ -58,6 +59,7 @@ TABLE_PREFIXES: Mapping[str, str] = MappingProxyType(
         "llm": "INTERLOCK_LLM__",
         "streams": "INTERLOCK_STREAMS__",
         "reconciliation": "INTERLOCK_RECONCILIATION__",
+        "outcomes": "INTERLOCK_OUTCOMES__",
         "oidc": "INTERLOCK_OIDC__",
         "notify": "INTERLOCK_NOTIFY__",
     }
@@ -149,6 +151,7 @@ class Settings:
         llm: The providers of language models, by name.
         streams: Whose messages are decided, by name.
         reconciliation: What two sides are reconciled, by name.
+        outcomes: The feeds that say what became of decisions, by name.
         sources: Where each value came from, by key: ``default``, the file, the variable, or the flag.
     """
 
@@ -190,6 +193,7 @@ class Settings:
     llm: Mapping[str, LlmSettings] = field(default_factory=lambda: MappingProxyType({}))
     streams: Mapping[str, StreamSettings] = field(default_factory=lambda: MappingProxyType({}))
     reconciliation: Mapping[str, ReconciliationSettings] = field(default_factory=lambda: MappingProxyType({}))
+    outcomes: Mapping[str, OutcomeFeedSettings] = field(default_factory=lambda: MappingProxyType({}))
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
@@ -219,9 +223,11 @@ class Settings:
         streams = _tables("streams", read_stream, tables["streams"], environ, problems)
         reconciling = _tables("reconciliation", read_reconciliation, tables["reconciliation"], environ, problems)
         reconciliation = {name: one.within(cwd) for name, one in reconciling.items()}
+        told = _tables("outcomes", read_outcome_feed, tables["outcomes"], environ, problems)
+        outcomes = {name: one.within(cwd) for name, one in told.items()}
         oidc = _tables("oidc", read_oidc, tables["oidc"], environ, problems)
         notify = _tables("notify", read_notify, tables["notify"], environ, problems)
-        feeds = [feed for one in reconciliation.values() for feed in one.sources]
+        feeds = [*(feed for one in reconciliation.values() for feed in one.sources), *outcomes.values()]
         _refuse_unknown(
             environ,
             raw,
@@ -244,6 +250,7 @@ class Settings:
         sources |= {f"llm.{name}": llm[name].source for name in llm}
         sources |= {f"streams.{name}": streams[name].source for name in streams}
         sources |= {f"reconciliation.{name}": one.source for name, one in reconciliation.items()}
+        sources |= {f"outcomes.{name}": one.source for name, one in outcomes.items()}
         sources |= {f"oidc.{name}": one.source for name, one in oidc.items()}
         sources |= {f"notify.{name}": one.source for name, one in notify.items()}
         settings = cls(
@@ -252,6 +259,7 @@ class Settings:
             llm=MappingProxyType(llm),
             streams=MappingProxyType(streams),
             reconciliation=MappingProxyType(reconciliation),
+            outcomes=MappingProxyType(outcomes),
             oidc=MappingProxyType(oidc),
             notify=MappingProxyType(notify),
             sources=MappingProxyType(sources),
@@ -337,7 +345,13 @@ def _refuse_unknown(
     environ: Mapping[str, str],
     raw: Mapping[str, Raw],
     outside: Sequence[
-        ConnectorSettings | LlmSettings | StreamSettings | SourceSettings | OidcSettings | NotifySettings
+        ConnectorSettings
+        | LlmSettings
+        | StreamSettings
+        | SourceSettings
+        | OutcomeFeedSettings
+        | OidcSettings
+        | NotifySettings
     ],
     problems: Problems,
 ) -> None:

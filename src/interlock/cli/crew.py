@@ -20,12 +20,14 @@ STREAMS = "interlock.cli.stream_process"
 SERVERS = "interlock.cli.server_process"
 API_SERVERS = "interlock.cli.api_process"
 RECONCILIATIONS = "interlock.cli.reconcile_process"
+OUTCOMES = "interlock.cli.outcome_process"
 NOUNS = {
     WORKERS: "worker",
     STREAMS: "stream",
     SERVERS: "server",
     API_SERVERS: "server",
     RECONCILIATIONS: "reconciliation",
+    OUTCOMES: "feeds of outcomes",
 }
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 15.0
@@ -44,7 +46,7 @@ class WorkerEnded(msgspec.Struct, frozen=True, kw_only=True):
         status: Its exit status, or the name of the signal that ended it.
         again_in_s: When another one is started in its place, in seconds.
         stream: The stream, or the reconciliation, that it ran; empty for others.
-        kind: ``worker``, ``stream``, ``reconciliation`` or ``server``.
+        kind: ``worker``, ``stream``, ``reconciliation``, ``feeds of outcomes`` or ``server``.
     """
 
     worker: int

@@ -10,6 +10,7 @@ import typer
 
 from interlock.authority.judge import everything
 from interlock.autonomy.outcome import Word
+from interlock.autonomy.outcomes.feeds import FeedStands, HeldLine, Pull, feeds_of, held_of
 from interlock.autonomy.outcomes.plan import Became
 from interlock.autonomy.outcomes.read import (
     Due,
@@ -25,6 +26,7 @@ from interlock.cases.in_line import find_point
 from interlock.cases.outcome_points import outcome_points
 from interlock.cli.options import As, Json, commands, who_acts
 from interlock.cli.outcomes_added import Added, Feed, add_all, keep_adding
+from interlock.cli.outcomes_pulled import pullers
 from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen
 from interlock.cli.session import operator, require, with_node
@@ -41,6 +43,7 @@ SOME_REFUSED = 3
 """The exit code where every line is settled, and some were refused or have no decision yet."""
 MOST_TOLD = 100
 
+FeedName = Annotated[str, typer.Argument(metavar="[FEED]", help="One of the settings' feeds.")]
 Decision = Annotated[UUID, typer.Argument(help="The decision.")]
 
 
@@ -81,6 +84,55 @@ def add(
     _told_added(screen, added, as_json=as_json)
     if added.bad:
         raise typer.Exit(SOME_REFUSED)
+
+
+@group.command()
+def pull(context: typer.Context, feed: FeedName = "", *, as_json: Json = False) -> None:
+    """Pull the feeds of the settings once, or the one that is named; `interlock up` does it all the time.
+
+    Exit code 3: some lines are not on record; `interlock outcomes feeds` names them.
+    """
+    screen = Screen(as_json=as_json)
+
+    async def work(node: Node) -> list[tuple[str, Pull | None]]:
+        return [(name, await one.pull()) for name, one in pullers(node, os.environ, feed).items()]
+
+    pulled = with_node(context, work, workflows=True)
+    if as_json:
+        each = [(name, one) for name, one in pulled if one]
+        told = [{"feed": name, "read": x.lines, "new": x.new_lines, "held": len(x.held) + x.beyond} for name, x in each]
+        screen.document({"feeds": told, "busy": [name for name, one in pulled if one is None]})
+    for name, one in pulled:
+        held = len(one.held) + one.beyond if one else 0
+        busy = f"{name}: another process pulls it just now."
+        screen.line(f"{name}: {one.lines:,} read, {one.new_lines:,} new, {held:,} held." if one else busy)
+    if any(one and (one.held or one.beyond) for _, one in pulled):
+        raise typer.Exit(SOME_REFUSED)
+
+
+@group.command()
+def feeds(context: typer.Context, feed: FeedName = "", *, as_json: Json = False) -> None:
+    """Show how the feeds of the settings stand, and which of their lines are not on record, and why."""
+    screen = Screen(as_json=as_json)
+
+    async def work(node: Node) -> tuple[list[FeedStands], list[HeldLine]]:
+        stands = [one for one in await feeds_of(node.database, node.tenant) if feed in ("", one.feed)]
+        held = await held_of(node.database, node.tenant, [one.feed for one in stands], most=1000)
+        return stands, held
+
+    stands, held = with_node(context, work)
+    if as_json:
+        screen.document({"feeds": [as_document(one) for one in stands], "held": [as_document(one) for one in held]})
+    screen.table(
+        ("feed", "pulled", "read", "new", "asks since", "trouble"),
+        ((x.feed, x.pulled_at, x.lines, x.new_lines, x.since or "the beginning", x.trouble) for x in stands),
+        none="No feed was pulled yet.",
+    )
+    screen.table(
+        ("feed", "line", "became", "why", "since"),
+        ((one.feed, one.place, one.became, one.what, one.first_at) for one in held),
+        none="Nothing is held.",
+    )
 
 
 @group.command()

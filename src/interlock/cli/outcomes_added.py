@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -24,8 +25,8 @@ from interlock.node import Node
 
 log = logging.getLogger("interlock.outcomes")
 MOST_TOLD = 100
-_FORMS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-_Numbered = tuple[int, OutcomeLine | Refused]
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+_Placed = tuple[str, OutcomeLine | Refused]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,13 @@ class Feed:
         place: A file, a folder, or ``sql:`` before a SELECT.
         source: Whose word it is, where a line does not say.
         url: The database of a query.
+        point: The decision point, where a line names neither a decision nor a point.
     """
 
     place: str
     source: str = ""
     url: str = ""
+    point: str = ""
 
     def tables(self) -> Generator[Table]:
         """Its tables: of a folder each file that is one, by name.
@@ -52,7 +55,7 @@ class Feed:
             yield open_table(self.place, Reading(contract=None, key="key"), url=self.url)
             return
         path = Path(self.place)
-        names = sorted(one for one in path.iterdir() if one.suffix.lower() in _FORMS) if path.is_dir() else [path]
+        names = sorted(one for one in path.iterdir() if one.suffix.lower() in TABLES) if path.is_dir() else [path]
         for name in names:
             if name.stat().st_size or name is path:  # one that is empty is still being written
                 yield open_table(str(name), Reading(contract=None))
@@ -80,16 +83,29 @@ async def add_all(node: Node, feed: Feed, *, who: str, verdict: Verdict) -> Adde
     Raises:
         Refused: a table cannot be read; what stood before is on record.
     """
-    added, points = Added(), outcome_points(node.registry, node.tenant)
+    added = Added()
     for table in feed.tables():
-        for part in _parts(_lines(table, feed.source)):
-            lines = [line for _, line in part]
-            results = await record_outcomes(
-                node.database, node.writer, node.tenant, lines, points, who=who, verdict=verdict
-            )
-            for (number, _), result in zip(part, results, strict=True):
-                added.note(f"{table.identity.name}, line {number}", result)
+        await add_table(node, table, feed, added.note, who=who, verdict=verdict)
     return added
+
+
+async def add_table(
+    node: Node, table: Table, feed: Feed, note: Callable[[str, Result], None], *, who: str, verdict: Verdict
+) -> None:
+    """Put what a table of a feed says on record, and note what became of each line in its place.
+
+    Raises:
+        Refused: it cannot be read; what stood before is on record.
+        StateConflict: it was written to meanwhile.
+    """
+    points, parts = outcome_points(node.registry, node.tenant), _parts(_lines(table, feed))
+    while part := await asyncio.to_thread(next, parts, None):  # a slow file or database holds up nothing else
+        lines = [line for _, line in part]
+        results = await record_outcomes(
+            node.database, node.writer, node.tenant, lines, points, who=who, verdict=verdict
+        )
+        for (place, _), result in zip(part, results, strict=True):
+            note(place, result)
 
 
 async def keep_adding(node: Node, feed: Feed, every_s: float, *, who: str, verdict: Verdict) -> None:
@@ -107,9 +123,9 @@ async def keep_adding(node: Node, feed: Feed, every_s: float, *, who: str, verdi
     await keep_doing("outcomes", again, every_s)
 
 
-def _parts(lines: Iterable[_Numbered]) -> Generator[list[_Numbered]]:
+def _parts(lines: Iterable[_Placed]) -> Generator[list[_Placed]]:
     """As many at a time as are one commit."""
-    part: list[_Numbered] = []
+    part: list[_Placed] = []
     for line in lines:
         part.append(line)
         if len(part) == MOST_AT_ONCE:
@@ -119,17 +135,21 @@ def _parts(lines: Iterable[_Numbered]) -> Generator[list[_Numbered]]:
         yield part
 
 
-def _lines(table: Table, source: str) -> Generator[_Numbered]:
+def _lines(table: Table, feed: Feed) -> Generator[_Placed]:
     for rows in table.chunks(Place()):
         for row in rows:
+            keyed = table.reading.key
+            place = f"{table.identity.name}, {f'key {row.key}' if keyed else f'line {row.number}'}"
             try:
                 if isinstance(row.wrong, Refused):
                     raise row.wrong
                 value: Any = row.value
                 if isinstance(value, dict):
                     cells = cast("dict[str, Any]", value)
-                    value = row_line({**cells, "key": row.key} if table.reading.key else cells)
-                yield row.number, read_line(value, source=source, cells=True)
+                    value = row_line({**cells, "key": row.key} if keyed else cells)
+                    if feed.point and not value.get("decision"):
+                        value = {"point": feed.point, **value}
+                yield place, read_line(value, source=feed.source, cells=True)
             except Refused as cause:
-                yield row.number, cause
+                yield place, cause
     table.check_unchanged()

@@ -20,7 +20,7 @@ from interlock.api.keys import Scope, list_keys, make_key
 from interlock.api.serve import see_free, serving
 from interlock.authority.judge import load_authority
 from interlock.cases.registry import Registered
-from interlock.cli.crew import API_SERVERS, RECONCILIATIONS, SERVERS, STREAMS, Crew, WorkerEnded
+from interlock.cli.crew import API_SERVERS, OUTCOMES, RECONCILIATIONS, SERVERS, STREAMS, Crew, WorkerEnded
 from interlock.cli.options import commands, flags_of
 from interlock.cli.screen import Screen
 from interlock.cli.session import begin_logging, load_settings, run_loop
@@ -50,6 +50,7 @@ def up(
     no_reconciliation: Annotated[
         bool, typer.Option("--no-reconciliation", help="Leave the reconciliations of the settings alone.")
     ] = False,
+    no_outcomes: Annotated[bool, typer.Option("--no-outcomes", help="Leave the feeds of outcomes alone.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document a line, for programs.")] = False,
 ) -> None:
     """Run the API, and workers in processes of their own, until SIGTERM or Ctrl-C.
@@ -76,6 +77,7 @@ def up(
         Crew(workers, flags, told),
         Crew(len(names), flags, told, module=STREAMS, streams=names),
         Crew(len(matched), flags, told, module=RECONCILIATIONS, streams=matched),
+        Crew(int(bool(settings.outcomes) and not no_outcomes), flags, told, module=OUTCOMES),
     )
 
     def further(port: int) -> Crew:
@@ -91,7 +93,7 @@ def up(
 async def _serve(
     settings: Settings,
     screen: Screen,
-    crews: tuple[Crew, Crew, Crew],
+    crews: tuple[Crew, Crew, Crew, Crew],
     further: Callable[[int], Crew] | None,
     *,
     console: bool,
@@ -101,7 +103,7 @@ async def _serve(
     Args:
         settings: What the process was told.
         screen: Where it speaks.
-        crews: The workers, the streams, and the reconciliations.
+        crews: The workers, the streams, the reconciliations, and who pulls outcomes.
         further: Makes the servers beside our own, on its port; None: nobody listens.
         console: Whether people are served, too.
     """
@@ -224,19 +226,20 @@ def _carried(entry: Registered, settings: Settings) -> dict[str, Any]:
 def _say_ready(
     screen: Screen,
     url: str | None,
-    crews: tuple[Crew, Crew, Crew],
+    crews: tuple[Crew, Crew, Crew, Crew],
     servers: Crew | None,
     secret: str | None,
     console: str | None,
     password: str | None,
 ) -> None:
     further = servers.processes if servers else []
-    processes, streams, reconciliations = (crew.processes for crew in crews)
+    processes, streams, reconciliations, outcomes = (crew.processes for crew in crews)
     told = {
         "workers": len(processes),
         "processes": processes,
         "streams": streams,
         "reconciliations": reconciliations,
+        "outcomes": outcomes,
         "servers": further,
         "console": console,
         "person": {"name": FIRST_PERSON, "password": password} if password else None,
@@ -250,6 +253,8 @@ def _say_ready(
         screen.line(f"streams: {len(streams)}; `interlock streams` shows how they stand")
     if reconciliations:
         screen.line(f"reconciliations: {len(reconciliations)}; `interlock reconcile rounds` shows what they do")
+    if outcomes:
+        screen.line("outcomes are pulled; `interlock outcomes feeds` shows how the feeds stand")
     if secret:
         screen.line(f'API key "{FIRST_KEY}", shown this once: {secret}', style="bold")
     if console:

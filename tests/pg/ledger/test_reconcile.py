@@ -47,6 +47,8 @@ NOT_COMPARED = {
     "certificate_course": "the chart of a monitor: its crossing is an entry",
     "certificate_monitor": "counted from decisions and outcomes, whose entries stand; its crossing is an entry",
     "decision_outcome": "derived from outcomes",
+    "outcome_feed": "how far a feed is read, which counts nothing",
+    "outcome_feed_held": "what a feed said that is not on record",
     "outcome": "each word is an entry of its own, in the commit that makes it",
     "business_counted": "how far the tallies of the business view go",
     "business_hour": "tallies of decisions, cases and reviews, which are compared",

@@ -101,3 +101,33 @@ from (
     and (d.route <> 'review' or not exists (select from decision n where n.supersedes = d.id))
     and (%(every)s or d.route = 'review' or exists (select from audit_draw a where a.decision = d.id))
 ) t
+
+-- name: take_feed
+-- One pull of a feed at a time: held by the session, so it ends with the process.
+select pg_try_advisory_lock(1229999953, hashtext(%(tenant)s || '/' || %(feed)s)) as is_ours
+
+-- name: feeds_of
+select feed, since, pulled_at, lines, new_lines, trouble from outcome_feed order by feed
+
+-- name: held_of
+select feed, place, became, what, since, first_at, last_at from outcome_feed_held
+where feed = any(%(feeds)s) order by feed, first_at, place limit %(most)s
+
+-- name: set_feeds
+insert into outcome_feed (tenant, feed, since, pulled_at, lines, new_lines, trouble)
+select tenant, feed, since, pulled_at, lines, new_lines, trouble
+from json_to_recordset(%(rows)s::json) as r (tenant uuid, feed text, since timestamptz, pulled_at timestamptz, lines bigint,
+  new_lines bigint, trouble text)
+on conflict (tenant, feed) do update
+set since = excluded.since, pulled_at = excluded.pulled_at, lines = excluded.lines, new_lines = excluded.new_lines,
+    trouble = excluded.trouble
+
+-- name: hold_lines
+insert into outcome_feed_held (tenant, feed, place, became, what, since, first_at, last_at)
+select tenant, feed, place, became, what, since, first_at, last_at
+from json_to_recordset(%(rows)s::json) as r (tenant uuid, feed text, place text, became text, what text, since timestamptz,
+  first_at timestamptz, last_at timestamptz)
+on conflict (tenant, feed, place) do update set became = excluded.became, what = excluded.what, last_at = excluded.last_at
+
+-- name: let_lines_go
+delete from outcome_feed_held where feed = %(feed)s and place = any(%(places)s)

@@ -55,6 +55,33 @@ call protect('decision_outcome');
 create index decision_outcome_by_point on decision_outcome (tenant, workflow, point, decision);
 create index decision_outcome_to_settle on decision_outcome (tenant, changed_at) where standing = 'contradictory';
 
+-- How a declared feed of outcomes stands: since when it is asked for what is new.
+create table outcome_feed (
+  tenant      uuid not null,
+  feed        text not null,
+  since       timestamptz,                    -- null: from the beginning
+  pulled_at   timestamptz not null,
+  lines       bigint not null,                -- of the last pull
+  new_lines   bigint not null,                -- of these, put on record
+  trouble     text not null,                  -- why the last pull did not go through; empty: it did
+  constraint outcome_feed_stands_once primary key (tenant, feed)
+);
+call protect('outcome_feed');
+
+-- A line of a feed that is not on record: until it is, whatever becomes of the file that held it.
+create table outcome_feed_held (
+  tenant      uuid not null,
+  feed        text not null,
+  place       text not null,                  -- the file and its line, or the row's key
+  became      text not null,                  -- unknown, or refused
+  what        text not null,
+  since       timestamptz,                    -- what the query was asked for when it gave the row; null: for everything
+  first_at    timestamptz not null,
+  last_at     timestamptz not null,
+  constraint outcome_feed_held_once primary key (tenant, feed, place)
+);
+call protect('outcome_feed_held', 'select, insert, update, delete');
+
 ---------------------------------------------------------------------------------------------------- audit sample
 
 -- An automatic decision that was drawn at random for a blind review. Nothing follows from that review but an outcome.
