@@ -1,8 +1,9 @@
 """Outcomes: what became of a decision, whose words count, and what they say of its proposal. Types and pure rules.
 
-A word is never changed: one that comes later corrects an earlier one of its source. Of each source the latest counts.
-Sources may contradict one another; then the worse counts until a person settles it. A person's own review says
-something of the proposal, too: what is recorded counts before it.
+A word is never changed: one that comes later corrects an earlier one of its voice, which is a source and who spoke as
+it: whoever takes another's name corrects nothing of theirs. Of each voice the latest counts. Voices may contradict one
+another; then the worse counts until a person settles it. A person's own review says something of the proposal, too:
+what is recorded counts before it.
 
 INVARIANT: nothing here makes a decision of which nothing is known count as good.
 """
@@ -79,6 +80,21 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
         """What was lost, where it is said."""
         return Money.of_columns(self.loss_minor, self.currency)
 
+    @property
+    def voice(self) -> tuple[str, str]:
+        """Whose word it is, and who spoke as it; of what the system itself says, whoever it was."""
+        return voice_of(self.source, self.said_by)
+
+    @property
+    def since(self) -> tuple[datetime, int]:
+        """Its place among its voice's words. One that is dated ahead of when it was said, became so then."""
+        return min(self.became_at, self.said_at), self.turn
+
+
+def voice_of(source: str, who: str) -> tuple[str, str]:
+    """The voice that somebody has as a source."""
+    return source, ("" if source in RESERVED else who)
+
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """What counts of a decision's words.
@@ -86,38 +102,39 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         standing: Whether they agree.
         word: The one that counts: of words that contradict one another, the worst.
-        words: How many count, one for each source, unless one contradicts itself.
+        loss: What was lost; None: as the point declares it. Where one that counts says wrong without an amount, and
+            another says an amount, it is the greater of that and the declared loss.
+        words: How many count, one for each voice.
     """
 
     standing: Standing
     word: Word
+    loss: Money | None
     words: int
 
 
 def voices(words: Sequence[Word]) -> list[Word]:
-    """The words that count: of each source the latest that nothing corrects, since the last settlement. In turn.
-
-    Two of one source that became so at the same moment, neither of which corrects the other, both count.
+    """The words that count: of each voice the latest that nothing corrects, since the last settlement. In turn.
 
     Args:
         words: All on one decision.
     """
     settled = max((one.turn for one in words if one.source == SETTLED), default=0)
     replaced = {one.replaces for one in words}
-    standing = [one for one in words if one.turn >= settled and one.id not in replaced]
-    latest: dict[str, datetime] = {}
-    for one in standing:
-        latest[one.source] = max(one.became_at, latest.get(one.source, one.became_at))
-    heads = [one for one in standing if one.source == SETTLED or one.became_at == latest[one.source]]
-    return sorted(heads, key=lambda one: one.turn)
+    latest: dict[tuple[str, str], Word] = {}
+    for one in words:
+        if one.turn >= settled and one.id not in replaced:
+            latest[one.voice] = max(one, latest.get(one.voice, one), key=lambda it: it.since)
+    return sorted(latest.values(), key=lambda one: one.turn)
 
 
-def what_counts(words: Sequence[Word], record: Field | None = None) -> Counts | None:
+def what_counts(words: Sequence[Word], record: Field | None = None, declared: Money | None = None) -> Counts | None:
     """What counts of the words on one decision; None: there are none.
 
     Args:
         words: All on one decision.
         record: The record of the point's output, by which stated truths are compared.
+        declared: What the point declares to be lost; None: it declares nothing, or nothing is known to be at stake.
     """
     heads = voices(words)
     if not heads:
@@ -127,8 +144,18 @@ def what_counts(words: Sequence[Word], record: Field | None = None) -> Counts | 
     return Counts(
         standing=Standing.CONTRADICTORY if against else Standing.KNOWN,
         word=worst,
+        loss=_lost(worst, heads, declared),
         words=len(heads),
     )
+
+
+def _lost(worst: Word, heads: Sequence[Word], declared: Money | None) -> Money | None:
+    """What was lost: who says wrong without an amount says the declared one, which another's amount never lessens."""
+    stated = worst.loss
+    bare = any(not one.is_right and one.loss_minor is None for one in heads)
+    if stated is None or declared is None or not bare or stated.currency != declared.currency:
+        return stated
+    return max(stated, declared, key=lambda one: one.minor)
 
 
 def _contradict(one: Word, other: Word, record: Field | None) -> bool:
@@ -142,13 +169,19 @@ def _contradict(one: Word, other: Word, record: Field | None) -> bool:
     return states_otherwise(msgspec.json.decode(one.truth), msgspec.json.decode(other.truth), record)
 
 
-def corrected_by(words: Sequence[Word], source: str, became_at: datetime) -> UUID | None:
-    """Which word a later one of its source corrects without saying so: the latest of those that became so before."""
+def last_of(words: Sequence[Word], voice: tuple[str, str]) -> Word | None:
+    """What a voice says now, whatever was settled since; None: nothing."""
     replaced = {one.replaces for one in words}
-    mine = [one for one in words if one.source == source and one.id not in replaced]
-    if source == SETTLED or not mine or any(one.became_at >= became_at for one in mine):
+    mine = [one for one in words if one.voice == voice and one.id not in replaced]
+    return max(mine, key=lambda one: one.since, default=None)
+
+
+def corrected_by(words: Sequence[Word], voice: tuple[str, str], became_at: datetime) -> UUID | None:
+    """Which word a later one of its voice corrects without saying so: the latest, unless that became so after it."""
+    last = last_of(words, voice)
+    if last is None or last.source == SETTLED or last.since[0] > became_at:
         return None
-    return max(mine, key=lambda one: (one.became_at, one.turn)).id
+    return last.id
 
 
 ############################################################################ what is known

@@ -154,7 +154,7 @@ async def test_outcomes_are_joined_once_corrected_settled_and_missed(  # noqa: P
         assert counts is not None
         assert (counts.outcome, counts.is_right, voices) == (settled, True, {settled})
         assert [(word.source, word.turn, word.replaces) for word in words] == [
-            ("ledger", 1, None), ("ledger", 2, words[0].id), ("bank", 3, None), ("bank", 4, None),
+            ("ledger", 1, None), ("ledger", 2, words[0].id), ("bank", 3, None), ("bank", 4, words[2].id),
             ("settled", 5, None),
         ]  # fmt: skip
         # a person alone; another tenant; what is missing
@@ -169,7 +169,7 @@ async def test_outcomes_are_joined_once_corrected_settled_and_missed(  # noqa: P
         assert [missing.decision for missing in due.missing] == [three.id]
         assert (due.tally.due, due.tally.recorded, due.tally.missing, due.tally.wrong) == (3, 2, 1, 1)
     entries = dict(rows(database_url, "select kind, count(*) from ledger_entry where kind like 'outcome.%' group by 1"))
-    assert entries == {"outcome.recorded": 5, "outcome.corrected": 1, "outcome.settled": 1}
+    assert entries == {"outcome.recorded": 4, "outcome.corrected": 2, "outcome.settled": 1}
     assert rows(database_url, "select count(*) from outcome o join ledger_entry e on e.id = o.id") == [(7,)]
 
 

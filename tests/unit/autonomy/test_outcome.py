@@ -10,10 +10,13 @@ import msgspec
 import pytest
 
 from interlock.autonomy.outcome import By, Said, Standing, Word, corrected_by, known_of, verdict_says, what_counts
-from interlock.autonomy.outcomes.line import read_line
+from interlock.autonomy.outcomes.line import OutcomePoint, read_line
+from interlock.autonomy.outcomes.plan import Became, Plan
+from interlock.autonomy.outcomes.store import Judged
 from interlock.autonomy.truth import agrees, says_no
 from interlock.contracts import Field, Shape
 from interlock.errors import Refused
+from interlock.money import Money
 from interlock.oversight.review import Resolution
 
 Flag = bool
@@ -37,7 +40,7 @@ def word(turn: int, right: Flag, source: str = "feed", **more: Any) -> Word:
     fields: dict[str, Any] = {
         "id": UUID(int=turn), "decision": UUID(int=99), "source": source, "key": f"k{turn}", "is_right": right,
         "truth": None, "label": "", "loss_minor": None, "currency": None, "became_at": BEGUN + timedelta(days=day),
-        "said_by": "t", "said_at": BEGUN, "replaces": None, "turn": turn,
+        "said_by": "t", "said_at": BEGUN + timedelta(days=99), "replaces": None, "turn": turn,
     }  # fmt: skip
     return Word(**{**fields, **more})
 
@@ -58,7 +61,7 @@ def test_the_latest_word_of_each_source_counts_and_of_two_that_contradict_the_wo
     assert counted(word(1, WRONG, day=9), word(2, RIGHT, day=3, replaces=UUID(int=1))) == (2, True, KNOWN)
     assert counted(word(1, RIGHT), word(2, WRONG, "bank")) == (2, False, AGAINST)
     assert counted(word(1, WRONG), word(2, RIGHT, "bank")) == (1, False, AGAINST)
-    assert counted(word(1, RIGHT, day=5), word(2, WRONG, day=5)) == (2, False, AGAINST), "one that contradicts itself"
+    assert counted(word(1, RIGHT, day=5), word(2, WRONG, day=5)) == (2, False, KNOWN), "of the same moment, by turn"
     less: dict[str, Any] = {"loss_minor": 5, "currency": "EUR"}
     more: dict[str, Any] = {"loss_minor": 900, "currency": "EUR"}
     assert counted(word(1, WRONG, **more), word(2, WRONG, "bank", **less)) == (1, False, AGAINST)
@@ -79,9 +82,84 @@ def test_a_settlement_counts_until_somebody_says_otherwise_again() -> None:
 
 def test_what_a_later_word_corrects() -> None:
     words = [word(1, RIGHT), word(2, RIGHT, "bank"), word(3, WRONG, day=8, replaces=UUID(int=1))]
-    assert corrected_by(words, "feed", BEGUN + timedelta(days=9)) == UUID(int=3)
-    assert corrected_by(words, "feed", BEGUN + timedelta(days=8)) is None
-    assert corrected_by(words, "other", BEGUN + timedelta(days=9)) is None
+    assert corrected_by(words, ("feed", "t"), BEGUN + timedelta(days=8)) == UUID(int=3)
+    assert corrected_by(words, ("feed", "t"), BEGUN + timedelta(days=7)) is None
+    assert corrected_by(words, ("feed", "another"), BEGUN + timedelta(days=9)) is None
+
+
+def test_whoever_takes_the_name_of_a_source_corrects_nothing_of_it() -> None:
+    said = [word(1, WRONG, loss_minor=420_000, currency="EUR"), word(2, RIGHT, said_by="key:marketing")]
+    assert counted(*said) == (1, False, AGAINST)
+    assert counted(*said, word(3, RIGHT)) == (3, True, KNOWN), "its own word corrects it"
+    assert counted(word(1, WRONG, "audit"), word(2, RIGHT, "audit", said_by="another")) == (2, True, KNOWN), "ours"
+
+
+def test_who_says_wrong_without_an_amount_says_the_declared_loss_which_no_lesser_amount_takes_the_place_of() -> None:
+    bare, little = word(1, WRONG), word(2, WRONG, "bank", loss_minor=1, currency="EUR")
+
+    def lost(*words: Word, declared: str = "20.00") -> str:
+        counts = what_counts(words, RECORD, Money(declared, "EUR"))
+        return str(counts.loss) if counts else ""
+
+    assert lost(bare, little) == "20.00 EUR"
+    assert lost(bare, little, declared="0.00") == "0.01 EUR"
+    assert lost(little) == "0.01 EUR", "one voice alone: as it was realised"
+    assert lost(bare) == "None"
+    assert lost(word(1, RIGHT), little) == "0.01 EUR"
+
+
+JUDGED = Judged(
+    id=UUID(int=99), case_id=None, workflow="w", point="p", output=b'{"approved":true}', currency="EUR",
+    decided_at=BEGUN, made_up=False,
+)  # fmt: skip
+
+
+def _no_point(_workflow: str, _point: str) -> OutcomePoint:
+    return OutcomePoint()
+
+
+class Feed:
+    """What a source without keys comes to, word by word."""
+
+    def __init__(self) -> None:
+        self.words: list[Word] = []
+
+    def say(self, minute: int, right: Flag, *, dated: int | None = None, key: str = "") -> tuple[Became, Flag]:
+        """Say it when so many minutes are over; what became of it, and what counts."""
+        now = BEGUN + timedelta(minutes=minute)
+        plan = Plan(UUID(int=1), _no_point, self.words, who="t", now=now)
+        at = {} if dated is None else {"became_at": (BEGUN + timedelta(minutes=dated)).isoformat()}
+        line = read_line({"source": "bank", "decision": str(JUDGED.id), "right": right, "key": key, **at})
+        result = plan.take(line, JUDGED)
+        new = [msgspec.structs.replace(one, id=UUID(int=one.turn)) for one in plan.adds]
+        self.words += new
+        counts = what_counts(self.words)
+        assert counts is not None
+        return result.became, counts.word.is_right
+
+
+def test_a_source_without_keys_may_come_back_to_what_it_said() -> None:
+    feed, corrected = Feed(), Became.CORRECTED
+    assert feed.say(1, WRONG) == (Became.RECORDED, WRONG)
+    assert feed.say(2, RIGHT) == (corrected, RIGHT)
+    assert feed.say(3, WRONG) == (corrected, WRONG)
+    assert feed.say(4, WRONG) == (Became.KNOWN, WRONG)
+    assert feed.say(5, RIGHT) == (corrected, RIGHT)
+    assert len({one.key for one in feed.words}) == len(feed.words) == 4
+    feed.words.append(word(5, RIGHT, "settled", became_at=BEGUN + timedelta(minutes=6)))
+    assert feed.say(7, RIGHT) == (Became.KNOWN, RIGHT), "what was settled is not open again by the same word"
+    dated = Feed()
+    dated.say(9, WRONG, dated=1)
+    dated.say(9, RIGHT, dated=2)
+    assert dated.say(9, WRONG, dated=1) == (Became.KNOWN, RIGHT), "old news is known by its time"
+
+
+def test_a_word_from_a_clock_that_is_ahead_hides_no_later_one() -> None:
+    feed = Feed()
+    feed.say(1, RIGHT, dated=5, key="a")
+    assert feed.say(2, WRONG, key="b") == (Became.CORRECTED, WRONG)
+    assert feed.say(3, RIGHT, dated=5, key="a") == (Became.KNOWN, WRONG)
+    assert feed.say(1, RIGHT, key="c") == (Became.CORRECTED, RIGHT), "said after it, by a process that is behind"
 
 
 @pytest.mark.parametrize(

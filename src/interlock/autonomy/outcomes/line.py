@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from interlock.autonomy.outcome import RESERVED, SETTLED, Word
+from interlock.autonomy.outcome import RESERVED, SETTLED, Word, last_of, voice_of
 from interlock.autonomy.outcomes.store import Judged
 from interlock.autonomy.outcomes.table import typed
 from interlock.autonomy.terms import AutonomyTerms
@@ -59,7 +59,7 @@ class OutcomeLine(msgspec.Struct, frozen=True, kw_only=True):
         loss: What was lost by it.
         became_at: When it became so; None: now.
         replaces: The key of the source's earlier word that this one corrects.
-        key: The source's key; empty: the SHA-256 of all that it says.
+        key: The source's key; empty: the SHA-256 of all that it says, and of when it became so.
         cells: Whether the truth's values are cells of a table, which are text.
     """
 
@@ -155,8 +155,12 @@ def read_line(value: Any, *, source: str = "", ours: bool = False, cells: bool =
     return line
 
 
-def judge(line: OutcomeLine, it: Judged, point: OutcomePoint, words: Sequence[Word], now: datetime) -> NewSaying | Word:
+def judge(
+    line: OutcomeLine, it: Judged, point: OutcomePoint, words: Sequence[Word], now: datetime, who: str
+) -> NewSaying | Word:
     """What a line comes to: a new word, or the one on record that says the same under the same key.
+
+    What has neither a key nor a time says what is so now: it is known only if it is what its voice says already.
 
     Args:
         line: The line.
@@ -164,6 +168,7 @@ def judge(line: OutcomeLine, it: Judged, point: OutcomePoint, words: Sequence[Wo
         point: What the file says of its point.
         words: All that is on record on it, and what this commit adds before.
         now: The time.
+        who: Who brings it.
 
     Raises:
         Refused: it cannot be an outcome of this decision.
@@ -174,20 +179,23 @@ def judge(line: OutcomeLine, it: Judged, point: OutcomePoint, words: Sequence[Wo
     if it.output is None:
         what = f"nothing was proposed in decision {it.id}: a person decided it alone"
         raise Refused(what, todo="send outcomes of what a component proposed")
-    new = _saying(line, it, point, now)
-    for one in words:
-        if one.source == line.source and one.key == new.key:
-            if not _is_same(one, new, line):
-                what = f"{line.source} said something else under the key {shown(new.key)}"
-                raise KeyReused(what, holder=str(one.id), where="/key")
-            return one
-    if new.became_at > now + AHEAD:
+    voice = voice_of(line.source, who)
+    last = last_of(words, voice)
+    new = _saying(line, it, point, max(now, last.since[0]) if last else now)  # another process's clock may be ahead
+    before = next((one for one in words if one.voice == voice and one.key == new.key), None)
+    if before is not None and (line.key or line.became_at or line.replaces):
+        return _same(before, new, line)
+    if before is not None and last is not None:
+        if last.key.partition("#")[0] == new.key:
+            return last
+        new = msgspec.structs.replace(new, key=f"{new.key}#{len(words) + 1}")  # it says so again
+    if line.became_at and line.became_at > now + AHEAD:
         raise Refused(f"{new.became_at.isoformat()} is to come", where="/became_at", todo="send it when it is so")
     if new.became_at < it.decided_at:
         what = f"{new.became_at.isoformat()} is before its decision of {it.decided_at.isoformat()}"
         raise Refused(what, where="/became_at", todo="say when it became so, after the decision")
     _see_currency(new.loss, it, point, words)
-    return msgspec.structs.replace(new, replaces=_replaced(line, words)) if line.replaces else new
+    return msgspec.structs.replace(new, replaces=_replaced(line, voice, words)) if line.replaces else new
 
 
 def _saying(line: OutcomeLine, it: Judged, point: OutcomePoint, now: datetime) -> NewSaying:
@@ -247,8 +255,8 @@ def _see_currency(loss: Money | None, it: Judged, point: OutcomePoint, words: Se
         raise Refused(what, where="/loss", todo=f"send it in {wanted}, with the rate on record")
 
 
-def _replaced(line: OutcomeLine, words: Sequence[Word]) -> UUID:
-    found = next((one for one in words if one.source == line.source and one.key == line.replaces), None)
+def _replaced(line: OutcomeLine, voice: tuple[str, str], words: Sequence[Word]) -> UUID:
+    found = next((one for one in words if one.voice == voice and one.key == line.replaces), None)
     if found is None:
         what = f"{line.source} said nothing of this decision under the key {shown(line.replaces)}"
         raise Refused(what, where="/replaces", todo="name the key of its earlier word")
@@ -257,11 +265,13 @@ def _replaced(line: OutcomeLine, words: Sequence[Word]) -> UUID:
     return found.id
 
 
-def _is_same(one: Word, new: NewSaying, line: OutcomeLine) -> bool:
-    told = (one.is_right, one.truth, one.label, one.loss)
-    if told != (new.is_right, new.truth, new.label, new.loss):
-        return False
-    return line.became_at is None or one.became_at == new.became_at
+def _same(one: Word, new: NewSaying, line: OutcomeLine) -> Word:
+    """The word under the same key, which says the same."""
+    told = (one.is_right, one.truth, one.label, one.loss) == (new.is_right, new.truth, new.label, new.loss)
+    if told and (line.became_at is None or one.became_at == new.became_at):
+        return one
+    what = f"{line.source} said something else under the key {shown(new.key)}"
+    raise KeyReused(what, holder=str(one.id), where="/key")
 
 
 ################################################################################ forms

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.authority.judge import Verdict, verdict_facts
-from interlock.autonomy.outcome import SETTLED, Standing, Word, corrected_by, what_counts
+from interlock.autonomy.outcome import SETTLED, Standing, Word, corrected_by, voice_of, what_counts
 from interlock.autonomy.outcomes.line import NewSaying, OutcomeLine, OutcomePoint, judge
 from interlock.autonomy.outcomes.store import ADD_WORDS, SET_OUTCOMES, Judged, NewOutcome, NewWord
 from interlock.db.gates import TakesKeys, key_digest, short_digest
@@ -18,6 +18,7 @@ from interlock.db.text import storable
 from interlock.db.work import Condition, Stamp, Write
 from interlock.errors import Refused
 from interlock.ledger.ledger import entry_of, hash_of
+from interlock.money import Money
 
 Points = Callable[[str, str], OutcomePoint]
 """What the workflows' files say of a point, by workflow and point."""
@@ -37,6 +38,13 @@ class Became(StrEnum):
     KNOWN = "known"
     UNKNOWN = "unknown"
     REFUSED = "refused"
+
+
+def _declared(it: Judged, point: OutcomePoint) -> Money | None:
+    """What the point declares to be lost where this decision's proposal was wrong, if that is known."""
+    if point.terms is None or it.exposure_minor is None or it.currency != point.terms.currency:
+        return None
+    return Money.of_columns(point.terms.wrong.of(max(it.exposure_minor, 0)), it.currency)
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +112,11 @@ class Plan:
         return not self._new
 
     @property
+    def adds(self) -> list[Word]:
+        """The words that it adds, in order; their ids are made when they are written."""
+        return [word for _, word in self._new]
+
+    @property
     def results(self) -> list[Result]:
         """What became of each line, in order; of new words it has their ids once they are written."""
         told: list[Result] = []
@@ -128,7 +141,7 @@ class Plan:
         words = self._words.setdefault(it.id, [])
         point = self._points(it.workflow, it.point)
         try:
-            found = judge(line, it, point, words, self._now)
+            found = judge(line, it, point, words, self._now, self._who)
         except Refused as cause:
             return Result(became=Became.REFUSED, decision=it.id, refused=cause)
         if isinstance(found, Word):
@@ -136,7 +149,7 @@ class Plan:
         return self._added(found, words, point)
 
     def _added(self, new: NewSaying, words: list[Word], point: OutcomePoint) -> Result:
-        replaces = new.replaces or corrected_by(words, new.source, new.became_at)
+        replaces = new.replaces or corrected_by(words, voice_of(new.source, self._who), new.became_at)
         word = Word(
             id=UUID(int=len(self._new)), decision=new.decision.id, source=new.source, key=new.key,
             is_right=new.is_right, truth=new.truth, label=new.label, loss_minor=new.loss.minor if new.loss else None,
@@ -195,14 +208,15 @@ class Plan:
         """What counts of a decision, by all of its words."""
         words = [self._final(one, stamp) for one in self._words[it.id]]
         point = self._points(it.workflow, it.point)
-        counts = what_counts(words, point.output.record if point.output else None)
+        counts = what_counts(words, point.output.record if point.output else None, _declared(it, point))
         if counts is None:
             raise AssertionError("a decision with a word has one that counts")
         return NewOutcome(
             decision=it.id, tenant=self._tenant, workflow=it.workflow, point=it.point, standing=counts.standing,
-            outcome=counts.word.id, is_right=counts.word.is_right, loss_minor=counts.word.loss_minor,
-            currency=counts.word.currency, decided_at=it.decided_at, first_at=words[0].said_at, changed_at=stamp.now,
-            words=counts.words,
+            outcome=counts.word.id, is_right=counts.word.is_right,
+            loss_minor=counts.loss.minor if counts.loss else None,
+            currency=counts.loss.currency if counts.loss else None, decided_at=it.decided_at,
+            first_at=words[0].said_at, changed_at=stamp.now, words=counts.words,
         )  # fmt: skip
 
     def _entry(self, stamp: Stamp, new: NewSaying, row: NewWord) -> Write:

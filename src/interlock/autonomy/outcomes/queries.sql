@@ -19,7 +19,7 @@ set standing = excluded.standing, outcome = excluded.outcome, is_right = exclude
     currency = excluded.currency, changed_at = excluded.changed_at, words = excluded.words
 
 -- name: find_judged
-select d.id, d.case_id, d.workflow, d.point, d.output, d.currency, d.decided_at,
+select d.id, d.case_id, d.workflow, d.point, d.output, d.exposure_minor, d.currency, d.decided_at,
        exists (select from known_case k where k.id = d.review) as made_up
 from decision d where d.id = any(%(ids)s::uuid[]) and d.id >= %(least)s and d.id <= %(greatest)s
 

@@ -63,6 +63,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
         workflow: Its workflow.
         point: Its point.
         output: What was proposed, as canonical JSON; None: nothing was.
+        exposure_minor: The money at stake, in minor units.
         currency: Of its exposure.
         decided_at: When.
         made_up: Whether it is a known case.
@@ -76,6 +77,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     currency: str | None
     decided_at: datetime
     made_up: bool
+    exposure_minor: int | None = None
 
 
 class ByDigest(msgspec.Struct, frozen=True):

@@ -26,14 +26,14 @@ create table outcome (
   constraint outcome_right_loses_nothing check (not (is_right and coalesce(loss_minor, 0) > 0))
 );
 call protect('outcome', 'select, insert');
-create unique index outcome_is_said_once on outcome (tenant, decision, source, key);
+create unique index outcome_is_said_once on outcome (tenant, decision, source, said_by, key);
 create unique index outcome_has_its_turn on outcome (tenant, decision, turn);
 create unique index outcome_is_replaced_once on outcome (tenant, replaces) where replaces is not null;
 
 -- Which decision took the place of which: what was decided again counts once.
 create index decision_superseding on decision (tenant, supersedes) where supersedes is not null;
 
--- What counts of a decision's outcomes: the newest word of each source; where two contradict one another, the worse, until
+-- What counts of a decision's outcomes: the newest word of each source and speaker; where two contradict one another, the worse, until
 -- somebody settles it.
 create type outcome_standing as enum ('known', 'contradictory');
 create table decision_outcome (
@@ -44,7 +44,7 @@ create table decision_outcome (
   standing    outcome_standing not null,
   outcome     uuid not null,                  -- the word that counts
   is_right    boolean not null,
-  loss_minor  bigint,                         -- as it was realised; null: by the terms of the point
+  loss_minor  bigint,                         -- as it was realised, or worse; null: by the terms of the point
   currency    text,
   decided_at  timestamptz not null,
   first_at    timestamptz not null,           -- when the first word came
