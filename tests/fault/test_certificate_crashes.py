@@ -113,3 +113,47 @@ async def test_processes_that_are_killed_count_each_decision_once_and_narrow_onc
                 one.kill()
             await one.wait()
     assert told(database_url)[0] == ["certificate.issued", "certificate.narrowed", "certificate.crossed"]
+
+
+async def test_one_that_dies_between_reading_and_committing_leaves_one_crossing(
+    database_url: str, database: Database, writer: Writer, tenant: UUID
+) -> None:
+    """What it had read is lost with it, or committed although nobody is told: the other finds which, and acts once."""
+    it = place(tenant, terms())
+    await certified(database_url, database, writer, it)
+    script = str(Path(__file__).with_name("certificate_process.py"))
+    running: list[asyncio.subprocess.Process] = []
+    try:
+        with psycopg.connect(database_url, options="-c search_path=interlock") as admin:
+            admin.execute("select from autonomy for update")
+            put(database_url, it, bad(4.5))
+            for number in (1, 2):
+                running.append(await asyncio.create_subprocess_exec(*dying(sys.executable, script, database_url)))
+                async with asyncio.timeout(20):
+                    while waiting(database_url) < 1:  # noqa: ASYNC110 - another process's
+                        await asyncio.sleep(0.02)
+                if number == 1:  # it has read, and cannot commit
+                    assert told(database_url)[0] == ["certificate.issued"]
+                    running[0].kill()
+                    await running[0].wait()
+        async with asyncio.timeout(20):
+            while told(database_url)[1] != [("withdrawn", 2)]:  # noqa: ASYNC110 - another process's
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)
+    finally:
+        for one in running:
+            if one.returncode is None:
+                one.kill()
+            await one.wait()
+    assert told(database_url) == (
+        ["certificate.issued", "certificate.narrowed"], [("withdrawn", 2)], [(300, 100 * 2000)]
+    )  # fmt: skip
+
+
+def waiting(url: str) -> int:
+    """How many of this database's connections wait for a row."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        found = admin.execute(
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        ).fetchone()
+    return int(found[0]) if found else 0
