@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from uuid import UUID
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from interlock.autonomy.certificate import Certificate, Certified, Data, Step
+from interlock.autonomy.granted import granted_of, read_granted, why_held
 from interlock.autonomy.standing import Held, Standing, hold_against, standing_of
 from interlock.autonomy.terms import AutonomyTerms, LossBudget, LossTerms, OutcomeTerms
 from interlock.decisions.sureness import stricter
@@ -92,3 +94,33 @@ def test_a_narrower_threshold_never_lets_more_go(standing: Standing, exposure: i
     narrowed = standing_of(standing.id, 2, standing.certificate, standing.terms, threshold)
     needed = held(narrowed, exposure).needed
     assert stricter(held(standing, exposure).needed, needed) == needed
+
+
+@given(standings(), standings(), EXPOSURES, CONFIDENCES)
+def test_an_action_goes_on_under_another_certificate_exactly_if_its_answer_would_go_by_itself_under_that(
+    own: Standing, other: Standing, exposure: int, confidence: float
+) -> None:
+    recorded = held(own, exposure, confidence).recorded
+    if recorded.wrong is None:
+        return
+    kept = granted_of(
+        msgspec.json.encode({"autonomy": recorded}), digest=b"\xab", exposure=Money.of_minor(exposure, "EUR"),
+        confidence=confidence,
+    )  # fmt: skip
+    assert kept is not None
+    granted = read_granted(kept)
+    now = msgspec.structs.replace(other, terms=own.terms)  # what is lost is as it was
+    why = why_held(granted, UUID(int=3), str(now.threshold), now.certificate)
+    anew = held(now, exposure, confidence)
+    assert anew.code or why is None
+    wrong = now.certificate.components[0].wrong_at(confidence)
+    if why is None:
+        assert wrong is not None
+        assert Fraction(wrong) * own.terms.wrong.of(exposure) <= now.threshold
+        assert exposure <= now.certificate.cap
+    foreign = msgspec.structs.replace(now.certificate, currency="USD")
+    assert why_held(granted, UUID(int=3), str(now.threshold), foreign)
+    assert why_held(granted, UUID(int=3), str(now.threshold), "its content cannot be read")
+    loss = Fraction(granted.wrong) * granted.loss
+    assert why_held(granted, granted.certificate, str(loss), None) is None
+    assert why_held(granted, granted.certificate, str(loss - Fraction(1, 10**9)), None)

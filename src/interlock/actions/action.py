@@ -71,6 +71,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
         component: The component whose answer that decision is.
         decided_at: When that decision was taken, or a person's word was given on it.
         facts: What that decision assumed, as canonical JSON.
+        granted: On what that decision went by itself, as canonical JSON; None: on no certificate, or a person decided.
     """
 
     id: UUID
@@ -105,6 +106,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     component: str | None = None
     decided_at: datetime | None = None
     facts: bytes | None = None
+    granted: bytes | None = None
 
     @property
     def outside_key(self) -> str:

@@ -1,7 +1,7 @@
 """What the commit holds that lets one attempt begin: every condition that must hold in it, and every row. Pure.
 
-This is the one place through which an effect must pass: stops, the fence, limits, time limits. They are checked in SQL,
-in this very commit, so they hold on every worker without trusting a cache.
+This is the one place through which an effect must pass: stops, what is certified, the fence, limits, time limits. They
+are checked in SQL, in this very commit, so they hold on every worker without trusting a cache.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from interlock.actions.circuit_gate import CircuitAdmits
 from interlock.actions.outcome import Holder
 from interlock.actions.scopes import scopes_of
 from interlock.actions.sender import GRACE
-from interlock.actions.stale import STALE
+from interlock.actions.stale import STALE, StillGranted
 from interlock.actions.store import ADD_ATTEMPTS, DISPATCH_ACTIONS, Dispatched, NewAttempt
 from interlock.actions.terms import ActionTerms
 from interlock.db.gates import HoldsCase, IsInState
@@ -56,6 +56,8 @@ def conditions_of(
         conditions.append(NotAfter(action.deadline, f"the time in which {action.name} may begin"))
         if action.valid_until:
             conditions.append(NotAfter(action.valid_until, "the decision's validity", STALE))
+        if action.granted is not None and action.point is not None:
+            conditions.append(StillGranted(action.workflow, action.point, action.granted))
     return tuple(conditions)
 
 

@@ -4,13 +4,13 @@ select id, state::text as state from action where id = any(%(ids)s) order by id 
 -- name: find_action
 select id, case_id, decision_id, workflow, name, connector, domain, key, payload, exposure_minor, currency, state::text as state,
        fence, attempt, not_before, valid_until, deadline, first_sent_at, sent_at, send_deadline, response, error,
-       created_at, ended_at, undo_of, generation, sender_ends_at, caller, point, component, decided_at, facts
+       created_at, ended_at, undo_of, generation, sender_ends_at, caller, point, component, decided_at, facts, granted
 from action where id = %(id)s
 
 -- name: actions_of_case
 select id, case_id, decision_id, workflow, name, connector, domain, key, payload, exposure_minor, currency, state::text as state,
        fence, attempt, not_before, valid_until, deadline, first_sent_at, sent_at, send_deadline, response, error,
-       created_at, ended_at, undo_of, generation, sender_ends_at, caller, point, component, decided_at, facts
+       created_at, ended_at, undo_of, generation, sender_ends_at, caller, point, component, decided_at, facts, granted
 from action where case_id = %(case_id)s order by id
 
 -- name: attempts_of_action
@@ -18,15 +18,15 @@ select number, worker, sent_at, ended_at, outcome, detail from attempt where act
 
 -- name: add_actions
 insert into action (id, tenant, case_id, decision_id, workflow, name, connector, domain, key, payload, exposure_minor,
-                    currency, state, fence, valid_until, deadline, created_at, undo_of, caller, point, component, decided_at, facts,
+                    currency, state, fence, valid_until, deadline, created_at, undo_of, caller, point, component, decided_at, facts, granted,
                     attempt, first_sent_at, sent_at, send_deadline, sender_ends_at)
 select id, tenant, case_id, decision_id, workflow, name, connector, domain, key, decode(payload, 'base64'), exposure_minor,
        currency, state, fence, valid_until, deadline, created_at, undo_of, caller, point, component, decided_at,
-       decode(facts, 'base64'), attempt, sent_at, sent_at, send_deadline, sender_ends_at
+       decode(facts, 'base64'), decode(granted, 'base64'), attempt, sent_at, sent_at, send_deadline, sender_ends_at
 from json_to_recordset(%(rows)s::json) as r (id uuid, tenant uuid, case_id uuid, decision_id uuid, workflow text, name text,
   connector text, domain text, key text, payload text, exposure_minor bigint, currency text, fence bigint,
   valid_until timestamptz, deadline timestamptz, created_at timestamptz, undo_of uuid, caller text, point text,
-  component text, decided_at timestamptz, facts text, state action_state, attempt int, sent_at timestamptz,
+  component text, decided_at timestamptz, facts text, granted text, state action_state, attempt int, sent_at timestamptz,
   send_deadline timestamptz, sender_ends_at timestamptz)
 
 -- name: dispatch_actions

@@ -16,9 +16,25 @@ import msgspec
 
 from interlock.actions.action import Action, ActionState
 from interlock.actions.outcome import Finished, Holder, Later, finish
+from interlock.db.work import Condition
 
 STALE = "stale"
 """How the error of an action begins that ended because of it; reports count by it."""
+
+
+class StillGranted(Condition, frozen=True):
+    """What lets the answer that an action rests on go by itself does so at this very commit.
+
+    Attributes:
+        workflow: Whose decision point.
+        point: The decision point.
+        granted: On what its decision went by itself: see ``Action``. The gate that knows certificates reads it.
+    """
+
+    workflow: str
+    point: str
+    granted: bytes
+
 
 _EXACT = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?\Z")
 _canonical = msgspec.json.Encoder(order="sorted", decimal_format="string")

@@ -37,6 +37,7 @@ class NewAction(msgspec.Struct, frozen=True, kw_only=True):
     component: str | None = None
     decided_at: datetime | None = None
     facts: bytes | None = None
+    granted: bytes | None = None
     state: ActionState = ActionState.READY
     attempt: int = 0
     sent_at: datetime | None = None

@@ -21,6 +21,10 @@ select tenant, workflow, point, turn, state, certificate, threshold, valid_until
 -- name: find_certificate
 select id, digest, content from certificate where id = %(id)s
 
+-- name: find_certificates
+select id, digest, content from certificate where id = any(%(ids)s::uuid[])
+
 -- name: autonomy_now
--- What counts at these points at this very moment, for the commit of what goes by itself.
-select id, turn, state, valid_until, valid_until > clock_timestamp() as is_valid, why from autonomy where id = any(%(ids)s::uuid[])
+-- What counts at these points at this very moment, for the commit of what goes by itself, and of an action that rests on it.
+select id, turn, state, certificate, threshold, valid_until, valid_until > clock_timestamp() as is_valid, why
+from autonomy where id = any(%(ids)s::uuid[])

@@ -108,6 +108,8 @@ class CountsNow(msgspec.Struct, frozen=True, kw_only=True):
         id: See ``autonomy_id``.
         turn: How often it changed.
         state: Where it stands.
+        certificate: Which counts, or counted last.
+        threshold: In minor units, as a fraction: the certificate's, or narrower.
         valid_until: Until when it lets anything go.
         is_valid: Whether that is to come, by the database's time; None: it has no end, and lets nothing go.
         why: Why it stands so.
@@ -116,6 +118,8 @@ class CountsNow(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     turn: int
     state: AutonomyState
+    certificate: UUID | None
+    threshold: str
     valid_until: datetime | None
     is_valid: bool | None
     why: str
@@ -135,6 +139,7 @@ SET_AUTONOMY = _SQL.bulk("set_autonomy", NewAutonomy, distinct=("id",))
 AUTONOMY_EVERYWHERE = _SQL.rows("autonomy_everywhere", CountsSomewhere)
 AUTONOMY_NOW = _SQL.rows("autonomy_now", CountsNow)
 FIND_CERTIFICATE = _SQL.rows("find_certificate", StoredCertificate)
+FIND_CERTIFICATES = _SQL.rows("find_certificates", StoredCertificate)
 
 
 @functools.lru_cache(maxsize=1024)

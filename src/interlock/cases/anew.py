@@ -17,6 +17,7 @@ from interlock.actions.action import Action
 from interlock.actions.stale import STALE, Stale, assumed_of
 from interlock.actions.store import ACTIONS_OF_CASE
 from interlock.actions.terms import ActionTerms
+from interlock.autonomy.granted import granted_of
 from interlock.cases.answered import failure_of
 from interlock.cases.held import CaseStuck, Held, Tools
 from interlock.cases.journal import Place, Recorded, StepKind, StepState, encode
@@ -77,7 +78,17 @@ async def terms_of_decision(held: Held, tools: Tools, request: Act, terms: Actio
         "component": decision.component,
         "decided_at": decided_at,
         "facts": decision.facts,
+        "granted": _granted(decision) if decision.route is Route.AUTOMATIC else None,
     }
+
+
+def _granted(decision: Decision) -> bytes | None:
+    return granted_of(
+        decision.evidence,
+        digest=decision.component_digest,
+        exposure=decision.exposure,
+        confidence=decision.confidence,
+    )
 
 
 def _check_word(held: Held, request: Act, case_id: UUID | None, review: Review | None) -> None:
@@ -195,7 +206,8 @@ def _superseded(held: Held, stale: Stale, plan: Rewind, stamp: Stamp) -> Sequenc
     ]
     told: dict[str, Any] = {"action": stale.action.id, "run": case.run + 1, "changed": changed}
     if not changed:
-        told["expired"] = stale.action.valid_until
+        until = stale.action.valid_until
+        told |= {"expired": until} if until and until < stamp.now else {"uncertified": stale.why}
     return [
         further_entry(
             stamp, case.tenant, "decision.superseded", subject=decision, case_id=case.id, because=plan.decisions[0],

@@ -106,8 +106,9 @@ class Case:
             name: The action's name in the workflow's file.
             payload: What to ask for; a ``Money`` under ``amount`` is what the limits count.
             key: The idempotency key that the other side sees; by default the case's own, and the step's name.
-            because: The decision that it rests on. After that one's time limit, or when a fact that it assumed has
-                changed, the action does not begin; the case goes back to before the decision and takes it anew.
+            because: The decision that it rests on. After that one's time limit, when a fact that it assumed has
+                changed, or when it went by itself and what is certified now would not let it, the action does not
+                begin; the case goes back to before the decision and takes it anew.
 
         Raises:
             ActionFailed: it ended without effect.

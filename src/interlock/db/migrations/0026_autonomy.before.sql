@@ -157,6 +157,10 @@ create table autonomy (
 );
 call protect('autonomy');
 
+-- On what the decision of an action went by itself; null: on no certificate. The commit that begins it holds that against
+-- what counts then.
+alter table action add column granted bytea;
+
 -- The monitor of a certificate: how strongly its decisions speak against it. Whoever counts, counts under this row's lock.
 create table certificate_monitor (
   certificate uuid primary key constraint certificate_monitor_watches_an_issued_one references certificate (id),
