@@ -43,12 +43,15 @@ async def test_a_decision_shows_what_became_of_it_and_who_may_settles_it(databas
         assert escape(SCRIPT, quote=False)[2:] in shown.replace("&#34;", '"')
         assert "<script>alert" not in shown
         assert at not in shown, "a reviewer does not settle"
-        assert at in (await olga.http.get(page)).text
-        word = {"proposal": "right", "why": f"the bank was mistaken {SCRIPT}", "loss": ""}
+        form = (await olga.http.get(page)).text
+        assert at in form
+        shown = form.partition('name="shown" value="')[2].partition('"')[0]
+        word = {"proposal": "right", "why": f"the bank was mistaken {SCRIPT}", "loss": "", "shown": shown}
         assert (await ana.http.post(at, data=word)).status_code == 403
         assert (await eve.http.post(at, data=word)).status_code == 404
         assert (await olga.http.post(at, data={**word, "why": " "})).status_code == 400
         assert (await olga.http.post(at, data={**word, "loss": "5.00 EUR"})).status_code == 400, "right loses nothing"
+        assert (await olga.http.post(at, data={**word, "shown": "0" * 64})).status_code == 409, "not what was shown"
         done = await olga.http.post(at, data=word)
         assert (done.status_code, done.headers["location"]) == (303, f"{page}#outcomes")
         assert (await olga.http.post(at, data=word)).status_code == 409, "there is nothing to settle any more"

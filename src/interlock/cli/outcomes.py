@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 
 from interlock.authority.judge import everything
-from interlock.autonomy.outcome import Word
+from interlock.autonomy.outcome import Standing, Word
 from interlock.autonomy.outcomes.feeds import FeedStands, HeldLine, Pull, feeds_of, held_of
 from interlock.autonomy.outcomes.plan import Became
 from interlock.autonomy.outcomes.read import (
@@ -213,8 +213,13 @@ def show(context: typer.Context, decision: Decision, *, as_json: Json = False) -
     found = with_node(context, work)
     if as_json:
         words = [{**_document(one), "counts": one.id in found.voices} for one in found.words]
-        screen.document({"counts": _document(found.counts) if found.counts else None, "words": words})
+        counts = _document(found.counts) if found.counts else None
+        screen.document({"counts": counts, "words": words, "shown": found.shown})
     screen.lines(outcome_lines(found))
+    if found.counts and found.counts.standing is Standing.CONTRADICTORY:
+        screen.line(
+            f"To settle it: interlock outcomes settle {decision} --right|--wrong --why ... --shown {found.shown}"
+        )
 
 
 @group.command()
@@ -224,6 +229,7 @@ def settle(
     *,
     right: Annotated[bool, typer.Option("--right/--wrong", help="Whether what was proposed was right.")],
     why: Annotated[str, typer.Option(help="Why so.")],
+    shown: Annotated[str, typer.Option(help="What was shown of it, as `interlock outcomes show` says.")],
     loss: Annotated[str, typer.Option(help='What was lost, as "12.30 EUR".')] = "",
     who: As = "",
 ) -> None:
@@ -234,7 +240,8 @@ def settle(
         verdict = node.authority.require(operator(node, name), "outcome.settle", everything(node.tenant))
         return await settle_outcome(
             node.database, node.writer, node.tenant, decision, outcome_points(node.registry, node.tenant),
-            right=right, loss=Money.parse(loss) if loss else None, who=name, why=why, verdict=verdict,
+            right=right, loss=Money.parse(loss) if loss else None, who=name, why=why, shown=shown,
+            verdict=verdict,
         )  # fmt: skip
 
     with_node(context, work, workflows=True)

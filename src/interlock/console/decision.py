@@ -83,6 +83,7 @@ class SettleForm(msgspec.Struct, frozen=True, kw_only=True):
 
     proposal: Literal["right", "wrong"]
     why: Annotated[str, Meta(max_length=LONGEST_WHY)]
+    shown: Annotated[str, Meta(max_length=64)]
     loss: Annotated[str, Meta(max_length=60)] = ""
 
 
@@ -114,7 +115,7 @@ async def settle(request: Visit, decision_id: FromPath[UUID]) -> Response[bytes]
     await settle_outcome(
         node.database, node.writer, request.tenant, decision_id, outcome_points(node.registry, request.tenant),
         right=form.proposal == "right", loss=Money.parse(form.loss) if form.loss.strip() else None,
-        who=request.actor.name, why=form.why, verdict=verdict,
+        who=request.actor.name, why=form.why, shown=form.shown, verdict=verdict,
     )  # fmt: skip
     location = f"/console/decisions/{decision_id}#outcomes"
     return Response(b"", status_code=HTTPStatus.SEE_OTHER, headers={"Location": location})

@@ -18,7 +18,7 @@ from tests.pg.undoing import cancel, open_exceptions, refunding, undoable
 from interlock.actions.circuits import close_circuit, open_circuit
 from interlock.api.keys import list_keys, make_key, revoke_key
 from interlock.autonomy.outcomes.line import read_line
-from interlock.autonomy.outcomes.read import settle_outcome
+from interlock.autonomy.outcomes.read import outcomes_of, settle_outcome
 from interlock.autonomy.outcomes.record import record_outcomes
 from interlock.cases.case import Case
 from interlock.cases.events import send_event
@@ -333,9 +333,11 @@ async def play_outcomes(on: Stage, world: World, key: str) -> list[UUID]:
         line = read_line({**named, "source": source, "right": right, "key": f"{right}"})
         (said,) = await record_outcomes(node.database, node.writer, node.tenant, [line], points, who="feed")
         assert said.decision is not None
+    seen = await outcomes_of(node.database, node.tenant, said.decision)
     await settle_outcome(
-        node.database, node.writer, node.tenant, said.decision, points, right=True, loss=None, who="rosa", why="a drill"
-    )
+        node.database, node.writer, node.tenant, said.decision, points, right=True, loss=None, who="rosa",
+        why="a drill", shown=seen.shown,
+    )  # fmt: skip
     return [case_id]
 
 

@@ -139,23 +139,29 @@ async def test_outcomes_are_joined_once_corrected_settled_and_missed(  # noqa: P
         assert (waiting.decision, waiting.is_right, waiting.standing) == (one.id, False, Standing.CONTRADICTORY)
         points = outcome_points(node.registry, node.tenant)
 
-        async def settle(decision: UUID = one.id, *, because: str = "the bank is right") -> UUID:
+        async def settle(shown: str, *, because: str = "the bank is right") -> UUID:
             return await settle_outcome(
-                node.database, node.writer, node.tenant, decision, points, right=True, loss=None, who="olga",
-                why=because,
+                node.database, node.writer, node.tenant, one.id, points, right=True, loss=None, who="olga",
+                why=because, shown=shown,
             )  # fmt: skip
 
+        seen = (await outcomes_of(node.database, node.tenant, one.id)).shown
         with pytest.raises(Refused, match="a reason is needed"):
-            await settle(because=" ")
-        settled = await settle()
+            await settle(seen, because=" ")
+        # what nobody saw is settled by nobody
+        await said(on, {**by_id, **no, "source": "fraud", "loss": "900.00 EUR"})
+        with pytest.raises(StateConflict, match="since it was shown: nothing was settled"):
+            await settle(seen)
+        seen = (await outcomes_of(node.database, node.tenant, one.id)).shown
+        settled = await settle(seen)
         with pytest.raises(StateConflict, match="nothing contradicts"):
-            await settle()
+            await settle(seen)
         counts, words, voices = await outcomes_of(node.database, node.tenant, one.id)
         assert counts is not None
         assert (counts.outcome, counts.is_right, voices) == (settled, True, {settled})
         assert [(word.source, word.turn, word.replaces) for word in words] == [
             ("ledger", 1, None), ("ledger", 2, words[0].id), ("bank", 3, None), ("bank", 4, words[2].id),
-            ("settled", 5, None),
+            ("fraud", 5, None), ("settled", 6, None),
         ]  # fmt: skip
         # a person alone; another tenant; what is missing
         alone = await decided(on, asking, msgspec.structs.replace(point, steps=point.steps[1:]), "alone")
@@ -169,8 +175,8 @@ async def test_outcomes_are_joined_once_corrected_settled_and_missed(  # noqa: P
         assert [missing.decision for missing in due.missing] == [three.id]
         assert (due.tally.due, due.tally.recorded, due.tally.missing, due.tally.wrong) == (3, 2, 1, 1)
     entries = dict(rows(database_url, "select kind, count(*) from ledger_entry where kind like 'outcome.%' group by 1"))
-    assert entries == {"outcome.recorded": 4, "outcome.corrected": 2, "outcome.settled": 1}
-    assert rows(database_url, "select count(*) from outcome o join ledger_entry e on e.id = o.id") == [(7,)]
+    assert entries == {"outcome.recorded": 5, "outcome.corrected": 2, "outcome.settled": 1}
+    assert rows(database_url, "select count(*) from outcome o join ledger_entry e on e.id = o.id") == [(8,)]
 
 
 async def test_what_reviews_say_counts_where_no_outcome_is_recorded(database_url: str, tmp_path: Path) -> None:

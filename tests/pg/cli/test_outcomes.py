@@ -75,7 +75,9 @@ def test_a_table_of_outcomes_is_added_shown_and_settled(run: Run, judging: Path)
     assert run("outcomes", "add", "shop.jsonl", "--json").document["contradictory"] == 1
     assert run("outcomes", "contradictory", "--json").document["decisions"][0]["decision"] == ids["two"]
     assert "Sources contradict one another" in run("outcomes", "show", ids["two"]).out
-    run("outcomes", "settle", ids["two"], "--right", "--why", "the shop has the goods")
+    settle = ("outcomes", "settle", ids["two"], "--right", "--why", "the shop has the goods", "--shown")
+    assert "since it was shown" in run(*settle, "0" * 64, code=5).err
+    run(*settle, run("outcomes", "show", ids["two"], "--json").document["shown"])
     assert run("outcomes", "show", ids["two"], "--json").document["counts"]["is_right"] is True
     assert "Nothing contradicts anything." in run("outcomes", "contradictory").out
     assert "approve declares no" not in run("outcomes", "missing", "judging.approve").out

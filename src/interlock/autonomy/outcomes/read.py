@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from psycopg import AsyncConnection
 from interlock.authority.judge import Verdict
 from interlock.autonomy.outcome import SETTLED, Known, Standing, Word, known_of, voices
 from interlock.autonomy.outcomes.line import OutcomeLine, OutcomePoint
-from interlock.autonomy.outcomes.plan import Became, Points
+from interlock.autonomy.outcomes.plan import Points
 from interlock.autonomy.outcomes.record import plan_outcomes, write_plan
 from interlock.autonomy.outcomes.store import (
     MISSING_OUTCOMES,
@@ -33,6 +34,7 @@ from interlock.errors import Refused, StateConflict
 from interlock.money import Money
 
 LONGEST_WHY = 200
+_SINCE = "somebody said something of it since it was shown: nothing was settled"
 
 
 class OutcomesOf(NamedTuple):
@@ -47,6 +49,12 @@ class OutcomesOf(NamedTuple):
     counts: StoredOutcome | None
     words: list[Word]
     voices: frozenset[UUID]
+
+    @property
+    def shown(self) -> str:
+        """The digest of every word, which are never changed: what is settled is what was shown."""
+        whole = hashlib.sha256(b"interlock.outcomes.1\0" + b"".join(one.id.bytes for one in self.words))
+        return whole.hexdigest()
 
 
 class Due(NamedTuple):
@@ -137,9 +145,12 @@ async def settle_outcome(
     loss: Money | None,
     who: str,
     why: str,
+    shown: str,
     verdict: Verdict | None = None,
 ) -> UUID:
     """Say which of the words that contradict one another holds. It counts until a source says something else again.
+
+    INVARIANT: no word is settled that was not shown: its commit takes the turn after the last one that was.
 
     Args:
         database: Where they are.
@@ -151,11 +162,12 @@ async def settle_outcome(
         loss: What was lost, if that is known.
         who: Who settles it.
         why: Why so.
+        shown: The digest of the words that were shown: ``OutcomesOf.shown``.
         verdict: What the policies said.
 
     Raises:
         Refused: no reason, or it cannot be so.
-        StateConflict: nothing of this decision contradicts anything, or somebody said something at the same time.
+        StateConflict: nothing of this decision contradicts anything, or somebody said something since it was shown.
     """
     why = why.strip()
     if not why or len(why) > LONGEST_WHY or not why.isprintable():
@@ -163,15 +175,19 @@ async def settle_outcome(
     found = await outcomes_of(database, tenant, decision)
     if found.counts is None or found.counts.standing is not Standing.CONTRADICTORY:
         what = f"nothing contradicts anything of the outcomes of decision {decision}"
-        raise StateConflict(what, todo="`interlock outcomes list --to-settle` lists what is to be settled")
+        raise StateConflict(what, todo="`interlock outcomes contradictory` lists what is to be settled")
+    if shown != found.shown:
+        raise StateConflict(_SINCE, todo="look at it again")
     key = f"turn {found.words[-1].turn + 1}"
     line = OutcomeLine(source=SETTLED, decision=decision, right=right, loss=loss, label=why, key=key)
     plan = await plan_outcomes(database, tenant, [line], points, who=who, verdict=verdict, why=why)
     (result,) = plan.results
     if result.refused:
         raise result.refused
+    if [one.turn for one in plan.adds] != [found.words[-1].turn + 1]:
+        raise StateConflict(_SINCE, todo="look at it again")
     refusal = await write_plan(writer, tenant, plan)
     (result,) = plan.results
-    if refusal or result.became is Became.KNOWN or result.outcome is None:
-        raise StateConflict("somebody said something of it at the same time", todo="look at it again")
+    if refusal or result.outcome is None:
+        raise StateConflict(_SINCE, todo="look at it again")
     return result.outcome
