@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from interlock.autonomy.outcomes.feeds import HeldLine, Pull
+from interlock.cli.doctor.outcome_feeds import check_outcome_feeds
 from interlock.cli.outcomes_pulled import asked_since
 from interlock.config import Settings
 from interlock.errors import ConfigInvalid
@@ -47,6 +48,8 @@ def test_feeds_of_both_kinds_and_the_environment_wins(tmp_path: Path) -> None:
     assert (bank.every_s, query.every_s, query.overlap) == (3.0, 60.0, timedelta(hours=2))
     assert (query.says, query.folder, "secret" in repr(settings)) == ("collections", None, False)
     assert settings.sources["outcomes.collections"] == "interlock.toml"
+    told = {one.name: one.what for one in check_outcome_feeds(settings)}
+    assert ("no folder" in told["outcomes bank"], told["outcomes collections"]) == (True, "every 60 s")
 
 
 @pytest.mark.parametrize(

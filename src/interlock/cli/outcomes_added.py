@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
+
+import msgspec
 
 from interlock.authority.judge import Verdict
 from interlock.autonomy.outcomes.line import OutcomeLine, read_line
@@ -135,6 +138,12 @@ def _parts(lines: Iterable[_Placed]) -> Generator[list[_Placed]]:
         yield part
 
 
+def _key_of(place: str, line: Mapping[str, Any]) -> str:
+    """The key of a line without one: a file that is read again says nothing anew, even if it was corrected since."""
+    told = msgspec.json.encode([place, line], order="sorted", enc_hook=str)
+    return "sha256:" + hashlib.sha256(told).hexdigest()
+
+
 def _lines(table: Table, feed: Feed) -> Generator[_Placed]:
     for rows in table.chunks(Place()):
         for row in rows:
@@ -147,6 +156,8 @@ def _lines(table: Table, feed: Feed) -> Generator[_Placed]:
                 if isinstance(value, dict):
                     cells = cast("dict[str, Any]", value)
                     value = row_line({**cells, "key": row.key} if keyed else cells)
+                    if not {"key", "became_at"} & value.keys():
+                        value["key"] = _key_of(place, value)
                     if feed.point and not value.get("decision"):
                         value = {"point": feed.point, **value}
                 yield place, read_line(value, source=feed.source, cells=True)

@@ -65,6 +65,7 @@ class Puller:
         self._environ = environ
         self._verdict = verdict
         self._done: dict[Path, _Seen] = {}
+        self._beyond = 0
 
     async def pull(self) -> Pull | None:
         """Put all that is new on record; None: another process pulls this feed just now.
@@ -127,8 +128,9 @@ class Puller:
         name = self._terms.name
         for one in pull.told[:MOST_LOGGED]:
             log.warning("outcomes %s: %s is not on record: %s", name, one.place, one.what)
-        if more := len(pull.told[MOST_LOGGED:]) + pull.beyond:
+        if more := len(pull.told[MOST_LOGGED:]) + max(pull.beyond - self._beyond, 0):
             log.warning("outcomes %s: %d more are not: `interlock outcomes feeds %s`", name, more, name)
+        self._beyond = max(pull.beyond, self._beyond)
         if pull.new_lines:
             log.info("outcomes %s: %d are on record", name, pull.new_lines)
 
@@ -151,8 +153,9 @@ def pullers(node: Node, environ: Mapping[str, str], name: str = "") -> dict[str,
 
 async def keep_pulling(node: Node, environ: Mapping[str, str]) -> None:
     """Pull every feed of the settings again and again, until this is cancelled; one in trouble holds up no other."""
+    found = pullers(node, environ)
     async with asyncio.TaskGroup() as tasks:
-        for name, puller in pullers(node, environ).items():
+        for name, puller in found.items():
             every_s = node.settings.outcomes[name].every_s
             tasks.create_task(keep_doing(f"outcomes of {name}", puller.pull, every_s, part=_PART))
 

@@ -100,6 +100,11 @@ async def test_a_declared_feed_is_pulled_by_one_process_at_a_time_and_holds_what
         assert told == [3, 0]  # once by line
         held = {one.place: one.became for one in await held_of(node.database, node.tenant, ["bank"])}
         assert held == {"1.csv, line 2": "unknown", "1.csv, line 3": "refused", "2.parquet, the file": "refused"}
+        (folder / "3.csv").write_text("asked,right\none,no\n")  # it corrects what 1.csv says
+        for new in (1, 0):
+            again = await pullers(node, {}, "bank")["bank"].pull()  # a process that has read nothing yet
+            assert again is not None
+            assert again.new_lines == new
         async with alone_with(database_url, node.tenant, "bank"):
             assert await bank.pull() is None
 

@@ -77,6 +77,7 @@ class _Ours(msgspec.Struct, frozen=True):
 
 _SQL = load_queries(__file__)
 _TAKE_FEED = _SQL.rows("take_feed", _Ours)
+_END_FEED = _SQL.command("end_feed")
 _FEEDS_OF = _SQL.rows("feeds_of", FeedStands)
 _HELD_OF = _SQL.rows("held_of", HeldLine)
 _SET_FEEDS = _SQL.bulk("set_feeds", _NewStands, distinct=("tenant", "feed"))
@@ -200,5 +201,8 @@ async def alone_with(url: str, tenant: UUID, feed: str) -> AsyncGenerator[bool]:
     """Be the only process that pulls a feed while this is open; False: another one does."""
     connection = await connect_service(url)
     async with connection:
-        ours = await _TAKE_FEED.one(connection, {"tenant": str(tenant), "feed": feed})
+        named = {"tenant": str(tenant), "feed": feed}
+        ours = await _TAKE_FEED.one(connection, named)
         yield ours is not None and ours.is_ours
+        if ours is not None and ours.is_ours:  # where this is not reached, it ends with the connection
+            await _END_FEED.run(connection, named)

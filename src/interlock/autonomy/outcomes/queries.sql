@@ -106,6 +106,9 @@ from (
 -- One pull of a feed at a time: held by the session, so it ends with the process.
 select pg_try_advisory_lock(1229999953, hashtext(%(tenant)s || '/' || %(feed)s)) as is_ours
 
+-- name: end_feed
+select pg_advisory_unlock(1229999953, hashtext(%(tenant)s || '/' || %(feed)s))
+
 -- name: feeds_of
 select feed, since, pulled_at, lines, new_lines, trouble from outcome_feed order by feed
 

@@ -16,6 +16,7 @@ from interlock.cli.doctor.database import check_database
 from interlock.cli.doctor.flags import check_flags
 from interlock.cli.doctor.ledger import check_ledger
 from interlock.cli.doctor.local import check_connectors, check_folder, check_settings, check_workflows
+from interlock.cli.doctor.outcome_feeds import check_outcome_feeds
 from interlock.cli.doctor.published import check_published
 from interlock.cli.doctor.reconciliations import check_reconciliations
 from interlock.cli.options import Json, commands
@@ -77,6 +78,7 @@ async def _look(settings: Settings) -> list[Check]:
     checks += check_workflows(settings)
     checks += check_flags(settings)
     checks += check_reconciliations(settings)
+    checks += check_outcome_feeds(settings)
     checks += await check_connectors(settings) if connectors is None else connectors
     return checks
 
