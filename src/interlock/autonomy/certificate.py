@@ -100,9 +100,7 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
         outcomes: Of how many the outcome is known.
         missing: Of how many it was due and is missing: they count as wrong.
         drawn: How many of the known ones were drawn for the audit sample.
-        digest: SHA-256 over the ids of the decisions and of the outcomes that counted, in hex.
-        cut: How many losses were above the most that the terms allow, and count as that.
-        cut_minor: What was left out of them together, in minor units.
+        digest: SHA-256 over the decisions, what was at stake, the outcomes that counted and the draws, in hex.
         key: By which decisions were parted into those that calibrate and those that test, in hex.
         fit_share: Which part calibrates, exact.
     """
@@ -115,8 +113,6 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     missing: int
     drawn: int
     digest: str
-    cut: int = 0
-    cut_minor: int = 0
     key: str = ""
     fit_share: str = ""
 

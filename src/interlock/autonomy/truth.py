@@ -85,13 +85,26 @@ def says_no(proposal: Any, fields: Sequence[str], record: Field | None) -> bool:
     Without declared fields it is so where the output's record has one field alone that is true or false, or where
     nothing says the record, the answer has.
     """
-    if not isinstance(proposal, dict):
+    return _said(proposal, fields, record) is False
+
+
+def says_yes(proposal: Any, fields: Sequence[str], record: Field | None) -> bool:
+    """Whether a proposal is itself a yes, and nothing else: all that is compared is one yes or no, and it is true."""
+    if _said(proposal, fields, record) is not True:
         return False
+    known = [one.name for one in record.fields] if record else list(cast("dict[str, Any]", proposal))
+    return len(fields or known) == 1
+
+
+def _said(proposal: Any, fields: Sequence[str], record: Field | None) -> bool | None:
+    if not isinstance(proposal, dict):
+        return None
     answer = cast("dict[str, Any]", proposal)
     if not fields:
         named = [one.name for one in record.fields if one.shape is Shape.BOOLEAN] if record else list(answer)
         fields = [name for name in named if isinstance(answer.get(name), bool)]
-    return len(fields) == 1 and answer.get(fields[0]) is False
+    said = answer.get(fields[0]) if len(fields) == 1 else None
+    return said if isinstance(said, bool) else None
 
 
 def _same(field: Field | None, one: Any, other: Any) -> bool:

@@ -148,13 +148,14 @@ async def test_a_missing_outcome_counts_as_wrong_with_its_full_loss(
     ])  # fmt: skip
     evidence = await gather(database, it, now)
     data, records = evidence.data, evidence.records
-    assert (data.decisions, data.outcomes, data.missing, data.cut, data.cut_minor) == (3004, 2704, 300, 1, 7000)
+    assert (data.decisions, data.outcomes, data.missing) == (3004, 2704, 300)
     assert bool(records.wrong[:300].all())
     assert set(records.loss[:300].tolist()) == {2000}
-    assert records.loss[-4:-2].tolist() == [500, 2000]
+    assert records.loss[-4:-2].tolist() == [500, 9000]
     assert records.exposure[-2:].tolist() == [-1, -1]
     derived = await derive_now(database, it, None, who="olga")
     assert derived.certificate is None
+    assert f"1 decisions ({evidence.ids[-3]}) lost more than the terms say that one can" in derived.refused
     assert "300 were due and are missing, and count as wrong" in derived.refused
 
 
@@ -197,8 +198,7 @@ async def test_of_an_audited_point_only_what_was_drawn_counts_by_its_probability
     assert (found.data.decisions, found.data.drawn, found.data.missing, found.data.outcomes) == (6, 2, 2, 3)
     assert records.observed.tolist() == [True, True, True, False, True, True]
     assert records.wrong.tolist() == [False, True, True, False, True, False]
-    assert records.loss.tolist() == [0, 2000, 2000, 0, 2000, 0]  # 30 EUR is above what the terms allow, and cut
-    assert (found.data.cut, found.data.cut_minor) == (1, 1000)
+    assert records.loss.tolist() == [0, 3000, 2000, 0, 2000, 0]  # as it was realised, whatever the terms say
     assert records.propensity.tolist() == [0.5, 0.5, 0.5, 1, 1, 1]
 
 

@@ -53,7 +53,8 @@ class AuditAnswers:
             return NO_SEQUEL
         point = self.points(tenant)(audited.workflow, audited.point)
         right = answers_alike(audited, saying, point.fields, point.output.record if point.output else None)
-        planned = await self._planned(tenant, review, audited, saying, right)
+        proposed = proposal_right(audited, saying, point.fields, point.output.record if point.output else None)
+        planned = await self._planned(tenant, review, audited, saying, proposed)
 
         def writes(stamp: Stamp, resolved: ResolvedReview) -> Sequence[Write]:
             answered = AnsweredDraw(
@@ -75,7 +76,7 @@ class AuditAnswers:
         saying: Saying,
         right: bool,  # noqa: FBT001 - what is said
     ) -> Plan:
-        """The outcome: with what is right, where that is plain; else whether the decision was right alone."""
+        """The outcome: with what is right, where that is plain; else whether the proposal was right alone."""
         points = self.points(tenant)
         line = OutcomeLine(source=AUDIT, decision=audited.decision, right=right, key=str(review.id))
         if saying.output is not None:
@@ -105,5 +106,18 @@ def answers_alike(audited: Audited, saying: Saying, fields: Sequence[str], recor
     answer: Any = msgspec.json.decode(saying.output) if saying.output is not None else None
     if audited.route == "reject":
         return saying.resolution is Resolution.REJECT or says_no(answer, fields, record)
+    return proposal_right(audited, saying, fields, record)
+
+
+def proposal_right(audited: Audited, saying: Saying, fields: Sequence[str], record: Field | None) -> bool:
+    """Whether what the component proposed was right by a person's answer, whatever became of it: its outcome.
+
+    Args:
+        audited: The decision.
+        saying: What the person says.
+        fields: Which fields are compared; empty: all.
+        record: The record of the output.
+    """
+    answer: Any = msgspec.json.decode(saying.output) if saying.output is not None else None
     proposal: Any = msgspec.json.decode(audited.output) if audited.output is not None else {}
     return verdict_says(saying.resolution, proposal, answer, fields, record)

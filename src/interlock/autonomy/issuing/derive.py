@@ -14,12 +14,13 @@ import numpy as np
 
 from interlock.autonomy.calibration import Calibration
 from interlock.autonomy.certificate import Certificate, Certified, Data, Step, Tested, Watching
-from interlock.autonomy.certify import Certifiable, NotCertifiable, Terms, Threshold, certify, make_grid, score
+from interlock.autonomy.certify import ROUNDED, Certifiable, NotCertifiable, Terms, Threshold, certify, make_grid, score
 from interlock.autonomy.issuing.evidence import Evidence
 from interlock.autonomy.issuing.place import Place
 from interlock.autonomy.issuing.words import assumptions_of, why_not
 from interlock.autonomy.monitor import TYPICAL, watching_bets
 from interlock.autonomy.offer import Offers, offer
+from interlock.autonomy.records import Records
 from interlock.autonomy.terms import AutonomyTerms, Source
 
 METHOD = (
@@ -64,7 +65,7 @@ def derive(place: Place, evidence: Evidence, now: datetime, *, who: str, replace
         replaces: The certificate that counts now.
     """
     terms, data = place.terms, evidence.data
-    asked = asked_terms(terms)
+    asked = asked_terms(terms, evidence.records)
     found = certify(evidence.records, asked)
     calibrated = tuple(_calibrated(place, evidence, found))
     certified = tuple(one for one in calibrated if one.steps and not _too_few(found, evidence, one))
@@ -74,7 +75,9 @@ def derive(place: Place, evidence: Evidence, now: datetime, *, who: str, replace
         offers = offer(evidence.records, asked, found) if isinstance(found, NotCertifiable) else None
         return Derived(
             certificate=None,
-            refused=why_not(place, data, found, offers, needed, lacking=max(lacking, 0)),
+            refused=why_not(
+                place, data, found, offers, needed, lacking=max(lacking, 0), beyond=_beyond(evidence, asked)
+            ),
             needed=max(needed, terms.harm.outcomes if terms.harm else 0),
             data=data,
             grid=_grid(found),
@@ -112,21 +115,37 @@ def derive(place: Place, evidence: Evidence, now: datetime, *, who: str, replace
     )
 
 
-def asked_terms(terms: AutonomyTerms) -> Terms:
-    """What is stated, as the numbers of the test."""
+def asked_terms(terms: AutonomyTerms, records: Records) -> Terms:
+    """What is stated, as the numbers of the test.
+
+    The most that one decision may count is what the terms allow, or more where a decision of the window was drawn with
+    a smaller probability, under the terms of then. That is known before any outcome, and no weight is ever cut.
+
+    Args:
+        terms: What is stated.
+        records: The decisions of the window.
+    """
+    heaviest = 1 / terms.audit.share if terms.audit and terms.outcome.source is Source.AUDIT else Fraction(1)
+    least = float(np.min(records.propensity, initial=1.0))
     return Terms(
         budget=terms.budget.each,
         risk=terms.risk,
         review_cost=terms.review_cost.minor,
         cap=terms.highest,
-        worst=Fraction(terms.worst),
+        worst=max(Fraction(terms.worst), _greatest(records, terms.highest)),
         grid=make_grid(Fraction(terms.review_cost.minor)),
-        heaviest=1 / terms.audit.share if terms.audit and terms.outcome.source is Source.AUDIT else Fraction(1),
-        smaller=tuple(_smaller(terms)),
+        heaviest=max(heaviest, Fraction(math.ceil(1 / least))),
+        smaller=tuple(_smaller(terms, records)),
     )
 
 
-def _smaller(terms: AutonomyTerms) -> Iterator[tuple[int, Fraction]]:
+def _greatest(records: Records, cap: int) -> Fraction:
+    """The greatest declared loss over its propensity of what would be drawn up to a cap."""
+    within = records.observed & (records.exposure >= 0) & (records.exposure <= cap)
+    return Fraction(math.ceil(float(np.max(records.stake[within] / records.propensity[within], initial=0.0))))
+
+
+def _smaller(terms: AutonomyTerms, records: Records) -> Iterator[tuple[int, Fraction]]:
     """Smaller caps, ascending, each with the most that one decision may count then."""
     for halved in range(_CAPS, 0, -1):
         cap = terms.highest >> halved
@@ -136,7 +155,7 @@ def _smaller(terms: AutonomyTerms) -> Iterator[tuple[int, Fraction]]:
         if terms.outcome.source is Source.AUDIT and terms.audit is not None and loss < terms.surely_from:
             loss = min(loss / terms.audit.share, Fraction(terms.surely_from))
         if loss > 0:
-            yield cap, loss
+            yield cap, max(loss, _greatest(records, cap))
 
 
 def stated(terms: AutonomyTerms) -> dict[str, Any]:
@@ -201,6 +220,14 @@ def _above(calibration: Calibration, floor: float | None) -> tuple[Step, ...]:
     return (Step(first, below[-1].wrong), *above)
 
 
+def _beyond(evidence: Evidence, asked: Terms) -> tuple[UUID, ...]:
+    """The decisions that lost more than the terms say one can."""
+    records = evidence.records
+    open_ = (records.exposure >= 0) & (records.exposure <= asked.cap) & records.wrong
+    over = open_ & (records.loss * records.weight > float(asked.worst) * ROUNDED)
+    return tuple(evidence.ids[at] for at in np.flatnonzero(over))
+
+
 def _too_few(found: Certifiable | NotCertifiable, evidence: Evidence, certified: Certified) -> bool:
     return any(
         one.calibration.too_few
@@ -226,5 +253,6 @@ def _watching(evidence: Evidence, asked: Terms, found: Certifiable, terms: Auton
     alone = scored.score <= float(found.chosen.threshold)
     lost = scored.lost[alone & (scored.lost > 0)] / float(asked.worst)
     typical = float(np.sum(np.sort(lost * lost)) / np.sum(np.sort(lost))) if lost.size else TYPICAL
+    worst = math.ceil(asked.worst)
     bets = watching_bets(min(max(typical, asked.bound), 1.0), asked.bound)
-    return Watching(sizes=bets.sizes, weights=bets.weights, bound=asked.bound, worst=terms.worst, alpha=str(terms.risk))
+    return Watching(sizes=bets.sizes, weights=bets.weights, bound=asked.bound, worst=worst, alpha=str(terms.risk))

@@ -53,11 +53,12 @@ async def keep_once(database: Database, writer: Writer, places: Places) -> None:
 
 
 async def _of_tenant(database: Database, writer: Writer, tenant: UUID, places: Sequence[Place]) -> None:
+    records = {(one.workflow, one.point): one.record for one in places}
     async with database.tenant(tenant) as connection:
         if not await TRY_TO_KEEP.one(connection, {"tenant": tenant}):
             return
         now = database.clock.now()
-        await watch_all(database, writer, tenant, now)
+        await watch_all(database, writer, tenant, now, records)
         stands = await stands_everywhere(database, tenant)
         for one in stands:
             await end_if_over(writer, tenant, one, now)

@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 from psycopg.rows import dict_row
 
 from interlock.autonomy.certificate import Data
+from interlock.autonomy.issuing.judged import is_known_right, loss_of
 from interlock.autonomy.issuing.place import Place
 from interlock.autonomy.issuing.store import RECORDED_DECISIONS, SAMPLE_BEGUN, RecordedDecision, SampleBegun
-from interlock.autonomy.outcome import Known, Said, known_of
+from interlock.autonomy.outcome import By, Known, Said, known_of
 from interlock.autonomy.records import Records, is_fit, turn_of
 from interlock.autonomy.segment import segment_of
 from interlock.autonomy.terms import MOST_SEGMENTS, AutonomyTerms, Source
@@ -61,6 +62,7 @@ class _Attempt(msgspec.Struct, frozen=True):
     confidence: float | None = None
 
 
+_json = msgspec.json.Encoder()
 _DEMANDS = msgspec.json.Decoder(list[_Demand])
 _ATTEMPTS = msgspec.json.Decoder(list[_Attempt])
 
@@ -117,8 +119,6 @@ class _Counted:
     outcomes: int = 0
     missing: int = 0
     drawn: int = 0
-    cut: int = 0
-    cut_minor: int = 0
 
 
 def split_key(place: Place) -> bytes:
@@ -158,12 +158,12 @@ async def gather(
             async for found in cursor:
                 row = RECORDED_DECISIONS.read(found)
                 if _had_a_chance(place.terms, row, begun):
-                    hashed.update(row.id.bytes + (row.outcome or row.review or _NOTHING).bytes)
+                    hashed.update(_hashed(row))
                     _take(columns, counted, place, row, key)
     data = Data(
         since=since, until=until, decisions=len(columns.ids), fitted=sum(columns.fit), outcomes=counted.outcomes,
-        missing=counted.missing, drawn=counted.drawn, digest=hashed.hexdigest(), cut=counted.cut,
-        cut_minor=counted.cut_minor, key=key.hex(), fit_share=str(FIT_SHARE),
+        missing=counted.missing, drawn=counted.drawn, digest=hashed.hexdigest(),
+        key=key.hex(), fit_share=str(FIT_SHARE),
     )  # fmt: skip
     return _evidence(place, columns, data)
 
@@ -180,6 +180,15 @@ def _had_a_chance(terms: AutonomyTerms, row: RecordedDecision, begun: SampleBegu
     return begun is not None and begun.begun < row.id <= begun.drawn_to
 
 
+def _hashed(row: RecordedDecision) -> bytes:
+    """All of a decision that may become another than it was, whatever changed it."""
+    said = (
+        row.exposure_minor, row.currency, row.is_right, row.loss_minor, row.loss_currency, row.propensity,
+        row.was_right, row.resolution,
+    )  # fmt: skip
+    return row.id.bytes + (row.outcome or row.review or _NOTHING).bytes + _json.encode(said)
+
+
 def _take(columns: _Columns, counted: _Counted, place: Place, row: RecordedDecision, key: bytes) -> None:
     terms, automatic = place.terms, row.route != "review"
     exposure = -1
@@ -191,11 +200,13 @@ def _take(columns: _Columns, counted: _Counted, place: Place, row: RecordedDecis
     observed = not sampled or drawn is not None
     had = drawn if sampled and drawn is not None else Fraction(1)
     known = known_proposal(place, row) if observed else None
-    wrong = observed and (known is None or not known.is_right)
+    turned = is_turned(row)
+    wrong = observed and not is_known_right(terms, row, known, place.record, turned=turned)
     within = 0 <= exposure <= terms.highest
-    loss = _loss(counted, terms, known, stake, had, within=within) if wrong else 0
-    counted.outcomes += known is not None
-    counted.missing += observed and known is None
+    loss = loss_of(terms, row, known, stake, turned=turned) if wrong else 0
+    every = terms.outcome.source is Source.EVERY
+    counted.outcomes += known is not None and not (known.by is By.REVIEW and every)
+    counted.missing += observed and (known is None or (known.by is By.REVIEW and known.is_right and every))
     counted.drawn += sampled and known is not None
     eligible = within and is_eligible(row.verdicts)
     columns.ids.append(row.id)
@@ -226,17 +237,11 @@ def known_proposal(place: Place, row: RecordedDecision) -> Known | None:
     return known_of(said, row.output or b"{}", place.terms.outcome.fields, place.record)
 
 
-def _loss(
-    counted: _Counted, terms: AutonomyTerms, known: Known | None, stake: int, had: Fraction, *, within: bool
-) -> int:
-    """What a wrong decision lost, or would have: as it was realised, else as declared; at most what the terms allow."""
-    realised = known.loss if known is not None else None
-    loss = realised.minor if realised is not None and realised.currency == terms.currency else stake
-    most = int(min(Fraction(terms.wrong.of(terms.highest)), terms.worst * had))
-    if within and loss > most:
-        counted.cut += 1
-        counted.cut_minor += loss - most
-    return min(loss, most)
+def is_turned(row: RecordedDecision) -> bool:
+    """Whether a condition, finding or rule turned the answer into a no, or would have: that no goes by itself."""
+    if row.route == "reject":
+        return True
+    return row.verdicts != _NONE_DEMANDED and any(one.route == "reject" for one in _DEMANDS.decode(row.verdicts))
 
 
 def is_eligible(verdicts: bytes) -> bool:

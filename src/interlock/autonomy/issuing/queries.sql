@@ -5,13 +5,16 @@
 select d.id, d.component_digest, d.confidence, d.exposure_minor, d.currency, d.route::text as route, d.verdicts,
        case when %(attempts)s then d.attempts end as attempts,
        case when %(input)s then d.input end as input,
-       case when %(output)s or r.resolution <> 'approve' then d.output end as output,
+       case when %(output)s or r.resolution <> 'approve' or d.route = 'reject' or d.verdicts <> '[]'::bytea
+            then d.output end as output,
        o.outcome, o.is_right, o.loss_minor, o.currency as loss_currency, o.standing::text as standing,
        r.id as review, r.resolution::text as resolution, r.output as resolved,
-       a.propensity
+       a.propensity, a.was_right
 from decision d
 left join decision_outcome o on o.decision = d.id
 left join review r on r.id = d.review and r.state = 'resolved'
+  and not exists (select from decision n where n.supersedes = d.id)
+  and not exists (select from recall_member m where m.member in (d.id, d.case_id) and m.state in ('ended', 'anew'))
 left join audit_draw a on a.decision = d.id
 where d.workflow = %(workflow)s and d.point = %(point)s and d.id >= %(since)s and d.id < %(until)s
   and d.component_digest = any(%(digests)s::bytea[]) and d.confidence is not null
@@ -78,7 +81,7 @@ where m.closed_at is null order by m.certificate
 -- name: matured_decisions
 -- Those of a certificate whose outcome is due, in the order in which it was.
 select d.id, d.decided_at, d.exposure_minor, d.currency, d.route::text as route, o.is_right, o.loss_minor, o.currency as loss_currency,
-       a.propensity
+       a.propensity, case when d.route = 'reject' then d.output end as output, a.was_right
 from decision d
 left join decision_outcome o on o.decision = d.id
 left join audit_draw a on a.decision = d.id

@@ -39,6 +39,7 @@ class RecordedDecision(msgspec.Struct, frozen=True, kw_only=True):
         resolution: That verdict.
         resolved: What the person said shall hold.
         propensity: With which probability it was drawn for the audit sample; None: it was not drawn.
+        was_right: What a person of the sample, blind to it, said of the decision as it went; None: nothing yet.
     """
 
     id: UUID
@@ -60,6 +61,7 @@ class RecordedDecision(msgspec.Struct, frozen=True, kw_only=True):
     resolution: Resolution | None
     resolved: bytes | None
     propensity: Decimal | None
+    was_right: bool | None = None
 
 
 class SampleBegun(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,6 +192,8 @@ class MaturedDecision(msgspec.Struct, frozen=True, kw_only=True):
     loss_minor: int | None
     loss_currency: str | None
     propensity: Decimal | None
+    output: bytes | None = None
+    was_right: bool | None = None
 
 
 class AdvancedMonitor(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -23,6 +23,7 @@ from interlock.autonomy.certificate import Certificate, Watching, read_certifica
 from interlock.autonomy.issuing.derive import stated_terms
 from interlock.autonomy.issuing.evidence import due_before
 from interlock.autonomy.issuing.issue import MONITOR, halved, stands_at, takes_turn, withdrawn
+from interlock.autonomy.issuing.judged import STALLED, is_cut, weighted_loss
 from interlock.autonomy.issuing.promise import amount
 from interlock.autonomy.issuing.store import (
     ADD_COURSE,
@@ -42,6 +43,7 @@ from interlock.autonomy.monitor import Watch, begin, crossed, money, step
 from interlock.autonomy.store import CHANNEL, SET_AUTONOMY, AutonomyState, NewAutonomy
 from interlock.autonomy.terms import AutonomyTerms, Narrowing, Source
 from interlock.clock import first_id
+from interlock.contracts import Field
 from interlock.db.database import Database
 from interlock.db.gates import IsInState
 from interlock.db.work import Condition, Stamp, Unit, Write
@@ -69,34 +71,68 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
         counted: Decisions, altogether.
         lost: What was lost by them, weighted, in minor units.
         course: Points for the chart: count, logarithm of the evidence, loss.
+        cut: How many of the last lost more than the worst of the terms, and count as that.
+        stalled: How many of the last count as wrong since they were not drawn long after they should have been.
+        missing: How many of the last were due without an outcome.
     """
 
     watch: Watch
     counted: int
     lost: int
     course: tuple[tuple[int, float, int], ...]
+    cut: int = 0
+    stalled: int = 0
+    missing: int = 0
 
 
-async def watch_all(database: Database, writer: Writer, tenant: UUID, now: datetime) -> int:
-    """Count, for every monitor of a tenant, the decisions whose outcome fell due; how many monitors moved."""
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """Decisions of a certificate that fell due.
+
+    Attributes:
+        rows: They, in order.
+        drawn_to: Up to which the audit sample was drawn; those after it count as wrong, since it does not go on.
+        over: Whether these are its last.
+    """
+
+    rows: Sequence[MaturedDecision]
+    drawn_to: UUID
+    over: bool
+
+
+async def watch_all(
+    database: Database, writer: Writer, tenant: UUID, now: datetime, records: Mapping[tuple[str, str], Field | None]
+) -> int:
+    """Count, for every monitor of a tenant, the decisions whose outcome fell due; how many monitors moved.
+
+    Args:
+        database: Where they are.
+        writer: For the commits.
+        tenant: Whose.
+        now: The time.
+        records: The records of the points' outputs, as far as this process knows them, by workflow and point.
+    """
     async with database.tenant(tenant) as connection:
         found = await OPEN_MONITORS.all(connection)
     moved = 0
     for one in found:
-        moved += await watch_one(database, writer, tenant, one, now)
+        record = records.get((one.workflow, one.point))
+        moved += await watch_one(database, writer, tenant, one, now, record)
     return moved
 
 
-async def watch_one(database: Database, writer: Writer, tenant: UUID, it: OpenMonitor, now: datetime) -> bool:
+async def watch_one(
+    database: Database, writer: Writer, tenant: UUID, it: OpenMonitor, now: datetime, record: Field | None
+) -> bool:
     """Count what fell due of one certificate, and do what follows; False: nothing did, or somebody was faster."""
     certificate = read_certificate(it.content)
     if certificate.watching is None:
         return False
     terms = stated_terms(certificate.terms)
-    rows, over = await _due(database, tenant, it, certificate, terms, now)
+    due = await _due(database, tenant, it, certificate, terms, now)
+    rows, over = due.rows, due.over
     if not rows and not over:
         return False
-    counted = count(it, certificate.watching, terms, rows)
+    counted = count(it, certificate.watching, terms, due, record)
     bets = bets_of(certificate.watching)
     is_crossed = bool(rows) and crossed(counted.watch, float(Fraction(certificate.watching.alpha)))
     if not (is_crossed or over) and len(rows) < FEW and now - it.looked_at < KEPT_BACK:
@@ -118,7 +154,7 @@ async def watch_one(database: Database, writer: Writer, tenant: UUID, it: OpenMo
             crossed_at=stamp.now if is_crossed else None,
             closed_at=stamp.now if over else None,
         )
-        why = _why(certificate, terms, counted, rows)
+        why = _why(certificate, terms, counted, len(rows))
         narrowed = _narrowed(tenant, terms, stands, why, stamp.now) if stands and applies else None
         entry = _entry(stamp, tenant, it, certificate, counted, bets, narrowed, rows, is_crossed=is_crossed)
         writes = [entry, Write(ADVANCE_MONITORS, row), *_course(tenant, it, counted, stamp.now)]
@@ -135,46 +171,35 @@ async def watch_one(database: Database, writer: Writer, tenant: UUID, it: OpenMo
     return True
 
 
-def count(it: OpenMonitor, watching: Watching, terms: AutonomyTerms, rows: Sequence[MaturedDecision]) -> Counted:
+def count(it: OpenMonitor, watching: Watching, terms: AutonomyTerms, due: Due, record: Field | None = None) -> Counted:
     """Go on from where a monitor stands. Pure.
 
     Args:
         it: The monitor.
         watching: Its bets.
         terms: What the point stated.
-        rows: Decisions whose outcome is due, in order.
+        due: Decisions whose outcome is due.
+        record: The record of the point's output.
     """
     watch, bets = msgspec.json.decode(it.wealth, type=Watch), bets_of(watching)
-    stride = stride_of(it.counted + len(rows))
+    stride = stride_of(it.counted + len(due.rows))
     counted, lost = it.counted, it.lost_minor
     course: list[tuple[int, float, int]] = []
-    for row in rows:
-        weighted = weighted_loss(terms, row)
+    cut = stalled = missing = 0
+    for row in due.rows:
+        waits = row.route != "review" and row.id > due.drawn_to
+        weighted = weighted_loss(terms, row, record, stalled=waits)
         watch = step(watch, (float(weighted / watching.worst),), watching.bound, bets)
         counted += 1
         lost = min(lost + math.ceil(weighted), _LARGEST_LOST)
+        stalled += waits
+        missing += weighted > 0 and row.is_right is None and not waits
+        cut += weighted > 0 and is_cut(terms, row)
         if counted % stride == 0:
             course.append((counted, money(watch, bets), lost))
-    return Counted(watch=watch, counted=counted, lost=lost, course=tuple(course))
-
-
-def weighted_loss(terms: AutonomyTerms, row: MaturedDecision) -> Fraction:
-    """What a decision counts, in minor units: what it lost if it went by itself, over the probability to be seen.
-
-    What is due and missing counts as wrong with its full loss; of an audited point, where it was drawn.
-    """
-    if row.route == "review" or row.is_right:
-        return Fraction(0)
-    sampled = terms.outcome.source is Source.AUDIT
-    if sampled and row.propensity is None:
-        return Fraction(0)
-    exposure = (
-        row.exposure_minor if row.exposure_minor is not None and row.currency == terms.currency else terms.highest
+    return Counted(
+        watch=watch, counted=counted, lost=lost, course=tuple(course), cut=cut, stalled=stalled, missing=missing
     )
-    loss = row.loss_minor if row.loss_minor is not None and row.loss_currency == terms.currency else None
-    loss = min(terms.wrong.of(exposure) if loss is None else loss, terms.wrong.of(terms.highest))
-    had = Fraction(row.propensity) if sampled and row.propensity is not None else Fraction(1)
-    return min(loss / had, Fraction(terms.worst))
 
 
 def bets_of(watching: Watching) -> Bets:
@@ -189,8 +214,8 @@ def stride_of(counted: int) -> int:
 
 async def _due(
     database: Database, tenant: UUID, it: OpenMonitor, certificate: Certificate, terms: AutonomyTerms, now: datetime
-) -> tuple[list[MaturedDecision], bool]:
-    """The certificate's decisions that fell due, and whether these were its last."""
+) -> Due:
+    """The certificate's decisions that fell due: those that drawing has reached, or should have long since."""
     before = due_before(terms, now)
     end = it.ended_at or certificate.valid_until
     until = min(before, end)
@@ -206,8 +231,10 @@ async def _due(
             begun = await SAMPLE_BEGUN.one(connection, {"workflow": it.workflow, "point": it.point})
             drawn_to = begun.drawn_to if begun else UUID(int=0)
         rows = await MATURED_DECISIONS.all(connection, asked)
-    within = list(itertools.takewhile(lambda row: row.id <= drawn_to, rows))
-    return within, before >= end and len(within) == len(rows) < MOST_AT_ONCE
+    waited = before - STALLED
+    within = list(itertools.takewhile(lambda row: row.id <= drawn_to or row.decided_at < waited, rows))
+    over = before >= end and len(within) == len(rows) < MOST_AT_ONCE
+    return Due(rows=within, drawn_to=drawn_to, over=over)
 
 
 def _is_of(stands: Stands, certificate: Certificate, terms: AutonomyTerms, now: datetime) -> bool:
@@ -218,18 +245,17 @@ def _is_of(stands: Stands, certificate: Certificate, terms: AutonomyTerms, now: 
     )
 
 
-def _why(certificate: Certificate, terms: AutonomyTerms, counted: Counted, rows: Sequence[MaturedDecision]) -> str:
+def _why(certificate: Certificate, terms: AutonomyTerms, counted: Counted, last: int) -> str:
     """Why it is narrowed; that outcomes are missing is another thing to mend than that answers are wrong."""
-    found = (
-        f"the monitor found more lost than {amount(terms.budget.each, certificate.currency)} a decision: "
-        f"{amount(Fraction(counted.lost), certificate.currency)} by {counted.counted} decisions"
-    )
-    missing = sum(row.is_right is None and weighted_loss(terms, row) > 0 for row in rows)
-    return (
-        f"{found}; of the last {len(rows)}, {missing} are due without an outcome, so count as wrong"
-        if missing
-        else found
-    )
+    budget, lost = (amount(one, certificate.currency) for one in (terms.budget.each, Fraction(counted.lost)))
+    told = [f"the monitor found more lost than {budget} a decision: {lost} by {counted.counted} decisions"]
+    if counted.missing:
+        told.append(f"of the last {last}, {counted.missing} are due without an outcome, so count as wrong")
+    if counted.stalled:
+        told.append(f"{counted.stalled} count as wrong since the audit sample was not drawn for more than a day")
+    if counted.cut:
+        told.append(f"{counted.cut} lost more than the terms say that one can, and count as that")
+    return "; ".join(told)
 
 
 def _narrowed(tenant: UUID, terms: AutonomyTerms, stands: Stands, why: str, now: datetime) -> NewAutonomy:
@@ -260,6 +286,8 @@ def _entry(
         "lost": amount(Fraction(counted.lost), certificate.currency),
         "evidence": f"{_evidence(money(counted.watch, bets)):.6g}",
         "last": rows[-1].id if rows else it.counted_id,
+        "cut": counted.cut,
+        "stalled": counted.stalled,
     }
     if narrowed is not None:
         facts |= {"who": MONITOR, "state": narrowed.state, "threshold": narrowed.threshold, "turn": narrowed.turn,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from fractions import Fraction
+from uuid import UUID
 
 from interlock.autonomy.certificate import Data
 from interlock.autonomy.certify import Certifiable, NotCertifiable, Why
@@ -16,6 +17,7 @@ from interlock.autonomy.terms import Source
 from interlock.money import Money
 
 _FINEST = 100_000
+_NAMED = 5
 
 
 def assumptions_of(place: Place, data: Data) -> tuple[str, ...]:
@@ -31,7 +33,10 @@ def assumptions_of(place: Place, data: Data) -> tuple[str, ...]:
         "Counted are decisions that the certified component versions answered, those that persons decided among them; "
         "the conditions and checks of the file demand a person as often as they did."
     )
-    bounded = f"One wrong answer costs at most {most}, as the terms say; what was lost above that counts as that."
+    bounded = (
+        f"One wrong answer is declared to cost at most {most}; what is lost beyond the most that one decision may "
+        "count is beyond the promise."
+    )
     return (alike, counted, bounded, *_outcomes(place))
 
 
@@ -55,12 +60,15 @@ def why_not(
     needed: int,
     *,
     lacking: int,
+    beyond: Sequence[UUID] = (),
 ) -> str:
     """Why there is no certificate, and what there could be instead."""
-    return " ".join((_reason(place, data, found, needed, lacking), *_instead(place, offers)))
+    return " ".join((_reason(place, data, found, needed, lacking, beyond), *_instead(place, offers)))
 
 
-def _reason(place: Place, data: Data, found: Certifiable | NotCertifiable, needed: int, lacking: int) -> str:
+def _reason(
+    place: Place, data: Data, found: Certifiable | NotCertifiable, needed: int, lacking: int, beyond: Sequence[UUID]
+) -> str:
     terms = place.terms
     has = f"there are {data.decisions} decisions whose outcome is due, {data.outcomes} with one"
     budget = amount(terms.budget.each, terms.currency)
@@ -81,7 +89,12 @@ def _reason(place: Place, data: Data, found: Certifiable | NotCertifiable, neede
             )
         case Why.BEYOND:
             seen = amount(Fraction(math.ceil(found.greatest)), terms.currency)
-            return f"Nothing can be certified: one decision counts {seen}, more than the terms say one can.{missing}"
+            named = ", ".join(map(str, beyond[:_NAMED])) + (", ..." if len(beyond) > _NAMED else "")
+            return (
+                f"Nothing can be certified: {len(beyond)} decisions ({named}) lost more than the terms say that one "
+                f"can; one counts {seen}. Declare a greater loss (wrong: share or plus), or correct the outcomes."
+                f"{missing}"
+            )
         case Why.NONE:
             return (
                 "Nothing can be certified: at no threshold would an answer go by itself; each is expected to lose more "
