@@ -23,6 +23,7 @@ from interlock.autonomy.store import (
 )
 from interlock.autonomy.terms import AutonomyTerms
 from interlock.db.work import Stamp, Unit, Write
+from interlock.decisions.point import DecisionPoint
 from interlock.ledger.ledger import first_entry
 from interlock.node import Node
 
@@ -50,7 +51,7 @@ def certified(
 
 def certificate(
     tenant: UUID,
-    terms: AutonomyTerms,
+    of: AutonomyTerms | DecisionPoint,
     components: Iterable[Certified],
     *,
     workflow: str = "approve",
@@ -59,7 +60,9 @@ def certificate(
     cap: int | None = None,
     **changed: Any,
 ) -> Certificate:
-    """A certificate for a point with these terms, for the next 30 days."""
+    """A certificate for a point, for the next 30 days; by terms alone, for the point as its file declares it."""
+    terms = of if isinstance(of, AutonomyTerms) else of.autonomy
+    assert terms is not None
     now = datetime.now(UTC)
     data = Data(
         since=now - timedelta(days=365), until=now - timedelta(days=30), decisions=8000, fitted=4000, outcomes=8000,
@@ -87,6 +90,7 @@ def certificate(
         issued_at=now,
         issued_by="test",
         valid_until=now + timedelta(days=30),
+        point_digest="" if isinstance(of, AutonomyTerms) else of.digest,
     )
     return structs.replace(made, **changed)
 
@@ -102,6 +106,10 @@ class Office:
     async def issue(self, made: Certificate, *, state: AutonomyState = AutonomyState.CERTIFIED, **row: Any) -> UUID:
         """Put a certificate into force; its id."""
         self.turn += 1
+        registered = self.node.registry.find(made.workflow)
+        declared = registered.declaration.decisions.get(made.point) if registered else None
+        if declared is not None and not made.point_digest:
+            made = structs.replace(made, point_digest=declared.digest)
 
         def build(stamp: Stamp) -> list[Write]:
             entry = first_entry(stamp, made.tenant, "certificate.issued", subject=stamp.entry)

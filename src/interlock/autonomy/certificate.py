@@ -103,6 +103,8 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
         digest: SHA-256 over the decisions, what was at stake, the outcomes that counted and the draws, in hex.
         key: By which decisions were parted into those that calibrate and those that test, in hex.
         fit_share: Which part calibrates, exact.
+        files: Under which files of the workflow they were taken, by the SHA-256 in hex: the point was the same in each.
+        other_files: How many decisions were left out, since the point was another one under their file.
     """
 
     since: datetime
@@ -115,6 +117,8 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     key: str = ""
     fit_share: str = ""
+    files: tuple[str, ...] = ()
+    other_files: int = 0
 
 
 class Watching(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,6 +168,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
         replaces: The certificate that it takes the place of.
         watching: How its decisions are watched; None: they are not.
         answering: Who answered at the point when it was derived, by the digest in hex, certified or not.
+        point_digest: SHA-256, in hex, of what else the point's file said: for another one the certificate does not
+            count, since only a new certificate ever widens anything.
     """
 
     tenant: UUID
@@ -190,6 +196,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     replaces: UUID | None = None
     watching: Watching | None = None
     answering: dict[str, str] = {}
+    point_digest: str = ""
     format: str = FORMAT
 
     @property

@@ -62,12 +62,12 @@ class _Known:
     Attributes:
         row: As it stands.
         certificate: What it says, once it is read; in words, why it is not used.
-        held: Against these terms, what counts.
+        held: Against these terms and this digest of the point, what counts.
     """
 
     row: CountsSomewhere
     certificate: Certificate | str
-    held: tuple[AutonomyTerms, Standing | str] | None = field(default=None)
+    held: tuple[AutonomyTerms, str, Standing | str] | None = field(default=None)
 
 
 class Certificates:
@@ -104,7 +104,9 @@ class Certificates:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
 
-    def in_force(self, tenant: UUID, workflow: str, point: str, terms: AutonomyTerms, now: datetime) -> Standing | str:
+    def in_force(
+        self, tenant: UUID, workflow: str, point: str, terms: AutonomyTerms, digest: str, now: datetime
+    ) -> Standing | str:
         """What counts at a point; in words, why nothing does.
 
         Args:
@@ -112,6 +114,7 @@ class Certificates:
             workflow: The workflow.
             point: Its decision point.
             terms: What it states: a certificate that was derived under others does not count.
+            digest: Of what else its file says: nor does one that was derived under another.
             now: The time of the decision.
         """
         if time.monotonic() - self._read_at > STALE_S:
@@ -122,9 +125,9 @@ class Certificates:
         until = known.row.valid_until
         if known.row.state in LETS_GO and until is not None and until <= now:
             return why_expired(until)
-        if known.held is None or known.held[0] is not terms:
-            known.held = (terms, _held(known, terms))
-        return known.held[1]
+        if known.held is None or known.held[0] is not terms or known.held[1] != digest:
+            known.held = (terms, digest, _held(known, terms, digest))
+        return known.held[2]
 
     async def _watch(self) -> None:
         # The pool waits by wait_for, which in Python 3.11 can swallow a cancellation; the request for it still counts.
@@ -174,17 +177,25 @@ class Certificates:
         return _Known(row, read)
 
 
-def _held(known: _Known, terms: AutonomyTerms) -> Standing | str:
+def _held(known: _Known, terms: AutonomyTerms, digest: str) -> Standing | str:
     certificate, row = known.certificate, known.row
     if isinstance(certificate, str) or row.certificate is None:
         return str(certificate)
-    return held_to(terms, certificate, row.certificate, row.turn, row.threshold)
+    return held_to(terms, digest, certificate, row.certificate, row.turn, row.threshold)
 
 
-def held_to(terms: AutonomyTerms, certificate: Certificate, id_: UUID, turn: int, threshold: str) -> Standing | str:
-    """A certificate as it counts under what its point states; in words, why it does not count."""
+def held_to(
+    terms: AutonomyTerms, digest: str, certificate: Certificate, id_: UUID, turn: int, threshold: str
+) -> Standing | str:
+    """A certificate as it counts under what its point states; in words, why it does not count.
+
+    INVARIANT: what the file said beside the terms is a part of it, too: a condition that is taken away, or another
+    place of the money at stake, widens nothing under a certificate that was derived with it.
+    """
     if certificate.terms_digest != terms.digest.hex():
         return f"the terms of the point are not those of the last one ({id_})"
+    if certificate.point_digest != digest:
+        return f"the file says something else of the point than when the last one ({id_}) was derived"
     if certificate.currency != terms.currency:
         return f"the last one ({id_}) is in {certificate.currency}, the terms are in {terms.currency}"
     try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from interlock.authority.judge import Resource
 from interlock.autonomy.certificate import read_certificate
-from interlock.autonomy.issuing.place import Place
+from interlock.autonomy.issuing.place import Alike, Place
 from interlock.autonomy.issuing.show import find_certificate
+from interlock.cases.certified_files import files_alike
 from interlock.cases.in_line import find_point
 from interlock.cases.registry import Registered, Registry
 from interlock.cases.stoppable import stop_resource
@@ -63,7 +65,19 @@ def place_of(registered: Registered, point: DecisionPoint, tenant: UUID) -> Plac
         terms=point.autonomy,
         components={one.digest.hex(): str(one.ref) for one in components},
         record=library.contract(point.output).record,
+        digest=point.digest,
+        alike=_alike(registered, point, tenant),
     )
+
+
+def _alike(registered: Registered, point: DecisionPoint, tenant: UUID) -> Alike:
+    today = registered.declaration.digest
+
+    async def alike(database: Database, seen: Mapping[bytes, bytes | None]) -> frozenset[bytes]:
+        before = {file: build for file, build in seen.items() if file != today}
+        return await files_alike(database, tenant, point.name, point.digest, before) | {today}
+
+    return alike
 
 
 def certifying_resource(registry: Registry, tenant: UUID, name: str) -> Resource:

@@ -198,7 +198,8 @@ class Decider:
         """Say what is certified at the point now."""
         if self.certificates is None:
             return asked
-        counts = self.certificates.in_force(asked.tenant, asked.workflow, asked.point.name, terms, now)
+        point = asked.point
+        counts = self.certificates.in_force(asked.tenant, asked.workflow, point.name, terms, point.digest, now)
         return structs.replace(asked, certified=counts)
 
     async def draft(self, asked: Asked, data: bytes, *, given: Answered | None = None) -> Draft:

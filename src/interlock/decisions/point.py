@@ -18,6 +18,7 @@ from interlock.decisions.budget import Budget
 from interlock.decisions.condition import Condition
 from interlock.decisions.data_terms import DataTerms
 from interlock.decisions.features.feature import Feature
+from interlock.decisions.point_digest import point_digest
 from interlock.decisions.sureness import SURE_FROM, Band, Sureness, stricter
 from interlock.money import Money
 from interlock.oversight.capacity.full import WhenFull
@@ -174,6 +175,8 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
             force allows, and ``sure_from`` makes that stricter alone. None: ``sure_from`` says it.
         costs: Whether asking it may cost money or long, so that a key that came before is looked for first; computed
             once, since every decision asks, and not to be given.
+        digest: Of what its certificate takes for granted (see ``point_digest``); computed once, too, and not to be
+            given. Empty where it declares no autonomy.
     """
 
     name: str
@@ -199,10 +202,12 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
     four_eyes: Money | None = None
     autonomy: AutonomyTerms | None = None
     costs: bool = False
+    digest: str = ""
 
     def __post_init__(self) -> None:
         asks_outside = any(share.component.kind in OUTSIDE for step in self.steps for share in step.shares)
         msgspec.structs.force_setattr(self, "costs", asks_outside)
+        msgspec.structs.force_setattr(self, "digest", point_digest(self) if self.autonomy is not None else "")
 
     def people_for(self, exposure: Money | None) -> int:
         """How many people must say the same of a review with so much at stake.

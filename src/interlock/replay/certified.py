@@ -33,4 +33,4 @@ async def certified_then(database: Database, asked: Asked, recorded: Certifying 
     if isinstance(certificate, str):
         raise ArchiveMissing(f"the certificate {recorded.certificate} cannot be used: {certificate}")
     turn, threshold = recorded.turn or 0, recorded.threshold or "0"
-    return held_to(asked.point.autonomy, certificate, recorded.certificate, turn, threshold)
+    return held_to(asked.point.autonomy, asked.point.digest, certificate, recorded.certificate, turn, threshold)

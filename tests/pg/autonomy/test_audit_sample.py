@@ -173,11 +173,12 @@ async def test_the_duty_samples_what_a_certificate_let_go_of_each_tenant_that_ha
     monkeypatch.setattr("interlock.autonomy.audit.draw.SETTLED", -AT_ONCE)
     flow = declared(approve, tmp_path, point=DECLARED)
     async with stage(database_url, [flow], workers=0) as on:
-        node, desk = on.node, Desk(on, flow, with_components(flow, Says("m", 1.0)))
+        node, point = on.node, with_components(flow, Says("m", 1.0))
+        desk = Desk(on, flow, point)
         points = audited_points(node.registry)
         assert await sample(node.database, node.writer, points) == (0, 0)  # nothing goes by itself yet
         digest = hashlib.sha256(b"m").hexdigest()
-        await Office(node).issue(certificate(node.tenant, points[0].terms, [certified(digest)]))
+        await Office(node).issue(certificate(node.tenant, point, [certified(digest)]))
         decision = await desk.decided("k")
         assert decision.route is Route.AUTOMATIC
         # what goes by itself is not the only thing that is refused or let go: people's are not drawn

@@ -7,6 +7,7 @@ import hashlib
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,12 @@ from interlock.cases.registry import Registered
 from interlock.cli.doctor.certified import look_at
 from interlock.cli.doctor.check import Level
 from interlock.decisions.certified import money_at_stake
+from interlock.decisions.condition import compile_condition
+from interlock.decisions.data_terms import DataTerms
 from interlock.decisions.decision import Decision, Route
+from interlock.decisions.features.feature import Feature, FeatureRef
 from interlock.decisions.many import ManyDecider
-from interlock.decisions.point import DecisionPoint
+from interlock.decisions.point import ComponentChoice, DecisionPoint, ExposureSource, QueueTerms, Share
 from interlock.decisions.readable import recorded_evidence
 from interlock.decisions.store import canonical
 from interlock.decisions.sureness import Sureness
@@ -72,7 +76,7 @@ async def test_only_what_is_certified_goes_by_itself_and_every_other_is_told_why
     assert terms is not None
     async with stage(database_url, [flow], workers=0) as on:
         office = Office(on.node)
-        made = certificate(on.node.tenant, terms, [certified(digest_of("m"))])
+        made = certificate(on.node.tenant, point, [certified(digest_of("m"))])
 
         async def ask(key: str, exposure: str = "20.00 EUR", **of: Any) -> tuple[Route, str, str]:
             return told(await decided(on, flow, of.get("point", point), key, exposure=exposure))
@@ -101,10 +105,10 @@ async def test_only_what_is_certified_goes_by_itself_and_every_other_is_told_why
             ("onnx:m@1 is 0.950 sure: 1000.01 EUR is at stake, above the certified cap of 1000.00 EUR "
             f"(certificate {issued})"),
         )  # fmt: skip
-        other = Model("other", 1.0)
-        route, code, what = await ask("version", point=cascade(flow, other, **FREE))
-        assert (route, code) == (Route.REVIEW, "not_certified")
-        assert "this version of onnx:other@1 is not certified" in what
+        model.digest = hashlib.sha256(b"another version").digest()
+        route, code, what = await ask("version")
+        model.digest = hashlib.sha256(b"m").digest()
+        assert (route, code, "this version of onnx:m@1 is not" in what) == (Route.REVIEW, "not_certified", True)
         assert (await ask("currency", "20.00 USD"))[:2] == (Route.REVIEW, "exposure_unknown")
         assert (await ask("below", "-20.00 EUR"))[:2] == (Route.REVIEW, "below_zero")
         assert str((await decided(on, flow, point, "less", exposure="1.00 EUR")).exposure) == "20.00 EUR"
@@ -113,7 +117,7 @@ async def test_only_what_is_certified_goes_by_itself_and_every_other_is_told_why
         nowhere = msgspec.structs.replace(point, exposure=None)
         found = await on.node.tools.decider.decide(msgspec.structs.replace(unknown, point=nowhere))
         assert isinstance(found, Decision)
-        assert told(found)[:2] == (Route.REVIEW, "exposure_unknown")
+        assert told(found)[:2] == (Route.REVIEW, "no_certificate"), "the file said where it stands"
         stricter = msgspec.structs.replace(point, sure_from=0.96, says_sure=True)
         assert await ask("declared", point=stricter) == (
             Route.REVIEW, "unsure", "onnx:m@1 is 0.950 sure; with 20.00 EUR at stake 0.96 is needed",
@@ -136,7 +140,7 @@ async def test_only_what_is_certified_goes_by_itself_and_every_other_is_told_why
         assert "no certificate: the last one counted until" in (await ask("expired"))[2]
         await office.change(made, AutonomyState.WITHDRAWN)
         assert "no certificate: the last one was withdrawn" in (await ask("withdrawn"))[2]
-        await office.issue(certificate(on.node.tenant, terms, [certified(digest_of("m"))], point="another"))
+        await office.issue(certificate(on.node.tenant, point, [certified(digest_of("m"))], point="another"))
         assert "withdrawn" in (await ask("of another point"))[2]
 
 
@@ -149,6 +153,27 @@ def test_what_a_caller_states_never_lowers_what_is_at_stake_where_autonomy_is_de
     assert money_at_stake(point, more, None) is None, "where the file says that it stands, it does not"
     assert money_at_stake(point, more, below) == below
     assert money_at_stake(msgspec.structs.replace(point, autonomy=None), below, found) == below
+
+
+def test_the_digest_of_a_point_is_of_all_that_loosens_and_of_nothing_else(tmp_path: Path) -> None:
+    point = declaring(tmp_path).declaration.decisions["approve"]
+
+    def changed(**of: Any) -> bool:
+        return msgspec.structs.replace(point, **of).digest != point.digest
+
+    component = point.steps[0].shares[0].component
+    newer = ComponentChoice((Share(msgspec.structs.replace(component, version="9"), Fraction(1)),))
+    other = ComponentChoice((Share(msgspec.structs.replace(component, name="other"), Fraction(1)),))
+    condition = (compile_condition("exposure > 900 EUR"),)
+    features = (Feature(ref=FeatureRef("f", 1), output="date"),)
+    for of in ({"review": condition}, {"reject": condition}, {"exposure": None}, {"checks": ("a:b",)},
+               {"input": "a@1"}, {"output": "b@1"}, {"policy": component}, {"features": features},
+               {"data": DataTerms(refuse=True)}, {"steps": (other, *point.steps[1:])},
+               {"steps": (other, *point.steps)}):  # fmt: skip
+        assert changed(**of), of
+    for of in ({"steps": (newer, *point.steps[1:])}, {"sure_from": 0.5}, {"valid_for": timedelta(1)},
+               {"queue": QueueTerms(name="q")}, {"four_eyes": Money.parse("1.00 EUR")}):  # fmt: skip
+        assert not changed(**of), of
 
 
 def named_by_entry(url: str, decision: Decision) -> str | None:
@@ -168,19 +193,19 @@ async def test_a_certificate_that_is_not_what_was_issued_is_not_used(database_ur
         rising = [Step(confidence=0.5, wrong=0.001), Step(confidence=0.9, wrong=0.9)]
         free = [Step(confidence=0.5, wrong=0.0)]
         wrong = {
-            "falls with confidence": certificate(on.node.tenant, terms, [certified(digest, steps=rising)]),
-            "no probability": certificate(on.node.tenant, terms, [certified(digest, steps=free)]),
-            "says two things": certificate(on.node.tenant, terms, [certified(digest), certified(digest)]),
-            "of the format": certificate(on.node.tenant, terms, [certified(digest)], format="interlock-certificate/2"),
-            "is in USD": certificate(on.node.tenant, terms, [certified(digest)], currency="USD"),
-            "threshold": certificate(on.node.tenant, terms, [certified(digest)], threshold="-1"),
+            "falls with confidence": certificate(on.node.tenant, point, [certified(digest, steps=rising)]),
+            "no probability": certificate(on.node.tenant, point, [certified(digest, steps=free)]),
+            "says two things": certificate(on.node.tenant, point, [certified(digest), certified(digest)]),
+            "of the format": certificate(on.node.tenant, point, [certified(digest)], format="interlock-certificate/2"),
+            "is in USD": certificate(on.node.tenant, point, [certified(digest)], currency="USD"),
+            "threshold": certificate(on.node.tenant, point, [certified(digest)], threshold="-1"),
         }
         for number, (why, made) in enumerate(wrong.items()):
             await office.issue(made, threshold="100000")
             route, code, what = told(await decided(on, flow, point, f"k{number}"))
             assert (route, code) == (Route.REVIEW, "no_certificate"), why
             assert why in what
-        sound = certificate(on.node.tenant, terms, [certified(digest)])
+        sound = certificate(on.node.tenant, point, [certified(digest)])
         elsewhere = await office.issue(msgspec.structs.replace(sound, point="another"))
         await office.change(sound, AutonomyState.CERTIFIED, certificate=elsewhere)
         assert "it was issued for another point" in told(await decided(on, flow, point, "other"))[2]
@@ -195,7 +220,7 @@ async def test_segments_and_a_cascade_are_each_held_to_their_own(database_url: s
     terms = point.autonomy
     assert terms is not None
     async with stage(database_url, [flow], workers=0) as on:
-        made = certificate(on.node.tenant, terms, [
+        made = certificate(on.node.tenant, point, [
             certified(digest_of("small"), segment="3"), certified(digest_of("large"), segment="3")])  # fmt: skip
         await Office(on.node).issue(made)
         first = await decided(on, flow, point, "small")
@@ -210,9 +235,8 @@ async def test_segments_and_a_cascade_are_each_held_to_their_own(database_url: s
         assert isinstance(other, Decision)
         assert [one.code for one in other.why] == ["not_certified", "not_certified"]
         assert "segment '4' is not certified for onnx:small@1" in other.why[0].what
-        own = cascade(flow, large)
-        stepped = msgspec.structs.replace(own.steps[0], sureness=Sureness(0.999))
-        stern = msgspec.structs.replace(own, steps=(stepped, *own.steps[1:]), **FREE)
+        steps = (msgspec.structs.replace(one, sureness=Sureness(0.999)) for one in point.steps[:-1])
+        stern = msgspec.structs.replace(point, steps=(*steps, point.steps[-1]))
         assert told(await decided(on, flow, stern, "stern"))[:2] == (Route.REVIEW, "unsure")
 
 
@@ -236,7 +260,7 @@ async def test_what_is_withdrawn_between_draft_and_commit_goes_to_a_person_on_ev
         office = Office(on.node)
         digest = flow.library.component(RULES).digest.hex()
         always = [Step(confidence=1.0, wrong=0.001)]
-        made = certificate(on.node.tenant, terms, [certified(digest, steps=always)], workflow="settle")
+        made = certificate(on.node.tenant, point, [certified(digest, steps=always)], workflow="settle")
         await office.issue(made)
         many = ManyDecider(on.node.tools.decider)
         assert [found.route for found in await batch(many, on, flow, point, "before")] == [went] * 3
@@ -265,12 +289,11 @@ async def test_what_is_under_way_while_another_certificate_comes_is_held_against
     database_url: str, tmp_path: Path
 ) -> None:
     flow = declaring(tmp_path)
-    point = cascade(flow, Model("m", 0.95, slow_s=0.05), **FREE)
-    terms = point.autonomy
-    assert terms is not None
+    demanding = (compile_condition("exposure > 900 EUR"),)
+    point = cascade(flow, Model("m", 0.95, slow_s=0.05), **FREE, review=demanding)
     async with stage(database_url, [flow], workers=0) as on:
         office, decider = Office(on.node), on.node.tools.decider
-        made = certificate(on.node.tenant, terms, [certified(digest_of("m"))])
+        made = certificate(on.node.tenant, point, [certified(digest_of("m"))])
         await office.issue(made)
 
         async def around(key: str, **changed: Any) -> Decision:
@@ -292,6 +315,13 @@ async def test_what_is_under_way_while_another_certificate_comes_is_held_against
         await asyncio.sleep(0.08)
         await office.issue(made)
         assert {found.route for found in await asking} == {Route.AUTOMATIC}
+        for other in (
+            msgspec.structs.replace(point, review=()),
+            msgspec.structs.replace(point, exposure=ExposureSource("input", ("price",), "EUR")),
+        ):
+            route, code, what = told(await decided(on, flow, other, other.digest))
+            assert (route, code) == (Route.REVIEW, "no_certificate"), "an older certificate of a stricter file"
+            assert "the file says something else of the point" in what
 
 
 async def one(on: Stage, flow: Registered, point: DecisionPoint) -> list[Decision]:
@@ -321,18 +351,17 @@ async def test_what_cannot_be_read_lets_nothing_go(database_url: str, tmp_path: 
     terms = point.autonomy
     assert terms is not None
     async with stage(database_url, [flow], workers=0) as on:
-        await Office(on.node).issue(certificate(on.node.tenant, terms, [certified(digest_of("m"), steps=STEPS)]))
+        await Office(on.node).issue(certificate(on.node.tenant, point, [certified(digest_of("m"), steps=STEPS)]))
         decider = on.node.tools.decider
         known = decider.certificates
         assert known is not None
         now = datetime.now(UTC)
-        assert not isinstance(known.in_force(on.node.tenant, "approve", "approve", terms, now), str)
+        assert not isinstance(known.in_force(on.node.tenant, "approve", "approve", terms, point.digest, now), str)
         later = now + timedelta(days=31)
-        assert "counted until" in str(known.in_force(on.node.tenant, "approve", "approve", terms, later))
+        assert "counted until" in str(known.in_force(on.node.tenant, "approve", "approve", terms, point.digest, later))
         known._read_at -= 60  # pyright: ignore[reportPrivateUsage] - as after a minute without an answer
-        assert (
-            known.in_force(on.node.tenant, "approve", "approve", terms, now) == "what is certified cannot be read now"
-        )
+        unread = known.in_force(on.node.tenant, "approve", "approve", terms, point.digest, now)
+        assert unread == "what is certified cannot be read now"
         await known.look()
         assert (await decided(on, flow, point, "again")).route is Route.AUTOMATIC
         decider.certificates = None
@@ -350,7 +379,7 @@ async def test_a_replay_goes_by_the_certificate_of_then_and_misses_one_that_is_g
         office = Office(on.node)
         digest = flow.library.component(RULES).digest.hex()
         steps = [Step(confidence=1.0, wrong=0.01)]
-        made = certificate(on.node.tenant, terms, [certified(digest, steps=steps)])
+        made = certificate(on.node.tenant, point, [certified(digest, steps=steps)])
 
         async def taken(key: str, amount: str = "20.00") -> Decision:
             asked = msgspec.structs.replace(question(on, flow, point, key), exposure=None)
@@ -373,7 +402,7 @@ async def test_a_replay_goes_by_the_certificate_of_then_and_misses_one_that_is_g
         assert (warned.level, warned.name) == (Level.WARN, "autonomy")
         assert "approve.approve lets nothing go by itself, since no certificate is in force" in warned.what
         office.turn = 3
-        await office.issue(certificate(on.node.tenant, terms, [certified(digest, steps=steps)], threshold="300"))
+        await office.issue(certificate(on.node.tenant, point, [certified(digest, steps=steps)], threshold="300"))
         assert [one.why[0].code for one in decisions] == [
             "no_certificate", "sure_enough", "expected_loss", "above_cap", "expected_loss", "certificate_gone",
         ]  # fmt: skip

@@ -109,6 +109,7 @@ def derive(place: Place, evidence: Evidence, now: datetime, *, who: str, replace
         replaces=replaces,
         watching=_watching(evidence, asked, found, terms),
         answering=dict(place.components),
+        point_digest=place.digest,
     )
     return Derived(
         certificate=certificate, refused="", needed=needed, data=data, grid=certificate.grid, calibrated=calibrated

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from uuid import UUID
 
 import msgspec
 
 from interlock.autonomy.terms import AutonomyTerms
 from interlock.contracts import Field
+from interlock.db.database import Database
+
+Alike = Callable[[Database, Mapping[bytes, bytes | None]], Awaitable[frozenset[bytes]]]
+"""Of files of the workflow, by their SHA-256, each with a build that holds it: under which the point is alike."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +26,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         components: Who answers there now, by the SHA-256 of all that makes their answers, in hex. Decisions of
             earlier versions say nothing of these.
         record: The record of its output, by which answers are compared; None: nothing says it.
+        digest: SHA-256, in hex, of what else its file says.
+        alike: Says under which files the point was as it is now: decisions under others are no evidence. None: all.
     """
 
     tenant: UUID
@@ -30,6 +36,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     terms: AutonomyTerms
     components: Mapping[str, str]
     record: Field | None = None
+    digest: str = ""
+    alike: Alike | None = None
 
     @property
     def name(self) -> str:

@@ -158,11 +158,19 @@ def _state(place: Place | None, stands: Stands, certificate: Certificate | None,
         if over and stands.valid_until is not None:
             return "expired", f"a person decides everything: {why_expired(stands.valid_until)}"
         return stands.state, stands.why
-    if certificate is not None and certificate.terms_digest != place.terms.digest.hex():
-        return "restated", "the terms of the point are others now, so its certificate counts no more: certify it anew"
-    if certificate is not None and not any(one.digest in place.components for one in certificate.components):
-        return "restated", "another version answers now than is certified: a person decides until it is certified anew"
-    return stands.state, stands.why
+    why = _restated(place, certificate) if certificate is not None else ""
+    return ("restated", why) if why else (stands.state, stands.why)
+
+
+def _restated(place: Place, certificate: Certificate) -> str:
+    """Why a certificate counts no more at a point as it stands now; empty: it does."""
+    if certificate.terms_digest != place.terms.digest.hex():
+        return "the terms of the point are others now, so its certificate counts no more: certify it anew"
+    if certificate.point_digest != place.digest:
+        return "the file says something else of the point now, so its certificate counts no more: certify it anew"
+    if not any(one.digest in place.components for one in certificate.components):
+        return "another version answers now than is certified: a person decides until it is certified anew"
+    return ""
 
 
 def _with(shown: PointStands, stands: Stands, certificate: Certificate) -> PointStands:

@@ -26,6 +26,9 @@ async def check_certified(settings: Settings, url: str) -> AsyncIterator[Check]:
         yield check
 
 
+NO_TENANT = "no tenant yet"
+
+
 async def look_at(registry: Registry, name: str, url: str) -> AsyncIterator[Check]:
     """Look at what is certified for a tenant, by its name."""
     if not registry.autonomous:
@@ -35,10 +38,8 @@ async def look_at(registry: Registry, name: str, url: str) -> AsyncIterator[Chec
         for entry in registry.all:
             for point in entry.declaration.decisions.values():
                 if point.autonomy is not None:
-                    workflow = entry.workflow.name
-                    counts = (
-                        known.in_force(tenant, workflow, point.name, point.autonomy, now) if tenant else "no tenant yet"
-                    )
+                    workflow, terms, digest = entry.workflow.name, point.autonomy, point.digest
+                    counts = known.in_force(tenant, workflow, point.name, terms, digest, now) if tenant else NO_TENANT
                     yield _told(f"{workflow}.{point.name}", counts)
 
 
