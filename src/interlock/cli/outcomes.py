@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ import typer
 from interlock.authority.judge import everything
 from interlock.autonomy.outcome import Standing, Word
 from interlock.autonomy.outcomes.feeds import FeedStands, HeldLine, Pull, feeds_of, held_of
-from interlock.autonomy.outcomes.plan import Became
+from interlock.autonomy.outcomes.plan import Became, Result
 from interlock.autonomy.outcomes.read import (
     Due,
     OutcomesOf,
@@ -254,6 +255,16 @@ def _document(one: StoredOutcome | Word) -> dict[str, Any]:
     return {**document, "loss": str(one.loss) if one.loss else None}
 
 
+def _why_not(bad: list[tuple[str, Result]]) -> Iterator[str]:
+    """Why lines are not on record, what many share once."""
+    alike = dict[str, list[str]]()
+    for place, one in bad:
+        alike.setdefault(str(one.refused), []).append(place)
+    for why, places in alike.items():
+        more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+        yield f"{places[0]}{more}: {why}"
+
+
 def _told_added(screen: Screen, added: Added, *, as_json: bool) -> None:
     counts, read = added.counts, added.counts.total()
     if as_json:
@@ -264,6 +275,6 @@ def _told_added(screen: Screen, added: Added, *, as_json: bool) -> None:
         f"{counts[Became.RECORDED]:,} of {read:,} are on record, {counts[Became.CORRECTED]:,} correct an earlier "
         f"word, {counts[Became.KNOWN]:,} were known."
     )
-    screen.lines(f"{place}: {one.refused}" for place, one in added.bad)
+    screen.lines(_why_not(added.bad))
     if added.bad:
         screen.line(f"{counts[Became.UNKNOWN]:,} have no decision yet, {counts[Became.REFUSED]:,} were refused.")

@@ -67,6 +67,9 @@ def test_a_table_of_outcomes_is_added_shown_and_settled(run: Run, judging: Path)
     again = run("outcomes", "add", "paid.csv", "--source", "bank", code=3).out
     assert "0 of 4 are on record, 0 correct an earlier word, 2 were known." in again
     assert "approved is no boolean" in again
+    nobody = run("outcomes", "add", "paid.csv", code=3).out
+    assert "paid.csv, line 1 and 3 more: /source: it does not say whose word it is" in nobody
+    assert "of a whole table: --source bank" in nobody
     shown = run("outcomes", "show", ids["two"]).out
     assert "The proposal was wrong, 12.50 EUR lost." in shown
     due: dict[str, Any] = run("outcomes", "missing", "judging.approve", "--json").document

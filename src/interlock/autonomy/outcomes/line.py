@@ -287,7 +287,10 @@ def _text(said: Mapping[str, Any], name: str) -> str:
 
 def _source(text: str, *, ours: bool) -> str:
     if not _SOURCE.match(text):
-        what = "it does not say whose word it is" if not text else f"{shown(text)} is no name of a source"
+        if not text:
+            todo = "name who says so, as in source: bank; of a whole table: --source bank"
+            raise Refused("it does not say whose word it is", where="/source", todo=todo)
+        what = f"{shown(text)} is no name of a source"
         raise Refused(what, where="/source", todo="use small letters, digits and . _ / -, 80 at most")
     if text in RESERVED and not ours:
         raise Refused(f"{text} is what the system itself says", where="/source", todo="use another name")
