@@ -43,6 +43,8 @@ async def test_a_decision_shows_what_became_of_it_and_who_may_settles_it(databas
         assert escape(SCRIPT, quote=False)[2:] in shown.replace("&#34;", '"')
         assert "<script>alert" not in shown
         assert at not in shown, "a reviewer does not settle"
+        assert f'{page}#outcomes">{decision}<' in (await olga.http.get("/console/autonomy")).text
+        assert str(decision) not in (await eve.http.get("/console/autonomy")).text
         form = (await olga.http.get(page)).text
         assert at in form
         shown = form.partition('name="shown" value="')[2].partition('"')[0]
@@ -55,6 +57,9 @@ async def test_a_decision_shows_what_became_of_it_and_who_may_settles_it(databas
         done = await olga.http.post(at, data=word)
         assert (done.status_code, done.headers["location"]) == (303, f"{page}#outcomes")
         assert (await olga.http.post(at, data=word)).status_code == 409, "there is nothing to settle any more"
+        listed = (await olga.http.get("/console/autonomy")).text
+        assert "to-settle" not in listed
+        assert "doubtful" in listed, "of the bank's words one of one was settled against it"
         shown = (await olga.http.get(page)).text
         assert "The proposal was right." in shown
         assert "<script>alert" not in shown

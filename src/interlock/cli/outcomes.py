@@ -20,8 +20,9 @@ from interlock.autonomy.outcomes.read import (
     outcomes_of,
     settle_outcome,
     to_settle,
+    voices_settled,
 )
-from interlock.autonomy.outcomes.store import StoredOutcome
+from interlock.autonomy.outcomes.store import StoredOutcome, VoiceSettled
 from interlock.autonomy.outcomes.words import outcome_lines, right_or_wrong
 from interlock.cases.in_line import find_point
 from interlock.cases.outcome_points import outcome_points
@@ -176,15 +177,20 @@ def missing(
 
 @group.command()
 def contradictory(context: typer.Context, *, as_json: Json = False) -> None:
-    """List decisions whose sources contradict one another: the worse counts until somebody settles it."""
+    """List decisions whose sources contradict one another: the worse counts until somebody settles it.
+
+    And the voices against which something was settled: of one that is doubtful, more than a fifth of its words.
+    """
     screen = Screen(as_json=as_json)
 
-    async def work(node: Node) -> list[StoredOutcome]:
-        return await to_settle(node.database, node.tenant, most=1000)
+    async def work(node: Node) -> tuple[list[StoredOutcome], list[VoiceSettled]]:
+        found = await to_settle(node.database, node.tenant, most=1000)
+        return found, await voices_settled(node.database, node.tenant)
 
-    found = with_node(context, work)
+    found, voices = with_node(context, work)
     if as_json:
-        screen.document({"decisions": [_document(one) for one in found]})
+        told = [{**as_document(one), "is_doubtful": one.is_doubtful} for one in voices]
+        screen.document({"decisions": [_document(one) for one in found], "voices": told})
     screen.table(
         ("decision", "point", "counts as", "lost", "words", "since"),
         (
@@ -200,6 +206,12 @@ def contradictory(context: typer.Context, *, as_json: Json = False) -> None:
         ),
         none="Nothing contradicts anything.",
     )
+    if voices:
+        screen.table(
+            ("source", "said by", "settled", "against it", ""),
+            ((one.source, one.said_by, one.settled, one.against, "doubtful" * one.is_doubtful) for one in voices),
+            none="",
+        )
 
 
 @group.command()

@@ -27,7 +27,7 @@ from interlock.autonomy.issuing.place import Place
 from interlock.autonomy.issuing.promise import guarantee
 from interlock.autonomy.issuing.show import certificates_of, course_of, show_points, stand_of
 from interlock.autonomy.issuing.store import CoursePoint, KeptCertificate, Stands
-from interlock.autonomy.outcomes.read import Due, due_without_outcome
+from interlock.autonomy.outcomes.read import Due, due_without_outcome, to_settle, voices_settled
 from interlock.autonomy.reliability import Bin, Error, calibration_error, reliability
 from interlock.cases.certified_places import certifying_resource, find_place, places, withdrawing_resource
 from interlock.clock import first_id, id_time
@@ -78,7 +78,10 @@ async def show_all(request: Visit) -> Response[bytes]:
     now = node.database.clock.now()
     here = {one.name: one for one in places(node.registry, request.tenant)}
     found = await show_points(node.database, request.tenant, list(here.values()), now)
-    return render(request, "autonomy.html", points=found, here=here)
+    return render(
+        request, "autonomy.html", points=found, here=here, to_settle=await to_settle(node.database, request.tenant),
+        voices=await voices_settled(node.database, request.tenant),
+    )  # fmt: skip
 
 
 @get(PATH + "/{name:str}", opt=needs("autonomy.see"))

@@ -68,6 +68,14 @@ from autonomy a where a.refused is not null and a.tried_at > %(since)s
 union all
 select 'autonomy', a.certificate, 'over', 'certificate', null, null, null, a.workflow, a.point || ' counts no more', null, null, 0
 from autonomy a where a.state in ('certified', 'narrowed') and a.valid_until > %(since)s and a.valid_until <= %(now)s
+union all
+select 'autonomy', a.id, 'contradicted ' || to_char(o.changed_at at time zone 'UTC', 'YYYY-MM-DD'), 'certificate', null, null, null, a.workflow,
+       a.point || ' rests on outcomes that contradict one another', null, null, 0
+from autonomy a
+cross join lateral (
+  select c.changed_at from decision_outcome c
+  where c.standing = 'contradictory' and c.workflow = a.workflow and c.point = a.point and c.changed_at > %(since)s
+  order by c.changed_at desc limit 1) o
 
 -- name: notice_digest
 -- How each queue stands, for a digest.

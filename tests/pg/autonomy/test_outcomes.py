@@ -26,6 +26,7 @@ from interlock.autonomy.outcomes.read import (
     outcomes_of,
     settle_outcome,
     to_settle,
+    voices_settled,
 )
 from interlock.autonomy.outcomes.record import plan_outcomes, record_outcomes, write_plan
 from interlock.cases.case import Case
@@ -156,6 +157,11 @@ async def test_outcomes_are_joined_once_corrected_settled_and_missed(  # noqa: P
         settled = await settle(seen)
         with pytest.raises(StateConflict, match="nothing contradicts"):
             await settle(seen)
+        against = await voices_settled(node.database, node.tenant)
+        assert [(it.source, it.said_by, it.settled, it.against, it.is_doubtful) for it in against] == [
+            ("fraud", "feed", 1, 1, True), ("ledger", "feed", 1, 1, True),
+        ]  # fmt: skip
+        assert not msgspec.structs.replace(against[0], settled=5).is_doubtful
         counts, words, voices = await outcomes_of(node.database, node.tenant, one.id)
         assert counts is not None
         assert (counts.outcome, counts.is_right, voices) == (settled, True, {settled})

@@ -118,6 +118,14 @@ async def test_the_owner_and_who_stands_in_are_told_what_became_of_a_certificate
         "insert into certificate_monitor values (%s, %s, '', 1, 1, 20, now(), %s, now(), now())",
         (ids[2], node.tenant, ids[2]),
     )
+    for minutes in (3, 2):  # two on one day are told once
+        then = now.replace(hour=12) - timedelta(days=now.hour < 12) - timedelta(minutes=minutes)
+        values = (node.database.clock.new_id(), node.tenant, ids[0], now, now, then)
+        admin.execute(
+            "insert into decision_outcome (decision, tenant, workflow, point, standing, outcome, is_right, decided_at,"
+            " first_at, changed_at, words) values (%s, %s, 'refunds', 'p2', 'contradictory', %s, false, %s, %s, %s, 2)",
+            values,
+        )
     mail = NotifySettings(name="mail", kind=ChannelKind.MAIL, url="smtp://x", sender="i@example.com")
     stand_ins, owners = {"refunds": "finance@example.com"}, {"refunds": "Olga"}
     for _ in range(2):
@@ -127,6 +135,7 @@ async def test_the_owner_and_who_stands_in_are_told_what_became_of_a_certificate
     ).fetchall()
     assert found == [
         (f"What is certified of refunds at {what}", "/console/autonomy")
-        for what in ("p0 counts no more", "p1 could not be derived anew", "p2 lost more than it allows")
-    ]
-    assert admin.execute("select count(*), count(distinct recipient) from notice").fetchone() == (6, 2)
+        for what in ("p0 counts no more", "p1 could not be derived anew", "p2 lost more than it allows",
+                     "p2 rests on outcomes that contradict one another")
+    ]  # fmt: skip
+    assert admin.execute("select count(*), count(distinct recipient) from notice").fetchone() == (8, 2)

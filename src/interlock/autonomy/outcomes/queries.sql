@@ -51,6 +51,16 @@ select decision, workflow, point, standing::text as standing, outcome, is_right,
        words
 from decision_outcome where standing = 'contradictory' order by changed_at, decision limit %(most)s
 
+-- name: voices_settled
+-- Of the newest settlements: how often each voice had said something last, and how often it was settled against it.
+select h.source, h.said_by, count(*) as settled, count(*) filter (where h.is_right <> s.is_right) as against
+from (select decision, is_right, turn from outcome where source = 'settled' order by id desc limit %(most)s) s
+cross join lateral (
+  select distinct on (w.source, w.said_by) w.source, w.said_by, w.is_right from outcome w
+  where w.decision = s.decision and w.turn < s.turn and w.source <> 'settled' order by w.source, w.said_by, w.turn desc) h
+group by h.source, h.said_by having count(*) filter (where h.is_right <> s.is_right) > 0
+order by against desc, h.source, h.said_by limit 100
+
 -- name: said_of
 -- What the rows say of proposals, for known_of. A verdict of the decision's own review counts once it took effect; of a known case
 -- nothing does, nor of what another decision took the place of, or a recall took back: what it rested on was not so.

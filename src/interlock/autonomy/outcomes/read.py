@@ -21,10 +21,12 @@ from interlock.autonomy.outcomes.store import (
     SAID_OF,
     TALLY_OUTCOMES,
     TO_SETTLE,
+    VOICES_SETTLED,
     WORDS_OF,
     Missing,
     StoredOutcome,
     Tally,
+    VoiceSettled,
 )
 from interlock.autonomy.terms import AutonomyTerms, Source
 from interlock.clock import first_id
@@ -34,6 +36,7 @@ from interlock.errors import Refused, StateConflict
 from interlock.money import Money
 
 LONGEST_WHY = 200
+_SETTLEMENTS = 1000
 _SINCE = "somebody said something of it since it was shown: nothing was settled"
 
 
@@ -132,6 +135,12 @@ async def to_settle(database: Database, tenant: UUID, *, most: int = 100) -> lis
     """Decisions whose sources contradict one another, the oldest contradiction first."""
     async with database.tenant(tenant) as connection:
         return await TO_SETTLE.all(connection, {"most": most})
+
+
+async def voices_settled(database: Database, tenant: UUID) -> list[VoiceSettled]:
+    """Voices against which something was settled, of the newest thousand settlements; the most often first."""
+    async with database.tenant(tenant) as connection:
+        return await VOICES_SETTLED.all(connection, {"most": _SETTLEMENTS})
 
 
 async def settle_outcome(

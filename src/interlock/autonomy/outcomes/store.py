@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from fractions import Fraction
 from uuid import UUID
 
 import msgspec
@@ -164,6 +165,28 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     wrong: int
 
 
+class VoiceSettled(msgspec.Struct, frozen=True, kw_only=True):
+    """How often it was settled against what a voice had said.
+
+    Attributes:
+        source: As which source it speaks.
+        said_by: Who speaks.
+        settled: Decisions on which it had spoken, and which were settled.
+        against: Of these, how many against it.
+    """
+
+    source: str
+    said_by: str
+    settled: int
+    against: int
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether more of its words than a fifth were settled against it."""
+        return self.against > _MOST_AGAINST * self.settled
+
+
+_MOST_AGAINST = Fraction(1, 5)
 _SQL = load_queries(__file__)
 ADD_WORDS = _SQL.bulk("add_words", NewWord, distinct=("id",))
 SET_OUTCOMES = _SQL.bulk("set_outcomes", NewOutcome, distinct=("decision",))
@@ -176,3 +199,4 @@ SAID_OF = _SQL.rows("said_of", SaidOf)
 MISSING_OUTCOMES = _SQL.rows("missing_outcomes", Missing)
 TALLY_OUTCOMES = _SQL.rows("tally_outcomes", Tally)
 TO_SETTLE = _SQL.rows("to_settle", StoredOutcome)
+VOICES_SETTLED = _SQL.rows("voices_settled", VoiceSettled)

@@ -29,6 +29,7 @@ call protect('outcome', 'select, insert');
 create unique index outcome_is_said_once on outcome (tenant, decision, source, said_by, key);
 create unique index outcome_has_its_turn on outcome (tenant, decision, turn);
 create unique index outcome_is_replaced_once on outcome (tenant, replaces) where replaces is not null;
+create index outcome_settling on outcome (tenant, id) where source = 'settled';
 
 -- Which decision took the place of which: what was decided again counts once.
 create index decision_superseding on decision (tenant, supersedes) where supersedes is not null;
