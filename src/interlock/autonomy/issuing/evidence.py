@@ -25,7 +25,13 @@ from psycopg.rows import dict_row
 from interlock.autonomy.certificate import Data
 from interlock.autonomy.issuing.judged import is_known_right, loss_of
 from interlock.autonomy.issuing.place import Place
-from interlock.autonomy.issuing.store import RECORDED_DECISIONS, SAMPLE_BEGUN, RecordedDecision, SampleBegun
+from interlock.autonomy.issuing.store import (
+    DECIDED_UNDER,
+    RECORDED_DECISIONS,
+    SAMPLE_BEGUN,
+    RecordedDecision,
+    SampleBegun,
+)
 from interlock.autonomy.outcome import By, Known, Said, known_of
 from interlock.autonomy.records import Records, is_fit, turn_of
 from interlock.autonomy.segment import segment_of
@@ -141,11 +147,12 @@ async def gather(
     """
     until = until or due_before(place.terms, now)
     since = since or now - place.terms.window
-    asked = {
+    asked: dict[str, Any] = {
         "workflow": place.workflow, "point": place.point, "digests": place.digests, "since": first_id(since),
         "until": first_id(max(since, until)), "attempts": len(place.components) > 1,
         "input": place.terms.segment.startswith("input."), "output": place.terms.segment.startswith("output."),
     }  # fmt: skip
+    asked["files"], others = await _alike(database, place, asked)
     columns, counted, hashed = _Columns(), _Counted(), hashlib.sha256()
     key = split_key(place)
     async with database.tenant(place.tenant) as connection:
@@ -164,8 +171,20 @@ async def gather(
         since=since, until=until, decisions=len(columns.ids), fitted=sum(columns.fit), outcomes=counted.outcomes,
         missing=counted.missing, drawn=counted.drawn, digest=hashed.hexdigest(),
         key=key.hex(), fit_share=str(FIT_SHARE),
+        files=tuple(sorted(one.hex() for one in asked["files"] or ())), other_files=others,
     )  # fmt: skip
     return _evidence(place, columns, data)
+
+
+async def _alike(database: Database, place: Place, asked: Mapping[str, Any]) -> tuple[list[bytes] | None, int]:
+    """Under which files the point was as it is now, None for all; and how many decisions are of others."""
+    if place.alike is None:
+        return None, 0
+    async with database.tenant(place.tenant) as connection:
+        seen = await DECIDED_UNDER.all(connection, asked)
+    alike = await place.alike(database, {one.declaration: one.build for one in seen})
+    others = sum(one.decisions for one in seen if one.declaration not in alike)
+    return [one.declaration for one in seen if one.declaration in alike], others
 
 
 def due_before(terms: AutonomyTerms, now: datetime) -> datetime:

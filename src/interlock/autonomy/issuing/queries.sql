@@ -18,10 +18,19 @@ left join review r on r.id = d.review and r.state = 'resolved'
 left join audit_draw a on a.decision = d.id
 where d.workflow = %(workflow)s and d.point = %(point)s and d.id >= %(since)s and d.id < %(until)s
   and d.component_digest = any(%(digests)s::bytea[]) and d.confidence is not null
+  and (%(files)s::bytea[] is null or d.declaration = any(%(files)s::bytea[]))
   and not exists (select from known_case k where k.id = d.review)
   and (d.route <> 'review' or r.id is not null or o.decision is not null
        or not exists (select from decision s where s.tenant = d.tenant and s.supersedes = d.id))
 order by d.id
+
+-- name: decided_under
+-- The files that a point's decisions were taken under, each with a build that holds it, and how many they are.
+select d.declaration, (array_agg(d.build) filter (where d.build is not null))[1] as build, count(*) as decisions
+from decision d
+where d.workflow = %(workflow)s and d.point = %(point)s and d.id >= %(since)s and d.id < %(until)s
+  and d.component_digest = any(%(digests)s::bytea[]) and d.confidence is not null
+group by d.declaration
 
 -- name: sample_begun
 -- After which decision the audit sample of a point begins, and up to which it was drawn.

@@ -16,6 +16,20 @@ from interlock.db.queries import load_queries
 from interlock.oversight.review import Resolution
 
 
+class DecidedUnder(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of the workflow that decisions were taken under.
+
+    Attributes:
+        declaration: Its SHA-256.
+        build: A build that holds it; None: none is named.
+        decisions: How many they are.
+    """
+
+    declaration: bytes
+    build: bytes | None
+    decisions: int
+
+
 class RecordedDecision(msgspec.Struct, frozen=True, kw_only=True):
     """A decision and what is known of its proposal.
 
@@ -253,6 +267,7 @@ class CoursePoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _SQL = load_queries(__file__)
+DECIDED_UNDER = _SQL.rows("decided_under", DecidedUnder)
 RECORDED_DECISIONS = _SQL.rows("recorded_decisions", RecordedDecision)
 SAMPLE_BEGUN = _SQL.rows("sample_begun", SampleBegun)
 CHANGED_SINCE = _SQL.rows("changed_since", ChangedDecision)

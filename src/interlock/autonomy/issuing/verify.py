@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime
 from fractions import Fraction
 from uuid import UUID
@@ -92,6 +93,11 @@ async def verify(
 
 
 def _place(certificate: Certificate, record: Field | None) -> Place:
+    files = frozenset(map(bytes.fromhex, certificate.data.files))
+
+    async def alike(_: Database, seen: Mapping[bytes, bytes | None]) -> frozenset[bytes]:
+        return files & set(seen)
+
     return Place(
         tenant=certificate.tenant,
         workflow=certificate.workflow,
@@ -99,4 +105,6 @@ def _place(certificate: Certificate, record: Field | None) -> Place:
         terms=stated_terms(certificate.terms),
         components=certificate.answering,
         record=record,
+        digest=certificate.point_digest,
+        alike=alike if files else None,
     )

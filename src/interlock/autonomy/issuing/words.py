@@ -71,6 +71,8 @@ def _reason(
 ) -> str:
     terms = place.terms
     has = f"there are {data.decisions} decisions whose outcome is due, {data.outcomes} with one"
+    if data.other_files:
+        has = f"{has} (and {data.other_files} under another file of the point, which say nothing of this one)"
     budget = amount(terms.budget.each, terms.currency)
     if lacking and terms.harm is not None:
         what = f"more than money is at stake ({terms.harm.kind}), so {terms.harm.outcomes} outcomes are demanded"
