@@ -26,8 +26,7 @@ async def test_while_the_queue_is_full_the_same_is_certified_and_what_is_not_wai
     point = cascade(flow, Model("m", 0.95), **FREE)
     async with stage(database_url, [flow], workers=0) as on:
         decider, office = on.node.tools.decider, Office(on.node)
-        assert point.autonomy is not None
-        issued = await office.issue(certificate(on.node.tenant, point.autonomy, [certified(digest_of("m"))]))
+        issued = await office.issue(certificate(on.node.tenant, point, [certified(digest_of("m"))]))
         before = await decided(on, flow, point, "small", exposure="20.00 EUR")
         assert before.route is Route.AUTOMATIC
         assert (await decided(on, flow, point, "large", exposure="300.00 EUR")).route is Route.REVIEW
