@@ -25,6 +25,8 @@ ABOVE_CAP = "above_cap"
 NO_EXPOSURE = "exposure_unknown"
 EXPECTED_LOSS = "expected_loss"
 CERTIFICATE_GONE = "certificate_gone"
+_LEAST_SHOWN = 0.0001
+"""Smaller probabilities are told by their first digit."""
 PREFIX = "no certificate: "
 """Begins what is recorded where nothing counted; why it did not comes after it."""
 
@@ -165,10 +167,10 @@ def hold_against(
     needed = certified.needed(share_allowed(standing.threshold, loss))
     if needed is not None and confidence >= needed:
         return Held(needed=needed, code="", what="", recorded=recorded)
-    most = f"{_written(math.floor(standing.threshold), exposure.currency)} is certified {standing.said}"
+    most = f"{most_said(standing.threshold, exposure.currency)} is certified {standing.said}"
     what = f"nothing is certified of answers of {component} that are only {confidence:.3f} sure; {most}"
     if wrong is not None:
-        what = f"expected loss {recorded.expected_loss} of being wrong ({wrong:.2%}) on {exposure}; {most}"
+        what = f"expected loss {recorded.expected_loss} of being wrong ({share_said(wrong)}) on {exposure}; {most}"
     return Held(needed=needed, code=EXPECTED_LOSS, what=what, recorded=recorded)
 
 
@@ -198,6 +200,18 @@ def _expected(wrong: float, loss: int) -> int:
     """In minor units, rounded up, exactly: no float is multiplied."""
     part, whole = wrong.as_integer_ratio()
     return -(-part * loss // whole)
+
+
+def share_said(wrong: float) -> str:
+    """A probability above 0, so that it never reads as none."""
+    return f"{wrong:.2%}" if wrong >= _LEAST_SHOWN else f"{wrong * 100:.1g}%"
+
+
+def most_said(threshold: Fraction, currency: str) -> str:
+    """The greatest expected loss, in whole minor units; what is less than one is said to be so."""
+    if 0 < threshold < 1:
+        return f"less than {_written(1, currency)}"
+    return _written(math.floor(threshold), currency)
 
 
 def _written(minor: int, currency: str) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from fractions import Fraction
 
-from interlock.autonomy.standing import Certifying
+from interlock.autonomy.standing import Certifying, most_said, share_said
 from interlock.autonomy.terms import AutonomyTerms
 from interlock.durations import format_duration
 from interlock.money import Money
@@ -46,20 +45,20 @@ def certifying_said(one: Certifying) -> str:
     if one.certificate is None:
         return f"Nothing was certified: {one.why}."
     within = f" in segment {one.segment!r}" if one.segment else ""
-    counted = f"The certificate {one.certificate} counted, in its turn {one.turn}"
+    counted = f"It was held against the certificate {one.certificate}, in its turn {one.turn}"
     if one.why:
         return f"{counted}; {one.why}."
     if one.wrong is None:
         return f"{counted}; it says nothing of answers so unsure{within}."
     return (
-        f"{counted}: an answer so sure is wrong with a probability of {one.wrong:.2%}{within} and then "
+        f"{counted}: an answer so sure is wrong with a probability of {share_said(one.wrong)}{within} and then "
         f"loses {one.loss}; {one.expected_loss} is expected, and {_most(one)} goes by itself."
     )
 
 
 def _most(one: Certifying) -> str:
     currency = (one.loss or "").partition(" ")[2]
-    return f"up to {Money.of_minor(math.floor(Fraction(one.threshold or 0)), currency)}"
+    return f"up to {most_said(Fraction(one.threshold or 0), currency)}"
 
 
 def _percent(share: Fraction) -> str:

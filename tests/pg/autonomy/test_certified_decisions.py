@@ -22,7 +22,7 @@ from tests.pg.replay.scene import replayed
 from tests.pg.stage import Stage, declared, stage
 
 from interlock.autonomy.certificate import Step
-from interlock.autonomy.standing import Certifying
+from interlock.autonomy.standing import Certifying, most_said, share_said
 from interlock.autonomy.store import AutonomyState
 from interlock.autonomy.words import certifying_said
 from interlock.cases.case import Case
@@ -174,6 +174,15 @@ def test_the_digest_of_a_point_is_of_all_that_loosens_and_of_nothing_else(tmp_pa
     for of in ({"steps": (newer, *point.steps[1:])}, {"sure_from": 0.5}, {"valid_for": timedelta(1)},
                {"queue": QueueTerms(name="q")}, {"four_eyes": Money.parse("1.00 EUR")}):  # fmt: skip
         assert not changed(**of), of
+
+
+def test_what_is_almost_nothing_is_not_said_to_be_nothing() -> None:
+    assert [share_said(one) for one in (0.01, 0.0001, 0.00003)] == ["1.00%", "0.01%", "0.003%"]
+    assert [most_said(Fraction(one), "EUR") for one in ("0", "1/3", "5/2")] == [
+        "0.00 EUR",
+        "less than 0.01 EUR",
+        "0.02 EUR",
+    ]
 
 
 def named_by_entry(url: str, decision: Decision) -> str | None:
