@@ -90,6 +90,7 @@ ELSEWHERE = {
     "audit.drawn": "as audit.begun",
     "audit.answered": "as audit.begun",
     "certificate.issued": "no case is in it; cut in tests/fault/test_certificate_crashes.py",
+    "certificate.tried": "one entry alone: nothing follows from it",
     "certificate.withdrawn": "one unit that takes its turn; tests/pg/autonomy/test_certificates.py",
     "certificate.expired": "one unit that takes a key of its own; tests/pg/autonomy/test_certificates.py",
     "certificate.narrowed": "what a process measures by itself; cut in tests/fault/test_certificate_crashes.py",

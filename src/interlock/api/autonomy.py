@@ -14,7 +14,7 @@ from interlock.api.documents import Document
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
 from interlock.autonomy.certificate import Certificate, Tested
-from interlock.autonomy.issuing.issue import issue, refuse, stands_at, withdraw
+from interlock.autonomy.issuing.issue import issue, note_try, refuse, stands_at, withdraw
 from interlock.autonomy.issuing.promise import guarantee
 from interlock.autonomy.issuing.show import PointStands, certificates_of, find_certificate, show_points
 from interlock.cases.certified_places import (
@@ -71,7 +71,7 @@ class CertifyBody(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be done.
 
     Attributes:
-        only_try: Whether only to say what would come out: nothing is issued or put on record.
+        only_try: Whether only to say what would come out: nothing is issued; that it was tried is on record.
     """
 
     only_try: bool = False
@@ -183,11 +183,12 @@ async def certify_point(request: Call, point: FromPath[str]) -> Response[bytes]:
     stands = await stands_at(node.database, it.tenant, it.workflow, it.point)
     derived = await derive_now(node.database, it, stands, who=who)
     issued: UUID | None = None
-    if not body.only_try:
-        if derived.certificate is not None:
-            issued = await issue(node.writer, it, derived, stands, verdict=verdict)
-        else:
-            await refuse(node.writer, it, derived, stands, who=who, verdict=verdict)
+    if body.only_try:
+        await note_try(node.writer, it, derived, who=who, verdict=verdict)
+    elif derived.certificate is not None:
+        issued = await issue(node.writer, it, derived, stands, verdict=verdict)
+    else:
+        await refuse(node.writer, it, derived, stands, who=who, verdict=verdict)
     return answer(derived_document(derived, issued, it.terms.currency))
 
 

@@ -11,7 +11,7 @@ import typer
 from interlock.authority.judge import everything
 from interlock.autonomy.issuing.derive import Derived
 from interlock.autonomy.issuing.duty import derive_now
-from interlock.autonomy.issuing.issue import MONITOR, issue, refuse, stands_at
+from interlock.autonomy.issuing.issue import MONITOR, issue, note_try, refuse, stands_at
 from interlock.autonomy.issuing.issue import withdraw as withdraw_certificate
 from interlock.autonomy.issuing.promise import amount, guarantee, percent_of
 from interlock.autonomy.issuing.show import PointStands, certificates_of, show_points
@@ -92,6 +92,7 @@ def certify(
         stands = await stands_at(node.database, it.tenant, it.workflow, it.point)
         derived, mind = await derive_now(node.database, it, stands, who=name), _taken_back(stands)
         if only_try:
+            await note_try(node.writer, it, derived, who=name, verdict=verdict)
             return derived, "", mind
         if derived.certificate is None:
             await refuse(node.writer, it, derived, stands, who=name, verdict=verdict)
@@ -221,7 +222,9 @@ def _said(found: Verified) -> Iterator[str]:
 
 
 def _automation(one: PointStands) -> str:
-    return percent_of(one.automation) if one.lets_go and one.automation is not None else "nothing"
+    if not one.lets_go:
+        return "nothing"
+    return percent_of(one.automation) if one.automation is not None else "not known"
 
 
 def _facts(one: PointStands) -> Iterator[tuple[str, Any]]:

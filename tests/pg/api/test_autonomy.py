@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import psycopg
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -77,6 +78,9 @@ async def test_what_is_certified_goes_by_itself_until_it_is_withdrawn(
     assert await decide("before") == ("review", "no_certificate")
     tried = (await boss.post(f"{path}/certify", json={"only_try": True})).json()
     assert (tried["issued"], tried["refused"], tried["decisions"]) == (None, "", 2500)
+    with psycopg.connect(database_url, options="-c search_path=interlock") as admin:
+        tries = admin.execute("select count(*) from ledger_entry where kind = 'certificate.tried'").fetchone()
+    assert tries == (1,)
     assert [(await one.post(f"{path}/certify", json={})).status_code for one in (stops, reads, other)] == [
         403,
         403,

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
-from tests.pg.deciding import terms
+from tests.pg.deciding import place, terms
 
 from interlock.autonomy.audit.answer import proposal_right
 from interlock.autonomy.audit.store import Audited
 from interlock.autonomy.issuing.derive import asked_terms
+from interlock.autonomy.issuing.evidence import split_key
 from interlock.autonomy.issuing.judged import is_cut, is_known_right, is_no_right, loss_of, weighted_loss
 from interlock.autonomy.issuing.store import MaturedDecision, RecordedDecision
 from interlock.autonomy.outcome import By, Known, verdict_says
@@ -135,6 +136,12 @@ def test_a_loss_beyond_the_worst_counts_as_that_and_is_told(stated: AutonomyTerm
     assert is_cut(stated, beyond)
     assert weighted_loss(stated, beyond) == (4000 if stated is AUDITED else 2000)
     assert not is_cut(stated, matured(is_right=False))
+
+
+def test_terms_that_are_stated_otherwise_part_the_same_decisions() -> None:
+    one = place(UUID(int=1))
+    assert split_key(one) == split_key(place(UUID(int=1), terms(valid_for=timedelta(days=31))))
+    assert split_key(one) != split_key(place(UUID(int=2)))
 
 
 def test_what_drawing_never_reached_counts_as_wrong() -> None:

@@ -128,8 +128,12 @@ class _Counted:
 
 
 def split_key(place: Place) -> bytes:
-    """By which decisions are parted: one for a point and its terms, so that nobody draws until it suits them."""
-    named = f"{place.tenant}\0{place.workflow}\0{place.point}\0".encode() + place.terms.digest
+    """By which decisions are parted: one for a point, for ever, so that nobody draws until it suits them.
+
+    It is no secret: it stands in each certificate. A decision's id is drawn by the system itself, so knowing the key
+    lets nobody choose on which side a decision comes to be.
+    """
+    named = f"{place.tenant}\0{place.workflow}\0{place.point}".encode()
     return hashlib.sha256(_KEY_DOMAIN + named).digest()
 
 

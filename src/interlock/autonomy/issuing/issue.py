@@ -163,6 +163,23 @@ async def refuse(
         raise StateConflict(refusal.what, todo=_AGAIN)
 
 
+async def note_try(writer: Writer, place: Place, derived: Derived, *, who: str, verdict: Verdict | None = None) -> None:
+    """Put on record that somebody looked what would come out, and what did: whoever looks until it suits is seen."""
+
+    def build(stamp: Stamp) -> Sequence[Write]:
+        certificate = derived.certificate
+        entry = first_entry(
+            stamp, place.tenant, "certificate.tried", subject=autonomy_id(place.tenant, place.workflow, place.point),
+            workflow=place.workflow, point=place.point, who=who,
+            threshold=certificate.threshold if certificate is not None else None, why=derived.refused,
+            decisions=derived.data.decisions, outcomes=derived.data.outcomes, data=derived.data.digest,
+            terms=place.terms.digest.hex(), **verdict_facts(verdict),
+        )  # fmt: skip
+        return [entry]
+
+    await writer.write(Unit(place.tenant, build, ()))
+
+
 async def withdraw(
     database: Database, writer: Writer, tenant: UUID, stands: Stands | None, *, who: str, why: str,
     verdict: Verdict | None = None,
