@@ -50,7 +50,8 @@ class SaidOutcome(msgspec.Struct, frozen=True, kw_only=True):
         loss: What was lost by it, as "12.30 EUR".
         became_at: When it became so, with its zone; now, if it is not said.
         replaces: The key of the source's earlier word that this one corrects.
-        key: The source's key; by default the SHA-256 of all that it says.
+        key: The source's key; by default the SHA-256 of all that it says: with no ``became_at`` either, it says what is
+            so now, and is known only if that is what its source says already.
     """
 
     source: str
@@ -105,7 +106,7 @@ class WordDocument(Document, frozen=True, kw_only=True):
         said_by: Who brought it.
         said_at: When.
         replaces: The word that it corrects.
-        counts: Whether it counts: it is its source's latest since the last settlement.
+        counts: Whether it counts: it is the latest of its source and of who speaks as it, since the last settlement.
     """
 
     id: UUID
