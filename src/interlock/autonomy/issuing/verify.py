@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from fractions import Fraction
@@ -83,7 +84,8 @@ async def verify(
     return Verified(
         id=identity,
         promise=guarantee(certificate),
-        intact=certificate.digest == stored.digest and place.terms.digest.hex() == certificate.terms_digest,
+        intact=hashlib.sha256(stored.content).digest() == stored.digest
+        and place.terms.digest.hex() == certificate.terms_digest,
         same_data=same_data,
         same=(made is not None and made.content == certificate.content) if same_data else None,
         changed=tuple(one.id for one in changed),
