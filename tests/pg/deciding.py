@@ -126,5 +126,5 @@ def _row(it: Place, identity: UUID, one: Made) -> tuple[Any, ...]:
         identity, it.tenant, it.workflow, it.point, str(identity), _INPUT, hashlib.sha256(_INPUT).digest(), _OUTPUT,
         hashlib.sha256(_OUTPUT).digest(), "onnx:m@1", one.digest, 1, one.attempts, one.confidence, 0.5, one.exposure,
         one.currency, b"[]", one.verdicts, b"[]", one.route, identity if one.route == "review" else None, b"{}", 0,
-        bytes(32), b"{}", one.at,
+        it.file or bytes(32), b"{}", one.at,
     )  # fmt: skip

@@ -66,6 +66,7 @@ def place_of(registered: Registered, point: DecisionPoint, tenant: UUID) -> Plac
         components={one.digest.hex(): str(one.ref) for one in components},
         record=library.contract(point.output).record,
         digest=point.digest,
+        file=registered.declaration.digest,
         alike=_alike(registered, point, tenant),
     )
 

@@ -27,6 +27,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
             earlier versions say nothing of these.
         record: The record of its output, by which answers are compared; None: nothing says it.
         digest: SHA-256, in hex, of what else its file says.
+        file: SHA-256 of the workflow's file; empty: not known.
         alike: Says under which files the point was as it is now: decisions under others are no evidence. None: all.
     """
 
@@ -37,6 +38,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     components: Mapping[str, str]
     record: Field | None = None
     digest: str = ""
+    file: bytes = b""
     alike: Alike | None = None
 
     @property
