@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import psycopg
 from tests.console.visiting import refund_orders, signed_in, site
@@ -60,6 +61,16 @@ def course(admin: psycopg.Connection[Any], node: Node, evidence: float = 3.5) ->
     )
 
 
+async def narrowed_and_huge(url: str, node: Node, ana: httpx.AsyncClient) -> None:
+    """What the page tells once its own decisions speak against a certificate."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("update interlock.autonomy set state = 'narrowed', threshold = '1/100'")
+    page = html.unescape((await ana.get(PAGE)).text)
+    assert "What was certified is promised no more" in page
+    assert "With 95 % certainty" not in page
+    assert page.count("not known") >= 2  # what goes by itself, and its expected loss
+
+
 async def test_a_certificate_is_shown_issued_and_withdrawn_by_whoever_may(database_url: str, tmp_path: Path) -> None:
     registry = Registry([declared(refund_orders, tmp_path, point=POINT)])
     async with site(database_url, registry) as (node, url), AsyncExitStack() as stack:
@@ -93,6 +104,7 @@ async def test_a_certificate_is_shown_issued_and_withdrawn_by_whoever_may(databa
         listed = (await ana.http.get("/console/autonomy")).text
         assert f'href="{PAGE}"' in listed
         assert "3.50" in listed
+        await narrowed_and_huge(database_url, node, ana.http)
         assert (await ana.http.post(f"{PAGE}/withdraw", data={"why": "x"})).status_code == 403
         assert (await olga.http.post(f"{PAGE}/withdraw", data={"why": " "})).status_code in {400, 422}
         assert (await olga.http.post(f"{PAGE}/withdraw", data={"why": SCRIPT})).status_code == 303

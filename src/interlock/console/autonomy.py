@@ -99,8 +99,7 @@ async def show_point(request: Visit, name: FromPath[str]) -> Response[bytes]:
     reach = await _reach(request, place, due_to)
     return render(
         request, "autonomy_point.html", place=place, reach=reach, terms=place.terms, standing=standing,
-        certificate=certificate,
-        promise=guarantee(certificate) if certificate else "", page=page, lately=LATELY, newest=NEWEST,
+        certificate=certificate, page=page, lately=LATELY, newest=NEWEST,
         sample=await _sample(request, place, reach, now), states=DrawState,
         due=await _due(request, place, due_to - reach, now),
         before=await _before(request, place), may_certify=request.may("autonomy.certify", _certifying(request, name)),

@@ -21,6 +21,18 @@ def guarantee(certificate: Certificate) -> str:
     )
 
 
+def doubted(threshold: str) -> str:
+    """What is told in the place of the promise of a certificate that was narrowed, though something goes by itself.
+
+    Args:
+        threshold: The greatest expected loss that goes by itself now, as people read it.
+    """
+    return (
+        f"What was certified is promised no more: its own decisions speak against it. Until it is certified anew only "
+        f"answers with an expected loss of at most {threshold} go by themselves; what they lose is not promised."
+    )
+
+
 def amount(minor: Fraction, currency: str) -> str:
     """An amount, as exact as a minor unit; what is finer is told as a share of one."""
     if minor.denominator == 1 and minor <= LARGEST_MINOR:

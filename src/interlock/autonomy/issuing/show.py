@@ -12,7 +12,7 @@ import msgspec
 from interlock.autonomy.certificate import Certificate
 from interlock.autonomy.issuing.issue import stands_everywhere
 from interlock.autonomy.issuing.place import Place
-from interlock.autonomy.issuing.promise import amount, guarantee
+from interlock.autonomy.issuing.promise import amount, doubted, guarantee
 from interlock.autonomy.issuing.store import (
     CERTIFICATES_OF,
     COURSE_OF,
@@ -41,11 +41,14 @@ class PointStands(msgspec.Struct, frozen=True, kw_only=True):
         who: Who made it so.
         since: When.
         certificate: Which certificate counts, or counted last.
-        promise: What it promises, in a sentence; empty where it lets nothing go.
+        promise: What it promises, in a sentence: of a narrowed one that nothing is promised; empty where it lets
+            nothing go.
         threshold: The greatest expected loss of an answer that goes by itself.
         cap: The greatest exposure that does.
-        automation: The expected part of decisions that go by themselves.
-        expected_loss: The expected loss of a decision, with its currency.
+        automation: The expected part of decisions that go by themselves; of a narrowed one at least this part; None:
+            nothing is known of what is left.
+        expected_loss: The expected loss of a decision, with its currency; empty of a narrowed one, of which it is not
+            known.
         valid_until: Until when it counts.
         counted: How many of its own decisions were counted by its monitor.
         lost: What was lost by them, weighted.
@@ -174,17 +177,26 @@ def _restated(place: Place, certificate: Certificate) -> str:
 
 
 def _with(shown: PointStands, stands: Stands, certificate: Certificate) -> PointStands:
-    currency = certificate.currency
+    currency, narrowed = certificate.currency, stands.state is AutonomyState.NARROWED
+    threshold = amount(Fraction(stands.threshold), currency) if shown.lets_go else ""
+    promise = doubted(threshold) if narrowed else guarantee(certificate)
+    expected = "" if narrowed else amount(Fraction(certificate.loss).limit_denominator(1000), currency)
     return msgspec.structs.replace(
         shown,
-        promise=guarantee(certificate) if shown.lets_go else "",
-        threshold=amount(Fraction(stands.threshold), currency) if shown.lets_go else "",
+        promise=promise if shown.lets_go else "",
+        threshold=threshold,
         cap=amount(Fraction(certificate.cap), currency),
-        automation=certificate.automation,
-        expected_loss=amount(Fraction(certificate.loss).limit_denominator(1000), currency),
+        automation=_left(certificate, Fraction(stands.threshold)) if narrowed else certificate.automation,
+        expected_loss=expected,
         valid_until=stands.valid_until,
         counted=stands.counted,
         lost=amount(Fraction(stands.lost_minor), currency) if stands.lost_minor is not None else "",
         evidence=stands.evidence,
         at_most=float(1 / Fraction(certificate.watching.alpha)) if certificate.watching else None,
     )
+
+
+def _left(certificate: Certificate, threshold: Fraction) -> float | None:
+    """Which part goes by itself at a stricter threshold, at least: that of the loosest tested one not above it."""
+    tested = [one for one in certificate.grid if Fraction(one.threshold) <= threshold]
+    return max(tested, key=lambda one: Fraction(one.threshold)).automation if tested else None
