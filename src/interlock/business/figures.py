@@ -6,6 +6,7 @@ added without a declared rate that has a date.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -268,11 +269,17 @@ def span_of(name: str, title: str, span: Span | None) -> Figure:
     """A quantile of how long cases took."""
     if span is None:
         return Figure(name=name, title=title, value=None, note="no case ended in that time")
-    low, middle, high = (_age(one) for one in (span.low, span.seconds, span.high))
     return Figure(
-        name=name, title=title, value=middle, low=low, high=high, note="from its coming to its end, within 5 %",
-        behind=Look.SLOWEST,
+        name=name, title=title, value=_age(span.seconds), low=_age(span.low) if span.low else None,
+        high=None if math.isinf(span.high) else _age(span.high),
+        note=f"from its coming to its end, within 5 %{open_ends(span)}", behind=Look.SLOWEST,
     )  # fmt: skip
+
+
+def open_ends(span: Span) -> str:
+    """Which ends of an interval so few cases leave open."""
+    ends = ["lower"] * (not span.low) + ["upper"] * math.isinf(span.high)
+    return f"; the {' and the '.join(ends)} end of the 95 % interval is open: too few cases" if ends else ""
 
 
 def _age(seconds: float) -> str:

@@ -15,6 +15,7 @@ from interlock.business.figures import (
     Look,
     Sums,
     books_of,
+    open_ends,
     share_of,
     shown,
     span_of,
@@ -227,6 +228,9 @@ def _share_against(
     """  # noqa: D205 - one thought
     if not tries:
         return Against(measure=measure, then=then, now=None, target=target, note="no case ended in that time")
+    if not 0 <= value <= 1:
+        note = f"the baseline of a share is from 0 to 1, and {value:g} is not: write 62 % as 0.62"
+        return Against(measure=measure, then=then, now=None, target=target, note=note)
     now = interval(hits, tries)
     before = interval(round(value * sample), sample) if sample else Interval(value, value, value)
     change = now.share - value
@@ -245,8 +249,9 @@ def _span_against(measure: str, then: str, target: str | None, now: Span | None,
     hours, low, high = (one / _HOUR_S for one in (now.seconds, now.low, now.high))
     return Against(
         measure=measure, then=then, now=f"{hours:.3g} hours", change=f"{hours - value:+.3g} hours",
-        low=f"{low - value:+.3g} hours", high=f"{high - value:+.3g} hours", target=target,
-        note="the interval takes the baseline as exact",
+        low=f"{low - value:+.3g} hours" if low else None,
+        high=None if math.isinf(high) else f"{high - value:+.3g} hours", target=target,
+        note=f"the interval takes the baseline as exact{open_ends(now)}",
     )  # fmt: skip
 
 

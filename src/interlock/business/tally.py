@@ -12,11 +12,11 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.oversight.binomial import ranks
+
 STEP = 1.1
 """Times are counted on a geometric scale of this ratio: within 5 % of what they were."""
 SHORTEST_S = 0.001
-_HALF_WIDTH = 0.98
-"""Half of 1.96: a share's standard deviation is at most a half over the root of n."""
 
 
 class Sort(StrEnum):
@@ -82,7 +82,13 @@ class LossOf(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Span(msgspec.Struct, frozen=True):
-    """A quantile of times in seconds, with its 95 % interval; within 5 %, as the scale has it."""
+    """A quantile of times in seconds, with its 95 % interval; within 5 %, as the scale has it.
+
+    Attributes:
+        seconds: As it was seen.
+        low: The lower end; 0: so few are known that there is none.
+        high: The upper end; infinite: so few are known that there is none.
+    """
 
     seconds: float
     low: float
@@ -129,9 +135,10 @@ def quantile(steps: Mapping[int, int], share: float) -> Span | None:
     total = sum(steps.values())
     if not total:
         return None
-    away = 2 * _HALF_WIDTH * math.sqrt(share * (1 - share) / total)
-    low, middle, high = (_at(steps, total * min(max(one, 0.0), 1.0)) for one in (share - away, share, share + away))
-    return Span(middle, low, high)
+    low, high = ranks(total, share)
+    return Span(
+        _at(steps, total * share), _at(steps, low) if low else 0.0, _at(steps, high) if high <= total else math.inf
+    )
 
 
 def _at(steps: Mapping[int, int], rank: float) -> float:

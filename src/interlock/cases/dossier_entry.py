@@ -7,7 +7,7 @@ from decimal import Decimal
 from interlock.cases.dossier import Baseline, Dossier, Harm, Success, Wrong
 from interlock.cases.forms import COUNT, NUMBER, TEXT
 from interlock.cases.sections import Form, Place, Section, list_of
-from interlock.cases.worth import MEASURED, WORTH
+from interlock.cases.worth import MEASURED, WORTH, Measured
 from interlock.errors import Refused
 from interlock.spelling import meant
 
@@ -37,12 +37,17 @@ def read_dossier(section: Section) -> Dossier:
 
 def _success(place: Place) -> Success:
     section = Section(place, SUCCESS_KEYS, gaps=True)
-    return Success(
+    success = Success(
         measure=section.may("measure", TEXT, ""),
         baseline=section.may("baseline", Form("baseline", _baseline, Baseline()), Baseline()),
         target=section.may("target", _NUMBER, None),
         figure=section.may("figure", MEASURED, None),
     )
+    if success.figure in {Measured.STRAIGHT, Measured.EXCEPTIONS}:
+        for name, value in (("baseline", success.baseline.value), ("target", success.target)):
+            if value is not None and not 0 <= value <= 1:
+                raise Refused(f"the {name} {value} is no share", todo="write it from 0 to 1, 62 % as 0.62")
+    return success
 
 
 def _baseline(place: Place) -> Baseline:

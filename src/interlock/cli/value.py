@@ -11,7 +11,7 @@ import typer
 from interlock.api.value import BehindDocument, behind_document
 from interlock.business.figures import Figure, Look
 from interlock.business.read import read_behind, read_business
-from interlock.business.report import Report
+from interlock.business.report import Against, Report
 from interlock.business.terms import BusinessTerms, business_terms
 from interlock.cases.declaration import Declaration
 from interlock.cases.stoppable import read_declarations
@@ -93,7 +93,7 @@ def _show(screen: Screen, report: Report) -> None:
                 ("now", one.now or "not known"),
                 (
                     "change",
-                    f"{one.change}{f', 95 %: {one.low} to {one.high}' if one.low else ''}" if one.change else None,
+                    f"{one.change}{f', 95 %: {_interval(one)}' if _interval(one) else ''}" if one.change else None,
                 ),
                 ("target", one.target),
                 ("note", one.note),
@@ -102,8 +102,8 @@ def _show(screen: Screen, report: Report) -> None:
     screen.line(report.warning)
 
 
-def _interval(one: Figure) -> str:
-    return f"{one.low} to {one.high}" if one.low else ""
+def _interval(one: Figure | Against) -> str:
+    return f"{one.low or 'open'} to {one.high or 'open'}" if one.low or one.high else ""
 
 
 def _show_behind(
