@@ -336,3 +336,52 @@ async def test_the_monitor_narrows_once_at_each_crossing(
     course = await course_of(database, tenant, identity)
     assert 100 <= len(course) <= 400
     assert max(one.evidence for one in course) >= 20
+
+
+async def test_a_bad_word_that_comes_late_is_counted_and_narrows_at_once(
+    database_url: str, database: Database, writer: Writer, admin: Admin, tenant: UUID
+) -> None:
+    it, now = place(tenant), datetime.now(UTC)
+    put(database_url, it, known_truth(now - timedelta(minutes=4), 2000))
+    await certified(database, writer, it)
+    admin.execute("update certificate_monitor set counted_to = now() - interval '5 minutes'")
+    own = [Made(at=now - timedelta(minutes=4.9) + timedelta(seconds=at / 10)) for at in range(300)]
+    late = put(database_url, it, own)
+    charged_back = "update decision_outcome set is_right = false, changed_at = clock_timestamp() where decision "
+
+    async def kept() -> Stands:
+        for _ in range(2):
+            await keep_once(database, writer, lambda _: [it])
+        found = await counts(database, it)
+        assert found is not None
+        return found
+
+    stands = await kept()
+    assert (stands.turn, stands.counted, stands.lost_minor) == (1, 300, 0)
+    admin.execute(charged_back + "= any(%s)", (late[:2],))
+    stands = await kept()
+    assert (stands.turn, stands.counted, stands.lost_minor) == (1, 300, 4000)
+    assert kinds(admin) == ["certificate.issued", *["certificate.watched"] * 2]  # counted anew once
+    admin.execute(charged_back + "= any(%s)", (late,))
+    stands = await kept()
+    assert (stands.turn, stands.counted, stands.state) == (2, 300, AutonomyState.WITHDRAWN)
+    assert "they were counted anew, since outcomes were corrected" in stands.why
+
+
+async def test_a_certificate_whose_evidence_turns_out_bad_counts_no_more(
+    database_url: str, database: Database, writer: Writer, admin: Admin, tenant: UUID
+) -> None:
+    it = place(tenant)
+    ids = put(database_url, it, known_truth(datetime.now(UTC), 2000))
+    await certified(database, writer, it)
+    charged_back = (
+        "update decision_outcome set is_right = false, changed_at = clock_timestamp() where decision = any(%s)"
+    )
+    for lot, state in ((ids[:1], AutonomyState.CERTIFIED), (ids, AutonomyState.WITHDRAWN)):
+        admin.execute(charged_back, (lot,))
+        await keep_once(database, writer, lambda _: [it])
+        stands = await counts(database, it)
+        assert stands is not None
+        assert stands.state is state
+    assert stands.why.startswith("outcomes that it rests on were corrected, and on what is known now it would not be")
+    assert kinds(admin) == ["certificate.issued", "certificate.narrowed"]

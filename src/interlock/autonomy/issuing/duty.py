@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from interlock.autonomy.issuing.corrected import hold_to_corrected
 from interlock.autonomy.issuing.derive import Derived, derive
 from interlock.autonomy.issuing.evidence import gather
 from interlock.autonomy.issuing.issue import RENEWAL, issue, refuse, stands_at, stands_everywhere
@@ -66,6 +67,8 @@ async def _of_tenant(database: Database, writer: Writer, tenant: UUID, places: S
     by_name = {(one.workflow, one.point): one for one in places}
     for one in stands:
         place = by_name.get((one.workflow, one.point))
+        if await hold_to_corrected(database, writer, tenant, one, place, now):
+            continue
         if place is not None and is_to_be_renewed(place, one, now):
             await renew(database, writer, place)
 

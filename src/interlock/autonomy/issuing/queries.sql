@@ -100,6 +100,13 @@ where d.workflow = %(workflow)s and d.point = %(point)s and d.id >= %(from_id)s 
   and not exists (select from known_case k where k.id = d.review)
 order by d.decided_at, d.id limit %(most)s
 
+-- name: worse_words
+-- When it was last said of decisions that they were wrong, after that was due: the newest first.
+select o.changed_at from decision_outcome o
+where o.workflow = %(workflow)s and o.point = %(point)s and not o.is_right and o.changed_at > %(changed)s
+  and o.decision >= %(since)s and o.decision < %(until)s and o.changed_at > o.decided_at + %(due)s::interval
+order by o.changed_at desc limit %(most)s
+
 -- name: advance_monitors
 update certificate_monitor m
 set wealth = decode(r.wealth, 'base64'), counted = r.counted, lost_minor = r.lost_minor, evidence = r.evidence, counted_to = r.counted_to,

@@ -67,7 +67,7 @@ async def verify(
     """
     stored = await find_certificate(database, tenant, identity)
     certificate = read_certificate(stored.content)
-    place = _place(certificate, record)
+    place = place_then(certificate, record)
     data = certificate.data
     evidence = await gather(database, place, now, since=data.since, until=data.until)
     derived = await asyncio.to_thread(
@@ -94,7 +94,8 @@ async def verify(
     )
 
 
-def _place(certificate: Certificate, record: Field | None) -> Place:
+def place_then(certificate: Certificate, record: Field | None) -> Place:
+    """The point as it stood when a certificate was issued."""
     files = frozenset(map(bytes.fromhex, certificate.data.files))
 
     async def alike(_: Database, seen: Mapping[bytes, bytes | None]) -> frozenset[bytes]:

@@ -3,7 +3,7 @@
 INVARIANT: each decision is counted once, and each crossing acts once: how far a monitor is, its crossing, what counts
 then and the entry are one commit, under the lock of the monitor's row and from where it stood when it was read.
 
-What was known of a decision when its outcome was due is what counts: a word that comes later gives nothing back.
+What is known of a decision when its outcome is due counts. A bad word that comes later makes the monitor count anew.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import msgspec
 
 from interlock.autonomy.betting import Bets
 from interlock.autonomy.certificate import Certificate, Watching, read_certificate
+from interlock.autonomy.issuing.corrected import from_the_beginning, look_back, stands_then
 from interlock.autonomy.issuing.derive import stated_terms
 from interlock.autonomy.issuing.evidence import due_before
 from interlock.autonomy.issuing.issue import MONITOR, halved, stands_at, takes_turn, withdrawn
@@ -128,20 +129,28 @@ async def watch_one(
     if certificate.watching is None:
         return False
     terms = stated_terms(certificate.terms)
-    due = await _due(database, tenant, it, certificate, terms, now)
+    stood, anew = await look_back(database, tenant, it, terms.outcome.after)
+    was, mark = it.counted, it.mark
+    it = from_the_beginning(it, stood) if anew else it
+    due = await _due(database, tenant, it, certificate, terms, now, most=MOST_AT_ONCE + was - it.counted)
     rows, over = due.rows, due.over
     if not rows and not over:
         return False
     counted = count(it, certificate.watching, terms, due, record)
     bets = bets_of(certificate.watching)
     is_crossed = bool(rows) and crossed(counted.watch, float(Fraction(certificate.watching.alpha)))
-    if not (is_crossed or over) and len(rows) < FEW and now - it.looked_at < KEPT_BACK:
+    if not (is_crossed or over or anew) and len(rows) < FEW and now - it.looked_at < KEPT_BACK:
         return False
     stands = await stands_at(database, tenant, it.workflow, it.point) if is_crossed else None
     applies = stands is not None and _is_of(stands, certificate, terms, now)
 
     def build(stamp: Stamp) -> Sequence[Write]:
-        after = begin(bets) if is_crossed else counted.watch
+        after = stands_then(begin(bets) if is_crossed else counted.watch, stood)
+        if is_crossed:
+            last = rows[-1]
+            after = msgspec.structs.replace(
+                after, since=last.decided_at, since_id=last.id, before=counted.counted, lost=counted.lost
+            )
         row = AdvancedMonitor(
             certificate=it.certificate,
             wealth=msgspec.json.encode(after),
@@ -154,13 +163,13 @@ async def watch_one(
             crossed_at=stamp.now if is_crossed else None,
             closed_at=stamp.now if over else None,
         )
-        why = _why(certificate, terms, counted, len(rows))
+        why = _why(certificate, terms, counted, len(rows), anew=anew)
         narrowed = _narrowed(tenant, terms, stands, why, stamp.now) if stands and applies else None
-        entry = _entry(stamp, tenant, it, certificate, counted, bets, narrowed, rows, is_crossed=is_crossed)
+        entry = _entry(stamp, tenant, it, certificate, counted, bets, narrowed, rows, is_crossed=is_crossed, anew=anew)
         writes = [entry, Write(ADVANCE_MONITORS, row), *_course(tenant, it, counted, stamp.now)]
         return [*writes, Write(SET_AUTONOMY, narrowed)] if narrowed else writes
 
-    conditions: list[Condition] = [IsInState("monitor", it.certificate, (it.mark,))]
+    conditions: list[Condition] = [IsInState("monitor", it.certificate, (mark,))]
     if stands is not None and applies:
         conditions.append(takes_turn(tenant, it.workflow, it.point, stands))
     refusal = await writer.write(Unit(tenant, build, tuple(conditions), wakes=(CHANNEL,) if applies else ()))
@@ -213,8 +222,9 @@ def stride_of(counted: int) -> int:
 
 
 async def _due(
-    database: Database, tenant: UUID, it: OpenMonitor, certificate: Certificate, terms: AutonomyTerms, now: datetime
-) -> Due:
+    database: Database, tenant: UUID, it: OpenMonitor, certificate: Certificate, terms: AutonomyTerms, now: datetime,
+    *, most: int,
+) -> Due:  # fmt: skip
     """The certificate's decisions that fell due: those that drawing has reached, or should have long since."""
     before = due_before(terms, now)
     end = it.ended_at or certificate.valid_until
@@ -223,7 +233,7 @@ async def _due(
         "workflow": it.workflow, "point": it.point, "from_id": first_id(it.counted_to - _SLACK),
         "to_id": first_id(until + _SLACK), "counted_to": it.counted_to, "counted_id": it.counted_id,
         "before": until, "digests": [bytes.fromhex(one.digest) for one in certificate.components],
-        "most": MOST_AT_ONCE,
+        "most": most,
     }  # fmt: skip
     async with database.tenant(tenant) as connection:
         drawn_to = _LAST
@@ -233,7 +243,7 @@ async def _due(
         rows = await MATURED_DECISIONS.all(connection, asked)
     waited = before - STALLED
     within = list(itertools.takewhile(lambda row: row.id <= drawn_to or row.decided_at < waited, rows))
-    over = before >= end and len(within) == len(rows) < MOST_AT_ONCE
+    over = before >= end and len(within) == len(rows) < most
     return Due(rows=within, drawn_to=drawn_to, over=over)
 
 
@@ -245,10 +255,12 @@ def _is_of(stands: Stands, certificate: Certificate, terms: AutonomyTerms, now: 
     )
 
 
-def _why(certificate: Certificate, terms: AutonomyTerms, counted: Counted, last: int) -> str:
+def _why(certificate: Certificate, terms: AutonomyTerms, counted: Counted, last: int, *, anew: bool) -> str:
     """Why it is narrowed; that outcomes are missing is another thing to mend than that answers are wrong."""
     budget, lost = (amount(one, certificate.currency) for one in (terms.budget.each, Fraction(counted.lost)))
     told = [f"the monitor found more lost than {budget} a decision: {lost} by {counted.counted} decisions"]
+    if anew:
+        told.append("they were counted anew, since outcomes were corrected")
     if counted.missing:
         told.append(f"of the last {last}, {counted.missing} are due without an outcome, so count as wrong")
     if counted.stalled:
@@ -275,6 +287,7 @@ def _entry(
     rows: Sequence[MaturedDecision],
     *,
     is_crossed: bool,
+    anew: bool,
 ) -> Write:
     kind = "certificate.watched"
     if is_crossed:
@@ -288,6 +301,7 @@ def _entry(
         "last": rows[-1].id if rows else it.counted_id,
         "cut": counted.cut,
         "stalled": counted.stalled,
+        "anew": anew,
     }
     if narrowed is not None:
         facts |= {"who": MONITOR, "state": narrowed.state, "threshold": narrowed.threshold, "turn": narrowed.turn,

@@ -54,6 +54,7 @@ create table decision_outcome (
 );
 call protect('decision_outcome');
 create index decision_outcome_by_point on decision_outcome (tenant, workflow, point, decision);
+create index decision_outcome_worse on decision_outcome (tenant, workflow, point, changed_at) where not is_right;
 create index decision_outcome_to_settle on decision_outcome (tenant, changed_at) where standing = 'contradictory';
 
 -- How a declared feed of outcomes stands: since when it is asked for what is new.

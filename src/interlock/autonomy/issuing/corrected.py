@@ -1,0 +1,165 @@
+"""What was said too late to be counted: a monitor counts anew, a certificate is derived again on corrected words.
+
+Only bad news is looked for, as a charge-back weeks later; what is counted or derived then is all that is known by then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from interlock.autonomy.certificate import Certificate
+from interlock.autonomy.issuing.derive import derive
+from interlock.autonomy.issuing.evidence import gather
+from interlock.autonomy.issuing.issue import MONITOR, takes_turn, withdrawn
+from interlock.autonomy.issuing.place import Place
+from interlock.autonomy.issuing.store import END_MONITORS, WORSE_WORDS, EndedMonitor, OpenMonitor, Stands
+from interlock.autonomy.issuing.verify import place_then
+from interlock.autonomy.monitor import Watch
+from interlock.autonomy.store import CHANNEL, SET_AUTONOMY
+from interlock.clock import first_id
+from interlock.db.database import Database
+from interlock.db.work import Stamp, Unit, Write
+from interlock.db.writer import Writer
+from interlock.guards.stops import wait_for_dispatches
+from interlock.ledger.ledger import first_entry
+
+MOST_RECOUNTED = 200_000
+MOST_WORDS = 1000
+_LATE = timedelta(seconds=15)
+"""So much later than it says may a commit become visible."""
+
+
+class Stood(Watch, frozen=True, kw_only=True):
+    """Where a monitor stands, and from where it counts anew.
+
+    Attributes:
+        since: When the last decision was taken that its bets know nothing of; None: it has counted nothing.
+        since_id: That decision.
+        before: How many decisions were counted until then.
+        lost: What was lost by them, in minor units.
+        newest: When the newest bad word came of those that were looked at.
+        near: How many came shortly before.
+    """
+
+    since: datetime | None = None
+    since_id: UUID | None = None
+    before: int = 0
+    lost: int = 0
+    newest: datetime | None = None
+    near: int = 0
+
+
+async def look_back(database: Database, tenant: UUID, it: OpenMonitor, after: timedelta) -> tuple[Stood, bool]:
+    """Where a monitor stands, and whether bad words came of what it has counted: then it counts anew.
+
+    Args:
+        database: Where they are.
+        tenant: Whose.
+        it: The monitor.
+        after: How long after a decision its outcome is due.
+    """
+    stood = msgspec.json.decode(it.wealth, type=Stood)
+    if stood.since is None or stood.since_id is None:
+        begun = msgspec.structs.replace(
+            stood, since=it.counted_to, since_id=it.counted_id, before=it.counted, lost=it.lost_minor,
+            newest=it.looked_at,
+        )  # fmt: skip
+        return begun, False
+    if it.counted == stood.before or it.counted - stood.before > MOST_RECOUNTED:
+        return stood, False
+    last = stood.newest or it.looked_at
+    asked: dict[str, Any] = {
+        "workflow": it.workflow, "point": it.point, "since": first_id(stood.since),
+        "until": first_id(it.counted_to + timedelta(seconds=1)), "changed": last - _LATE, "due": after,
+        "most": MOST_WORDS,
+    }  # fmt: skip
+    async with database.tenant(tenant) as connection:
+        came = await WORSE_WORDS.all(connection, asked)
+    newest = max((*came, last))
+    seen = msgspec.structs.replace(stood, newest=newest, near=sum(one > newest - _LATE for one in came))
+    return seen, (seen.newest, seen.near) != (stood.newest, stood.near) and bool(came)
+
+
+def from_the_beginning(it: OpenMonitor, stood: Stood) -> OpenMonitor:
+    """A monitor as it stood when its bets began."""
+    fresh = msgspec.structs.replace(stood, logs=(0.0,) * len(stood.logs), count=0, peak=0.0)
+    return msgspec.structs.replace(
+        it, wealth=msgspec.json.encode(fresh), counted=stood.before, lost_minor=stood.lost,
+        counted_to=stood.since or it.counted_to, counted_id=stood.since_id or it.counted_id,
+    )  # fmt: skip
+
+
+def stands_then(watch: Watch, stood: Stood) -> Stood:
+    """Where a monitor stands after it has counted, with from where it counts anew."""
+    return msgspec.structs.replace(stood, **{name: getattr(watch, name) for name in Watch.__struct_fields__})
+
+
+_derived_again: dict[UUID, Sequence[datetime]] = {}
+"""Of which words this process has derived a certificate anew; whoever begins to look does it once more."""
+
+
+async def hold_to_corrected(
+    database: Database, writer: Writer, tenant: UUID, stands: Stands, place: Place | None, now: datetime
+) -> bool:
+    """Derive what counts again if bad words came of its own evidence; if it would not be issued now, a person decides.
+
+    Args:
+        database: Where it is.
+        writer: For the commit.
+        tenant: Whose.
+        stands: What counts.
+        place: The point as this process knows it.
+        now: The time.
+
+    Returns:
+        Whether it was narrowed.
+    """
+    certificate = stands.read
+    if certificate is None or stands.certificate is None or not stands.counts(now):
+        return False
+    asked: dict[str, Any] = {
+        "workflow": stands.workflow, "point": stands.point, "since": first_id(certificate.data.since),
+        "until": first_id(certificate.data.until), "changed": certificate.issued_at, "due": timedelta(0),
+        "most": MOST_WORDS,
+    }  # fmt: skip
+    async with database.tenant(tenant) as connection:
+        came = await WORSE_WORDS.all(connection, asked)
+    if not came or _derived_again.get(stands.certificate) == came:
+        return False
+    then = place_then(certificate, place.record if place else None)
+    evidence = await gather(database, then, now, since=certificate.data.since, until=certificate.data.until)
+    derived = await asyncio.to_thread(derive, then, evidence, certificate.issued_at, who=MONITOR)
+    held = derived.certificate is not None and Fraction(derived.certificate.threshold) >= Fraction(stands.threshold)
+    if not held and not await _narrow(writer, tenant, stands, certificate, derived.data.digest, derived.refused):
+        return False  # somebody was faster: it is looked at again
+    _derived_again[stands.certificate] = came
+    if not held:
+        await wait_for_dispatches(database, tenant)
+    return not held
+
+
+async def _narrow(
+    writer: Writer, tenant: UUID, stands: Stands, certificate: Certificate, data: str, refused: str
+) -> bool:
+    why = "outcomes that it rests on were corrected, and on what is known now it would not be certified"
+    why = f"{why}: {refused}" if refused else f"{why} up to this expected loss"
+
+    def build(stamp: Stamp) -> Sequence[Write]:
+        after = withdrawn(tenant, stands, stamp.now, who=MONITOR, why=why)
+        entry = first_entry(
+            stamp, tenant, "certificate.narrowed", subject=stands.certificate or stands.id, workflow=stands.workflow,
+            point=stands.point, who=MONITOR, state=after.state, threshold=after.threshold, turn=after.turn,
+            counts=after.certificate, why=why, data=data, replaces=certificate.data.digest,
+        )  # fmt: skip
+        ended = EndedMonitor(certificate=stands.certificate or stands.id, ended_at=stamp.now)
+        return [entry, Write(SET_AUTONOMY, after), Write(END_MONITORS, ended)]
+
+    turn = takes_turn(tenant, stands.workflow, stands.point, stands)
+    return await writer.write(Unit(tenant, build, (turn,), wakes=(CHANNEL,))) is None
