@@ -20,7 +20,7 @@ import numpy as np
 
 from interlock.autonomy.betting import Floats, choose_bets, mean_interval, needed_outcomes, p_value
 from interlock.autonomy.calibration import Calibration, Flags, calibrate
-from interlock.autonomy.records import Numbers, Records
+from interlock.autonomy.records import EVERYWHERE, Numbers, Records
 
 GRID_STEPS = 60
 GRID_SPAN = 1000
@@ -245,6 +245,7 @@ def fit_calibrations(records: Records) -> tuple[Fitted, ...]:
 def score(records: Records, terms: Terms, fitted: tuple[Fitted, ...]) -> Scored:
     """Decisions by the loss that is expected of them, and what they cost either way."""
     wrong = wrong_by(records.confidence, records.component, records.segment, fitted)
+    wrong[records.segment == EVERYWHERE] = 0.0
     open_ = np.isfinite(wrong) & (records.exposure >= 0) & (records.exposure <= terms.cap)
     rate = terms.goal is Goal.RATE
     expected = wrong if rate else np.where(open_, wrong, 0.0) * records.stake

@@ -32,11 +32,13 @@ class Watch(msgspec.Struct, frozen=True):
         logs: The logarithm of each bet's money, which begins at 0.
         count: How many outcomes came.
         peak: The greatest logarithm of all their money together that there ever was.
+        sizes: Of the bets that it began with, which stay when the certificate is renewed; empty: the certificate's.
     """
 
     logs: tuple[float, ...]
     count: int = 0
     peak: float = 0.0
+    sizes: tuple[float, ...] = ()
 
 
 def watching_bets(typical: float, m: float) -> Bets:
@@ -55,7 +57,7 @@ def watching_bets(typical: float, m: float) -> Bets:
 
 def begin(bets: Bets) -> Watch:
     """A monitor that has seen nothing."""
-    return Watch((0.0,) * len(bets.sizes))
+    return Watch((0.0,) * len(bets.sizes), sizes=bets.sizes)
 
 
 def step(watch: Watch, x: Iterable[float], m: float, bets: Bets) -> Watch:
@@ -74,7 +76,7 @@ def step(watch: Watch, x: Iterable[float], m: float, bets: Bets) -> Watch:
         for at, size in enumerate(bets.sizes):
             logs[at] += math.log1p(size * (max(loss, 0.0) / m - 1))
         peak = max(peak, _together(logs, bets))
-    return Watch(tuple(logs), count, peak)
+    return Watch(tuple(logs), count, peak, watch.sizes)
 
 
 def money(watch: Watch, bets: Bets) -> float:

@@ -14,6 +14,8 @@ from interlock.autonomy.calibration import Flags
 from interlock.errors import Refused
 
 Numbers = NDArray[np.int64]
+EVERYWHERE = -2
+"""The segment of what counts as gone by itself at every threshold, whatever is known of its component."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -33,7 +35,8 @@ class Records:
         propensity: With which probability the outcome was to become known, in (0, 1].
         observed: Whether it became known.
         component: Which component version answered, from 0 on.
-        segment: In which segment it was, from 0 on; negative: in none that is told apart, so a person decides.
+        segment: In which segment it was, from 0 on; negative: in none that is told apart, so a person decides, but
+            for ``EVERYWHERE``.
         fit: Whether it is of the part that calibrates and chooses bets; the others test.
         turn: In which order they test: drawn by ``turn_of``, so that no value has a part in it.
     """

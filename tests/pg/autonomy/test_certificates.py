@@ -173,11 +173,12 @@ async def test_of_an_audited_point_only_what_was_drawn_counts_by_its_probability
         Made(at=now - timedelta(seconds=199), right=True, route="review"),
     ]
     ids = put(database_url, it, made)
-    assert (await gather(database, it, now)).data.decisions == 2  # no sample was begun: nobody could be drawn
+    assert (await gather(database, it, now)).data.decisions == 0  # no sample was begun: nobody could be drawn
+    assert "the audit sample has to begin first" in (await derive_now(database, it, None, who="olga")).refused
     admin.execute(
         "insert into audit_drawing (id, tenant, workflow, point, key, begun, drawn_to, looked_at, drawn)"
         " values (%s, %s, %s, %s, %s, %s, %s, 5, 3)",
-        (ids[0], tenant, it.workflow, it.point, bytes(32), ids[0], ids[4]),
+        (ids[0], tenant, it.workflow, it.point, bytes(32), ids[0], ids[6]),
     )
     for drawn in ids[1:4]:
         admin.execute(
@@ -195,10 +196,10 @@ async def test_of_an_audited_point_only_what_was_drawn_counts_by_its_probability
         )
     found = await gather(database, it, now)
     records = found.records
-    assert (found.data.decisions, found.data.drawn, found.data.missing, found.data.outcomes) == (6, 2, 2, 3)
-    assert records.observed.tolist() == [True, True, True, False, True, True]
-    assert records.wrong.tolist() == [False, True, True, False, True, False]
-    assert records.loss.tolist() == [0, 3000, 2000, 0, 2000, 0]  # as it was realised, whatever the terms say
+    assert (found.data.decisions, found.data.drawn, found.data.missing, found.data.outcomes) == (6, 2, 2, 2)
+    assert records.observed.tolist() == [True, True, True, False, False, True]
+    assert records.wrong.tolist() == [False, True, True, False, False, True]
+    assert records.loss.tolist() == [0, 3000, 2000, 0, 0, 2000]  # as it was realised, whatever the terms say
     assert records.propensity.tolist() == [0.5, 0.5, 0.5, 1, 1, 1]
 
 

@@ -70,7 +70,7 @@ def derive(place: Place, evidence: Evidence, now: datetime, *, who: str, replace
     calibrated = tuple(_calibrated(place, evidence, found))
     certified = tuple(one for one in calibrated if one.steps and not _too_few(found, evidence, one))
     needed = _needed(found, data)
-    lacking = terms.harm.outcomes - data.outcomes if terms.harm else 0
+    lacking = terms.harm.outcomes - _resting(evidence, certified, asked.cap) if terms.harm else 0
     if isinstance(found, NotCertifiable) or lacking > 0 or not certified:
         offers = offer(evidence.records, asked, found) if isinstance(found, NotCertifiable) else None
         return Derived(
@@ -227,6 +227,17 @@ def _beyond(evidence: Evidence, asked: Terms) -> tuple[UUID, ...]:
     open_ = (records.exposure >= 0) & (records.exposure <= asked.cap) & records.wrong
     over = open_ & (records.loss * records.weight > float(asked.worst) * ROUNDED)
     return tuple(evidence.ids[at] for at in np.flatnonzero(over))
+
+
+def _resting(evidence: Evidence, certified: tuple[Certified, ...], cap: int) -> int:
+    """How many known outcomes test what would be certified: of these versions, segments and exposures."""
+    records = evidence.records
+    tests = evidence.known & records.observed & ~records.fit & (records.exposure >= 0) & (records.exposure <= cap)
+    pairs = {(evidence.components.index(one.digest), evidence.segments.index(one.segment)) for one in certified}
+    return sum(
+        int(np.sum(tests & (records.component == component) & (records.segment == segment)))
+        for component, segment in pairs
+    )
 
 
 def _too_few(found: Certifiable | NotCertifiable, evidence: Evidence, certified: Certified) -> bool:

@@ -3,14 +3,14 @@
 What is read is one statement, so one state of the database, however long it takes; it is streamed.
 
 INVARIANT: nothing that is not known counts as good. A decision whose outcome is due and missing counts as wrong with
-its full loss; of an audited point that holds for those that were drawn, or came to a person.
+its full loss; of an audited point that holds for those that were drawn, or came to a person, since the sample began.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -33,7 +33,7 @@ from interlock.autonomy.issuing.store import (
     SampleBegun,
 )
 from interlock.autonomy.outcome import By, Known, Said, known_of
-from interlock.autonomy.records import Records, is_fit, turn_of
+from interlock.autonomy.records import EVERYWHERE, Records, is_fit, turn_of
 from interlock.autonomy.segment import segment_of
 from interlock.autonomy.terms import MOST_SEGMENTS, AutonomyTerms, Source
 from interlock.clock import first_id
@@ -86,6 +86,7 @@ class Evidence:
             known: nothing is certified up to there.
         ids: The decisions, in their order.
         automatic: Which of them nobody looked at.
+        known: Of which of them it is known whether they were right; the others count as wrong, or were not drawn.
     """
 
     data: Data
@@ -95,6 +96,7 @@ class Evidence:
     floors: Mapping[str, float]
     ids: tuple[UUID, ...]
     automatic: NDArray[np.bool_]
+    known: NDArray[np.bool_]
 
 
 @dataclass(slots=True)
@@ -115,6 +117,7 @@ class _Columns:
     turn: list[int] = field(default_factory=list[int])
     passed_over: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
     automatic: list[bool] = field(default_factory=list[bool])
+    known: list[bool] = field(default_factory=list[bool])
     ids: list[UUID] = field(default_factory=list[UUID])
 
 
@@ -157,27 +160,51 @@ async def gather(
         "input": place.terms.segment.startswith("input."), "output": place.terms.segment.startswith("output."),
     }  # fmt: skip
     asked["files"], others = await _alike(database, place, asked)
-    columns, counted, hashed = _Columns(), _Counted(), hashlib.sha256()
-    key = split_key(place)
     async with database.tenant(place.tenant) as connection:
         begun: SampleBegun | None = None
         if place.terms.outcome.source is Source.AUDIT:
             begun = await SAMPLE_BEGUN.one(connection, {"workflow": place.workflow, "point": place.point})
+        gathering = Gathering(place, begun)
         async with connection.cursor(name="evidence", row_factory=dict_row) as cursor:
             cursor.itersize = _AT_ONCE
             await cursor.execute(RECORDED_DECISIONS.text, asked)
             async for found in cursor:
-                row = RECORDED_DECISIONS.read(found)
-                if _had_a_chance(place.terms, row, begun):
-                    hashed.update(_hashed(row))
-                    _take(columns, counted, place, row, key)
-    data = Data(
-        since=since, until=until, decisions=len(columns.ids), fitted=sum(columns.fit), outcomes=counted.outcomes,
-        missing=counted.missing, drawn=counted.drawn, digest=hashed.hexdigest(),
-        key=key.hex(), fit_share=str(FIT_SHARE),
-        files=tuple(sorted(one.hex() for one in asked["files"] or ())), other_files=others,
-    )  # fmt: skip
-    return _evidence(place, columns, data)
+                gathering.take(RECORDED_DECISIONS.read(found))
+    return gathering.evidence(since, until, asked["files"] or (), others)
+
+
+class Gathering:
+    """Takes a point's decisions, in their order, and makes the evidence of them. Pure.
+
+    Args:
+        place: The point.
+        begun: Where the audit sample begins and how far it was drawn; None: there is none.
+    """
+
+    def __init__(self, place: Place, begun: SampleBegun | None = None) -> None:
+        self._place = place
+        self._begun = begun
+        self._key = split_key(place)
+        self._columns = _Columns()
+        self._counted = _Counted()
+        self._hashed = hashlib.sha256()
+
+    def take(self, row: RecordedDecision) -> None:
+        """Take one decision, if it counts."""
+        if _had_a_chance(self._place.terms, row, self._begun):
+            self._hashed.update(_hashed(row))
+            _take(self._columns, self._counted, self._place, row, self._key)
+
+    def evidence(self, since: datetime, until: datetime, files: Iterable[bytes] = (), other_files: int = 0) -> Evidence:
+        """What was taken: from when to when it was, under which files of the point, and how many were under others."""
+        counted = self._counted
+        data = Data(
+            since=since, until=until, decisions=len(self._columns.ids), fitted=sum(self._columns.fit),
+            outcomes=counted.outcomes, missing=counted.missing, drawn=counted.drawn, digest=self._hashed.hexdigest(),
+            key=self._key.hex(), fit_share=str(FIT_SHARE),
+            files=tuple(sorted(one.hex() for one in files)), other_files=other_files,
+        )  # fmt: skip
+        return _evidence(self._place, self._columns, data)
 
 
 async def _alike(database: Database, place: Place, asked: Mapping[str, Any]) -> tuple[list[bytes] | None, int]:
@@ -197,8 +224,11 @@ def due_before(terms: AutonomyTerms, now: datetime) -> datetime:
 
 
 def _had_a_chance(terms: AutonomyTerms, row: RecordedDecision, begun: SampleBegun | None) -> bool:
-    """Whether a decision that nobody looked at could have been drawn: what was taken before a sample tells nothing."""
-    if terms.outcome.source is Source.EVERY or row.route == "review":
+    """Whether a decision, had it gone by itself, could have been drawn: what comes before a sample tells nothing.
+
+    INVARIANT: that is so whoever decided it: with reviews from before the mean would be too small.
+    """
+    if terms.outcome.source is Source.EVERY:
         return True
     return begun is not None and begun.begun < row.id <= begun.drawn_to
 
@@ -234,6 +264,7 @@ def _take(columns: _Columns, counted: _Counted, place: Place, row: RecordedDecis
     eligible = within and is_eligible(row.verdicts)
     columns.ids.append(row.id)
     columns.automatic.append(automatic)
+    columns.known.append(known is not None and not (known.by is By.REVIEW and known.is_right and every))
     columns.confidence.append(row.confidence)
     columns.exposure.append(exposure if eligible else -1)
     columns.stake.append(stake)
@@ -330,6 +361,7 @@ def _evidence(place: Place, columns: _Columns, data: Data) -> Evidence:
         floors=floors,
         ids=tuple(columns.ids),
         automatic=np.array(columns.automatic, np.bool_),
+        known=np.array(columns.known, np.bool_),
     )
 
 
@@ -350,4 +382,4 @@ def _mind_floors(
             records.confidence[at], records.exposure[at], records.stake[at] = 1.0, 0, 0
             records.wrong[at], records.loss[at] = True, worst
             records.observed[at], records.propensity[at] = True, 1.0
-            records.segment[at] = max(int(records.segment[at]), 0)
+            records.segment[at] = EVERYWHERE

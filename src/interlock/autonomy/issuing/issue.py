@@ -119,8 +119,8 @@ async def issue(
             Write(ADD_CERTIFICATES, certificate_row(stamp.entry, certificate)),
             Write(SET_AUTONOMY, row),
             Write(NOTE_TRIED, TriedAutonomy(id=row.id, tried_at=stamp.now, refused=None)),
-            *_ended(stands, stamp.now),
-            *_watched(certificate, stamp, place.tenant),
+            *_ended(stands, stamp.now, handed_on=goes_on(certificate, stands)),
+            *_watched(certificate, stamp, place.tenant, stands),
         ]
 
     await _write(writer, place.tenant, place.workflow, place.point, stands, build)
@@ -268,25 +268,40 @@ def _next(stands: Stands | None) -> int:
     return stands.turn + 1 if stands else 1
 
 
-def _ended(stands: Stands | None, now: datetime) -> list[Write]:
+def goes_on(certificate: Certificate, stands: Stands | None) -> bool:
+    """Whether a certificate's monitor goes on for that of the one before.
+
+    INVARIANT: with the same terms nothing but a crossing lets a monitor begin anew, since each beginning is one more
+    chance of a false alarm, and forgets what was lost.
+    """
+    held = stands.read if stands is not None else None
+    if stands is None or held is None or stands.crossed_at is not None:
+        return False
+    both = held.watching is not None and certificate.watching is not None
+    return both and held.terms_digest == certificate.terms_digest
+
+
+def _ended(stands: Stands | None, now: datetime, *, handed_on: bool = False) -> list[Write]:
     if stands is None or stands.certificate is None:
         return []
-    return [Write(END_MONITORS, EndedMonitor(certificate=stands.certificate, ended_at=now))]
+    return [Write(END_MONITORS, EndedMonitor(certificate=stands.certificate, ended_at=now, handed_on=handed_on))]
 
 
-def _watched(certificate: Certificate, stamp: Stamp, tenant: UUID) -> list[Write]:
+def _watched(certificate: Certificate, stamp: Stamp, tenant: UUID, stands: Stands | None) -> list[Write]:
     if certificate.watching is None:
         return []
+    sizes = certificate.watching.sizes
     row = NewMonitor(
         certificate=stamp.entry,
         tenant=tenant,
-        wealth=msgspec.json.encode({"logs": [0.0] * len(certificate.watching.sizes)}),
+        wealth=msgspec.json.encode({"logs": [0.0] * len(sizes), "sizes": sizes}),
         counted=0,
         lost_minor=0,
         evidence=1.0,
         counted_to=stamp.now,
         counted_id=first_id(stamp.now),
         looked_at=stamp.now,
+        goes_on=stands.certificate if stands is not None and goes_on(certificate, stands) else None,
     )
     return [Write(ADD_MONITORS, row)]
 

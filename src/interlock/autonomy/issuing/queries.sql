@@ -70,10 +70,15 @@ where c.workflow = %(workflow)s and c.point = %(point)s
 order by c.id desc limit %(most)s
 
 -- name: add_monitors
+-- One that goes on for another begins with what that one has, and from where it stands; if all of that one's is counted, from now.
 insert into certificate_monitor (certificate, tenant, wealth, counted, lost_minor, evidence, counted_to, counted_id, looked_at)
-select certificate, tenant, decode(wealth, 'base64'), counted, lost_minor, evidence, counted_to, counted_id, looked_at
+select r.certificate, r.tenant, coalesce(o.wealth, decode(r.wealth, 'base64')), coalesce(o.counted, r.counted),
+       coalesce(o.lost_minor, r.lost_minor), coalesce(o.evidence, r.evidence),
+       case when o.closed_at < r.looked_at then r.counted_to else coalesce(o.counted_to, r.counted_to) end,
+       case when o.closed_at < r.looked_at then r.counted_id else coalesce(o.counted_id, r.counted_id) end, r.looked_at
 from json_to_recordset(%(rows)s::json) as r (certificate uuid, tenant uuid, wealth text, counted bigint, lost_minor bigint,
-  evidence double precision, counted_to timestamptz, counted_id uuid, looked_at timestamptz)
+  evidence double precision, counted_to timestamptz, counted_id uuid, looked_at timestamptz, goes_on uuid)
+left join certificate_monitor o on o.certificate = r.goes_on
 
 -- name: lock_monitors
 -- Whoever counts, counts under this lock, from where the last one stopped.
@@ -88,7 +93,8 @@ from certificate_monitor m join certificate c on c.id = m.certificate
 where m.closed_at is null order by m.certificate
 
 -- name: matured_decisions
--- Those of a certificate whose outcome is due, in the order in which it was.
+-- Those whose outcome is due, in the order in which it was: of the same decisions as the evidence (see recorded_decisions), and
+-- whatever else went by itself, as by a version that a certificate before this one counted for.
 select d.id, d.decided_at, d.exposure_minor, d.currency, d.route::text as route, o.is_right, o.loss_minor, o.currency as loss_currency,
        a.propensity, case when d.route = 'reject' then d.output end as output, a.was_right
 from decision d
@@ -96,8 +102,10 @@ left join decision_outcome o on o.decision = d.id
 left join audit_draw a on a.decision = d.id
 where d.workflow = %(workflow)s and d.point = %(point)s and d.id >= %(from_id)s and d.id < %(to_id)s
   and (d.decided_at, d.id) > (%(counted_to)s, %(counted_id)s) and d.decided_at < %(before)s
-  and d.component_digest = any(%(digests)s::bytea[])
+  and (d.route <> 'review' or d.component_digest = any(%(digests)s::bytea[])) and d.confidence is not null
   and not exists (select from known_case k where k.id = d.review)
+  and (d.route <> 'review' or o.decision is not null
+       or not exists (select from decision s where s.tenant = d.tenant and s.supersedes = d.id))
 order by d.decided_at, d.id limit %(most)s
 
 -- name: worse_words
@@ -110,16 +118,20 @@ order by o.changed_at desc limit %(most)s
 -- name: advance_monitors
 update certificate_monitor m
 set wealth = decode(r.wealth, 'base64'), counted = r.counted, lost_minor = r.lost_minor, evidence = r.evidence, counted_to = r.counted_to,
-    counted_id = r.counted_id, looked_at = r.looked_at, crossed_at = coalesce(r.crossed_at, m.crossed_at), closed_at = r.closed_at
+    counted_id = r.counted_id, looked_at = r.looked_at, crossed_at = coalesce(r.crossed_at, m.crossed_at),
+    closed_at = coalesce(m.closed_at, r.closed_at)
 from json_to_recordset(%(rows)s::json) as r (certificate uuid, wealth text, counted bigint, lost_minor bigint, evidence double precision,
   counted_to timestamptz, counted_id uuid, looked_at timestamptz, crossed_at timestamptz, closed_at timestamptz)
 where m.certificate = r.certificate
 
 -- name: end_monitors
--- From now on the certificate lets nothing go any more; what it let go is still counted when its outcome is due.
-update certificate_monitor m set ended_at = r.ended_at
-from json_to_recordset(%(rows)s::json) as r (certificate uuid, ended_at timestamptz)
-where m.certificate = r.certificate and m.ended_at is null
+-- From now on the certificate lets nothing go any more; what it let go is still counted when its outcome is due, by its own
+-- monitor or by the one that goes on for it: then its own counts no more (whoever has just read it finds it moved).
+update certificate_monitor m
+set ended_at = coalesce(m.ended_at, r.ended_at), closed_at = case when r.handed_on then r.ended_at end,
+    looked_at = case when r.handed_on then r.ended_at else m.looked_at end
+from json_to_recordset(%(rows)s::json) as r (certificate uuid, ended_at timestamptz, handed_on boolean)
+where m.certificate = r.certificate and m.closed_at is null and (m.ended_at is null or r.handed_on)
 
 -- name: add_course
 insert into certificate_course (certificate, tenant, counted, at, evidence, lost_minor)

@@ -162,7 +162,7 @@ class KeptCertificate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewMonitor(msgspec.Struct, frozen=True, kw_only=True):
-    """A monitor that has counted nothing yet: fields as in the table."""
+    """A monitor that has counted nothing yet: fields as in the table; ``goes_on``: for which certificate's it does."""
 
     certificate: UUID
     tenant: UUID
@@ -173,6 +173,7 @@ class NewMonitor(msgspec.Struct, frozen=True, kw_only=True):
     counted_to: datetime
     counted_id: UUID
     looked_at: datetime
+    goes_on: UUID | None = None
 
 
 class OpenMonitor(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,10 +227,11 @@ class AdvancedMonitor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndedMonitor(msgspec.Struct, frozen=True, kw_only=True):
-    """That a certificate counts no more."""
+    """That a certificate counts no more; and whether another one's monitor goes on for its own."""
 
     certificate: UUID
     ended_at: datetime
+    handed_on: bool = False
 
 
 class NewCourse(msgspec.Struct, frozen=True, kw_only=True):

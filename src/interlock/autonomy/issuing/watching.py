@@ -137,7 +137,7 @@ async def watch_one(
     if not rows and not over:
         return False
     counted = count(it, certificate.watching, terms, due, record)
-    bets = bets_of(certificate.watching)
+    bets = bets_of(certificate.watching, counted.watch)
     is_crossed = bool(rows) and crossed(counted.watch, float(Fraction(certificate.watching.alpha)))
     if not (is_crossed or over or anew) and len(rows) < FEW and now - it.looked_at < KEPT_BACK:
         return False
@@ -190,7 +190,8 @@ def count(it: OpenMonitor, watching: Watching, terms: AutonomyTerms, due: Due, r
         due: Decisions whose outcome is due.
         record: The record of the point's output.
     """
-    watch, bets = msgspec.json.decode(it.wealth, type=Watch), bets_of(watching)
+    watch = msgspec.json.decode(it.wealth, type=Watch)
+    bets = bets_of(watching, watch)
     stride = stride_of(it.counted + len(due.rows))
     counted, lost = it.counted, it.lost_minor
     course: list[tuple[int, float, int]] = []
@@ -211,9 +212,9 @@ def count(it: OpenMonitor, watching: Watching, terms: AutonomyTerms, due: Due, r
     )
 
 
-def bets_of(watching: Watching) -> Bets:
-    """The bets of a monitor."""
-    return Bets(watching.sizes, watching.weights)
+def bets_of(watching: Watching, watch: Watch) -> Bets:
+    """The bets of a monitor: those that it began with, also where its certificate was renewed since."""
+    return Bets(watch.sizes or watching.sizes, watching.weights)
 
 
 def stride_of(counted: int) -> int:
@@ -232,7 +233,7 @@ async def _due(
     asked: dict[str, Any] = {
         "workflow": it.workflow, "point": it.point, "from_id": first_id(it.counted_to - _SLACK),
         "to_id": first_id(until + _SLACK), "counted_to": it.counted_to, "counted_id": it.counted_id,
-        "before": until, "digests": [bytes.fromhex(one.digest) for one in certificate.components],
+        "before": until, "digests": [bytes.fromhex(one) for one in certificate.answering],
         "most": most,
     }  # fmt: skip
     async with database.tenant(tenant) as connection:

@@ -18,6 +18,10 @@ from interlock.money import Money
 
 _FINEST = 100_000
 _NAMED = 5
+_BEGINS = (
+    "the audit sample has to begin first, which it does by itself where the file declares it, and what came before it "
+    "does not count, whoever decided it"
+)
 
 
 def assumptions_of(place: Place, data: Data) -> tuple[str, ...]:
@@ -47,7 +51,7 @@ def _outcomes(place: Place) -> Iterator[str]:
     else:
         yield (
             "Of what nobody looked at, the audit sample's answers count, each over its probability of being drawn; one "
-            f"that is missing {after} later counts as wrong, in full."
+            f"that is missing {after} later counts as wrong, in full. What came before the sample began does not count."
         )
     yield "What persons and feeds say of an answer is true; where they contradict one another, the worse counts."
 
@@ -74,9 +78,14 @@ def _reason(
     if data.other_files:
         has = f"{has} (and {data.other_files} under another file of the point, which say nothing of this one)"
     budget = amount(terms.budget.each, terms.currency)
+    if not data.decisions and terms.outcome.source is Source.AUDIT:
+        has = f"{has}: {_BEGINS}"
     if lacking and terms.harm is not None:
         what = f"more than money is at stake ({terms.harm.kind}), so {terms.harm.outcomes} outcomes are demanded"
-        return f"Nothing can be certified yet: {what}, and {has}."
+        return (
+            f"Nothing can be certified yet: {what}, of what would be certified and beside those that calibrate; "
+            f"{terms.harm.outcomes - lacking} are such, and {has}."
+        )
     missing = f" {data.missing} were due and are missing, and count as wrong." if data.missing else ""
     if isinstance(found, Certifiable) or found.why is Why.UNCALIBRATED:
         return (
