@@ -13,7 +13,7 @@ import httpx
 import msgspec
 import psycopg
 from tests.console.visiting import refund_orders, signed_in, site
-from tests.pg.deciding import known_truth, put
+from tests.pg.deciding import Made, known_truth, put
 from tests.pg.stage import declared
 
 from interlock.autonomy.issuing.issue import stands_at
@@ -69,6 +69,14 @@ async def narrowed_and_huge(url: str, node: Node, ana: httpx.AsyncClient) -> Non
     assert "What was certified is promised no more" in page
     assert "With 95 % certainty" not in page
     assert page.count("not known") >= 2  # what goes by itself, and its expected loss
+    assert "not known, negative or in another currency" not in page
+    now = datetime.now(UTC)
+    more = [Made(at=now, exposure=9 * 10**18, route="review", right=None) for _ in range(2)]
+    more.append(Made(at=now, exposure=900, route="review", right=None, currency="USD"))
+    put(url, find_place(node.registry, node.tenant, NAME), more)
+    page = html.unescape((await ana.get(PAGE)).text)
+    assert "more than can be held" in page
+    assert "not known, negative or in another currency" in page
 
 
 async def test_a_certificate_is_shown_issued_and_withdrawn_by_whoever_may(database_url: str, tmp_path: Path) -> None:

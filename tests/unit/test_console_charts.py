@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 from itertools import pairwise
 
+import msgspec
 import pytest
 
 from interlock.autonomy import certificate as made
@@ -14,6 +15,7 @@ from interlock.autonomy.issuing.store import CoursePoint
 from interlock.autonomy.reliability import Bin
 from interlock.autonomy.terms import AutonomyTerms, LossBudget, LossTerms, OutcomeTerms
 from interlock.clock import Clock
+from interlock.components.component import ComponentRef
 from interlock.console.autonomy_charts import (
     BandCount,
     band_edges,
@@ -24,6 +26,7 @@ from interlock.console.autonomy_charts import (
     risk_chart,
 )
 from interlock.console.charts import HEIGHT, WIDTH, Axis, Chart, Drawing, round_up, ticks
+from interlock.decisions.point import ComponentChoice, DecisionPoint, Share
 from interlock.durations import parse_duration
 from interlock.money import Money
 from interlock.oversight.binomial import interval
@@ -122,3 +125,23 @@ def test_more_at_stake_never_needs_less_and_above_the_cap_a_person_decides() -> 
     assert (bands[0].decisions, bands[0].alone, str(bands[0].money_alone)) == (10, 9, "40.00 EUR")
     assert all(one.needed == (None,) for one in money_bands(edges, (), TERMS, None, (SURE,)))
     assert band_edges(1, "JPY") == (1,)
+    many = BandCount(band=0, decisions=2, alone=0, minor=2**63 - 1, minor_alone=0)
+    nobody = BandCount(band=-1, decisions=5, alone=1, minor=0, minor_alone=0)
+    bands = money_bands(edges, (many, nobody), TERMS, Fraction(210), (SURE,))
+    assert bands[0].money is None  # a sum that cannot be held is not told as if it could
+    assert (bands[-1].above, bands[-1].needed, bands[-1].decisions, bands[-1].alone) == (None, (None,), 5, 1)
+
+
+def test_what_the_file_says_beside_a_certificate_is_in_what_is_needed_where_it_is_stricter() -> None:
+    edges = band_edges(100_000, "EUR")
+    step = ComponentChoice((Share(ComponentRef.parse(SURE.component), Fraction(1)),))
+    point = DecisionPoint(
+        name="p", output="o", queue=QueueTerms(name="q"), steps=(step,), sure_from=0.0, autonomy=TERMS
+    )
+    alone = money_bands(edges, (), TERMS, Fraction(210), (SURE,))
+    assert money_bands(edges, (), TERMS, Fraction(210), (SURE,), point) == alone
+    strict = money_bands(edges, (), TERMS, Fraction(210), (SURE,), msgspec.structs.replace(point, sure_from=0.98))
+    assert [one.needed[0] for one in strict] == [
+        None if one.needed[0] is None else max(one.needed[0], 0.98) for one in alone
+    ]
+    assert strict != alone

@@ -30,6 +30,7 @@ from interlock.autonomy.issuing.store import CoursePoint, KeptCertificate, Stand
 from interlock.autonomy.outcomes.read import Due, due_without_outcome, to_settle, voices_settled
 from interlock.autonomy.reliability import Bin, Error, calibration_error, reliability
 from interlock.cases.certified_places import certifying_resource, find_place, places, withdrawing_resource
+from interlock.cases.in_line import find_point
 from interlock.clock import first_id, id_time
 from interlock.console.autonomy_charts import band_edges
 from interlock.console.autonomy_page import PointPage, page_of
@@ -231,7 +232,7 @@ async def _page(
     return page_of(
         terms, certificate.components if certificate else (), certificate.grid if certificate else (), certificate,
         stands.threshold if stands and lets_go else None, bins=bins, error=error, truths=len(truth), counts=bands,
-        course=course,
+        course=course, point=find_point(visit.node.registry, place.name).point,
     )  # fmt: skip
 
 

@@ -14,7 +14,9 @@ from interlock.autonomy.issuing.store import CoursePoint
 from interlock.autonomy.reliability import Bin
 from interlock.autonomy.terms import AutonomyTerms
 from interlock.console.charts import Axis, Chart, Drawing, round_up
-from interlock.money import Money, exponent
+from interlock.decisions.point import DecisionPoint, needed_confidence
+from interlock.decisions.sureness import stricter
+from interlock.money import LARGEST_MINOR, Money, exponent
 
 _MOST_POWER = 300.0
 _BANDS = 6
@@ -26,28 +28,31 @@ class MoneyBand(msgspec.Struct, frozen=True, kw_only=True):
     """Decisions with about so much at stake.
 
     Attributes:
-        above: More than this.
+        above: More than this; None: nobody knows, or it is below zero or in another currency.
         upto: At most this; None: no bound.
         wrong: The greatest probability of being wrong that goes by itself at the upper end; None: nothing goes.
         needed: The least confidence that does, by component and segment; None: none suffices.
         decisions: How many came of late.
         alone: How many of them no person decided.
-        money: What was at stake in them together.
+        money: What was at stake in them together; None: more than can be held.
         money_alone: And in those that no person decided.
     """
 
-    above: Money
+    above: Money | None
     upto: Money | None
     wrong: float | None
     needed: tuple[float | None, ...]
     decisions: int
     alone: int
-    money: Money
-    money_alone: Money
+    money: Money | None
+    money_alone: Money | None
 
 
 class BandCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How many decisions were in a band, how many of them went by themselves, and the money in both."""
+    """How many decisions were in a band, how many of them went by themselves, and the money in both.
+
+    Of those in band -1 nobody knows what was at stake: there is no money in them.
+    """
 
     band: int
     decisions: int
@@ -165,6 +170,7 @@ def money_bands(
     terms: AutonomyTerms,
     threshold: Fraction | None,
     certified: Sequence[Certified],
+    point: DecisionPoint | None = None,
 ) -> tuple[MoneyBand, ...]:
     """How sure an answer must be at each exposure, and how much goes by itself.
 
@@ -174,6 +180,7 @@ def money_bands(
         terms: What the point states.
         threshold: The greatest expected loss that goes by itself, in minor units; None: nothing does.
         certified: For whom it counts.
+        point: Its file's stricter words, which count, too; None: the certificate's alone.
     """
     of, currency = {one.band: one for one in counts}, terms.currency
     bands: list[MoneyBand] = []
@@ -181,19 +188,44 @@ def money_bands(
         found = of.get(at) or BandCount(band=at, decisions=0, alone=0, minor=0, minor_alone=0)
         goes = threshold is not None and upto is not None
         wrong = share_allowed(threshold, terms.wrong.of(upto)) if threshold is not None and upto is not None else None
+        end = None if upto is None else Money.of_minor(upto, currency)
         bands.append(
             MoneyBand(
                 above=Money.of_minor(above, currency),
-                upto=None if upto is None else Money.of_minor(upto, currency),
+                upto=end,
                 wrong=wrong,
-                needed=tuple(one.needed(wrong) if goes and wrong is not None else None for one in certified),
+                needed=tuple(
+                    _needed(one, wrong, end, point) if goes and wrong is not None else None for one in certified
+                ),
                 decisions=found.decisions,
                 alone=found.alone,
-                money=Money.of_minor(found.minor, currency),
-                money_alone=Money.of_minor(found.minor_alone, currency),
+                money=_held(found.minor, currency),
+                money_alone=_held(found.minor_alone, currency),
             )
         )
+    unknown = of.get(-1)
+    if unknown is not None:
+        bands.append(
+            MoneyBand(
+                above=None, upto=None, wrong=None, needed=tuple(None for _ in certified), decisions=unknown.decisions,
+                alone=unknown.alone, money=None, money_alone=None,
+            )
+        )  # fmt: skip
     return tuple(bands)
+
+
+def _needed(one: Certified, wrong: float, exposure: Money | None, point: DecisionPoint | None) -> float | None:
+    """How sure a component must be: as is certified, and as the point's file says beside it, whichever is stricter."""
+    needed = one.needed(wrong)
+    for step in point.steps if point is not None else ():
+        if point is not None and any(str(share.component) == one.component for share in step.shares):
+            needed = stricter(needed, needed_confidence(point, exposure, step, certified=needed))
+    return needed
+
+
+def _held(minor: int, currency: str) -> Money | None:
+    """A sum, which stopped at what can be held."""
+    return Money.of_minor(minor, currency) if minor < LARGEST_MINOR else None
 
 
 def whole(minor: Fraction | float, currency: str) -> float:

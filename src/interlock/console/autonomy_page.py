@@ -25,6 +25,7 @@ from interlock.console.autonomy_charts import (
     whole,
 )
 from interlock.console.charts import Chart
+from interlock.decisions.point import DecisionPoint
 
 _GREAT = 10_000
 """Minor units from which on whole ones tell amounts apart."""
@@ -91,6 +92,7 @@ def page_of(
     truths: int = 0,
     counts: Sequence[BandCount] = (),
     course: Sequence[CoursePoint] = (),
+    point: DecisionPoint | None = None,
 ) -> PointPage:
     """Put together what is shown.
 
@@ -105,6 +107,7 @@ def page_of(
         truths: Of how many decisions the truth is known.
         counts: What came of late, by exposure.
         course: How the monitor went.
+        point: What else its file says of how sure an answer must be; None: nothing.
     """
     currency = certificate.currency if certificate else terms.currency
     budget = Fraction(certificate.budget) if certificate else terms.budget.each
@@ -120,7 +123,7 @@ def page_of(
         reliability=reliability_chart(bins, kept) if bins else None,
         grid=tuple(_row(one, currency, chosen) for one in grid),
         risk=risk_chart(grid, budget, currency, chosen) if grid else None,
-        bands=money_bands(edges, counts, terms, Fraction(threshold) if threshold else None, kept),
+        bands=money_bands(edges, counts, terms, Fraction(threshold) if threshold else None, kept, point),
         certified=kept,
         evidence=evidence_chart(course, crossing) if course and crossing else None,
         losses=loss_chart(course, budget, currency) if course else None,

@@ -237,15 +237,18 @@ order by id desc offset %(most)s limit 1
 
 -- name: autonomy_bands
 -- How many of the newest decisions of a point were in each band of exposure, and how many of them no person decided.
-select width_bucket(x.exposure_minor - 1, %(edges)s::bigint[])::int as band, count(*)::int as decisions,
-  (count(*) filter (where x.route <> 'review'))::int as alone, sum(x.exposure_minor)::bigint as minor,
-  coalesce(sum(x.exposure_minor) filter (where x.route <> 'review'), 0)::bigint as minor_alone
+-- Band -1: nobody knows what was at stake, or it was below zero or in another currency. A sum stops at what is held.
+select case when x.fits then width_bucket(x.exposure_minor - 1, %(edges)s::bigint[]) else -1 end::int as band,
+  count(*)::int as decisions, (count(*) filter (where x.route <> 'review'))::int as alone,
+  least(coalesce(sum(x.exposure_minor) filter (where x.fits), 0), 9223372036854775807)::bigint as minor,
+  least(coalesce(sum(x.exposure_minor) filter (where x.fits and x.route <> 'review'), 0),
+        9223372036854775807)::bigint as minor_alone
 from (
-  select d.exposure_minor, d.currency, d.route from decision d
+  select d.exposure_minor, d.route, coalesce(d.currency = %(currency)s and d.exposure_minor >= 0, false) as fits
+  from decision d
   where d.workflow = %(workflow)s and d.point = %(point)s and d.id >= %(since)s
     and (d.review is null or d.review not in (select id from known_case))
   order by d.id desc limit %(most)s) x
-where x.currency = %(currency)s and x.exposure_minor >= 0
 group by 1 order by 1
 
 -- name: autonomy_truth
