@@ -26,10 +26,10 @@ PASSED = msgspec.json.encode([{"digest": DIGEST.hex(), "became": "unsure", "conf
 
 
 def asked_in_turn(number: int, hard: int) -> Iterator[Made]:
-    """Decisions of a light component, 1 in 200 wrong, but each so manieth of a capable one, 6 in 100 wrong."""
+    """Decisions of a light component, 1 in 1000 wrong, but each so manieth of a capable one, 5 in 100 wrong."""
     for at, one in enumerate(known_truth(datetime.now(UTC), number, wrong=0.0)):
-        light = Made(at=one.at, confidence=0.99, right=at % 200 != 1)
-        capable = Made(at=one.at, confidence=0.97, right=at // hard % 100 >= 6, digest=LARGE, attempts=PASSED)
+        light = Made(at=one.at, confidence=0.99, right=at % 1000 != 1)
+        capable = Made(at=one.at, confidence=0.97, right=at // hard % 100 >= 5, digest=LARGE, attempts=PASSED)
         yield capable if at % hard == 0 else light
 
 
@@ -39,7 +39,7 @@ async def test_what_all_of_it_lose_together_stays_within_the_budget(
 ) -> None:
     """A capable component that is within the budget for few of the decisions is not for half of them."""
     it = place(tenant, components={DIGEST.hex(): "onnx:light@1", LARGE.hex(): "onnx:capable@1"})
-    made = list(asked_in_turn(3000, hard))
+    made = list(asked_in_turn(4000, hard))
     put(database_url, it, made)
     derived = await derive_now(database, it, None, who="olga")
     certificate = derived.certificate
