@@ -26,7 +26,7 @@ from interlock.console.autonomy_charts import (
     risk_chart,
 )
 from interlock.console.charts import HEIGHT, WIDTH, Axis, Chart, Drawing, round_up, ticks
-from interlock.decisions.point import ComponentChoice, DecisionPoint, Share
+from interlock.decisions.point import ComponentChoice, DecisionPoint, QueueTerms, Share
 from interlock.durations import parse_duration
 from interlock.money import Money
 from interlock.oversight.binomial import interval
