@@ -40,7 +40,7 @@ async def writer(database_url: str, database: Database, notifier: Notifier) -> A
 
 async def certified(url: str, database: Database, writer: Writer, it: Place) -> None:
     """A certificate that counts decisions of the last five minutes as its own."""
-    put(url, it, known_truth(datetime.now(UTC) - timedelta(minutes=4), 1500))
+    put(url, it, known_truth(datetime.now(UTC) - timedelta(minutes=4), 1500, wrong=0.0))
     await issue(writer, it, await derive_now(database, it, None, who="olga"), None)
     with psycopg.connect(url, autocommit=True, options="-c search_path=interlock") as admin:
         admin.execute("update certificate_monitor set counted_to = now() - interval '5 minutes'")

@@ -76,7 +76,14 @@ def derive(place: Place, evidence: Evidence, now: datetime, *, who: str, replace
         return Derived(
             certificate=None,
             refused=why_not(
-                place, data, found, offers, needed, lacking=max(lacking, 0), beyond=_beyond(evidence, asked)
+                place,
+                data,
+                found,
+                offers,
+                needed,
+                lacking=max(lacking, 0),
+                beyond=_beyond(evidence, asked),
+                passed_over=bool(evidence.floors),
             ),
             needed=max(needed, terms.harm.outcomes if terms.harm else 0),
             data=data,

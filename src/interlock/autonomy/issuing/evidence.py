@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -44,6 +44,8 @@ FIT_SHARE = Fraction(1, 3)
 """The part of the decisions that calibrates; the others test."""
 SETTLED = timedelta(seconds=15)
 """What was decided later than that may still be on its way to the table."""
+RARELY = Fraction(1, 1000)
+"""Of so many decisions an answer above its component's floor may have been passed over for another one."""
 _AT_ONCE = 500
 """Rows between two looks at the loop: whoever else works in the process waits no longer than some milliseconds."""
 _NOTHING = UUID(int=0)
@@ -333,10 +335,7 @@ def _evidence(place: Place, columns: _Columns, data: Data) -> Evidence:
     ).most_common(MOST_SEGMENTS)
     segments = tuple(sorted(name for name, _ in often))
     place_of: dict[str | None, int] = {name: at for at, name in enumerate(segments)}
-    floors: dict[str, float] = {}
-    for over, fit in zip(columns.passed_over, columns.fit, strict=True):
-        for digest, confidence in over.items() if fit else ():
-            floors[digest] = max(confidence, floors.get(digest, 0.0))
+    floors = floors_of(columns.passed_over, columns.fit)
     records = Records(
         confidence=np.array(columns.confidence, np.float64),
         exposure=np.array(columns.exposure, np.int64),
@@ -351,7 +350,7 @@ def _evidence(place: Place, columns: _Columns, data: Data) -> Evidence:
         fit=np.array(columns.fit, np.bool_),
         turn=np.array(columns.turn, np.int64),
     )
-    if floors:
+    if any(columns.passed_over):
         _mind_floors(place.terms, records, columns, np.array([floors.get(one, -1.0) for one in components]), floors)
     return Evidence(
         data=data,
@@ -363,6 +362,24 @@ def _evidence(place: Place, columns: _Columns, data: Data) -> Evidence:
         automatic=np.array(columns.automatic, np.bool_),
         known=np.array(columns.known, np.bool_),
     )
+
+
+def floors_of(passed_over: Sequence[Mapping[str, float]], fit: Sequence[bool]) -> dict[str, float]:
+    """Above which confidence an answer of each component is rarely passed over, by the part that calibrates.
+
+    Before there is a certificate nobody is sure enough, so that all are asked and only the surest answer is on record.
+    So few as ``RARELY`` are left above the floor: they count as wrong, and it never depends on budget or risk.
+
+    Args:
+        passed_over: Of each decision, how sure those were whose answers are not on record.
+        fit: Which decisions calibrate.
+    """
+    found: dict[str, list[float]] = {}
+    for over, calibrates in zip(passed_over, fit, strict=True):
+        for digest, confidence in over.items() if calibrates else ():
+            found.setdefault(digest, []).append(confidence)
+    few = int(sum(fit) * RARELY)
+    return {digest: sorted(sure, reverse=True)[few] for digest, sure in found.items() if len(sure) > few}
 
 
 def _mind_floors(

@@ -65,9 +65,20 @@ def why_not(
     *,
     lacking: int,
     beyond: Sequence[UUID] = (),
+    passed_over: bool = False,
 ) -> str:
     """Why there is no certificate, and what there could be instead."""
-    return " ".join((_reason(place, data, found, needed, lacking, beyond), *_instead(place, offers)))
+    return " ".join(
+        (_reason(place, data, found, needed, lacking, beyond), *_over(passed_over), *_instead(place, offers))
+    )
+
+
+def _over(passed_over: bool) -> Iterator[str]:  # noqa: FBT001 - what is so
+    if passed_over:
+        yield (
+            "Where several were asked, only the surest answer is on record: one that was passed over counts as wrong, "
+            "so only confidences at which that is rare can be certified; with one component there would be more."
+        )
 
 
 def _reason(
