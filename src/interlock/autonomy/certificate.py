@@ -105,6 +105,8 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
         fit_share: Which part calibrates, exact.
         files: Under which files of the workflow they were taken, by the SHA-256 in hex: the point was the same in each.
         other_files: How many decisions were left out, since the point was another one under their file.
+        monthly: How many of the decisions came in the last thirty days: among so many a month's budget is spread, if
+            that is more than is declared.
     """
 
     since: datetime
@@ -119,6 +121,7 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     fit_share: str = ""
     files: tuple[str, ...] = ()
     other_files: int = 0
+    monthly: int = 0
 
 
 class Watching(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,6 +171,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
         replaces: The certificate that it takes the place of.
         watching: How its decisions are watched; None: they are not.
         answering: Who answered at the point when it was derived, by the digest in hex, certified or not.
+        tries: How many derivations under these terms, from other data, are on record since the last certificate was
+            issued and before this one: each is one more chance that what is certified loses more than the budget.
         point_digest: SHA-256, in hex, of what else the point's file said: for another one the certificate does not
             count, since only a new certificate ever widens anything.
     """
@@ -197,6 +202,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     watching: Watching | None = None
     answering: dict[str, str] = {}
     point_digest: str = ""
+    tries: int = 0
     format: str = FORMAT
 
     @property

@@ -14,6 +14,8 @@ from interlock.money import LARGEST_MINOR, Money
 RISK = Fraction(5, 100)
 """How probable it may be that the certified loss is above the budget, where the file does not say."""
 WINDOW = timedelta(days=365)
+MONTH = timedelta(days=30)
+"""What a month's budget is for."""
 VALID_FOR = timedelta(days=90)
 AUDIT_SHARE = Fraction(2, 100)
 MOST_SEGMENTS = 20
@@ -87,6 +89,14 @@ class LossBudget(msgspec.Struct, frozen=True, kw_only=True):
     def each(self) -> Fraction:
         """Minor units for each decision that comes to the point, whoever decides it."""
         return Fraction(self.written.minor, self.decisions or 1)
+
+    def each_of(self, monthly: int) -> Fraction:
+        """The same where so many came in a month: if that is more than is declared, a month's budget is theirs.
+
+        Args:
+            monthly: How many came in thirty days.
+        """
+        return Fraction(self.written.minor, max(self.decisions, monthly)) if self.decisions else self.each
 
 
 class OutcomeTerms(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from interlock.autonomy.audit.read import DrawState, Sample, sample_of
 from interlock.autonomy.certificate import Certificate
 from interlock.autonomy.issuing.derive import Derived, derive
 from interlock.autonomy.issuing.evidence import gather
-from interlock.autonomy.issuing.issue import issue, refuse, stands_at, withdraw
+from interlock.autonomy.issuing.issue import issue, refuse, stands_at, tries_of, withdraw
 from interlock.autonomy.issuing.place import Place
 from interlock.autonomy.issuing.promise import guarantee
 from interlock.autonomy.issuing.show import certificates_of, course_of, show_points, stand_of
@@ -163,8 +163,9 @@ async def _derived(visit: Visit, place: Place, stands: Stands | None, at: dateti
     """What follows from the evidence as of a moment: what fell due since then is left for the next."""
     database = visit.node.database
     evidence, now = await gather(database, place, at), database.clock.now()
+    tries = await tries_of(database, place, stands, evidence.data.digest)
     replaces = stands.certificate if stands is not None and stands.counts(now) else None
-    return await asyncio.to_thread(derive, place, evidence, now, who=visit.actor.name, replaces=replaces)
+    return await asyncio.to_thread(derive, place, evidence, now, who=visit.actor.name, replaces=replaces, tries=tries)
 
 
 def _shown_at(text: str, now: datetime) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -13,25 +14,31 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.deciding import DIGEST, place, terms
 
+from interlock.autonomy.certificate import Watching
 from interlock.autonomy.certify import fit_calibrations, score
 from interlock.autonomy.issuing.derive import Derived, asked_terms, derive
 from interlock.autonomy.issuing.evidence import FIT_SHARE, Evidence, Gathering, split_key
 from interlock.autonomy.issuing.place import Place
-from interlock.autonomy.issuing.store import RecordedDecision, SampleBegun
+from interlock.autonomy.issuing.promise import guarantee
+from interlock.autonomy.issuing.store import MaturedDecision, OpenMonitor, RecordedDecision, SampleBegun
+from interlock.autonomy.issuing.watching import Due, count
 from interlock.autonomy.outcome import Standing
 from interlock.autonomy.records import is_fit
-from interlock.autonomy.terms import AuditTerms, OutcomeTerms, Source
+from interlock.autonomy.terms import AuditTerms, LossBudget, OutcomeTerms, Source
+from interlock.clock import first_id, id_time
+from interlock.money import Money
 
 OTHER = bytes(31) + b"\1"
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def ident(number: int) -> UUID:
-    return UUID(int=number << 64 | int.from_bytes(hashlib.sha256(b"%d" % number).digest()[:7]))
+    return UUID(int=first_id(NOW).int + (number << 80) | int.from_bytes(hashlib.sha256(b"%d" % number).digest()[:7]))
 
 
 def row(number: int, *, right: bool | None = True, **of: Any) -> RecordedDecision:
@@ -95,3 +102,47 @@ def test_a_surer_answer_that_was_passed_over_counts_even_where_too_little_is_kno
     counted = (scored.score == 0) & (scored.lost == it.terms.wrong.of(it.terms.highest))
     assert int(np.sum(counted)) == over > 100
     assert told.certificate is None
+
+
+def test_a_months_budget_is_spread_among_those_that_really_came_and_tries_are_told() -> None:
+    month = terms(budget=LossBudget(written=Money("400.00", "EUR"), decisions=1000))
+    drawn = np.random.default_rng(4)
+    rows = [row(number, right=bool(drawn.random() > 0.002)) for number in range(1, 4001)]
+    it = place(UUID(int=7), month)
+    gathering = Gathering(it)
+    for one in rows:
+        gathering.take(one)
+    begun = id_time(rows[0].id)
+    certificates = [
+        derive(it, gathering.evidence(begun, until), NOW, who="olga", tries=tries).certificate
+        for until, tries in ((begun + timedelta(days=20), 0), (begun + timedelta(days=90), 3))
+    ]
+    (more, declared) = certificates
+    assert more is not None
+    assert declared is not None
+    assert (more.data.monthly, Fraction(more.budget)) == (4000, 10)
+    assert any(
+        "4000 decisions: so many came in the last 30 days, more than the 1000" in one for one in more.assumptions
+    )
+    assert more.watching is not None
+    assert more.watching.bound < 10 / 2000
+    assert (declared.data.monthly, Fraction(declared.budget)) == (0, 40)
+    assert "derived" not in guarantee(more)
+    assert guarantee(declared).endswith("It was derived 3 times before without being issued, and each try is one more "
+                                        "chance to be wrong: rely on the monitor.")  # fmt: skip
+
+
+def test_a_monitor_is_stricter_when_more_come_in_a_month_than_its_certificate_knew_of() -> None:
+    watching = Watching(sizes=(0.1,), weights=(1.0,), bound=0.02, worst=2000, alpha="1/20")
+    stands = OpenMonitor(
+        certificate=UUID(int=1), workflow="w", point="p", content=b"", wealth=b'{"logs":[0.0],"sizes":[0.2]}',
+        counted=0, lost_minor=0, evidence=1.0, counted_to=NOW, counted_id=UUID(int=1), looked_at=NOW, crossed_at=None,
+        ended_at=None, mark="",
+    )  # fmt: skip
+    lost = MaturedDecision(
+        id=UUID(int=2), decided_at=NOW, exposure_minor=2000, currency="EUR", route="automatic", is_right=False,
+        loss_minor=None, loss_currency=None, propensity=None,
+    )  # fmt: skip
+    for each in (Fraction(1), Fraction(1, 4)):
+        found = count(stands, watching, terms(), Due(rows=[lost], drawn_to=UUID(int=9), over=False, each=each))
+        assert math.exp(found.watch.logs[0]) == pytest.approx(1 + 0.2 * (50 / each - 1))  # by the bet it began with

@@ -54,7 +54,9 @@ class Derived(msgspec.Struct, frozen=True, kw_only=True):
     calibrated: tuple[Certified, ...] = ()
 
 
-def derive(place: Place, evidence: Evidence, now: datetime, *, who: str, replaces: UUID | None = None) -> Derived:
+def derive(
+    place: Place, evidence: Evidence, now: datetime, *, who: str, replaces: UUID | None = None, tries: int = 0
+) -> Derived:
     """What follows from the evidence at a point.
 
     Args:
@@ -63,9 +65,12 @@ def derive(place: Place, evidence: Evidence, now: datetime, *, who: str, replace
         now: When a certificate would be issued.
         who: By whom.
         replaces: The certificate that counts now.
+        tries: From how many other data that was asked under these terms since the last one was issued.
     """
     terms, data = place.terms, evidence.data
-    asked = asked_terms(terms, evidence.records)
+    asked = msgspec.structs.replace(
+        asked_terms(terms, evidence.records), budget=terms.budget.each_of(evidence.data.monthly)
+    )
     found = certify(evidence.records, asked)
     calibrated = tuple(_calibrated(place, evidence, found))
     certified = tuple(one for one in calibrated if one.steps and not _too_few(found, evidence, one))
@@ -101,7 +106,7 @@ def derive(place: Place, evidence: Evidence, now: datetime, *, who: str, replace
         currency=terms.currency,
         threshold=str(found.chosen.threshold),
         cap=terms.highest,
-        budget=str(terms.budget.each),
+        budget=str(asked.budget),
         risk=str(terms.risk),
         components=certified,
         data=data,
@@ -117,6 +122,7 @@ def derive(place: Place, evidence: Evidence, now: datetime, *, who: str, replace
         watching=_watching(evidence, asked, found, terms),
         answering=dict(place.components),
         point_digest=place.digest,
+        tries=tries,
     )
     return Derived(
         certificate=certificate, refused="", needed=needed, data=data, grid=certificate.grid, calibrated=calibrated

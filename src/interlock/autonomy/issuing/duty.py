@@ -15,7 +15,7 @@ from uuid import UUID
 from interlock.autonomy.issuing.corrected import hold_to_corrected
 from interlock.autonomy.issuing.derive import Derived, derive
 from interlock.autonomy.issuing.evidence import gather
-from interlock.autonomy.issuing.issue import RENEWAL, issue, refuse, stands_at, stands_everywhere
+from interlock.autonomy.issuing.issue import RENEWAL, issue, refuse, stands_at, stands_everywhere, tries_of
 from interlock.autonomy.issuing.place import Place
 from interlock.autonomy.issuing.store import END_MONITORS, TRY_TO_KEEP, EndedMonitor, Stands
 from interlock.autonomy.issuing.watching import watch_all
@@ -128,8 +128,9 @@ async def derive_now(database: Database, place: Place, stands: Stands | None, *,
     """
     now = database.clock.now()
     evidence = await gather(database, place, now)
+    tries = await tries_of(database, place, stands, evidence.data.digest)
     replaces = stands.certificate if stands is not None and stands.counts(now) else None
-    return await asyncio.to_thread(derive, place, evidence, now, who=who, replaces=replaces)
+    return await asyncio.to_thread(derive, place, evidence, now, who=who, replaces=replaces, tries=tries)
 
 
 async def keep_certificates(database: Database, writer: Writer, places: Places) -> None:

@@ -35,7 +35,7 @@ from interlock.autonomy.issuing.store import (
 from interlock.autonomy.outcome import By, Known, Said, known_of
 from interlock.autonomy.records import EVERYWHERE, Records, is_fit, turn_of
 from interlock.autonomy.segment import segment_of
-from interlock.autonomy.terms import MOST_SEGMENTS, AutonomyTerms, Source
+from interlock.autonomy.terms import MONTH, MOST_SEGMENTS, AutonomyTerms, Source
 from interlock.clock import first_id
 from interlock.db.database import Database
 from interlock.oversight.review import Resolution
@@ -205,6 +205,7 @@ class Gathering:
             outcomes=counted.outcomes, missing=counted.missing, drawn=counted.drawn, digest=self._hashed.hexdigest(),
             key=self._key.hex(), fit_share=str(FIT_SHARE),
             files=tuple(sorted(one.hex() for one in files)), other_files=other_files,
+            monthly=sum(one >= first_id(until - MONTH) for one in self._columns.ids),
         )  # fmt: skip
         return _evidence(self._place, self._columns, data)
 

@@ -19,6 +19,7 @@ from interlock.autonomy.certificate import Certificate
 from interlock.autonomy.issuing.place import Place
 from interlock.autonomy.issuing.store import (
     ADD_MONITORS,
+    COUNT_TRIES,
     END_MONITORS,
     NOTE_TRIED,
     STANDS,
@@ -61,6 +62,23 @@ async def stands_at(database: Database, tenant: UUID, workflow: str, point: str)
     """What counts at a point; None: nothing ever did, and nobody tried."""
     async with database.tenant(tenant) as connection:
         return await STANDS.one(connection, {"id": autonomy_id(tenant, workflow, point)})
+
+
+async def tries_of(database: Database, place: Place, stands: Stands | None, data: str) -> int:
+    """How often a certificate was derived under a point's terms since the last one was issued, by what is on record.
+
+    Args:
+        database: Where that is.
+        place: The point.
+        stands: What counts there.
+        data: The digest of the data that it is derived from now: who has only looked at the same has not tried again.
+    """
+    asked = {
+        "data": data, "subject": autonomy_id(place.tenant, place.workflow, place.point), "terms": place.terms.digest.hex(),
+        "after": (stands.certificate if stands is not None else None) or _NOTHING,
+    }  # fmt: skip
+    async with database.tenant(place.tenant) as connection:
+        return await COUNT_TRIES.one(connection, asked) or 0
 
 
 async def stands_everywhere(database: Database, tenant: UUID) -> list[Stands]:

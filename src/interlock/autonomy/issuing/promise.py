@@ -18,6 +18,17 @@ def guarantee(certificate: Certificate) -> str:
     return (
         f"With {sure} certainty, wrong answers at {_name(certificate)} that nobody looked at cost at most {budget} for "
         "each decision that comes there, on average, as long as decisions come as they came before."
+    ) + _tried(certificate.tries)
+
+
+def _tried(tries: int) -> str:
+    """What is said of a certificate that was not the first to be derived; empty: it was."""
+    if not tries:
+        return ""
+    times = "once" if tries == 1 else f"{tries} times"
+    return (
+        f" It was derived {times} before without being issued, and each try is one more chance to be wrong: rely on "
+        "the monitor."
     )
 
 

@@ -63,6 +63,13 @@ update autonomy a set tried_at = r.tried_at, refused = r.refused
 from json_to_recordset(%(rows)s::json) as r (id uuid, tried_at timestamptz, refused text)
 where a.id = r.id
 
+-- name: count_tries
+-- From how many other data it was derived at a point under these terms after the last one was issued, whatever came out: from the
+-- same data the same comes out.
+select count(distinct convert_from(e.body, 'UTF8')::jsonb ->> 'data') from ledger_entry e
+where e.subject = %(subject)s and e.id > %(after)s and e.kind in ('certificate.tried', 'certificate.refused')
+  and convert_from(e.body, 'UTF8')::jsonb ->> 'terms' = %(terms)s and convert_from(e.body, 'UTF8')::jsonb ->> 'data' <> %(data)s
+
 -- name: certificates_of
 select c.id, c.digest, c.content, m.counted, m.lost_minor, m.evidence, m.crossed_at, m.ended_at
 from certificate c left join certificate_monitor m on m.certificate = c.id
@@ -114,6 +121,9 @@ select o.changed_at from decision_outcome o
 where o.workflow = %(workflow)s and o.point = %(point)s and not o.is_right and o.changed_at > %(changed)s
   and o.decision >= %(since)s and o.decision < %(until)s and o.changed_at > o.decided_at + %(due)s::interval
 order by o.changed_at desc limit %(most)s
+
+-- name: came_since
+select count(*) from decision where workflow = %(workflow)s and point = %(point)s and id >= %(since)s and id < %(until)s
 
 -- name: advance_monitors
 update certificate_monitor m

@@ -71,8 +71,9 @@ async def verify(
     data = certificate.data
     evidence = await gather(database, place, now, since=data.since, until=data.until)
     derived = await asyncio.to_thread(
-        derive, place, evidence, certificate.issued_at, who=certificate.issued_by, replaces=certificate.replaces
-    )
+        derive, place, evidence, certificate.issued_at, who=certificate.issued_by, replaces=certificate.replaces,
+        tries=certificate.tries,
+    )  # fmt: skip
     same_data = evidence.data.digest == data.digest
     async with database.tenant(tenant) as connection:
         asked = {

@@ -29,6 +29,7 @@ from interlock.autonomy.issuing.promise import amount
 from interlock.autonomy.issuing.store import (
     ADD_COURSE,
     ADVANCE_MONITORS,
+    CAME_SINCE,
     MATURED_DECISIONS,
     OPEN_MONITORS,
     SAMPLE_BEGUN,
@@ -42,7 +43,7 @@ from interlock.autonomy.issuing.store import (
 )
 from interlock.autonomy.monitor import Watch, begin, crossed, money, step
 from interlock.autonomy.store import CHANNEL, SET_AUTONOMY, AutonomyState, NewAutonomy
-from interlock.autonomy.terms import AutonomyTerms, Narrowing, Source
+from interlock.autonomy.terms import MONTH, AutonomyTerms, Narrowing, Source
 from interlock.clock import first_id
 from interlock.contracts import Field
 from interlock.db.database import Database
@@ -93,11 +94,13 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
         rows: They, in order.
         drawn_to: Up to which the audit sample was drawn; those after it count as wrong, since it does not go on.
         over: Whether these are its last.
+        each: What of the certificate's budget for a decision is left, since more come in a month than it knew of.
     """
 
     rows: Sequence[MaturedDecision]
     drawn_to: UUID
     over: bool
+    each: Fraction = Fraction(1)
 
 
 async def watch_all(
@@ -163,7 +166,7 @@ async def watch_one(
             crossed_at=stamp.now if is_crossed else None,
             closed_at=stamp.now if over else None,
         )
-        why = _why(certificate, terms, counted, len(rows), anew=anew)
+        why = _why(certificate, due.each, counted, len(rows), anew=anew)
         narrowed = _narrowed(tenant, terms, stands, why, stamp.now) if stands and applies else None
         entry = _entry(stamp, tenant, it, certificate, counted, bets, narrowed, rows, is_crossed=is_crossed, anew=anew)
         writes = [entry, Write(ADVANCE_MONITORS, row), *_course(tenant, it, counted, stamp.now)]
@@ -196,10 +199,11 @@ def count(it: OpenMonitor, watching: Watching, terms: AutonomyTerms, due: Due, r
     counted, lost = it.counted, it.lost_minor
     course: list[tuple[int, float, int]] = []
     cut = stalled = missing = 0
+    bound = watching.bound * float(due.each)
     for row in due.rows:
         waits = row.route != "review" and row.id > due.drawn_to
         weighted = weighted_loss(terms, row, record, stalled=waits)
-        watch = step(watch, (float(weighted / watching.worst),), watching.bound, bets)
+        watch = step(watch, (float(weighted / watching.worst),), bound, bets)
         counted += 1
         lost = min(lost + math.ceil(weighted), _LARGEST_LOST)
         stalled += waits
@@ -242,10 +246,15 @@ async def _due(
             begun = await SAMPLE_BEGUN.one(connection, {"workflow": it.workflow, "point": it.point})
             drawn_to = begun.drawn_to if begun else UUID(int=0)
         rows = await MATURED_DECISIONS.all(connection, asked)
+        each = Fraction(1)
+        if rows and terms.budget.decisions:  # by what came before what is counted, so that no loss has a part in it
+            month = {"since": first_id(it.counted_to - MONTH), "until": first_id(it.counted_to)}
+            came = await CAME_SINCE.one(connection, {"workflow": it.workflow, "point": it.point, **month})
+            each = min(each, terms.budget.each_of(came or 0) / Fraction(certificate.budget))
     waited = before - STALLED
     within = list(itertools.takewhile(lambda row: row.id <= drawn_to or row.decided_at < waited, rows))
     over = before >= end and len(within) == len(rows) < most
-    return Due(rows=within, drawn_to=drawn_to, over=over)
+    return Due(rows=within, drawn_to=drawn_to, over=over, each=each)
 
 
 def _is_of(stands: Stands, certificate: Certificate, terms: AutonomyTerms, now: datetime) -> bool:
@@ -256,10 +265,13 @@ def _is_of(stands: Stands, certificate: Certificate, terms: AutonomyTerms, now: 
     )
 
 
-def _why(certificate: Certificate, terms: AutonomyTerms, counted: Counted, last: int, *, anew: bool) -> str:
+def _why(certificate: Certificate, each: Fraction, counted: Counted, last: int, *, anew: bool) -> str:
     """Why it is narrowed; that outcomes are missing is another thing to mend than that answers are wrong."""
-    budget, lost = (amount(one, certificate.currency) for one in (terms.budget.each, Fraction(counted.lost)))
+    left = each * Fraction(certificate.budget)
+    budget, lost = (amount(one, certificate.currency) for one in (left, Fraction(counted.lost)))
     told = [f"the monitor found more lost than {budget} a decision: {lost} by {counted.counted} decisions"]
+    if each < 1:
+        told.append("more decisions came in a month than when it was issued, so its budget was spread among those")
     if anew:
         told.append("they were counted anew, since outcomes were corrected")
     if counted.missing:

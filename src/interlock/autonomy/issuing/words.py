@@ -41,7 +41,18 @@ def assumptions_of(place: Place, data: Data) -> tuple[str, ...]:
         f"One wrong answer is declared to cost at most {most}; what is lost beyond the most that one decision may "
         "count is beyond the promise."
     )
-    return (alike, counted, bounded, *_outcomes(place))
+    return (alike, counted, bounded, *_monthly(place, data), *_outcomes(place))
+
+
+def _monthly(place: Place, data: Data) -> Iterator[str]:
+    budget = place.terms.budget
+    if not budget.decisions:
+        return
+    spread = f"A month's budget of {budget.written} is spread among {max(budget.decisions, data.monthly)} decisions"
+    if data.monthly > budget.decisions:
+        yield f"{spread}: so many came in the last 30 days, more than the {budget.decisions} that are declared."
+    else:
+        yield f"{spread}, as is declared; if more come, the monitor spreads it among those."
 
 
 def _outcomes(place: Place) -> Iterator[str]:
@@ -88,7 +99,7 @@ def _reason(
     has = f"there are {data.decisions} decisions whose outcome is due, {data.outcomes} with one"
     if data.other_files:
         has = f"{has} (and {data.other_files} under another file of the point, which say nothing of this one)"
-    budget = amount(terms.budget.each, terms.currency)
+    budget = amount(terms.budget.each_of(data.monthly), terms.currency)
     if not data.decisions and terms.outcome.source is Source.AUDIT:
         has = f"{has}: {_BEGINS}"
     if lacking and terms.harm is not None:
