@@ -57,7 +57,8 @@ def test_a_value_stays_on_its_line_and_is_the_value(value: Any) -> None:
     assert line.isprintable()
     line.encode()  # nothing in it that cannot be sent
     assert "[INST]" not in line
-    assert json.loads(line) == value
+    # two halves of a pair that stand side by side are one character in JSON
+    assert json.loads(line) == json.loads(json.dumps(value))
 
 
 @given(text, text)
