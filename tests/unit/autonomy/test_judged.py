@@ -24,6 +24,7 @@ from interlock.autonomy.issuing.derive import asked_terms
 from interlock.autonomy.issuing.evidence import split_key
 from interlock.autonomy.issuing.judged import is_cut, is_known_right, is_no_right, loss_of, weighted_loss
 from interlock.autonomy.issuing.store import MaturedDecision, RecordedDecision
+from interlock.autonomy.issuing.watching import those_reached
 from interlock.autonomy.outcome import By, Known, verdict_says
 from interlock.autonomy.records import Records
 from interlock.autonomy.terms import AuditTerms, AutonomyTerms, OutcomeTerms, Source
@@ -148,3 +149,12 @@ def test_what_drawing_never_reached_counts_as_wrong() -> None:
     assert weighted_loss(AUDITED, matured(is_right=True)) == 0
     assert weighted_loss(AUDITED, matured(is_right=True), stalled=True) == 2000
     assert weighted_loss(AUDITED, matured(route="review"), stalled=True) == 0
+
+
+def test_the_monitor_waits_for_drawing_no_longer_than_a_day_after_an_outcome_was_due() -> None:
+    due = datetime.now(UTC)
+    aged = [timedelta(days=3), timedelta(hours=25), timedelta(hours=23), timedelta(hours=1)]
+    rows = [matured(id=UUID(int=at), decided_at=due - age) for at, age in enumerate(aged, 1)]
+    assert those_reached(rows, UUID(int=0), due) == rows[:2]
+    assert those_reached(rows, UUID(int=3), due) == rows[:3]
+    assert those_reached(rows, UUID(int=4), due) == rows

@@ -251,10 +251,15 @@ async def _due(
             month = {"since": first_id(it.counted_to - MONTH), "until": first_id(it.counted_to)}
             came = await CAME_SINCE.one(connection, {"workflow": it.workflow, "point": it.point, **month})
             each = min(each, terms.budget.each_of(came or 0) / Fraction(certificate.budget))
-    waited = before - STALLED
-    within = list(itertools.takewhile(lambda row: row.id <= drawn_to or row.decided_at < waited, rows))
+    within = those_reached(rows, drawn_to, before)
     over = before >= end and len(within) == len(rows) < most
     return Due(rows=within, drawn_to=drawn_to, over=over, each=each)
+
+
+def those_reached(rows: Sequence[MaturedDecision], drawn_to: UUID, before: datetime) -> list[MaturedDecision]:
+    """The first of some decisions, until one that is yet to be drawn: but for no longer than a day after it was due."""
+    waited = before - STALLED
+    return list(itertools.takewhile(lambda row: row.id <= drawn_to or row.decided_at < waited, rows))
 
 
 def _is_of(stands: Stands, certificate: Certificate, terms: AutonomyTerms, now: datetime) -> bool:
