@@ -65,17 +65,17 @@ def view(stated: BusinessTerms, rows: tuple[Counted, ...] = ROWS, known: int = 6
 def test_money_is_exact_and_every_figure_says_of_what() -> None:
     report, of = view(terms())
     assert of["value"].value == "1,260.00 MYR"  # 90 paid ones at 14.00; the refused ones bring nothing
-    assert of["losses"].value == "222.50 MYR"  # 12.50 on record, and two of 100.00 + 5.00 as declared
+    assert of["losses"].value == "at least 222.50 MYR"  # 12.50 on record, and two of 100.00 + 5.00 as declared
     assert of["losses"].note.startswith(
         "outcomes of 60 of 100 decisions are known; 1 losses are on record; 2 are as the"
     )
     assert (of["model"].value, of["model"].each) == ("0.32 USD", "0.0032 USD a decision")
     assert of["machine"].value == "0.08 USD"  # two hours at 0.04
-    assert of["people"].value == "13.5 USD"  # 18 minutes at 45.00 an hour
+    assert of["people"].value == "at least 13.5 USD"  # 18 minutes at 45.00 an hour
     assert "18.0 minutes for 18 of 20 reviews" in of["people"].note
     # (0.32 + 0.08 + 13.50) USD at 4.5 MYR are 62.55 MYR: 1,260.00 - 222.50 - 62.55
-    assert of["margin"].value == "974.95 MYR"
-    assert of["margin"].each == "9.7495 MYR a case"
+    assert of["margin"].value == "at most 974.95 MYR"
+    assert of["margin"].each == "at most 9.7495 MYR a case"
     assert report.rates == "amounts in MYR are converted by the rates of 2026-10-31"
 
 
@@ -128,8 +128,8 @@ def test_a_change_against_the_baseline_has_an_interval_and_is_no_proof(sample: i
     mine, before = report.baselines
     assert mine.change == "+0.3000"
     assert (mine.low, mine.high) == (low, high)
-    assert before.now == "2.85 MYR"  # (222.50 + 62.55) / 100
-    assert before.change == "-6.95 MYR"
+    assert before.now == "at least 2.85 MYR"  # (222.50 + 62.55) / 100
+    assert before.change == "at best -6.95 MYR"
     assert report.warning == NO_PROOF
     silent = view(terms(success=msgspec.structs.replace(success, figure=None)))[0].baselines[0]
     assert silent.change is None

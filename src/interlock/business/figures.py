@@ -9,23 +9,19 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
-from interlock.business.tally import LossOf, Sort, Span, Tallies
+from interlock.business.losses import losses_of
+from interlock.business.sums import USD, Sums, major
+from interlock.business.tally import Beside, LossOf, Sort, Span, Tallies
 from interlock.business.terms import BusinessTerms
-from interlock.decisions.costs import shown_usd
-from interlock.money import exponent
 from interlock.oversight.binomial import interval
 from interlock.oversight.escalation import shown_age
 
-USD = "USD"
-_PLACES = Decimal("1e-6")
-MOST_KNOWN = 100_000
-"""Where counting the outcomes that are known stops, at each point: "at least" is said from here on."""
+NOTHING = Beside()
 
 
 class Look(StrEnum):
@@ -63,32 +59,6 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     behind: Look | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """Amounts by currency, in whole units of it, exact; and of what they are not all.
-
-    Attributes:
-        amounts: By currency.
-        known: Whether anything is known at all.
-        note: What is missing, or why nothing is known.
-    """
-
-    amounts: dict[str, Decimal]
-    known: bool
-    note: str = ""
-
-    def told(self) -> str | None:
-        """All of them, one after the other."""
-        return " + ".join(shown(amount, currency) for currency, amount in sorted(self.amounts.items())) or None
-
-    def told_each(self, count: int, what: str) -> str | None:
-        """The same for each of so many."""
-        if not count or not self.amounts:
-            return None
-        parts = (_fine(amount / count, currency) for currency, amount in sorted(self.amounts.items()))
-        return f"{' + '.join(parts)} {what}"
-
-
 class Books(msgspec.Struct, frozen=True, kw_only=True):
     """The money of a workflow over a span of time.
 
@@ -100,8 +70,13 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
         people: What people's time cost.
         losses: What was lost by wrong decisions.
         margin: Value less costs and losses, in the currency; None: it is not known.
+        margin_low: The lower end of its interval, where losses are estimated and all else is known.
+        margin_high: The upper end.
         margin_note: What it leaves out, or why it is not known.
         cost: Costs and losses of all cases, in the currency; None: not known.
+        missing: The parts of the cost that are left out as a whole.
+        short: What is left out of its other parts.
+        declared: Whether the file says the currency, and not only what happened.
     """
 
     currency: str
@@ -111,28 +86,29 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     people: Sums
     losses: Sums
     margin: Decimal | None
+    margin_low: Decimal | None
+    margin_high: Decimal | None
     margin_note: str
     cost: Decimal | None
+    missing: tuple[str, ...]
+    short: tuple[str, ...]
+    declared: bool
+
+    @property
+    def cost_word(self) -> str:
+        """What stands before a cost: it is a bound from below where a part of it is not known."""
+        return f"{'at least ' if self.missing or self.short else ''}{'about ' if self.losses.spread else ''}"
+
+    @property
+    def margin_word(self) -> str:
+        """What stands before a margin."""
+        least = "at least " if self.value.short else ""
+        return f"{'at most ' if self.missing or self.short else least}{'about ' if self.losses.spread else ''}"
 
 
-def shown(amount: Decimal, currency: str) -> str:
-    """An amount in whole units: USD with all its digits, others rounded to their minor unit."""
-    if currency == USD:
-        return shown_usd(amount.quantize(_PLACES) if amount else Decimal(0))
-    return f"{amount.quantize(Decimal(1).scaleb(-exponent(currency))):,f} {currency}"
-
-
-def _fine(amount: Decimal, currency: str) -> str:
-    """An amount of one, with two digits more than the currency has."""
-    return f"{amount.quantize(Decimal(1).scaleb(-exponent(currency) - 2)):f} {currency}"
-
-
-def major(minor: int | Decimal, currency: str) -> Decimal:
-    """Whole units of minor ones, exact."""
-    return Decimal(minor).scaleb(-exponent(currency))
-
-
-def books_of(tallies: Tallies, losses: Sequence[LossOf], known: int, terms: BusinessTerms) -> Books:
+def books_of(
+    tallies: Tallies, losses: Sequence[LossOf], known: int, terms: BusinessTerms, beside: Beside = NOTHING
+) -> Books:
     """Everything that is money.
 
     Args:
@@ -140,28 +116,46 @@ def books_of(tallies: Tallies, losses: Sequence[LossOf], known: int, terms: Busi
         losses: The wrong decisions that nobody corrected.
         known: Of how many decisions an outcome is known.
         terms: What is declared.
+        beside: What is known at each point.
     """
-    value, lost = value_of(tallies, terms), losses_of(losses, known, tallies.number(Sort.DECIDED), terms)
+    value, lost = value_of(tallies, terms), losses_of(losses, known, tallies, terms, beside)
     model = Sums({USD: tallies.amount(Sort.DECIDED) + tallies.amount(Sort.UNDECIDED)}, known=True)
     machine, people = machine_of(tallies, terms), people_of(tallies, terms)
-    currency = _currency(terms, value, lost)
-    missing = [one.note for one in (machine, people, lost) if not one.known]
+    stated = declared_currency(terms)
+    currency = stated or _seen_currency(value, lost)
+    missing = tuple(one.note for one in (machine, people, lost) if not one.known)
+    short = tuple(one.short for one in (machine, people, lost) if one.known and one.short)
     spent = _together([one for one in (model, machine, people, lost) if one.known], currency, terms)
     earned = _together([value], currency, terms) if value.known else None
-    note = "; ".join((f"left out: {', '.join(missing)}",) if missing else ())
+    left = (*missing, *short, *((value.short,) if value.short else ()))
+    note = f"left out: {', '.join(left)}" if left else ""
+    if lost.spread:
+        note = "; ".join(one for one in ("the losses are an estimate", note) if one)
     if earned is None:
         why = (
             value.note or f"what cases are worth is in several currencies, and no dated rate to {currency} is declared"
         )
     elif spent is None:
         why = f"costs and value are in several currencies, and no rate to {currency} is declared with its date"
+    elif value.short and (missing or short):
+        why = f"neither the value nor the costs are all there is; {note}"
     else:
         why = ""
-    margin = None if earned is None or spent is None else earned - spent
+    margin = None if earned is None or spent is None or why else earned - spent
+    ends = None if margin is None or left else _ends(lost, currency, terms)
     return Books(
         currency=currency, value=value, model=model, machine=machine, people=people, losses=lost, margin=margin,
-        margin_note=why or note, cost=spent,
+        margin_low=None if margin is None or ends is None else margin - ends[1],
+        margin_high=None if margin is None or ends is None else margin + ends[0],
+        margin_note=why or note, cost=spent, missing=missing, short=short, declared=bool(stated),
     )  # fmt: skip
+
+
+def _ends(lost: Sums, currency: str, terms: BusinessTerms) -> tuple[Decimal, Decimal] | None:
+    """By how much the losses may be off, in one currency; None: nothing is estimated, or it has no rate."""
+    below = _together([Sums({own: one[0] for own, one in lost.spread.items()}, known=True)], currency, terms)
+    above = _together([Sums({own: one[1] for own, one in lost.spread.items()}, known=True)], currency, terms)
+    return (below, above) if lost.spread and below is not None and above is not None else None
 
 
 def value_of(tallies: Tallies, terms: BusinessTerms) -> Sums:
@@ -182,9 +176,10 @@ def value_of(tallies: Tallies, terms: BusinessTerms) -> Sums:
         else:
             without += one.number
     note = f"{float(worth.share):.4g} of what is at stake, stated by {worth.source}"
+    short = f"the value of {without:,} cases whose exposure is not known" if without else ""
     if without:
         note += f"; {without:,} cases without a known exposure are left out"
-    return Sums(dict(amounts), known=bool(amounts) or not without, note=note)
+    return Sums(dict(amounts), known=bool(amounts) or not without, note=note, short=short)
 
 
 def machine_of(tallies: Tallies, terms: BusinessTerms) -> Sums:
@@ -204,41 +199,21 @@ def people_of(tallies: Tallies, terms: BusinessTerms) -> Sums:
         return Sums({}, known=not answered, note=f"the price of {minutes} (prices_person_hour)" if answered else "")
     if answered and not timed:
         return Sums({}, known=False, note=f"how long people took for {answered:,} reviews")
-    return Sums({USD: seconds * terms.person_hour / 3600}, known=True, note=minutes)
+    short = f"people's time for {answered - timed:,} of {answered:,} reviews" if timed < answered else ""
+    return Sums({USD: seconds * terms.person_hour / 3600}, known=True, note=minutes, short=short)
 
 
-def losses_of(losses: Sequence[LossOf], known: int, decided: int, terms: BusinessTerms) -> Sums:
-    """What wrong decisions that nobody corrected lost: as realised, else as declared for their exposure."""
-    if not known:
-        return Sums({}, known=False, note="losses: no outcome is recorded")
-    amounts: dict[str, Decimal] = defaultdict(Decimal)
-    realised = declared = silent = 0
-    for one in losses:
-        stated = terms.losses.get(one.point)
-        if one.realised and one.currency:
-            realised += one.number
-            amounts[one.currency] += major(one.lost_minor, one.currency)
-        elif stated and one.exposure_minor is not None and one.exposure_minor >= 0 and one.currency == stated[1]:
-            declared += one.number
-            amounts[one.currency] += major(stated[0].of(one.exposure_minor) * one.number, one.currency)
-        else:
-            silent += one.number
-    parts = [f"outcomes of {'at least ' if known >= MOST_KNOWN else ''}{known:,} of {decided:,} decisions are known"]
-    parts += [f"{realised:,} losses are on record"] if realised else []
-    parts += [f"{declared:,} are as the point declares"] if declared else []
-    parts += [f"what {silent:,} wrong ones lost is not known"] if silent else []
-    if not amounts and not silent:
-        amounts[_currency(terms)] = Decimal(0)
-    return Sums(dict(amounts), known=bool(amounts), note="; ".join(parts))
+def declared_currency(terms: BusinessTerms) -> str:
+    """The currency that the file says, of what a case is worth or was, or else of all its losses; empty: none."""
+    worth = terms.worth
+    if worth is not None and (worth.each or worth.before):
+        return (worth.each or worth.before).currency  # type: ignore[union-attr]
+    stated = {currency for _, currency in terms.losses.values()}
+    return stated.pop() if len(stated) == 1 else ""
 
 
-def _currency(terms: BusinessTerms, *sums: Sums) -> str:
-    if terms.worth is not None and terms.worth.each is not None:
-        return terms.worth.each.currency
-    for one in sums:
-        if one.amounts:
-            return min(one.amounts)
-    return next((currency for _, currency in terms.losses.values()), USD)
+def _seen_currency(*sums: Sums) -> str:
+    return next((min(one.amounts) for one in sums if one.amounts), USD)
 
 
 def _together(sums: Iterable[Sums], currency: str, terms: BusinessTerms) -> Decimal | None:

@@ -56,7 +56,7 @@ select workflow, 'cancelled', '', '', count(*), 0 from e where kind = 'case.canc
 union all
 select workflow, 'straight', '', '', count(*), 0 from e where kind = 'case.done' and not asked and not excepted group by 1
 union all
-select workflow, 'excepted', '', '', count(*), 0 from e where kind = 'case.done' and excepted group by 1
+select workflow, 'excepted', '', '', count(*), 0 from e where excepted group by 1
 union all
 select workflow, 'span', step::text, '', count(*), 0 from e where kind = 'case.done' group by 1, step
 
@@ -93,28 +93,66 @@ group by 1, 2, 3 order by 1, 2, 3
 select distinct workflow from business_hour where hour >= %(since)s order by 1
 
 -- name: losses_of
--- What wrong decisions cost that nobody corrected: those that no person decided, those that a person approved as they were, and
--- those of which a loss is on record. Where none was realised, the exposure says what is lost by what the owner declared.
+-- What wrong decisions cost that nobody corrected: those that no person decided, and those that a person approved as they were; what
+-- is on record of one that a person corrected was averted. Where none was realised, the exposure says what is lost by what the owner
+-- declared. Of the newest so many.
 select o.point, coalesce(o.currency, d.currency, '') as currency, o.loss_minor is not null as realised,
   case when o.loss_minor is null then d.exposure_minor end as exposure_minor, count(*) as number,
-  coalesce(sum(o.loss_minor), 0)::numeric as lost_minor
-from decision_outcome o join decision d on d.id = o.decision left join review v on v.id = d.review
-where not o.is_right and o.workflow = %(workflow)s and o.decision >= %(since)s and o.decision < %(until)s
-  and (o.loss_minor is not null or d.route <> 'review' or v.resolution = 'approve')
-group by 1, 2, 3, 4 order by 1, 2, 3, 4
+  coalesce(sum(o.loss_minor), 0)::numeric as lost_minor, d.route <> 'review' as alone
+from (
+  select o.* from decision_outcome o
+  where not o.is_right and o.workflow = %(workflow)s and o.decision >= %(since)s and o.decision < %(until)s
+  order by o.decision desc limit %(most)s) o
+join decision d on d.id = o.decision left join review v on v.id = d.review
+where d.route <> 'review' or v.resolution = 'approve'
+group by 1, 2, 3, 4, 7 order by 1, 2, 3, 4, 7
 
 -- name: outcomes_known
--- Of how many decisions an outcome is known, up to a bound.
-select count(*)::int from unnest(%(points)s::text[]) as p (point) cross join lateral (
-  select from decision_outcome o
-  where o.workflow = %(workflow)s and o.point = p.point and o.decision >= %(since)s and o.decision < %(until)s limit %(most)s) x
+-- At each point: of how many decisions an outcome is known, of how many it is not though it is due, and how many were decided without
+-- a person before the audit sample began or after it was drawn last. Each is counted up to a bound.
+select p.point,
+  (select count(*)::int from (
+    select from decision_outcome o
+    where o.workflow = %(workflow)s and o.point = p.point and o.decision >= %(since)s and o.decision < %(until)s limit %(most)s) x) as known,
+  case when p.due_at is null then 0 else greatest(0,
+    (select coalesce(sum(h.number), 0) from business_hour h where h.workflow = %(workflow)s and h.sort = 'decided' and h.part = p.point
+       and h.hour >= %(since_at)s and h.hour < least(p.due_at, %(until_at)s))
+    - (select count(*) from (
+        select from decision_outcome o
+        where o.workflow = %(workflow)s and o.point = p.point and o.decision >= %(since)s and o.decision < least(p.due, %(until)s)
+        limit %(most)s) x))::int end as missing,
+  case when not p.sampled then 0 else
+    (select count(*)::int from (
+      select from decision d where d.workflow = %(workflow)s and d.point = p.point and d.route <> 'review'
+        and d.id >= %(since)s and d.id < %(until)s and (w.begun is null or d.id <= w.begun) limit %(most)s) x)
+    + (select count(*)::int from (
+      select from decision d where d.workflow = %(workflow)s and d.point = p.point and d.route <> 'review'
+        and d.id >= %(since)s and d.id < %(until)s and d.id > w.drawn_to limit %(most)s) x) end as outside
+from unnest(%(points)s::text[], %(due_at)s::timestamptz[], %(due)s::uuid[], %(sampled)s::boolean[]) as p (point, due_at, due, sampled)
+left join audit_drawing w on w.workflow = %(workflow)s and w.point = p.point and p.sampled
+
+-- name: drawn_of
+-- The audit samples of these points; of those that were right only their number.
+select a.point, s.standing, case when s.standing = 'right' then '' else coalesce(o.currency, d.currency, '') end as currency,
+  case when s.standing = 'wrong' then o.loss_minor end as loss_minor, case when s.standing <> 'right' then d.exposure_minor end as exposure_minor,
+  case when s.standing = 'right' then 1 else a.propensity end::float8 as propensity, count(*)::int as number
+from unnest(%(points)s::text[], %(due)s::uuid[]) as p (point, due)
+join audit_draw a on a.workflow = %(workflow)s and a.point = p.point and a.decision >= %(since)s and a.decision < %(until)s
+join decision d on d.id = a.decision left join decision_outcome o on o.decision = a.decision
+cross join lateral (select case when o.is_right then 'right' when o.decision is not null then 'wrong' when a.decision < p.due then 'missing'
+  else 'waiting' end as standing) s
+group by 1, 2, 3, 4, 5, 6
+
+-- name: stuck_now
+-- How many cases an exception stops, up to a bound.
+select count(*)::int from (select from cases where workflow = %(workflow)s and state = 'exception' limit %(most)s) x
 
 -- name: behind_losses
 select d.id as decision, d.case_id, d.point, o.loss_minor, coalesce(o.currency, d.currency) as currency, d.exposure_minor, d.decided_at as at,
   d.route::text as what, null::numeric as cost
 from decision_outcome o join decision d on d.id = o.decision left join review v on v.id = d.review
 where not o.is_right and o.workflow = %(workflow)s and o.decision >= %(since)s and o.decision < %(until)s
-  and (o.loss_minor is not null or d.route <> 'review' or v.resolution = 'approve')
+  and (d.route <> 'review' or v.resolution = 'approve')
 order by coalesce(o.loss_minor, d.exposure_minor) desc nulls last, d.id desc limit %(take)s
 
 -- name: behind_costs

@@ -9,8 +9,11 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from psycopg import AsyncConnection
 
-from interlock.business.figures import MOST_KNOWN, Look
+from interlock.autonomy.terms import Source
+from interlock.business.figures import Look
+from interlock.business.losses import MOST_KNOWN
 from interlock.business.report import Report, report_of
 from interlock.business.store import (
     BEHIND_CASES,
@@ -19,13 +22,15 @@ from interlock.business.store import (
     BEHIND_LOSSES,
     BEHIND_PEOPLE,
     COUNTING_STANDS,
+    DRAWN_OF,
     LOSSES_OF,
     OUTCOMES_KNOWN,
+    STUCK_NOW,
     TALLIES_OF,
     WORKFLOWS_TALLIED,
     Behind,
 )
-from interlock.business.tally import Tallies
+from interlock.business.tally import Beside, Sort, Tallies
 from interlock.business.terms import BusinessTerms
 from interlock.clock import first_id
 from interlock.db.database import Database
@@ -69,10 +74,34 @@ async def read_business(database: Database, tenant: UUID, terms: BusinessTerms, 
         asked: dict[str, Any] = {"workflow": terms.workflow, "since": begin, "until": until}
         tallies = Tallies(await TALLIES_OF.all(connection, asked))
         bounds = {"workflow": terms.workflow, "since": first_id(begin), "until": first_id(until)}
-        losses = await LOSSES_OF.all(connection, bounds)
-        most = {"points": list(terms.points), "most": MOST_KNOWN}
-        known = await OUTCOMES_KNOWN.one(connection, bounds | most) or 0
-    return report_of(tallies, losses, known, terms, begin, until)
+        losses = await LOSSES_OF.all(connection, bounds | {"most": MOST_KNOWN})
+        beside = await _beside(connection, terms, tallies, begin, until, database.clock.now())
+    known = sum(one.known for one in beside.points)
+    return report_of(tallies, losses, known, terms, begin, until, beside)
+
+
+async def _beside(
+    connection: AsyncConnection[object], terms: BusinessTerms, tallies: Tallies, begin: datetime, until: datetime,
+    now: datetime,
+) -> Beside:  # fmt: skip
+    """What is known at every point that decided, whether or not the file still names it."""
+    points = sorted({*terms.points, *(one.part for one in tallies.of(Sort.DECIDED))})
+    due = {name: _hour(now - one.outcome.after) for name, one in terms.autonomy.items()}
+    sampled = [name for name, one in terms.autonomy.items() if one.outcome.source is Source.AUDIT]
+    every = {name: at for name, at in due.items() if name not in sampled}
+    bounds: dict[str, Any] = {"workflow": terms.workflow, "since": first_id(begin), "until": first_id(until)}
+    asked = bounds | {
+        "since_at": begin, "until_at": until, "most": MOST_KNOWN, "points": points,
+        "due_at": [every.get(one) for one in points],
+        "due": [first_id(every[one]) if one in every else None for one in points],
+        "sampled": [one in sampled for one in points],
+    }  # fmt: skip
+    drawn = bounds | {"points": sampled, "due": [first_id(due[one]) for one in sampled]}
+    return Beside(
+        points=tuple(await OUTCOMES_KNOWN.all(connection, asked)),
+        drawn=tuple(await DRAWN_OF.all(connection, drawn)) if sampled else (),
+        stuck=await STUCK_NOW.one(connection, {"workflow": terms.workflow, "most": MOST_KNOWN}) or 0,
+    )
 
 
 async def workflows_counted(database: Database, tenant: UUID, since: timedelta) -> list[str]:
@@ -118,4 +147,8 @@ def _with_loss(one: Behind, terms: BusinessTerms) -> Behind:
 def _begin(database: Database, since: timedelta) -> datetime:
     if not timedelta(0) < since <= LONGEST:
         raise Refused(f"{since} is no span to look at", where="since", todo="write a length up to 366d, as in 30d")
-    return (database.clock.now() - since).replace(minute=0, second=0, microsecond=0)
+    return _hour(database.clock.now() - since)
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)

@@ -10,24 +10,28 @@ from decimal import Decimal
 import msgspec
 
 from interlock.business.figures import (
+    NOTHING,
     Books,
     Figure,
     Look,
-    Sums,
     books_of,
     open_ends,
     share_of,
-    shown,
     span_of,
 )
-from interlock.business.tally import LossOf, Sort, Span, Tallies
+from interlock.business.sums import Sums, fine, shown
+from interlock.business.tally import Beside, LossOf, Sort, Span, Tallies
 from interlock.business.terms import BusinessTerms
+from interlock.cases.dossier import Success
 from interlock.cases.worth import Measured
 from interlock.oversight.binomial import Interval, interval
 
 NO_PROOF = (
     "The difference is no proof of cause: cases, seasons and people differ from those of the baseline as well. A share "
     "of the cases that goes on as before (a control), or a roll-out in steps, would tell what the workflow changed."
+)
+_NO_CURRENCY = (
+    "the file does not say in which currency the baseline is: value.each, value.before or the points' autonomy would"
 )
 MEDIAN, LATE = 0.5, 0.95
 _HOUR_S = 3600
@@ -97,15 +101,21 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def report_of(
-    tallies: Tallies, losses: Sequence[LossOf], known: int, terms: BusinessTerms, since: datetime, until: datetime
+    tallies: Tallies,
+    losses: Sequence[LossOf],
+    known: int,
+    terms: BusinessTerms,
+    since: datetime,
+    until: datetime,
+    beside: Beside = NOTHING,
 ) -> Report:
     """The view of a workflow over a span of time."""
-    books = books_of(tallies, losses, known, terms)
+    books = books_of(tallies, losses, known, terms, beside)
     cases, decisions = tallies.number(Sort.DONE), tallies.number(Sort.DECIDED)
     ways: dict[str, int] = {}
     for one in tallies.of(Sort.DONE):
         ways[one.part] = ways.get(one.part, 0) + one.number
-    baselines = tuple(_baselines(tallies, books, cases, terms))
+    baselines = tuple(_baselines(tallies, books, cases, terms, beside.stuck))
     return Report(
         workflow=terms.workflow,
         since=since,
@@ -119,7 +129,7 @@ def report_of(
         ),
         currency=books.currency,
         rates=_rates(terms, books),
-        figures=tuple(_figures(tallies, books, cases, decisions)),
+        figures=tuple(_figures(tallies, books, cases, decisions, beside.stuck)),
         baselines=baselines,
         warning=NO_PROOF if any(one.change for one in baselines) else "",
     )
@@ -135,43 +145,86 @@ def _rates(terms: BusinessTerms, books: Books) -> str:
     return f"amounts in {books.currency} are converted by the rates of {terms.rates.date:%Y-%m-%d}"
 
 
-def _figures(tallies: Tallies, books: Books, cases: int, decisions: int) -> list[Figure]:
+def _figures(tallies: Tallies, books: Books, cases: int, decisions: int, stuck: int) -> list[Figure]:
     currency = books.currency
+    each = books.margin is not None and cases
     margin = Figure(
-        name="margin", title="Margin", value=None if books.margin is None else shown(books.margin, currency),
-        each=_each(books.margin, cases, currency), note=books.margin_note, behind=Look.CASES,
+        name="margin", title="Margin", value=_worded(books.margin_word, books.margin, currency),
+        each=f"{books.margin_word}{fine(books.margin / cases, currency)} a case" if each and books.margin else None,
+        low=_worded("", books.margin_low, currency), high=_worded("", books.margin_high, currency),
+        note=books.margin_note, behind=Look.CASES,
     )  # fmt: skip
+    hits, ended = _stopped(tallies, cases, stuck)
+    stopped = share_of("exception_rate", "Stopped by an exception", hits, ended, Look.EXCEPTIONS)
     return [
         _money("value", "Value", books.value, cases, "a case", Look.CASES),
         margin,
         _money("losses", "Losses by wrong decisions", books.losses, cases, "a case", Look.LOSSES),
+        _cost("cost_per_decision", "Cost of a decision, with its losses", books, decisions, "decision"),
+        _cost("cost_per_case", "Cost of a case, with its losses", books, cases, "case"),
         _money("model", "Models", books.model, decisions, "a decision", Look.COSTS),
         _money("machine", "Processors", books.machine, decisions, "a decision", Look.COSTS),
         _money("people", "People's time", books.people, decisions, "a decision", Look.PEOPLE),
         share_of("straight_through", "Straight through", tallies.number(Sort.STRAIGHT), cases, Look.CASES),
-        share_of("exception_rate", "Stopped by an exception", tallies.number(Sort.EXCEPTED), cases, Look.EXCEPTIONS),
+        msgspec.structs.replace(stopped, note=f"{stopped.note}; {stuck:,} of them stand still now")
+        if stuck
+        else stopped,
         span_of("cycle_time", "Half are done within", tallies.quantile(MEDIAN)),
         span_of("cycle_time_p95", "19 of 20 are done within", tallies.quantile(LATE)),
     ]
 
 
-def _money(name: str, title: str, sums: Sums, count: int, what: str, behind: Look) -> Figure:
-    if not sums.known:
-        return Figure(name=name, title=title, value=None, note=sums.note, behind=behind)
+def _stopped(tallies: Tallies, cases: int, stuck: int) -> tuple[int, int]:
+    """How many cases an exception stopped, of how many: of those that ended in any way, and of those it stops now."""
+    return tallies.number(Sort.EXCEPTED) + stuck, cases + tallies.number(Sort.CANCELLED) + stuck
+
+
+def _worded(word: str, amount: Decimal | None, currency: str) -> str | None:
+    return None if amount is None else f"{word}{shown(amount, currency)}"
+
+
+def _cost(name: str, title: str, books: Books, count: int, what: str) -> Figure:
+    """All that one costs, with each part of it."""
+    parts = (
+        ("models", books.model), ("processors", books.machine), ("people's time", books.people),
+        ("losses", books.losses),
+    )  # fmt: skip
+    told = "; ".join(f"{part} {sums.told_each(count, '').strip() if count and sums.amounts else 'not known'}"  # type: ignore[union-attr]
+                     for part, sums in parts)  # fmt: skip
+    if not count:
+        return Figure(name=name, title=title, value=None, note=f"there was no {what} in that time")
+    if books.cost is None:
+        note = f"its parts are in several currencies, and no rate to {books.currency} is declared with its date: {told}"
+        return Figure(name=name, title=title, value=None, note=note, behind=Look.COSTS)
+    left = ", ".join((*books.missing, *books.short))
     return Figure(
-        name=name, title=title, value=sums.told() or "none", each=sums.told_each(count, what), note=sums.note,
-        behind=behind,
+        name=name, title=title, value=f"{books.cost_word}{fine(books.cost / count, books.currency)}",
+        note=f"{told}{f'; left out: {left}' if left else ''}", behind=Look.COSTS,
     )  # fmt: skip
 
 
-def _each(amount: Decimal | None, cases: int, currency: str) -> str | None:
-    return None if amount is None or not cases else Sums({currency: amount}, known=True).told_each(cases, "a case")
+def _money(name: str, title: str, sums: Sums, count: int, what: str, behind: Look) -> Figure:
+    if not sums.known:
+        return Figure(name=name, title=title, value=None, note=sums.note, behind=behind)
+    value = sums.told()
+    ends = (
+        [
+            " + ".join(shown(sums.amounts[own] + sign * one[at], own) for own, one in sorted(sums.spread.items()))
+            for at, sign in ((0, -1), (1, 1))
+        ]
+        if len(sums.amounts) == len(sums.spread) and not sums.short
+        else ["", ""]
+    )
+    return Figure(
+        name=name, title=title, value=f"{sums.word}{value}" if value else "none", each=sums.told_each(count, what),
+        low=ends[0] or None, high=ends[1] or None, note=sums.note, behind=behind,
+    )  # fmt: skip
 
 
-def _baselines(tallies: Tallies, books: Books, cases: int, terms: BusinessTerms) -> list[Against]:
+def _baselines(tallies: Tallies, books: Books, cases: int, terms: BusinessTerms, stuck: int) -> list[Against]:
     found: list[Against] = []
     if terms.success.measure:
-        found.append(_success(tallies, books, cases, terms))
+        found.append(_success(tallies, books, cases, terms, stuck))
     worth = terms.worth
     if worth is not None and worth.before is not None:
         currency, before = worth.before.currency, worth.before.amount
@@ -181,15 +234,15 @@ def _baselines(tallies: Tallies, books: Books, cases: int, terms: BusinessTerms)
             Against(
                 measure="cost of a case, with its losses",
                 then=f"{worth.before}, {worth.source}",
-                now=None if spent is None else shown(spent, currency),
-                change=None if spent is None else _signed_money(spent - before, currency),
-                note=books.margin_note,
+                now=_worded(books.cost_word, spent, currency),
+                change=None if spent is None else _change(books, spent - before, currency, cost=True),
+                note=_left_out(books, cost=True),
             )
         )
     return found
 
 
-def _success(tallies: Tallies, books: Books, cases: int, terms: BusinessTerms) -> Against:
+def _success(tallies: Tallies, books: Books, cases: int, terms: BusinessTerms, stuck: int) -> Against:
     success, then = terms.success, terms.success.baseline
     measure = success.measure
     sample = f", {then.sample:,} cases" if then.sample else ""
@@ -206,18 +259,28 @@ def _success(tallies: Tallies, books: Books, cases: int, terms: BusinessTerms) -
     value = float(then.value)
     match success.figure:
         case Measured.STRAIGHT | Measured.EXCEPTIONS:
-            sort = Sort.STRAIGHT if success.figure is Measured.STRAIGHT else Sort.EXCEPTED
-            return _share_against(measure, told, target, tallies.number(sort), cases, value, then.sample)
+            straight = success.figure is Measured.STRAIGHT
+            hits, tries = (tallies.number(Sort.STRAIGHT), cases) if straight else _stopped(tallies, cases, stuck)
+            return _share_against(measure, told, target, hits, tries, value, then.sample)
         case Measured.CYCLE:
             return _span_against(measure, told, target, tallies.quantile(MEDIAN), value)
         case Measured.COST | Measured.MARGIN:
-            whole = books.cost if success.figure is Measured.COST else books.margin
-            if whole is None or not cases:
-                return Against(measure=measure, then=told, now=None, target=target, note=books.margin_note)
-            each = whole / cases
-            change = _signed_money(each - then.value, books.currency)
-            now = shown(each, books.currency)
-            return Against(measure=measure, then=told, now=now, change=change, target=target, note=books.margin_note)
+            return _money_against(success, told, target, books, cases)
+
+
+def _money_against(success: Success, then: str, target: str | None, books: Books, cases: int) -> Against:
+    """The change of what a case costs or leaves."""
+    cost = success.figure is Measured.COST
+    whole, word = (books.cost, books.cost_word) if cost else (books.margin, books.margin_word)
+    found = Against(measure=success.measure, then=then, now=None, target=target, note=_left_out(books, cost=cost))
+    if whole is None or not cases or success.baseline.value is None:
+        return found
+    each = whole / cases
+    found = msgspec.structs.replace(found, now=_worded(word, each, books.currency))
+    if not books.declared:
+        return msgspec.structs.replace(found, note="; ".join(filter(None, (_NO_CURRENCY, found.note))))
+    change = _change(books, each - success.baseline.value, books.currency, cost=cost)
+    return msgspec.structs.replace(found, change=change)
 
 
 def _share_against(
@@ -253,6 +316,25 @@ def _span_against(measure: str, then: str, target: str | None, now: Span | None,
         high=None if math.isinf(high) else f"{high - value:+.3g} hours", target=target,
         note=f"the interval takes the baseline as exact{open_ends(now)}",
     )  # fmt: skip
+
+
+def _change(books: Books, amount: Decimal, currency: str, *, cost: bool) -> str | None:
+    """A change of money: a bound where a part is left out, nothing where a whole kind of cost or unknown value is."""
+    if books.missing or (not cost and books.value.short):
+        return None
+    return (
+        f"{'at best ' if books.short else ''}{'about ' if books.losses.spread else ''}{_signed_money(amount, currency)}"
+    )
+
+
+def _left_out(books: Books, *, cost: bool) -> str:
+    if not cost:
+        return books.margin_note
+    left = ", ".join((*books.missing, *books.short))
+    if books.cost is None:
+        return f"costs are in several currencies, and no rate to {books.currency} is declared with its date"
+    parts = (["the losses are an estimate"] if books.losses.spread else []) + ([f"left out: {left}"] if left else [])
+    return "; ".join(parts)
 
 
 def _signed_money(amount: Decimal, currency: str) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from interlock.business.tally import Counted, HourOf, LossOf
+from interlock.business.tally import Counted, DrawnOf, HourOf, KnownOf, LossOf
 from interlock.db.queries import load_queries
 from interlock.decisions.costs import shown_usd
 from interlock.money import Money
@@ -87,7 +87,9 @@ ADD_HOURS = _SQL.bulk("add_business_hours", HourOf, distinct=("tenant", "workflo
 TALLIES_OF = _SQL.rows("tallies_of", Counted)
 WORKFLOWS_TALLIED = _SQL.rows("workflows_tallied", str)
 LOSSES_OF = _SQL.rows("losses_of", LossOf)
-OUTCOMES_KNOWN = _SQL.rows("outcomes_known", int)
+OUTCOMES_KNOWN = _SQL.rows("outcomes_known", KnownOf)
+DRAWN_OF = _SQL.rows("drawn_of", DrawnOf)
+STUCK_NOW = _SQL.rows("stuck_now", int)
 BEHIND_LOSSES = _SQL.rows("behind_losses", Behind)
 BEHIND_COSTS = _SQL.rows("behind_costs", Behind)
 BEHIND_PEOPLE = _SQL.rows("behind_people", Behind)

@@ -71,6 +71,7 @@ class LossOf(msgspec.Struct, frozen=True, kw_only=True):
         exposure_minor: What was at stake in each, where no loss is on record; None: not known.
         number: How many.
         lost_minor: What they lost together, as it is on record.
+        alone: Whether no person decided them.
     """
 
     point: str
@@ -79,6 +80,68 @@ class LossOf(msgspec.Struct, frozen=True, kw_only=True):
     exposure_minor: int | None
     number: int
     lost_minor: Decimal
+    alone: bool = True
+
+
+class Drawn(StrEnum):
+    """How a decision of the audit sample stands: its answer, or that none came though it is due, or is not due yet."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    MISSING = "missing"
+    WAITING = "waiting"
+
+
+class DrawnOf(msgspec.Struct, frozen=True, kw_only=True):
+    """Decisions of the audit sample of one point that stand alike.
+
+    Attributes:
+        point: Of which point.
+        standing: What is known of them.
+        currency: Of their money; empty: none is known.
+        loss_minor: What each lost, if that is on record.
+        exposure_minor: What was at stake in each; None: not known.
+        propensity: With which probability each was drawn.
+        number: How many.
+    """
+
+    point: str
+    standing: Drawn
+    currency: str
+    loss_minor: int | None
+    exposure_minor: int | None
+    propensity: float
+    number: int
+
+
+class KnownOf(msgspec.Struct, frozen=True, kw_only=True):
+    """Of how many decisions of a point an outcome is known.
+
+    Attributes:
+        point: Of which point.
+        known: Of how many.
+        missing: Of how many none is though it is due.
+        outside: How many were decided without a person where the audit sample does not reach.
+    """
+
+    point: str
+    known: int
+    missing: int = 0
+    outside: int = 0
+
+
+class Beside(msgspec.Struct, frozen=True, kw_only=True):
+    """What is read beside the tallies.
+
+    Attributes:
+        points: What is known at each point.
+        drawn: The audit samples.
+        stuck: How many cases an exception stops now.
+    """
+
+    points: tuple[KnownOf, ...] = ()
+    drawn: tuple[DrawnOf, ...] = ()
+    stuck: int = 0
 
 
 class Span(msgspec.Struct, frozen=True):

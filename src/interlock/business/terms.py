@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from interlock.autonomy.terms import LossTerms
+from interlock.autonomy.terms import AutonomyTerms, LossTerms
 from interlock.cases.declaration import Declaration
 from interlock.cases.dossier import Success
 from interlock.cases.worth import Worth
@@ -26,6 +26,7 @@ class BusinessTerms(msgspec.Struct, frozen=True, kw_only=True):
         processor_hour: What an hour of a processor costs, in USD; 0: not stated.
         person_hour: What an hour of a person costs, in USD; 0: not stated.
         rates: By which amounts are converted, if they have a date.
+        autonomy: All that points declare of their autonomy, by the points that do.
     """
 
     workflow: str
@@ -36,6 +37,7 @@ class BusinessTerms(msgspec.Struct, frozen=True, kw_only=True):
     processor_hour: Decimal
     person_hour: Decimal
     rates: RateSettings
+    autonomy: Mapping[str, AutonomyTerms] = msgspec.field(default_factory=dict[str, AutonomyTerms])
 
 
 def business_terms(
@@ -54,4 +56,5 @@ def business_terms(
         processor_hour=processor_hour,
         person_hour=person_hour,
         rates=rates,
+        autonomy={name: point.autonomy for name, point in points.items() if point.autonomy},
     )

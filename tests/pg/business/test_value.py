@@ -7,7 +7,9 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import msgspec
 import psycopg
 import pytest
 from tests.console.visiting import refund_orders, signed_in
@@ -16,13 +18,16 @@ from tests.pg.stage import DOSSIER, Stage, declared, payments, stage
 from interlock.api.keys import Scope, make_key
 from interlock.api.serve import serving
 from interlock.api.value import terms_of
+from interlock.autonomy.terms import AuditTerms, AutonomyTerms, LossBudget, LossTerms, OutcomeTerms, Source
 from interlock.business.count import count_business
 from interlock.business.figures import Figure, Look
 from interlock.business.read import read_behind, read_business
 from interlock.business.report import Report
+from interlock.business.terms import BusinessTerms
 from interlock.cases.store import CaseState
 from interlock.console.app import create_site
 from interlock.errors import DeclarationInvalid, Refused
+from interlock.money import Money
 from interlock.sim import SimulatedProvider
 
 Admin = psycopg.Connection[tuple[Any, ...]]
@@ -67,17 +72,19 @@ async def test_the_work_is_counted_once_and_leads_to_the_decisions_behind_it(
         report, of = await view(on)
         assert (report.cases, report.decisions, report.cancelled) == (4, 4, 0)
         assert of["value"].value == "56.00 EUR"
-        assert of["losses"].value == "19.99 EUR"
+        assert of["losses"].value == "at least 19.99 EUR"
         assert "outcomes of 2 of 4 decisions are known" in of["losses"].note
         assert of["straight_through"].note == "3 of 4 cases"
         assert of["exception_rate"].value == "0.0%"
         assert of["people"].value is None  # its price is not stated
-        assert of["margin"].value == "36.01 EUR"
+        assert of["margin"].value == "at most 36.01 EUR"
         assert "prices_person_hour" in of["margin"].note
         measure, cost = report.baselines
         assert measure.change is not None
-        assert cost.now == "5.00 EUR"  # 19.99 over four cases, rounded to the cent
+        assert cost.now == "at least 5.00 EUR"  # 19.99 over four cases, rounded to the cent
+        assert cost.change is None  # people's time is left out as a whole
         terms = terms_of(node, "refund_orders")
+        await _sampled(on, admin, alone[0], terms)
 
         async def behind(look: Look, take: int = 50) -> list[Any]:
             return [one.case_id for one in await read_behind(node.database, node.tenant, terms, look, MONTH, take)]
@@ -96,6 +103,36 @@ async def test_the_work_is_counted_once_and_leads_to_the_decisions_behind_it(
         await _outside(on, str(alone[0]))
 
 
+async def _sampled(on: Stage, admin: Admin, wrong: UUID, terms: BusinessTerms) -> None:
+    """Where only the audit sample tells, each drawn one stands for many; a point that is gone keeps its outcomes."""
+    renamed = await read_business(
+        on.node.database, on.node.tenant, msgspec.structs.replace(terms, points=("new",)), MONTH
+    )
+    assert next(one for one in renamed.figures if one.name == "losses").value == "at least 19.99 EUR"
+    admin.execute(
+        "insert into interlock.audit_draw (decision, tenant, workflow, point, propensity, drawn_at) "
+        "select id, tenant, workflow, point, 0.05, now() from interlock.decision where case_id = %s",
+        (wrong,),
+    )
+    admin.execute(
+        "insert into interlock.audit_drawing (id, tenant, workflow, point, key, begun, drawn_to) "
+        "select gen_random_uuid(), tenant, workflow, point, sha256('x'), "
+        "'00000000-0000-0000-0000-000000000000', "
+        "(select max(id::text)::uuid from interlock.decision) from interlock.decision limit 1"
+    )
+    audited = AutonomyTerms(
+        review_cost=Money("4.00", "EUR"), budget=LossBudget(written=Money("1.00", "EUR")), cap=Money("100.00", "EUR"),
+        wrong=LossTerms(), outcome=OutcomeTerms(after=timedelta(hours=1), source=Source.AUDIT), audit=AuditTerms(),
+    )  # fmt: skip
+    stated = msgspec.structs.replace(terms, autonomy={"approve": audited})
+    report = await read_business(on.node.database, on.node.tenant, stated, MONTH)
+    losses = next(one for one in report.figures if one.name == "losses")
+    assert (losses.value, losses.low) == ("about 399.80 EUR", "19.99 EUR")
+    assert "from 1 automatic decisions of the audit sample" in losses.note
+    admin.execute("delete from interlock.audit_draw")
+    admin.execute("delete from interlock.audit_drawing")
+
+
 async def _outside(on: Stage, case: str) -> None:
     """The same by the API and on the pages."""
     node = on.node
@@ -104,7 +141,7 @@ async def _outside(on: Stage, case: str) -> None:
         key = await make_key(node.database, node.writer, node.tenant, name="reads", scopes=(Scope.READ,))
         told = {"Authorization": f"Bearer {key}"}
         report = (await ana.http.get("/v1/value/refund_orders", headers=told)).json()
-        assert {one["name"]: one["value"] for one in report["figures"]}["losses"] == "19.99 EUR"
+        assert {one["name"]: one["value"] for one in report["figures"]}["losses"] == "at least 19.99 EUR"
         rows = (await ana.http.get("/v1/value/refund_orders/losses", headers=told)).json()["rows"]
         assert [(one["case"], one["loss"]) for one in rows] == [(case, "19.99 EUR")]
         assert (await ana.http.get("/v1/value/nobody", headers=told)).status_code == 404
@@ -113,7 +150,7 @@ async def _outside(on: Stage, case: str) -> None:
             400,
             422,
         }
-        assert "36.01 EUR" in (await ana.http.get("/console/value")).text
+        assert "at most 36.01 EUR" in (await ana.http.get("/console/value")).text
         page = (await ana.http.get("/console/value/refund_orders", params={"behind": "losses"})).text
         assert f"/console/decisions/{rows[0]['decision']}" in page
         assert "no proof of cause" in page

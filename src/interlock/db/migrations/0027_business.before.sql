@@ -10,7 +10,7 @@ create type business_sort as enum (
   'done',       -- cases that ended, by conclusion and currency; amount: their exposure in minor units
   'cancelled',  -- cases that were taken back or cancelled
   'straight',   -- ended cases that no person was asked about and nothing stopped
-  'excepted',   -- ended cases that an exception stopped at least once
+  'excepted',   -- ended and cancelled cases that an exception stopped at least once
   'span',       -- ended cases by how long they took: the part is the step of a geometric scale
   'answered',   -- reviews of a point that people resolved
   'timed'       -- those of them of which it is known how long they took; amount: it, in milliseconds
