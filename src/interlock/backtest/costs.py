@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from interlock.autonomy.terms import LossTerms
@@ -23,6 +24,7 @@ class Costs:
         needless: The loss of a needless review beside its cost.
         review: What a review costs, in minor units; None: nobody said.
         stated: Whether the point's file states the loss; else all that is at stake counts as lost.
+        highest: The greatest exposure that goes by itself, as the point's file states it; None: it states none.
     """
 
     currency: str | None
@@ -30,6 +32,21 @@ class Costs:
     needless: LossTerms
     review: int | None
     stated: bool
+    highest: int | None = None
+
+    @property
+    def worst(self) -> float:
+        """The most that one wrong decision loses, as is stated; infinite: nothing says it."""
+        if self.wrong.at_most is not None:
+            return float(self.wrong.at_most)
+        return float(self.wrong.of(self.highest)) if self.highest is not None else math.inf
+
+    @property
+    def worst_needless(self) -> float:
+        """The most that one needless review loses beside its cost; people are shown exposures above any cap."""
+        if self.needless.at_most is not None:
+            return float(self.needless.at_most)
+        return math.inf if self.needless.share else float(self.needless.plus)
 
     def loss(self, exposure: Money | None) -> int | None:
         """What is lost if an answer is wrong; None: what is at stake is not known, or is in another currency."""
@@ -65,4 +82,5 @@ def costs_of(point: DecisionPoint, review: Money | None) -> Costs:
         needless=terms.needless if terms else NOTHING,
         review=cost,
         stated=terms is not None,
+        highest=terms.highest if terms else None,
     )

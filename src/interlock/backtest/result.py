@@ -28,6 +28,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
         high: The upper end; of bounds, that of the greatest.
         least: Of bounds: what it is among these decisions if all that is not known is good.
         greatest: And if none of it is.
+        large: Whether the interval is only that of large numbers.
     """
 
     how: How
@@ -36,6 +37,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     high: float
     least: float | None = None
     greatest: float | None = None
+    large: bool = False
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -48,6 +50,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         high: The upper end.
         least: Of bounds: if all that is not known is good.
         greatest: And if none of it is.
+        large: Whether the interval is only that of large numbers: too narrow where few are on record, or few differ.
     """
 
     how: How
@@ -56,6 +59,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     high: float | str
     least: float | str | None = None
     greatest: float | str | None = None
+    large: bool = False
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
@@ -152,12 +153,23 @@ class _Counting:
         if self._skipped:
             skipped = sum(count for count, _ in self._skipped.values())
             yield f"{skipped} could not be tried: the figures are of the others alone"
-        if not costs.stated:
-            yield "the point states no loss: all that is at stake counts as lost where a decision is wrong"
-        if costs.review is None:
-            yield "the point states no cost of a review, so no total is told: give --review-cost"
+        yield from _of_costs(costs, figures)
         yield "a person's decision counts as right on both sides: what a review misses is in no figure"
         yield from _of_certificate(wanted, candidate)
+
+
+def _of_costs(costs: Costs, figures: tuple[Figure, ...]) -> Iterator[str]:
+    if any(one.large for figure in figures for one in (figure.recorded, figure.candidate, figure.difference)):
+        yield (
+            "some intervals are those of large numbers, since nothing that is stated bounds the amount, or chance "
+            "left most outcomes out: of few decisions, or of few errors, they are too narrow"
+        )
+    if not costs.stated:
+        yield "the point states no loss: all that is at stake counts as lost where a decision is wrong"
+    if costs.review is None:
+        yield "the point states no cost of a review, so no total is told: give --review-cost"
+    else:
+        yield "what it costs to ask models and processors is in no figure, and so not in the total"
 
 
 def _of_certificate(wanted: Wanted, candidate: Candidate) -> Iterator[str]:
@@ -181,14 +193,15 @@ def _figures(columns: Columns, priced: Columns, costs: Costs) -> Iterator[Figure
     if costs.currency is None or not priced.count:
         return
     money, currency = Estimating(priced), costs.currency
-    lost = (losses(priced.then, then=True), losses(priced.other, then=False))
+    worst, least_use = costs.worst, costs.worst_needless
+    lost = (losses(priced.then, then=True, most=worst), losses(priced.other, then=False, most=worst))
     yield _figure("loss", "each", money, lost, currency)
     if costs.review is None:
         return
     cost = float(costs.review)
-    reviews = (always(~priced.then.alone * cost), always(~priced.other.alone * cost))
+    reviews = (always(~priced.then.alone * cost, cost), always(~priced.other.alone * cost, cost))
     yield _figure("review_cost", "each", money, reviews, currency)
-    waste = (needless(priced.then, then=True), needless(priced.other, then=False))
+    waste = (needless(priced.then, then=True, most=least_use), needless(priced.other, then=False, most=least_use))
     yield _figure("needless", "each", money, waste, currency)
     total = (lost[0] + reviews[0] + waste[0], lost[1] + reviews[1] + waste[1])
     yield _figure("total", "each", money, total, currency)
@@ -218,11 +231,14 @@ def _shown(cell: Cell, currency: str) -> Shown:
         high=text(cell.high) or 0.0,
         least=text(cell.least),
         greatest=text(cell.greatest),
+        large=cell.large,
     )
 
 
 def amount(minor: float, currency: str) -> str:
     """A mean of money, with two digits more than the currency has: it is no amount that could be paid."""
+    if not math.isfinite(minor):
+        return "no bound"
     digits = exponent(currency)
     told = f"{minor / 10**digits:.{digits + 2}f}"
     return f"{told.lstrip('-') if float(told) == 0 else told} {currency}"

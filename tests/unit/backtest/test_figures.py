@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.deciding import terms
 
 from interlock.autonomy.outcome import By, Known
+from interlock.autonomy.terms import LossTerms
+from interlock.backtest.costs import costs_of
 from interlock.backtest.figures import Estimating, always, losses, wrongs
 from interlock.backtest.known import NOTHING, Comparing, Said, Truth, truth_of
 from interlock.backtest.result import Cell, How
 from interlock.backtest.rows import Columns, Row, Way
 from interlock.backtest.run import amount
 from interlock.contracts import Field
+from interlock.decisions.point import DecisionPoint, QueueTerms
 
 YES, NO = {"approved": True, "why": "a"}, {"approved": False, "why": "b"}
 BOTH, NEITHER, THEN, OTHER = (False, True, False, False), (True, False, False, False), (0, 0, 1, 0), (0, 0, 0, 1)
 ALIKE = Comparing(None, ("approved",))
+MOST = 2000.0
+POINT = DecisionPoint(name="p", steps=(), output="o@1", queue=QueueTerms(name="q"))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +75,7 @@ def test_a_truth_is_what_was_said_or_what_a_person_answered_where_nothing_was_pr
 
 
 def lost(cells: Estimating, columns: Columns) -> tuple[Cell, Cell, Cell]:
-    return cells.cells(losses(columns.then, then=True), losses(columns.other, then=False))
+    return cells.cells(losses(columns.then, then=True, most=MOST), losses(columns.other, then=False, most=MOST))
 
 
 def way(loss: int | None = 1000, *, alone: bool = True, realised: int | None = None, confidence: float = 0.9) -> Way:
@@ -197,3 +208,51 @@ def test_means_of_money_have_two_digits_more_than_its_currency() -> None:
     assert amount(-0.001, "EUR") == "0.0000 EUR"
     assert amount(-3, "JPY") == "-3.00 JPY"
     assert amount(1500, "KWD") == "1.50000 KWD"
+
+
+def test_ends_are_what_is_known_beforehand_and_never_what_was_seen() -> None:
+    columns = Columns.of([row() for _ in range(3)])
+    was, would, _ = Estimating(columns).cells(always(columns.then.alone), always(columns.other.alone))
+    assert was.value == would.value == 1.0
+    assert max(was.low, would.low) < 0.8
+    review = way(alone=False)
+    one = Columns.of([row(then=review, other=review)])
+    cost = always(~one.then.alone * 300.0, 300.0)
+    assert Estimating(one).cells(cost, cost)[0].low < 300
+    # where nothing bounds it, or what was seen is beyond the bound, it is the interval of large numbers, and says so
+    columns = Columns.of([row(after=NEITHER), *(row() for _ in range(9))])
+    for most in (np.inf, 500.0):
+        cell = Estimating(columns).cells(*(losses(columns.then, then=True, most=most),) * 2)[0]
+        assert cell.large
+        assert 0 <= cell.low < 100 < cell.high < np.inf
+    fine = Columns.of([row() for _ in range(9)])
+    cell = Estimating(fine).cells(*(losses(fine.then, then=True, most=np.inf),) * 2)[0]
+    assert (cell.value, cell.low, cell.high, amount(cell.high, "EUR")) == (0.0, 0.0, np.inf, "no bound")
+
+
+def test_few_errors_that_were_drawn_say_little_and_nothing_is_below_nothing() -> None:
+    drawn, hits = np.random.default_rng(1), 0
+    for _ in range(20):
+        bad, seen = drawn.uniform(size=1000) < 0.01, drawn.uniform(size=1000) < 0.02
+        rows = [
+            row(
+                sampled=True, drawn=bool(seen[at]), propensity=0.02 if seen[at] else 1.0,
+                after=(NEITHER if bad[at] else BOTH) if seen[at] else (True, True, False, False),
+            )
+            for at in range(1000)
+        ]  # fmt: skip
+        columns = Columns.of(rows)
+        other = Estimating(columns).cells(wrongs(columns.then, then=True), wrongs(columns.other, then=False))[1]
+        assert other.how is How.DOUBLY_ROBUST
+        assert other.low >= 0
+        hits += other.low <= 0.01 <= other.high
+    assert hits == 20  # the interval of large numbers alone holds in 17 of 20
+
+
+def test_what_bounds_a_loss_is_what_the_file_states() -> None:
+    assert costs_of(POINT, None).worst == np.inf
+    stated = costs_of(structs.replace(POINT, autonomy=terms(wrong=LossTerms(plus=100))), None)
+    assert (stated.worst, stated.worst_needless) == (2100.0, 0.0)  # its cap, and what is lost whatever is at stake
+    stated = costs_of(structs.replace(POINT, autonomy=terms(wrong=LossTerms(at_most=70))), None)
+    assert stated.worst == 70.0
+    assert costs_of(structs.replace(POINT, autonomy=terms(needless=LossTerms())), None).worst_needless == np.inf
