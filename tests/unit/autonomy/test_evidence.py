@@ -29,6 +29,7 @@ from interlock.autonomy.issuing.store import MaturedDecision, OpenMonitor, Recor
 from interlock.autonomy.issuing.watching import Due, count
 from interlock.autonomy.outcome import Standing
 from interlock.autonomy.records import is_fit
+from interlock.autonomy.sampling import propensity, written
 from interlock.autonomy.terms import AuditTerms, LossBudget, OutcomeTerms, Source
 from interlock.clock import first_id, id_time
 from interlock.money import Money
@@ -146,3 +147,39 @@ def test_a_monitor_is_stricter_when_more_come_in_a_month_than_its_certificate_kn
     for each in (Fraction(1), Fraction(1, 4)):
         found = count(stands, watching, terms(), Due(rows=[lost], drawn_to=UUID(int=9), over=False, each=each))
         assert math.exp(found.watch.logs[0]) == pytest.approx(1 + 0.2 * (50 / each - 1))  # by the bet it began with
+
+
+def test_certificates_from_rows_with_a_sample_as_it_is_drawn_hold() -> None:
+    audit = AuditTerms(share=Fraction(1, 5), surely_from=2500)
+    stated = terms(
+        outcome=OutcomeTerms(after=timedelta(minutes=1), source=Source.AUDIT), audit=audit, cap=Money("10.00", "EUR"),
+        budget=LossBudget(written=Money("0.30", "EUR")), risk=Fraction(1, 10), review_cost=Money("3.00", "EUR"),
+    )  # fmt: skip
+    drawn, runs, some, over = np.random.default_rng(12), 6, 0, 0
+    begun = SampleBegun(begun=UUID(int=0), drawn_to=UUID(int=2**128 - 1))
+    chance = {0.99: 0.005, 0.95: 0.04, 0.8: 0.2}  # of being wrong; at all but the last 0.30 or so would be lost
+    for run in range(runs):
+        it, rows = place(UUID(int=run + 1), stated), list[RecordedDecision]()
+        stakes, sure = drawn.integers(100, 1000, 1500), drawn.choice(list(chance), 1500)
+        wrong, lots = drawn.random(1500), drawn.random(1500)
+        for at in range(1500):
+            share = propensity(stated, audit, int(stakes[at]))
+            seen = lots[at] < share
+            right = bool(wrong[at] >= chance[float(sure[at])])
+            rows.append(row(
+                at + run * 1500, confidence=float(sure[at]), exposure_minor=int(stakes[at]),
+                right=right if seen else None, propensity=Decimal(written(share)) if seen else None,
+            ))  # fmt: skip
+        told, _ = derived(it, rows, begun)
+        if told.certificate is None:
+            continue
+        some += 1
+        (only,) = told.certificate.components
+        every, lost = np.arange(100, 1000), 0.0
+        for confidence, bad in chance.items():
+            share = only.wrong_at(confidence)
+            alone = every * (1.0 if share is None else share) <= float(Fraction(told.certificate.threshold))
+            lost += float(np.mean(alone * every)) * bad / len(chance)
+        over += lost > 30
+    assert some > runs / 4
+    assert over <= 2

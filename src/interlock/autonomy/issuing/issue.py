@@ -74,7 +74,8 @@ async def tries_of(database: Database, place: Place, stands: Stands | None, data
         data: The digest of the data that it is derived from now: who has only looked at the same has not tried again.
     """
     asked = {
-        "data": data, "subject": autonomy_id(place.tenant, place.workflow, place.point), "terms": place.terms.digest.hex(),
+        "data": data, "terms": place.terms.digest.hex(),
+        "subject": autonomy_id(place.tenant, place.workflow, place.point),
         "after": (stands.certificate if stands is not None else None) or _NOTHING,
     }  # fmt: skip
     async with database.tenant(place.tenant) as connection:
