@@ -16,7 +16,7 @@ import pytest
 from interlock.autonomy.betting import Floats, best_e_value, choose_bets, passes
 from interlock.autonomy.calibration import Flags
 from interlock.autonomy.certify import Certifiable, NotCertifiable, Terms, certify, make_grid
-from interlock.autonomy.estimate import doubly_robust, ratio, weighted
+from interlock.autonomy.estimate import doubly_robust
 from interlock.autonomy.monitor import begin, crossed, outcomes_to_find, path, step, watching_bets
 from interlock.autonomy.offer import offer
 from interlock.autonomy.records import Records
@@ -134,7 +134,7 @@ def test_a_monitor_gives_few_false_alarms_however_often_one_looks_and_finds_a_do
 
 def test_weighted_estimates_are_right_where_plain_ones_are_not() -> None:
     drawn = np.random.default_rng(7)
-    covered = {"weighted": 0, "ratio": 0, "doubly robust": 0, "a wrong model": 0}
+    covered = {"doubly robust": 0, "a wrong model": 0}
     wide = dict.fromkeys(covered, 0.0)
     runs, count, truth, plain = 25, 800, 0.25, 0.0
     for _ in range(runs):
@@ -145,8 +145,6 @@ def test_weighted_estimates_are_right_where_plain_ones_are_not() -> None:
         plain += float(np.mean(values[seen])) / runs
         model = 0.5 * chance
         for name, found in (
-            ("weighted", weighted(values, seen, propensity, 5.0)),
-            ("ratio", ratio(values, seen, propensity)),
             ("doubly robust", doubly_robust(model, values, seen, propensity)),
             ("a wrong model", doubly_robust(np.full(count, 0.9), values, seen, propensity)),
         ):
