@@ -24,6 +24,9 @@ from interlock.durations import parse_duration
 from interlock.errors import NotFound
 from interlock.node import Node
 
+OF_PEOPLE = frozenset({Look.LOSSES, Look.PEOPLE})
+"""What tells of wrong decisions, and who said what: for those who see quality or autonomy."""
+
 
 class ValueQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Over which time.
@@ -100,6 +103,8 @@ async def show_behind(request: Call, workflow: FromPath[str], behind: FromPath[s
     """The decisions behind a figure: losses, costs, people, exceptions, cases or slowest."""
     asked, node = request.query(BehindQuery), request.node
     look, terms = look_of(behind), terms_of(node, workflow)
+    if look in OF_PEOPLE:
+        request.require("autonomy.see")
     span = parse_duration(asked.since)
     found = await read_behind(node.database, request.tenant, terms, look, span, asked.take)
     return answer(BehindPage(behind=look, rows=tuple(behind_document(one) for one in found)))

@@ -85,10 +85,8 @@ def certify(
 
     async def run(node: Node) -> tuple[Derived, str, str]:
         it = find_place(node.registry, node.tenant, point)
-        act, on = "autonomy.certify", certifying_resource(node.registry, node.tenant, point)
-        if only_try:
-            act, on = "autonomy.see", everything(node.tenant)
-        verdict = node.authority.require(operator(node, name), act, on)
+        on = certifying_resource(node.registry, node.tenant, point)
+        verdict = node.authority.require(operator(node, name), "autonomy.certify", on)  # who tries as who issues
         stands = await stands_at(node.database, it.tenant, it.workflow, it.point)
         derived, mind = await derive_now(node.database, it, stands, who=name), _taken_back(stands)
         if only_try:

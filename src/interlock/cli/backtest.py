@@ -24,7 +24,7 @@ from interlock.cases.sureness_file import read_sureness_file
 from interlock.cli.options import As, commands, read_id, who_acts
 from interlock.cli.publications import read_file
 from interlock.cli.screen import Screen
-from interlock.cli.session import with_node
+from interlock.cli.session import require, with_node
 from interlock.components.component import Component, ComponentRef, Kind
 from interlock.components.rules import Rules, load_rules
 from interlock.config import Settings
@@ -78,6 +78,7 @@ def backtest(
     at, cost = (Money.parse(text) if text else None for text in (threshold, review_cost))
 
     async def run(node: Node) -> Backtest:
+        require(node, who, "autonomy.see")
         async with _restoring(node, ask_models=ask_models) as restoring:
             declaration, library = await restoring.today(node.tenant, workflow)
             today = declaration.decisions.get(name)

@@ -8,17 +8,17 @@ from typing import Annotated
 
 import typer
 
-from interlock.api.value import BehindDocument, behind_document
+from interlock.api.value import OF_PEOPLE, BehindDocument, behind_document
 from interlock.business.figures import Figure, Look
 from interlock.business.read import read_behind, read_business
 from interlock.business.report import Against, Report
 from interlock.business.terms import BusinessTerms, business_terms
 from interlock.cases.declaration import Declaration
 from interlock.cases.stoppable import read_declarations
-from interlock.cli.options import Json, commands
+from interlock.cli.options import Json, commands, who_acts
 from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen, minute
-from interlock.cli.session import load_settings, with_node
+from interlock.cli.session import load_settings, require, with_node
 from interlock.durations import parse_duration
 from interlock.errors import NotFound, Refused
 from interlock.node import Node
@@ -55,6 +55,7 @@ def show_value(
         return
 
     async def read(node: Node) -> list[Report]:
+        require(node, who_acts(""), "view")
         return [await read_business(node.database, node.tenant, _terms(node, one), span) for one in chosen]
 
     reports = with_node(context, read)
@@ -110,6 +111,8 @@ def _show_behind(
     context: typer.Context, screen: Screen, declared: Declaration, look: Look, span: timedelta, take: int
 ) -> None:
     async def read(node: Node) -> Sequence[BehindDocument]:
+        act = "quality.see" if look in OF_PEOPLE else "view"
+        require(node, who_acts(""), act)
         found = await read_behind(node.database, node.tenant, _terms(node, declared), look, span, take)
         return [behind_document(one) for one in found]
 

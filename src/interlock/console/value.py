@@ -10,7 +10,7 @@ from litestar import Response, get
 from litestar.params import FromPath
 from msgspec import Meta
 
-from interlock.api.value import terms_of
+from interlock.api.value import OF_PEOPLE, terms_of
 from interlock.business.figures import Look
 from interlock.business.read import read_behind, read_business
 from interlock.console.asking import address, asked_of
@@ -63,11 +63,16 @@ async def show_value(request: Visit, name: FromPath[str]) -> Response[bytes]:
     terms, span = terms_of(node, name), parse_duration(asked.since)
     report = await read_business(node.database, request.tenant, terms, span)
     behind = None
+    may = request.may("quality.see") or request.may("autonomy.see")
     if asked.behind is not None:
+        if asked.behind in OF_PEOPLE and not may:
+            request.require("quality.see")
         behind = await read_behind(node.database, request.tenant, terms, asked.behind, span, ROWS)
     here = f"{PATH}/{quote(name, safe='')}"
 
     def leads(look: Look) -> str:
+        if look in OF_PEOPLE and not may:
+            return ""
         return f"{address(here, since=asked.since, behind=look)}#behind"
 
     return render(

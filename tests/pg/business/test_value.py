@@ -151,7 +151,11 @@ async def _outside(on: Stage, case: str) -> None:
             422,
         }
         assert "at most 36.01 EUR" in (await ana.http.get("/console/value")).text
-        page = (await ana.http.get("/console/value/refund_orders", params={"behind": "losses"})).text
+        for look, status in (("losses", 403), ("people", 403), ("cases", 200)):  # figures are for all who may look
+            assert (await ana.http.get("/console/value/refund_orders", params={"behind": look})).status_code == status
+        assert "behind=losses" not in (await ana.http.get("/console/value/refund_orders")).text
+        lee = await signed_in(on.stack, node, url, "lee", ("lead",))
+        page = (await lee.http.get("/console/value/refund_orders", params={"behind": "losses"})).text
         assert f"/console/decisions/{rows[0]['decision']}" in page
         assert "no proof of cause" in page
 
