@@ -100,7 +100,7 @@ async def show_value(request: Call, workflow: FromPath[str]) -> Response[bytes]:
     opt=says(Endpoint(needs=(Scope.READ,), asks=BehindQuery, gives={200: BehindPage}, refuses=(404,))),
 )
 async def show_behind(request: Call, workflow: FromPath[str], behind: FromPath[str]) -> Response[bytes]:
-    """The decisions behind a figure: losses, costs, people, exceptions, cases or slowest."""
+    """The decisions behind a figure: losses, costs, people, exceptions, cases, straight or slowest."""
     asked, node = request.query(BehindQuery), request.node
     look, terms = look_of(behind), terms_of(node, workflow)
     if look in OF_PEOPLE:

@@ -32,6 +32,7 @@ class Look(StrEnum):
     PEOPLE = "people"
     EXCEPTIONS = "exceptions"
     CASES = "cases"
+    STRAIGHT = "straight"
     SLOWEST = "slowest"
 
 

@@ -148,12 +148,20 @@ group by 1, 2, 3, 4, 5, 6
 select count(*)::int from (select from cases where workflow = %(workflow)s and state = 'exception' limit %(most)s) x
 
 -- name: behind_losses
-select d.id as decision, d.case_id, d.point, o.loss_minor, coalesce(o.currency, d.currency) as currency, d.exposure_minor, d.decided_at as at,
-  d.route::text as what, null::numeric as cost
-from decision_outcome o join decision d on d.id = o.decision left join review v on v.id = d.review
-where not o.is_right and o.workflow = %(workflow)s and o.decision >= %(since)s and o.decision < %(until)s
-  and (d.route <> 'review' or v.resolution = 'approve')
-order by coalesce(o.loss_minor, d.exposure_minor) desc nulls last, d.id desc limit %(take)s
+-- The greatest losses of each currency by turns: as on record, else as the point declares them.
+select decision, case_id, point, loss_minor, currency, exposure_minor, at, what, null::numeric as cost
+from (
+  select d.id as decision, d.case_id, d.point, l.minor as loss_minor, coalesce(o.currency, d.currency) as currency, d.exposure_minor,
+    d.decided_at as at, d.route::text || case when o.loss_minor is null and l.minor is not null then ', the loss as declared' else '' end as what,
+    row_number() over (partition by coalesce(o.currency, d.currency) order by l.minor desc nulls last, d.id desc) as turn
+  from decision_outcome o join decision d on d.id = o.decision left join review v on v.id = d.review
+  left join unnest(%(points)s::text[], %(currencies)s::text[], %(parts)s::numeric[], %(wholes)s::numeric[], %(plus)s::numeric[],
+    %(at_most)s::numeric[]) as p (point, currency, part, whole, plus, at_most) on p.point = d.point and p.currency = d.currency
+  cross join lateral (select coalesce(o.loss_minor, case when d.exposure_minor >= 0
+    then least(div(d.exposure_minor * p.part + p.whole - 1, p.whole) + p.plus, p.at_most)::bigint end) as minor) l
+  where not o.is_right and o.workflow = %(workflow)s and o.decision >= %(since)s and o.decision < %(until)s
+    and (d.route <> 'review' or v.resolution = 'approve')) x
+order by loss_minor is null, turn, currency limit %(take)s
 
 -- name: behind_costs
 -- The dearest of the newest so many.
@@ -161,6 +169,7 @@ select decision, case_id, point, null::bigint as loss_minor, currency, exposure_
 from unnest(%(points)s::text[]) as p (name) cross join lateral (
   select d.id as decision, d.case_id, d.point, d.currency, d.exposure_minor, d.decided_at as at, d.component as what, d.cost
   from decision d where d.workflow = %(workflow)s and d.point = p.name and d.id >= %(since)s and d.id < %(until)s
+    and (d.review is null or d.review not in (select id from known_case))
   order by d.id desc limit %(newest)s) x
 order by cost desc, decision desc limit %(take)s
 
@@ -173,21 +182,26 @@ where v.workflow = %(workflow)s and v.state = 'resolved' and v.resolved_at >= %(
 order by v.resolved_at desc limit %(take)s
 
 -- name: behind_exceptions
--- The newest exceptions, each with the last decision of its case.
+-- The newest exceptions of cases that ended in that time and of those that one stops now, each with the last decision of its case.
 select d.id as decision, x.case_id, coalesce(d.point, '') as point, null::bigint as loss_minor, x.currency, x.exposure_minor,
   x.created_at as at, x.kind || ': ' || left(x.what, 200) as what, null::numeric as cost
-from exception x
+from exception x join cases c on c.id = x.case_id
 left join lateral (select d.id, d.point from decision d where d.case_id = x.case_id order by d.id desc limit 1) d on true
-where x.id >= %(since)s and x.id < %(until)s and x.workflow = %(workflow)s and x.case_id is not null
+where x.workflow = %(workflow)s and x.id >= %(came)s
+  and (c.state = 'exception' or c.state in ('done', 'cancelled') and c.changed_at >= %(since_at)s and c.changed_at < %(until_at)s)
 order by x.id desc limit %(take)s
 
 -- name: behind_cases
--- The cases that came last and are done, each with its last decision: those that took longest first, of the newest so many.
+-- Cases that ended in that time, each with its last decision: those that took longest first, of so many that came last.
 select d.id as decision, c.id as case_id, coalesce(d.point, '') as point, null::bigint as loss_minor, c.currency, c.exposure_minor,
   c.changed_at as at, c.conclusion || ' after ' || round(extract(epoch from c.changed_at - c.created_at))::text || ' s' as what,
   null::numeric as cost
 from (
-  select c.* from cases c where c.state = 'done' and c.workflow = %(workflow)s and c.id >= %(since)s and c.id < %(until)s
+  select c.* from cases c
+  where c.state = 'done' and c.workflow = %(workflow)s and c.id >= %(came)s and c.changed_at >= %(since_at)s and c.changed_at < %(until_at)s
+    and (not %(straight)s or not exists (select from exception x where x.tenant = c.tenant and x.case_id = c.id)
+      and not exists (select from review v where v.tenant = c.tenant and v.case_id = c.id and v.state <> 'withdrawn'
+        and not exists (select from audit_draw a where a.review = v.id) and not exists (select from second_look s where s.id = v.id)))
   order by c.id desc limit %(newest)s) c
 left join lateral (select d.id, d.point from decision d where d.case_id = c.id order by d.id desc limit 1) d on true
 order by case when %(slowest)s then c.changed_at - c.created_at end desc nulls last, c.id desc limit %(take)s

@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from psycopg import AsyncConnection
 
 from interlock.autonomy.terms import Source
@@ -36,6 +35,7 @@ from interlock.clock import first_id
 from interlock.db.database import Database
 from interlock.db.queries import Rows
 from interlock.errors import Refused
+from interlock.money import LARGEST_MINOR
 
 LONGEST = timedelta(days=366)
 NEWEST = 20_000
@@ -49,6 +49,7 @@ _BEHIND: Mapping[Look, Rows[Behind]] = MappingProxyType(
         Look.PEOPLE: BEHIND_PEOPLE,
         Look.EXCEPTIONS: BEHIND_EXCEPTIONS,
         Look.CASES: BEHIND_CASES,
+        Look.STRAIGHT: BEHIND_CASES,
         Look.SLOWEST: BEHIND_CASES,
     }
 )
@@ -127,21 +128,26 @@ async def read_behind(
     given: dict[str, Any] = {
         "workflow": terms.workflow, "since": first_id(begin), "until": first_id(until), "since_at": begin,
         "until_at": until, "take": take, "points": list(terms.points), "newest": NEWEST,
-        "slowest": look is Look.SLOWEST,
+        "slowest": look is Look.SLOWEST, "straight": look is Look.STRAIGHT, "came": first_id(begin - LONGEST),
     }  # fmt: skip
+    if look is Look.LOSSES:
+        given |= _declared(terms)
     query = _BEHIND[look]
     async with database.tenant(tenant) as connection:
-        found = await query.all(connection, {name: given[name] for name in query.parameters})
-    return [_with_loss(one, terms) for one in found] if look is Look.LOSSES else found
+        return await query.all(connection, {name: given[name] for name in query.parameters})
 
 
-def _with_loss(one: Behind, terms: BusinessTerms) -> Behind:
-    """A wrong decision with what its point declares that it loses, where no loss is on record."""
-    stated = terms.losses.get(one.point)
-    if one.loss_minor is not None or stated is None or one.exposure_minor is None or one.currency != stated[1]:
-        return one
-    lost = stated[0].of(one.exposure_minor)
-    return msgspec.structs.replace(one, loss_minor=lost, what=f"{one.what}, the loss as declared")
+def _declared(terms: BusinessTerms) -> dict[str, list[Any]]:
+    """What points declare that a wrong decision loses, in columns."""
+    stated = [(point, currency, one) for point, (one, currency) in sorted(terms.losses.items())]
+    return {
+        "points": [point for point, _, _ in stated],
+        "currencies": [currency for _, currency, _ in stated],
+        "parts": [one.share.numerator for _, _, one in stated],
+        "wholes": [one.share.denominator for _, _, one in stated],
+        "plus": [one.plus for _, _, one in stated],
+        "at_most": [LARGEST_MINOR if one.at_most is None else one.at_most for _, _, one in stated],
+    }
 
 
 def _begin(database: Database, since: timedelta) -> datetime:

@@ -165,7 +165,7 @@ def _figures(tallies: Tallies, books: Books, cases: int, decisions: int, stuck: 
         _money("model", "Models", books.model, decisions, "a decision", Look.COSTS),
         _money("machine", "Processors", books.machine, decisions, "a decision", Look.COSTS),
         _money("people", "People's time", books.people, decisions, "a decision", Look.PEOPLE),
-        share_of("straight_through", "Straight through", tallies.number(Sort.STRAIGHT), cases, Look.CASES),
+        share_of("straight_through", "Straight through", tallies.number(Sort.STRAIGHT), cases, Look.STRAIGHT),
         msgspec.structs.replace(stopped, note=f"{stopped.note}; {stuck:,} of them stand still now")
         if stuck
         else stopped,

@@ -22,12 +22,13 @@ PATH = "/console/value"
 SPANS = ("24h", "7d", "30d", "90d")
 ROWS = 50
 TITLES = {
-    Look.LOSSES: "What was lost by wrong decisions, the greatest first",
+    Look.LOSSES: "What was lost by wrong decisions, the greatest of each currency first",
     Look.COSTS: "The dearest of the newest decisions",
     Look.PEOPLE: "What people answered last",
-    Look.EXCEPTIONS: "What stopped cases last",
-    Look.CASES: "The cases that came last and are done",
-    Look.SLOWEST: "The slowest of the newest cases",
+    Look.EXCEPTIONS: "What stopped cases that ended in that time, or stops them now",
+    Look.CASES: "The cases that ended in that time, those that came last first",
+    Look.STRAIGHT: "The cases that went straight through, those that came last first",
+    Look.SLOWEST: "The slowest of the cases that ended in that time",
 }
 
 

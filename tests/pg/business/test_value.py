@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -101,6 +102,10 @@ async def test_the_work_is_counted_once_and_leads_to_the_decisions_behind_it(
         assert await read_behind(node.database, other, terms, Look.LOSSES, MONTH, 50) == []
         assert (await read_business(node.database, other, terms, MONTH)).cases == 0
         await _outside(on, str(alone[0]))
+        assert set(await behind(Look.STRAIGHT)) == set(alone)
+        await _greatest(on, admin, alone[2], terms)
+        admin.execute("update interlock.cases set changed_at = now() - interval '40 days' where id = %s", (alone[1],))
+        assert set(await behind(Look.CASES)) == {*alone, asked} - {alone[1]}  # it ended before that time
 
 
 async def _sampled(on: Stage, admin: Admin, wrong: UUID, terms: BusinessTerms) -> None:
@@ -131,6 +136,22 @@ async def _sampled(on: Stage, admin: Admin, wrong: UUID, terms: BusinessTerms) -
     assert "from 1 automatic decisions of the audit sample" in losses.note
     admin.execute("delete from interlock.audit_draw")
     admin.execute("delete from interlock.audit_drawing")
+
+
+async def _greatest(on: Stage, admin: Admin, silent: UUID, terms: BusinessTerms) -> None:
+    """Losses are in order of what was lost, as declared where nothing is on record, each currency for itself."""
+    admin.execute(_OUTCOME, {"case": silent, "right": False, "loss": None})
+    wrong = LossTerms(share=Fraction(1, 3), plus=1)
+    stated = msgspec.structs.replace(terms, losses={"approve": (wrong, "EUR")})
+    rows = await read_behind(on.node.database, on.node.tenant, stated, Look.LOSSES, MONTH, 50)
+    declared_one = next(one for one in rows if one.case_id == silent)
+    assert declared_one.exposure_minor is not None
+    assert declared_one.loss_minor == wrong.of(declared_one.exposure_minor)
+    assert declared_one.what.endswith(", the loss as declared")
+    assert [one.loss_minor for one in rows] == sorted((one.loss_minor or 0 for one in rows), reverse=True)
+    admin.execute("update interlock.decision_outcome set currency = 'JPY', loss_minor = 1 where loss_minor = 1999")
+    rows = await read_behind(on.node.database, on.node.tenant, stated, Look.LOSSES, MONTH, 2)
+    assert {one.currency for one in rows} == {"EUR", "JPY"}
 
 
 async def _outside(on: Stage, case: str) -> None:
