@@ -106,6 +106,7 @@ async def test_the_work_is_counted_once_and_leads_to_the_decisions_behind_it(
         await _greatest(on, admin, alone[2], terms)
         admin.execute("update interlock.cases set changed_at = now() - interval '40 days' where id = %s", (alone[1],))
         assert set(await behind(Look.CASES)) == {*alone, asked} - {alone[1]}  # it ended before that time
+        await _averted(on, admin, asked, alone[0])
 
 
 async def _sampled(on: Stage, admin: Admin, wrong: UUID, terms: BusinessTerms) -> None:
@@ -152,6 +153,19 @@ async def _greatest(on: Stage, admin: Admin, silent: UUID, terms: BusinessTerms)
     admin.execute("update interlock.decision_outcome set currency = 'JPY', loss_minor = 1 where loss_minor = 1999")
     rows = await read_behind(on.node.database, on.node.tenant, stated, Look.LOSSES, MONTH, 2)
     assert {one.currency for one in rows} == {"EUR", "JPY"}
+
+
+async def _averted(on: Stage, admin: Admin, asked: UUID, stuck: UUID) -> None:
+    """A loss on record of what a person corrected was averted; a case that an exception holds counts as stopped."""
+    admin.execute(_OUTCOME, {"case": asked, "right": False, "loss": 25_000})
+    assert "250.00 EUR" in str((await view(on))[1]["losses"].value)  # a person approved it as it was
+    admin.execute("update interlock.review set resolution = 'reject' where case_id = %s", (asked,))
+    assert "250.00 EUR" not in str((await view(on))[1]["losses"].value)
+    terms = terms_of(on.node, "refund_orders")
+    rows = await read_behind(on.node.database, on.node.tenant, terms, Look.LOSSES, MONTH, 50)
+    assert asked not in {one.case_id for one in rows}
+    admin.execute("update interlock.cases set state = 'exception', conclusion = null where id = %s", (stuck,))
+    assert (await view(on))[1]["exception_rate"].note == "1 of 5 cases; 1 of them stand still now"
 
 
 async def _outside(on: Stage, case: str) -> None:
