@@ -113,6 +113,16 @@ async def test_a_certificate_is_shown_issued_and_withdrawn_by_whoever_may(databa
         assert f'href="{PAGE}"' in listed
         assert "3.50" in listed
         await narrowed_and_huge(database_url, node, ana.http)
+        with psycopg.connect(database_url, autocommit=True) as admin:  # as if the file were another one now
+            admin.execute("set session_replication_role = replica")
+            changed = "convert_to(replace(convert_from(content, 'utf8'), %(old)s, repeat('0', 64)), 'utf8')"
+            admin.execute(
+                f"update interlock.certificate set content = {changed}, digest = sha256({changed})",
+                {"old": place.terms.digest.hex()},
+            )
+        restated = (await olga.http.get(PAGE)).text
+        assert "its certificate counts no more" in restated
+        assert f'{PAGE}/withdraw"' in restated
         assert (await ana.http.post(f"{PAGE}/withdraw", data={"why": "x"})).status_code == 403
         assert (await olga.http.post(f"{PAGE}/withdraw", data={"why": " "})).status_code in {400, 422}
         assert (await olga.http.post(f"{PAGE}/withdraw", data={"why": SCRIPT})).status_code == 303

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from uuid import UUID
 
@@ -18,17 +19,20 @@ from interlock.db.database import Database
 from interlock.decisions.point import DecisionPoint
 from interlock.errors import InterlockError, NotFound, Refused
 
+log = logging.getLogger("interlock.autonomy")
+
 
 def places(registry: Registry, tenant: UUID) -> list[Place]:
-    """Every point that declares its autonomy; one whose components cannot be loaded now is left out."""
+    """Every point that declares its autonomy; one whose components cannot be loaded is left out, as the log says."""
     found: list[Place] = []
     for entry in registry.all:
         for point in entry.declaration.decisions.values():
             if point.autonomy is not None:
                 try:
                     found.append(place_of(entry, point, tenant))
-                except InterlockError:
-                    continue
+                except InterlockError as cause:
+                    name = f"{entry.workflow.name}.{point.name}"
+                    log.warning("the autonomy of %s is neither shown nor renewed: %s", name, cause.what)
     return found
 
 

@@ -98,13 +98,16 @@ async def show_point(request: Visit, name: FromPath[str]) -> Response[bytes]:
     page = await _page(request, place, stands, certificate, course, now, lets_go=standing.lets_go)
     due_to = now - place.terms.outcome.after
     reach = await _reach(request, place, due_to)
+    # also where its file says something else now: with the file of before it would count again
+    counts = stands is not None and stands.counts(now)
+    may_withdraw = counts and request.may("autonomy.withdraw", _withdrawing(request, name))
     return render(
         request, "autonomy_point.html", place=place, reach=reach, terms=place.terms, standing=standing,
         certificate=certificate, page=page, lately=LATELY, newest=NEWEST,
         sample=await _sample(request, place, reach, now), states=DrawState,
         due=await _due(request, place, due_to - reach, now),
         before=await _before(request, place), may_certify=request.may("autonomy.certify", _certifying(request, name)),
-        may_withdraw=standing.lets_go and request.may("autonomy.withdraw", _withdrawing(request, name)),
+        may_withdraw=may_withdraw,
         few=FEW_FOR_CURVES,
     )  # fmt: skip
 

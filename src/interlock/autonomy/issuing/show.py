@@ -35,7 +35,8 @@ class PointStands(msgspec.Struct, frozen=True, kw_only=True):
         workflow: The workflow.
         point: The decision point.
         state: ``certified``, ``narrowed``, ``withdrawn``, ``refused``, ``expired``, ``restated`` (its terms are others
-            now), ``none`` (never certified) or ``gone`` (no file here declares it).
+            now), ``none`` (never certified) or ``gone`` (no file here declares it, or a
+            component of the point cannot be loaded here).
         lets_go: Whether anything goes by itself.
         why: Why it stands so, in words.
         who: Who made it so.
@@ -155,7 +156,7 @@ async def course_of(database: Database, tenant: UUID, certificate: UUID) -> list
 
 def _state(place: Place | None, stands: Stands, certificate: Certificate | None, now: datetime) -> tuple[str, str]:
     if place is None:
-        return "gone", "no workflow's file here declares its autonomy now"
+        return "gone", "no workflow's file here declares its autonomy now, or a component of the point cannot be loaded"
     if not stands.counts(now):
         over = stands.state in (AutonomyState.CERTIFIED, AutonomyState.NARROWED)
         if over and stands.valid_until is not None:
