@@ -42,7 +42,8 @@ class Scope(StrEnum):
 
     ``submit`` cases; ask to ``decide``; ``read`` everything; ``review``: claim and resolve reviews, exceptions and
     quarantine; ``stop`` and resume; ``publish`` rules and contracts; ``load`` values of features; say what became of
-    decisions (``outcome``); ``admin``: all of these. ``operate``: stop and resume in every tenant of the installation, which no tenant's administrator may.
+    decisions (``outcome``); ``admin``: all of these. ``operate``: stop and resume in every tenant of the installation,
+    which no tenant's administrator may.
     ``personal``: read personal data for a stated purpose, export and erase them, which no administrator may either.
     """
 

@@ -214,7 +214,9 @@ def _caught(records: Sequence[CaseRecord]) -> dict[str, int]:
     return dict(caught.most_common())
 
 
-_TELLING = frozenset({"unsure", "above_bands", "below_zero", "expected_loss", "component_failed", "component_late", "stopped"})
+_TELLING = frozenset(
+    {"unsure", "above_bands", "below_zero", "expected_loss", "component_failed", "component_late", "stopped"}
+)
 
 
 def _latency(milliseconds: Sequence[float]) -> Latency:
