@@ -25,7 +25,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "/console/capacity/hold": {"queue": "default", "hold": "yes", "why": SCRIPT},
     "/console/cases/{case_id:uuid}/cancel": {"why": SCRIPT},
     "/console/cases/{case_id:uuid}/take-back": {"why": SCRIPT},
-    "/console/decisions/{decision_id:uuid}/outcome": {"proposal": "right", "why": SCRIPT},
+    "/console/decisions/{decision_id:uuid}/outcome": {"proposal": "right", "why": SCRIPT, "shown": "0" * 64},
     "/console/exceptions/groups/{fingerprint:uuid}": {"way": "abandon", "why": SCRIPT, "confirmed": "abandon"},
     "/console/exceptions/{exception_id:uuid}": {"way": "abandon", "why": SCRIPT},
     "/console/me/others": {},

@@ -83,8 +83,11 @@ def kill_after(process: Any, database_url: str, more_than: int) -> None:
     process.communicate(timeout=PATIENCE_S)
 
 
-def check_books(folder: Path, database_url: str, rows: int = ROWS) -> None:
-    """Every row stands in one file, once and in order, with the decision that is on record; no more is on record."""
+def check_books(folder: Path, database_url: str, rows: int = ROWS, *, late: int = 0) -> None:
+    """Every row stands in one file, once and in order, with the decision that is on record; no more is on record.
+
+    Of so many the component may have been late, since its process was held up: a person decides them.
+    """
     with (folder / "out.csv").open(newline="") as stream:
         written = list(csv.DictReader(stream))
     refused = [json.loads(line) for line in (folder / "out.rejects.jsonl").read_text().splitlines()]
@@ -99,7 +102,7 @@ def check_books(folder: Path, database_url: str, rows: int = ROWS) -> None:
     assert {(row["key"], row["decision"], row["route"]) for row in written} == set(stored)
     assert len(stored) == len(good)
     assert kinds["decision.taken"] == len(good)
-    assert kinds["review.opened"] == sum(number % 1000 == 1 for number in good)
+    assert 0 <= kinds["review.opened"] - sum(number % 1000 == 1 for number in good) <= late
     assert {row["quarantine"] for row in refused} == {one for (one,) in held}
     assert keys == (rows,)
     report = json.loads((folder / "out.csv.run" / "record.json").read_text())
@@ -177,7 +180,7 @@ def test_a_second_process_on_the_same_run_is_told(
     assert "another process works on this run" in said
     code, said = finish(first)
     assert code == 3, said
-    check_books(tmp_path, database_url)
+    check_books(tmp_path, database_url, late=1)
 
 
 def test_a_table_that_changed_is_refused(tmp_path: Path, environment: dict[str, str], database_url: str) -> None:

@@ -46,7 +46,7 @@ async def test_a_renewal_forgets_nothing_and_counts_what_was_yet_to_be_counted(
 ) -> None:
     it = place(tenant, components={DIGEST.hex(): "onnx:m@1", OTHER.hex(): "onnx:n@1"})
     now = datetime.now(UTC)
-    put(database_url, it, known_truth(now - timedelta(minutes=5), 2000))
+    put(database_url, it, known_truth(now - timedelta(minutes=5), 6000))
     first = await certified(database, writer, it)
     admin.execute("update certificate_monitor set counted_to = now() - interval '5 minutes'")
 
