@@ -57,8 +57,8 @@ def standings(draw: st.DrawFn) -> Standing:
     return standing_of(UUID(int=2), 1, certificate, terms, str(draw(SHARES) * threshold))
 
 
-def held(standing: Standing, exposure: int, confidence: float = 0.5) -> Held:
-    at_stake = Money.of_minor(exposure, "EUR")
+def held(standing: Standing, exposure: int, confidence: float = 0.5, currency: str = "EUR") -> Held:
+    at_stake = Money.of_minor(exposure, currency)
     return hold_against(
         standing, component="onnx:m@1", digest="ab", segment="", exposure=at_stake, confidence=confidence
     )
@@ -86,6 +86,13 @@ def test_what_goes_by_itself_is_within_the_threshold_and_more_confidence_keeps_i
         assert Fraction(wrong) * standing.terms.wrong.of(exposure) <= standing.threshold
     assert 0 <= exposure <= standing.cap <= CAP
     assert standing.threshold <= Fraction(standing.certificate.threshold)
+
+
+@given(standings(), EXPOSURES, CONFIDENCES, st.sampled_from(["USD", "MYR", "JPY", "KWD", "CHF"]))
+def test_in_another_currency_nothing_is_certified_however_little_is_at_stake(
+    standing: Standing, exposure: int, confidence: float, currency: str
+) -> None:
+    assert held(standing, exposure, confidence, currency).needed is None
 
 
 @given(standings(), EXPOSURES, st.fractions(min_value=0, max_value=1, max_denominator=20))
