@@ -56,8 +56,8 @@ model: $(INSTALLED)  ## check the model of dispatch in every order of its steps 
 pictures: $(INSTALLED) chromium ## screenshots of every page of the console, light and dark, into docs/pictures
 	cd bench && ../$(BIN)/python -m ground.pictures
 
-soak: $(INSTALLED)   ## the long forms: two hundred kills, and whatever else takes many minutes
-	$(BIN)/pytest --long -m long -s
+soak: $(INSTALLED)   ## the long forms: two hundred kills, all examples of properties, and whatever else takes many minutes
+	$(BIN)/pytest --long -m "long or hypothesis" -s
 
 chaos: $(INSTALLED)  ## the long form of chaos: 2,000 cases and 10,000 faults of every kind, some ten minutes
 	$(BIN)/pytest --long -s tests/fault/test_chaos.py -k long

@@ -48,14 +48,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 gc.set_threshold(20_000, 20, 20)
 
 # Others run beside: how long an example or its making takes says something about them.
-hypothesis.settings.register_profile(
-    "beside_others", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("beside_others")
+hypothesis.settings.register_profile("long", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("short", hypothesis.settings.get_profile("long"), max_examples=40)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Try fewer examples of each property unless the long forms are asked for; what states a number keeps it."""
+    hypothesis.settings.load_profile("long" if config.getoption("--long") else "short")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--long`` runs the long forms of soak and chaos runs, too; `make soak` runs nothing else."""
+    """``--long`` runs the long forms, too; `make soak` runs these and all examples of every property, nothing else."""
     parser.addoption("--long", action="store_true", help="run the long forms of soak and chaos runs, too")
 
 

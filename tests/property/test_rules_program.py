@@ -262,7 +262,7 @@ def mistaken(draw: st.DrawFn) -> dict[str, Any]:
     return found
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(files(), st.lists(mistaken() | inputs, min_size=1, max_size=12), times)
 def test_our_program_answers_as_the_engine(content: dict[str, Any], given: list[dict[str, Any]], now: datetime) -> None:
     file = read(content)

@@ -130,7 +130,7 @@ def send(
     return msgspec.structs.replace(after, state=ActionState.IN_DOUBT, sender_ends_at=let_go_at(before, after, now))
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=10 * settings().max_examples, deadline=None)
 @given(runs())
 def test_nothing_is_ever_paid_twice(
     run: tuple[Abilities, bool, list[tuple[int, int, Sending]]],

@@ -131,7 +131,7 @@ def _accepted(contract: Contract, frame: pl.DataFrame) -> list[bool]:
     return quick.accepted(frame, _rows(frame))
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=8 * settings().max_examples, deadline=None)
 @given(_string() | _decimal() | _moment() | _integer() | _number())
 def test_what_it_accepts_keeps_the_contract(made: tuple[Field, pl.Series]) -> None:
     field, series = made
