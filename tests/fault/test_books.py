@@ -71,7 +71,7 @@ def fault_plan(seed: int) -> FaultPlan:
 @pytest.mark.parametrize(
     "course",
     [
-        pytest.param(Course(seed=1, kills=10, refunds=65, receipts=15), id="short"),
+        pytest.param(Course(seed=1, kills=10, refunds=30, receipts=6), id="short"),
         pytest.param(Course(seed=2, kills=200, refunds=900, receipts=100), id="long", marks=pytest.mark.long),
     ],
 )

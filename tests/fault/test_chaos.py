@@ -2,7 +2,7 @@
 
 Worker processes work on cases of every kind while chance, from a seed, kills, stops, cuts, fills and turns what can be;
 the providers fail on their own. The long form (``make chaos``) has 2,000 cases and 10,000 faults at least, the
-short one 100 and 300. A run that injects fewer than it promised, in sum or of one kind, fails.
+short one 60 and 180. A run that injects fewer than it promised, in sum or of one kind, fails.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def short_folder() -> Iterator[Path]:
     "course",
     [
         pytest.param(
-            Course(seed=SEED or 3, cases=100, faults=300, rounds=1, pause=0.5, least=1, megabytes=400), id="short"
+            Course(seed=SEED or 3, cases=60, faults=180, rounds=1, pause=0.3, least=1, megabytes=400), id="short"
         ),
         pytest.param(
             Course(seed=SEED or 4, cases=2000, faults=10_000, rounds=10, pause=1.2, least=50, megabytes=1500),
