@@ -147,7 +147,7 @@ def test_interrupted_all_of_them_end(tmp_path: Path, environment: dict[str, str]
     check_books(tmp_path, database_url)
 
 
-@pytest.mark.parametrize("capacity", [40, 2900])
+@pytest.mark.parametrize("capacity", [40, pytest.param(2900, marks=pytest.mark.long)])
 def test_no_more_reviews_wait_than_the_queue_holds(
     tmp_path: Path, environment: dict[str, str], database_url: str, capacity: int
 ) -> None:

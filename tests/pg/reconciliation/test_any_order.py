@@ -76,9 +76,9 @@ async def hold_to_the_files(database: Database, examples: range) -> None:
 
 
 async def test_whatever_comes_when_what_is_in_force_is_what_the_files_state(database: Database) -> None:
-    await hold_to_the_files(database, range(8))
+    await hold_to_the_files(database, range(4))
 
 
 @pytest.mark.long
 async def test_whatever_comes_when_what_is_in_force_is_what_the_files_state_for_long(database: Database) -> None:
-    await hold_to_the_files(database, range(8, 300))
+    await hold_to_the_files(database, range(4, 300))
