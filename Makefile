@@ -21,13 +21,16 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: $(INSTALLED)   ## run the main job on generated receipts, on an embedded PostgreSQL
 	$(BIN)/interlock demo
 
-# What is installed waits for nothing else. Types take a core for more than a minute, and tests leave a tenth of the cores
+# Three tests at a time, with the processes that they start, starve one another on two cores: what fails runs once more, alone,
+# and both runs are told. What is installed waits for nothing else. Types take a core for more than a minute, and tests leave a tenth of the cores
 # idle: they are checked meanwhile with what is left, and told of after the tests.
 test:            ## all checks and all tests
 	@$(MAKE) --no-print-directory -j 3 $(INSTALLED) oidc nats chromium
 	@$(MAKE) --no-print-directory style
 	@nice -n 10 $(BIN)/basedpyright > .venv/types.txt 2>&1 & types=$$!; trap 'pkill -P $$types; kill $$types; exit 130' INT TERM; \
 	  $(BIN)/pytest -n 3 --dist worksteal; tests=$$?; \
+	  if [ $$tests = 1 ]; then echo "What failed beside the others runs once more by itself:"; \
+	    $(BIN)/pytest --last-failed --last-failed-no-failures none; tests=$$?; fi; \
 	  wait $$types; types=$$?; echo "types:"; cat .venv/types.txt; [ $$tests = 0 ] && [ $$types = 0 ]
 
 nats:                # the broker that streams are tested with; root gets it, others are told and its tests are skipped

@@ -117,6 +117,7 @@ def test_where_none_is_left_the_one_that_reads_decides(
     check_books(tmp_path, database_url)
 
 
+@pytest.mark.long
 def test_killed_with_all_of_them_it_goes_on(tmp_path: Path, environment: dict[str, str], database_url: str) -> None:
     make_table(tmp_path)
     process = begin(tmp_path, environment, 2)

@@ -26,6 +26,7 @@ NEVER = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not BENCH.exists(), reason="the benchmarks are not here")
 def test_at_three_times_its_capacity_the_rest_is_refused_and_nothing_accepted_is_lost() -> None:
     done = subprocess.run(
