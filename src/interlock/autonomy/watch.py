@@ -38,7 +38,7 @@ from interlock.autonomy.store import (
 )
 from interlock.autonomy.terms import AutonomyTerms
 from interlock.db.database import Database
-from interlock.db.signals import Notifier
+from interlock.db.signals import Notifier, news_within
 from interlock.errors import DatabaseUnavailable, InterlockError, NotFound
 
 POLL_S = 0.25
@@ -131,13 +131,8 @@ class Certificates:
         return known.held[2]
 
     async def _watch(self) -> None:
-        # The pool waits by wait_for, which in Python 3.11 can swallow a cancellation; the request for it still counts.
         while (task := asyncio.current_task()) and not task.cancelling():
-            # No wait_for: in Python 3.11 it swallows a cancellation that comes together with the news.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._poll_s):
-                    await self._news.wait()
-            self._news.clear()
+            await news_within(self._news, self._poll_s)
             try:
                 await self.look()
             except (DatabaseUnavailable, NotFound, psycopg.Error):

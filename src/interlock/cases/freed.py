@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 
 import psycopg
 
 from interlock.cases.store import WAKE_FREED_CASES
 from interlock.db.database import Database
-from interlock.db.signals import Notifier
+from interlock.db.signals import Notifier, news_within
 from interlock.errors import DatabaseUnavailable
 from interlock.guards.stops import CHANNEL
 
@@ -27,15 +26,10 @@ async def wake_freed_forever(database: Database, notifier: Notifier, poll_s: flo
     """Look at each news of stops, and every ``poll_s`` seconds: a stop that ends by its time sends no news."""
     news = asyncio.Event()
     notifier.listen(CHANNEL, news.set)
-    # The pool waits by wait_for, which in Python 3.11 can swallow a cancellation; the request for it still counts.
     while (task := asyncio.current_task()) and not task.cancelling():
         try:
             if await wake_freed(database):
                 notifier.wake("cases")
         except (DatabaseUnavailable, psycopg.Error):
             log.warning("held cases cannot be looked at now; looking again")
-        # No wait_for: in Python 3.11 it swallows a cancellation that comes together with the news.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(poll_s):
-                await news.wait()
-        news.clear()
+        await news_within(news, poll_s)

@@ -22,7 +22,7 @@ from interlock.cases.registry import Registry
 from interlock.cases.run import CaseRun
 from interlock.cases.store import CLAIM_CASES, TAKE_OVER_CASES, ClaimedCase, TakenOver
 from interlock.cases.stranded import tell_stranded
-from interlock.db.signals import Notifier
+from interlock.db.signals import Notifier, news_within
 from interlock.errors import DatabaseUnavailable, InterlockError
 
 log = logging.getLogger("interlock.worker")
@@ -186,11 +186,7 @@ class Worker:
                 task.add_done_callback(self._let_go)
             if free and len(claimed) == free:
                 await asyncio.sleep(0)  # as many as it could take: there may be more when one of them ends
-            # No wait_for: in Python 3.11 it swallows a cancellation that comes together with the news.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._poll_s):
-                    await self._news.wait()
-            self._news.clear()
+            await news_within(self._news, self._poll_s)
 
     def _let_go(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

@@ -46,6 +46,21 @@ def wake_case(case_id: UUID) -> Write:
     return Write(WAKE_CASES, CaseToWake(case_id))
 
 
+async def news_within(news: asyncio.Event, seconds: float) -> bool:
+    """Wait for news, so long at most, and take it; whether there was any.
+
+    Loops that wait so go on as ``while (task := asyncio.current_task()) and not task.cancelling()``: the database's
+    pool waits by ``wait_for``, which in Python 3.11 can swallow a cancellation; the request for it still counts.
+    """
+    # No wait_for, for the same reason: it swallows a cancellation that comes together with the news.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await news.wait()
+    told = news.is_set()
+    news.clear()
+    return told
+
+
 class Notifier:
     """Sends wakes of this process to all processes, and hands theirs to this one's listeners.
 

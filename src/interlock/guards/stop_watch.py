@@ -19,7 +19,7 @@ import psycopg
 
 from interlock.db.database import Database
 from interlock.db.queries import load_queries
-from interlock.db.signals import Notifier
+from interlock.db.signals import Notifier, news_within
 from interlock.errors import DatabaseUnavailable, ScopeStopped
 from interlock.guards.scope import holds
 from interlock.guards.stop_gate import Stop
@@ -112,17 +112,12 @@ class StopWatch:
         return next((stop for stop in mine if holds(stop.scope, scopes)), None)
 
     async def _watch(self) -> None:
-        # The pool waits by wait_for, which in Python 3.11 can swallow a cancellation; the request for it still counts.
         while (task := asyncio.current_task()) and not task.cancelling():
             try:
                 await self.look()
             except (DatabaseUnavailable, psycopg.Error):
                 log.warning("the stops in force cannot be read now; looking again")
-            # No wait_for: in Python 3.11 it swallows a cancellation that comes together with the news.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._poll_s):
-                    await self._news.wait()
-            self._news.clear()
+            await news_within(self._news, self._poll_s)
 
     async def look(self) -> None:
         """Read what is stopped now, and cut off what that names."""

@@ -14,7 +14,7 @@ import psycopg
 
 from interlock.contracts.contract import Contract
 from interlock.db.database import Database
-from interlock.db.signals import Notifier
+from interlock.db.signals import Notifier, news_within
 from interlock.db.writer import Writer
 from interlock.errors import InterlockError
 from interlock.levels.judge import CHANNEL, Contracts, judge_levels
@@ -111,14 +111,8 @@ class DataLevels:
         return tally
 
     async def _watch(self) -> None:
-        # The pool waits by wait_for, which in Python 3.11 can swallow a cancellation; the request for it still counts.
         while (task := asyncio.current_task()) and not task.cancelling():
-            # No wait_for: in Python 3.11 it swallows a cancellation that comes together with the news.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._every_s):
-                    await self._news.wait()
-            told = self._news.is_set()
-            self._news.clear()
+            told = await news_within(self._news, self._every_s)
             try:
                 if not told:
                     await self.flush()

@@ -8,7 +8,6 @@ its tenant's value once and keeps it: nothing in that value ever changes.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -19,7 +18,7 @@ import msgspec
 import psycopg
 
 from interlock.db.database import Database
-from interlock.db.signals import Notifier
+from interlock.db.signals import Notifier, news_within
 from interlock.errors import DatabaseUnavailable, NotFound, PublicationUnusable
 from interlock.publications.publication import Kind, Reference
 from interlock.publications.publish import CHANNEL, content_of
@@ -115,13 +114,8 @@ class Publications:
         return tuple(sorted(found))
 
     async def _watch(self) -> None:
-        # The pool waits by wait_for, which in Python 3.11 can swallow a cancellation; the request for it still counts.
         while (task := asyncio.current_task()) and not task.cancelling():
-            # No wait_for: in Python 3.11 it swallows a cancellation that comes together with the news.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._poll_s):
-                    await self._news.wait()
-            self._news.clear()
+            await news_within(self._news, self._poll_s)
             try:
                 await self._look()
             except (DatabaseUnavailable, NotFound, psycopg.Error):
