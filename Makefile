@@ -22,8 +22,8 @@ demo: $(INSTALLED)   ## run the main job on generated receipts, on an embedded P
 	$(BIN)/interlock demo
 
 # Three tests at a time, with the processes that they start, starve one another on two cores: what fails runs once more, alone,
-# and both runs are told. What is installed waits for nothing else. Types take a core for more than a minute, and tests leave a tenth of the cores
-# idle: they are checked meanwhile with what is left, and told of after the tests.
+# and both runs are told. What is installed waits for nothing else. Types take a core for more than a minute, and tests leave
+# a tenth of the cores idle: they are checked meanwhile with what is left, and told of after the tests.
 test:            ## all checks and all tests
 	@$(MAKE) --no-print-directory -j 3 $(INSTALLED) oidc nats chromium
 	@$(MAKE) --no-print-directory style
