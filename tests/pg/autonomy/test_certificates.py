@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -37,13 +36,6 @@ from interlock.money import Money
 from interlock.node import gates
 
 Admin = psycopg.Connection[tuple[Any, ...]]
-
-
-@pytest.fixture
-async def writer(database_url: str, database: Database, notifier: Notifier) -> AsyncIterator[Writer]:
-    """A writer with every gate."""
-    async with Writer(database_url, database.clock, gates(), notifier) as writer:
-        yield writer
 
 
 async def certified(database: Database, writer: Writer, it: Place) -> UUID:

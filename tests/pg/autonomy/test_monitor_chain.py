@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psycopg
-import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.deciding import DIGEST, Made, known_truth, place, put
@@ -20,20 +18,11 @@ from interlock.autonomy.issuing.issue import issue, stands_at
 from interlock.autonomy.issuing.place import Place
 from interlock.autonomy.store import AutonomyState
 from interlock.db.database import Database
-from interlock.db.signals import Notifier
 from interlock.db.writer import Writer
-from interlock.node import gates
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 OTHER = bytes(31) + b"\1"
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-async def writer(database_url: str, database: Database, notifier: Notifier) -> AsyncIterator[Writer]:
-    """A writer with every gate."""
-    async with Writer(database_url, database.clock, gates(), notifier) as writer:
-        yield writer
 
 
 async def certified(database: Database, writer: Writer, it: Place) -> UUID:

@@ -17,18 +17,18 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.decisions.test_cascades import Model, approve, cascade, decided
 from tests.pg.stage import Stage, declared, stage
 
-from interlock.autonomy.outcome import By, Standing
+from interlock.autonomy.outcome import By, Standing, known_of
 from interlock.autonomy.outcomes.line import OutcomeLine, OutcomePoint, read_line
 from interlock.autonomy.outcomes.plan import Became, Result
 from interlock.autonomy.outcomes.read import (
     due_without_outcome,
-    known_of_decisions,
     outcomes_of,
     settle_outcome,
     to_settle,
     voices_settled,
 )
 from interlock.autonomy.outcomes.record import plan_outcomes, record_outcomes, write_plan
+from interlock.autonomy.outcomes.store import SAID_OF
 from interlock.cases.case import Case
 from interlock.cases.outcome_points import outcome_points
 from interlock.decisions.decision import Decision, Route
@@ -207,7 +207,9 @@ async def test_what_reviews_say_counts_where_no_outcome_is_recorded(database_url
         ids = {decision.id: key for key, decision in asked.items()}
         output = flow.library.contract("refund-decision@1")
         async with node.database.tenant(node.tenant) as connection:
-            known = await known_of_decisions(connection, ids, OutcomePoint(output=output))
+            rows = await SAID_OF.all(connection, {"ids": sorted(ids), "least": min(ids), "greatest": max(ids)})
+        found = {one.decision: known_of(one, one.proposal, (), output.record) for one in rows}
+        known = {decision: it for decision, it in found.items() if it is not None}
         assert {ids[one]: (it.is_right, it.by) for one, it in known.items()} == {
             "approved": (True, By.REVIEW), "changed": (False, By.REVIEW), "refused": (False, By.REVIEW),
             "outcome": (False, By.OUTCOME),

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from psycopg import AsyncConnection
-
 from interlock.authority.judge import Verdict
-from interlock.autonomy.outcome import SETTLED, Known, Standing, Word, known_of, voices
-from interlock.autonomy.outcomes.line import OutcomeLine, OutcomePoint
+from interlock.autonomy.outcome import SETTLED, Standing, Word, voices
+from interlock.autonomy.outcomes.line import OutcomeLine
 from interlock.autonomy.outcomes.plan import Points
 from interlock.autonomy.outcomes.record import plan_outcomes, write_plan
 from interlock.autonomy.outcomes.store import (
     MISSING_OUTCOMES,
     OUTCOMES_OF,
-    SAID_OF,
     TALLY_OUTCOMES,
     TO_SETTLE,
     VOICES_SETTLED,
@@ -78,27 +74,6 @@ async def outcomes_of(database: Database, tenant: UUID, decision: UUID) -> Outco
         counts = await OUTCOMES_OF.one(connection, {"ids": [decision]})
         words = await WORDS_OF.all(connection, {"ids": [decision]})
     return OutcomesOf(counts, words, frozenset(one.id for one in voices(words)))
-
-
-async def known_of_decisions(
-    connection: AsyncConnection[Any], decisions: Iterable[UUID], point: OutcomePoint
-) -> dict[UUID, Known]:
-    """What is known of the proposals of these decisions of one point; one of which nothing is known is not in it.
-
-    A recorded outcome counts first, else the verdict of the decision's own review that took effect: see ``known_of``.
-
-    Args:
-        connection: In the tenant's transaction.
-        decisions: Which.
-        point: What the file says of their point.
-    """
-    ids = sorted(set(decisions))
-    if not ids:
-        return {}
-    rows = await SAID_OF.all(connection, {"ids": ids, "least": ids[0], "greatest": ids[-1]})
-    record = point.output.record if point.output else None
-    found = {one.decision: known_of(one, one.proposal, point.fields, record) for one in rows}
-    return {decision: known for decision, known in found.items() if known is not None}
 
 
 async def due_without_outcome(
