@@ -179,7 +179,8 @@ class DueDocument(Document, frozen=True, kw_only=True):
     Attributes:
         due: Decisions whose outcome is due.
         recorded: Those with a recorded one.
-        reviewed: Those of which their own review alone tells.
+        reviewed: Those of which their own review alone tells; where the outcome of each is to become known, a change or
+            a refusal only: an approval is no outcome there.
         missing: Those of which nothing is known: they count as wrong.
         contradictory: Those whose sources contradict one another, due or not.
         wrong: Of those recorded, the wrong ones.

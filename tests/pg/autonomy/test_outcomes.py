@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.deciding import terms as stated_terms
 from tests.pg.decisions.test_cascades import Model, approve, cascade, decided
 from tests.pg.stage import Stage, declared, stage
 
@@ -29,6 +30,7 @@ from interlock.autonomy.outcomes.read import (
 )
 from interlock.autonomy.outcomes.record import plan_outcomes, record_outcomes, write_plan
 from interlock.autonomy.outcomes.store import SAID_OF
+from interlock.autonomy.terms import OutcomeTerms, Source
 from interlock.cases.case import Case
 from interlock.cases.outcome_points import outcome_points
 from interlock.decisions.decision import Decision, Route
@@ -215,6 +217,15 @@ async def test_what_reviews_say_counts_where_no_outcome_is_recorded(database_url
             "outcome": (False, By.OUTCOME),
         }  # fmt: skip
         assert known[asked["changed"].id].truth == b'{"approved":false,"reason":"too_late"}'
+        # where the outcome of each is to become known an approval is none, as for a certificate: it is missing
+        for source, reviewed, missing in ((Source.EVERY, 2, {"approved", "open"}), (Source.AUDIT, 3, {"open"})):
+            stated = stated_terms(outcome=OutcomeTerms(after=timedelta(milliseconds=1), source=source))
+            due = await due_without_outcome(
+                node.database, node.tenant, "approve", "approve", stated, now=datetime.now(UTC) + timedelta(seconds=1)
+            )
+            assert (due.tally.due, due.tally.recorded, due.tally.reviewed) == (5, 1, reviewed)
+            assert due.tally.missing == len(missing)
+            assert {ids[one.decision] for one in due.missing} == missing
         # reviewers are held against it: an approval of what was wrong, and a refusal of what was right, were wrong
         for key, right in (("approved", True), ("changed", False), ("refused", True)):
             await said(on, {"decision": str(asked[key].id), "right": right})

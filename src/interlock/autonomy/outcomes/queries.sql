@@ -86,14 +86,15 @@ where d.workflow = %(workflow)s and d.point = %(point)s and d.id > %(since)s and
   and (%(every)s or d.route = 'review' or exists (select from audit_draw a where a.decision = d.id))
   and not exists (select from decision_outcome o where o.decision = d.id)
   and not exists (
-    select from review v where v.id = d.review and v.state = 'resolved'
+    select from review v where v.id = d.review and v.state = 'resolved' and not (%(every)s and v.resolution = 'approve')
       and not exists (select from decision n where n.supersedes = d.id)
       and not exists (select from recall_member m where m.member in (d.id, d.case_id) and m.state in ('ended', 'anew')))
 order by d.id limit %(most)s
 
 -- name: tally_outcomes
 -- How the outcomes of a point's decisions stand that are due: whatever was proposed, unless it was made up, or went to a person and
--- was decided anew. Where only a sample is looked at, of what went by itself what was drawn.
+-- was decided anew. Where only a sample is looked at, of what went by itself what was drawn. Where the outcome of each is to become
+-- known, a person's approval is none, as for a certificate; that a person changed or refused the answer tells that it was wrong.
 select count(*) as due, count(*) filter (where t.is_right is not null) as recorded,
        count(*) filter (where t.is_right is null and t.reviewed) as reviewed,
        count(*) filter (where t.is_right is null and not t.reviewed) as missing,
@@ -103,6 +104,7 @@ select count(*) as due, count(*) filter (where t.is_right is not null) as record
 from (
   select o.is_right, exists (
            select from review v where v.id = d.review and v.state = 'resolved'
+             and not (%(every)s and v.resolution = 'approve')
              and not exists (select from decision n where n.supersedes = d.id)
              and not exists (select from recall_member m where m.member in (d.id, d.case_id) and m.state in ('ended', 'anew'))) as reviewed
   from decision d left join decision_outcome o on o.decision = d.id

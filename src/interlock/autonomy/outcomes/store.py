@@ -151,7 +151,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         due: Decisions of the window whose outcome is due.
         recorded: Of these, those with a recorded one.
-        reviewed: Those of which their own review alone tells.
+        reviewed: Those of which their own review alone tells; where the outcome of each is to become known, a change or
+            a refusal only: an approval is no outcome there.
         missing: Those of which nothing is known: none of them counts as good.
         contradictory: Those whose sources contradict one another, due or not.
         wrong: Of those recorded, the wrong ones.
