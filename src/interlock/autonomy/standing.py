@@ -112,7 +112,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         needed: From which confidence on it goes by itself; None: from none on.
         code: Why not, for counting; empty if it goes by itself.
-        what: Why not, in a sentence; empty if it goes by itself.
+        what: Why not, or by what it does, in a sentence with the expected loss and what is certified.
         recorded: What is recorded of it.
     """
 
@@ -165,13 +165,12 @@ def hold_against(
         expected_loss=_written(_expected(wrong, loss), exposure.currency) if wrong is not None else None,
     )
     needed = certified.needed(share_allowed(standing.threshold, loss))
-    if needed is not None and confidence >= needed:
-        return Held(needed=needed, code="", what="", recorded=recorded)
     most = f"{most_said(standing.threshold, exposure.currency)} is certified {standing.said}"
     what = f"nothing is certified of answers of {component} that are only {confidence:.3f} sure; {most}"
     if wrong is not None:
         what = f"expected loss {recorded.expected_loss} of being wrong ({share_said(wrong)}) on {exposure}; {most}"
-    return Held(needed=needed, code=EXPECTED_LOSS, what=what, recorded=recorded)
+    code = "" if needed is not None and confidence >= needed else EXPECTED_LOSS
+    return Held(needed=needed, code=code, what=what, recorded=recorded)
 
 
 def _too_much(standing: Standing, exposure: Money | None) -> tuple[str, str] | None:

@@ -20,7 +20,14 @@ from interlock.contracts import check, json_schema
 from interlock.db.text import storable
 from interlock.decisions.asked import Asked, Deferred
 from interlock.decisions.budget import Deadlines
-from interlock.decisions.certified import held_to_certificate, money_at_stake, why_unsure
+from interlock.decisions.certified import (
+    UNHEARD,
+    held_to_certificate,
+    left_to_person,
+    money_at_stake,
+    why_broken_off,
+    why_unsure,
+)
 from interlock.decisions.checked import LONGEST_WHY, run_check
 from interlock.decisions.costs import shown_usd
 from interlock.decisions.data_terms import CODE as DATA_BROKEN
@@ -54,6 +61,7 @@ class Proposal:
         sure: Whether it is sure enough.
         held: What is certified of it; None: its point declares no autonomy.
         choice: The step whose answer it is.
+        breaks_off: Why nothing is certified of who is asked after it, if it does not suffice; empty if something is.
     """
 
     component: ComponentRef
@@ -66,6 +74,12 @@ class Proposal:
     sure: bool
     held: Held | None = None
     choice: ComponentChoice | None = None
+    breaks_off: str = ""
+
+    @property
+    def certified(self) -> str:
+        """By which certificate it may go by itself, with the numbers; empty: its point asks for none."""
+        return self.held.what if self.held else ""
 
 
 @dataclass(slots=True)
@@ -84,6 +98,7 @@ class Asking:
         held: Why nothing is to be decided now, not even by a person; empty if it may be.
         full: Why nobody outside was paid for an answer, since a person could not look at it now.
         recorded: Whether what it cost is on record, or may be: with its decision, or without one.
+        broken_off: Why nothing is certified of who is asked from here on; empty if something is.
     """
 
     now: datetime
@@ -97,6 +112,7 @@ class Asking:
     held: str = ""
     full: Deferred | None = None
     recorded: bool = False
+    broken_off: str = ""
 
     def noted(self) -> None:
         """What it cost is on record."""
@@ -203,6 +219,7 @@ class _Course:
         dear = over_budget(self.asked, asking.cost + spent.cost) if spent.cost is not FREE else ""
         if dear:
             proposal = replace(proposal, sure=False)
+        proposal = in_turn(asking, proposal)
         became = Became.ANSWERED if proposal.sure else Became.UNSURE
         _note(asking, reference, component, propensity, became, started, spent, why=dear, proposal=proposal)
         return take_proposal(asking, reference, proposal, dear)
@@ -217,9 +234,11 @@ def take_proposal(asking: Asking, reference: ComponentRef, proposal: Proposal, d
         proposal: The answer; none that cost too much is sure.
         dear: How it cost more than it may; empty if it did not.
     """
+    proposal = in_turn(asking, proposal)
     if proposal.sure:
         asking.best = proposal
         return True
+    asking.broken_off = asking.broken_off or proposal.breaks_off
     too_dear = Reason(code="over_budget", what=f"the answer of {reference} takes no route by itself: {dear}")
     asking.shortfall.append(too_dear if dear else unsure(proposal))
     if asking.best is None or proposal.answer.confidence > asking.best.answer.confidence:
@@ -227,13 +246,22 @@ def take_proposal(asking: Asking, reference: ComponentRef, proposal: Proposal, d
     return False
 
 
+def in_turn(asking: Asking, proposal: Proposal) -> Proposal:
+    """An answer in its turn. INVARIANT: it goes by itself only where those before it said what they say in the evidence."""
+    if not asking.broken_off or proposal.held is None or proposal.held.what == asking.broken_off:
+        return proposal
+    return replace(proposal, held=left_to_person(proposal.held, asking.broken_off), needed=None, sure=False)
+
+
 def take_failure(asking: Asking, reference: ComponentRef, became: Became, what: str) -> None:
     """Take into the course of an asking that a component failed or was late."""
+    asking.broken_off = asking.broken_off or f"{reference} {became} before: {UNHEARD}"
     asking.shortfall.append(Reason(code=f"component_{became}", what=f"{reference} {became}: {what}"))
 
 
 def take_skip(asking: Asking, reference: ComponentRef, why: str) -> None:
     """Take into the course of an asking that a component could cost too much and was not asked."""
+    asking.broken_off = asking.broken_off or f"{reference} was not asked before: {UNHEARD}"
     asking.shortfall.append(Reason(code="over_budget", what=f"{reference} was not asked: {why}"))
 
 
@@ -306,7 +334,10 @@ def weigh(
             finding for name in point.checks for finding in run_check(library, name, value, taken, due.rules, now)
         )
     sure = needed is not None and taken.confidence >= needed
-    return Proposal(component.ref, component.digest, propensity, taken, at_stake, needed, findings, sure, held, choice)
+    broken = why_broken_off(asked, component.ref, component.digest, held) if held else ""
+    return Proposal(
+        component.ref, component.digest, propensity, taken, at_stake, needed, findings, sure, held, choice, broken
+    )
 
 
 def over_budget(asked: Asked, cost: Decimal) -> str:

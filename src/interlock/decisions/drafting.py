@@ -33,6 +33,7 @@ def make_draft(asked: Asked, data: bytes, asking: Asking, started: float) -> Dra
         shortfall=asking.shortfall,
         person=asking.person,
         stopped=asking.stopped.what if asking.stopped else "",
+        certified=asking.best.certified if asking.best else "",
     )
     took = {"components": round((answered - started) * 1e6), "rules": round((time.perf_counter() - answered) * 1e6)}
     return Draft(asked, data, asking, verdicts, routed, took, ruling)

@@ -26,7 +26,9 @@ class Routed(msgspec.Struct, frozen=True):
 
 
 STOPPED = "stopped"
-_BY_ITSELF = Routed(Route.AUTOMATIC, (Reason(code="sure_enough", what="every condition for going by itself holds"),))
+_SURE = "sure_enough"
+_HOLDS = "every condition for going by itself holds"
+_BY_ITSELF = Routed(Route.AUTOMATIC, (Reason(code=_SURE, what=_HOLDS),))
 
 
 def judge(
@@ -63,6 +65,7 @@ def choose_route(
     person: bool,
     stopped: str,
     code: str = STOPPED,
+    certified: str = "",
 ) -> Routed:
     """The route.
 
@@ -76,13 +79,16 @@ def choose_route(
         person: Whether the point declares a person at its end.
         stopped: Who stopped the point and why, or why what would have gone by itself does not; empty if neither.
         code: What of that it is, for counting.
+        certified: What its certificate says of the answer; empty: none is asked for.
     """
     demanded = [Reason(code=_code_of(verdict), what=verdict.what) for verdict in verdicts]
     rejected = any(verdict.route is Route.REJECT for verdict in verdicts)
     if answered and sure and rejected and not stopped:
         return Routed(Route.REJECT, tuple(demanded))
     if answered and sure and not verdicts and not stopped:
-        return _BY_ITSELF
+        return (
+            Routed(Route.AUTOMATIC, (Reason(code=_SURE, what=f"{_HOLDS}: {certified}"),)) if certified else _BY_ITSELF
+        )
     reasons = [*shortfall, *demanded]
     if stopped:
         reasons.insert(0, Reason(code=code, what=stopped))

@@ -46,5 +46,6 @@ def weighed_again(draft: Draft, counts: Standing) -> Draft:
         shortfall=asking.shortfall,
         person=asking.person,
         stopped="",
+        certified=asking.best.certified,
     )
     return structs.replace(draft, asked=asked, routed=routed)

@@ -230,5 +230,6 @@ def _with_recorded_policy(draft: Draft, record: Record) -> Draft:
         shortfall=asking.shortfall,
         person=asking.person,
         stopped=asking.stopped.what if asking.stopped else "",
+        certified=asking.best.certified if asking.best else "",
     )
     return structs.replace(draft, verdicts=verdicts, routed=routed, ruling=ruling)

@@ -30,6 +30,7 @@ from interlock.cases.explanation.auditor import for_auditor
 from interlock.cases.explanation.material import Reader
 from interlock.cases.explanation.reading import read_material
 from interlock.cases.registry import Registered
+from interlock.cases.store import CaseState
 from interlock.cli.doctor.certified import look_at
 from interlock.cli.doctor.check import Level
 from interlock.decisions.certified import money_at_stake
@@ -87,14 +88,18 @@ async def test_only_what_is_certified_goes_by_itself_and_every_other_is_told_why
         )  # fmt: skip
         issued = await office.issue(made)
         decision = await decided(on, flow, point, "certified")
-        assert told(decision)[:2] == (Route.AUTOMATIC, "sure_enough")
+        until = f"{made.valid_until:%Y-%m-%d}"
+        assert told(decision) == (
+            Route.AUTOMATIC, "sure_enough",
+            ("every condition for going by itself holds: expected loss 0.26 EUR of being wrong (1.00%) on 20.00 EUR; "
+            f"2.75 EUR is certified until {until} (certificate {issued})"),
+        )  # fmt: skip
         assert recorded(decision) == {
             "certificate": str(issued), "turn": 1, "threshold": "275", "segment": "", "wrong": 0.01,
             "loss": "25.00 EUR", "expected_loss": "0.26 EUR",
         }  # fmt: skip
         assert decision.confidence_needed == 0.9
         assert named_by_entry(database_url, decision) == str(issued)
-        until = f"{made.valid_until:%Y-%m-%d}"
         assert await ask("much", "300.00 EUR") == (
             Route.REVIEW, "expected_loss",
             ("onnx:m@1 is 0.950 sure: expected loss 3.06 EUR of being wrong (1.00%) on 300.00 EUR; "
@@ -272,7 +277,12 @@ async def test_what_is_withdrawn_between_draft_and_commit_goes_to_a_person_on_ev
         made = certificate(on.node.tenant, point, [certified(digest, steps=always)], workflow="settle")
         await office.issue(made)
         many = ManyDecider(on.node.tools.decider)
-        assert [found.route for found in await batch(many, on, flow, point, "before")] == [went] * 3
+        case = await on.submit(key="before")
+        await on.until(case, CaseState.DONE)
+        before = [*await batch(many, on, flow, point, "before"), *(await on.record(case)).decisions]
+        assert [found.route for found in before] == [went] * 4
+        assert all(rejects or "expected loss 0.03 EUR of being wrong (0.10%) on 20.00 EUR; 2.75 EUR is certified"
+                   in found.why[0].what for found in before)  # fmt: skip
         paths: dict[str, Callable[[], Awaitable[list[Any]]]] = {
             "in line": lambda: one(on, flow, point),
             "batch": lambda: batch(many, on, flow, point, "batch"),
