@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from datetime import datetime
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 
-FORMAT = "interlock-certificate/1"
+from interlock.errors import StateConflict
+
+FORMAT = "interlock-certificate/2"
+"""The form that is issued now. A field that is added is named in ``_LACKING``, and needs a form of its own."""
+_LACKING: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"interlock-certificate/1": frozenset({"begins", "passed_on"}), FORMAT: frozenset()}
+)
+"""The forms that are read, each with the fields that it has not yet."""
 _JSON = msgspec.json.Encoder(order="sorted")
 
 
@@ -124,6 +133,22 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     monthly: int = 0
 
 
+class Begins(msgspec.Struct, frozen=True, kw_only=True):
+    """From when on decisions count, where it is not the whole window that does.
+
+    Attributes:
+        at: Those from this moment on.
+        why: Why those before it do not.
+        who: Who took the certificate before back then, or states another moment.
+        stated: Whether somebody states it; else it follows from what was taken back.
+    """
+
+    at: datetime
+    why: str
+    who: str
+    stated: bool = False
+
+
 class Watching(msgspec.Struct, frozen=True, kw_only=True):
     """How the certificate's own decisions are watched, fixed when it is issued.
 
@@ -175,6 +200,10 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
             issued and before this one: each is one more chance that what is certified loses more than the budget.
         point_digest: SHA-256, in hex, of what else the point's file said: for another one the certificate does not
             count, since only a new certificate ever widens anything.
+        begins: From when on decisions count, since an earlier certificate was taken back then or somebody states it;
+            None: from where the window begins.
+        passed_on: Of a cascade: above which expected loss of an answer, in minor units as a fraction, it is known what
+            came of asking the next one; None: that is not known, so only who is asked first may answer alone.
     """
 
     tenant: UUID
@@ -203,12 +232,17 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     answering: dict[str, str] = {}
     point_digest: str = ""
     tries: int = 0
+    begins: Begins | None = None
+    passed_on: str | None = None
     format: str = FORMAT
 
     @property
     def content(self) -> bytes:
-        """Canonical JSON: sorted keys, no white space."""
-        return _JSON.encode(self)
+        """Canonical JSON: sorted keys, no white space; of an older form without the fields that came later."""
+        lacking = _LACKING.get(self.format)
+        if not lacking:
+            return _JSON.encode(self)
+        return _JSON.encode({name: getattr(self, name) for name in self.__struct_fields__ if name not in lacking})
 
     @property
     def digest(self) -> bytes:
@@ -220,8 +254,27 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
         return next((one for one in self.components if one.digest == digest and one.segment == segment), None)
 
 
+class _Form(msgspec.Struct, frozen=True):
+    """What is read first."""
+
+    format: str
+
+
 def read_certificate(content: bytes) -> Certificate:
-    """A certificate from its content."""
+    """A certificate from its content, of this form or an older one: what it does not say yet is as it was then.
+
+    INVARIANT: one of a newer form is never taken for what its known fields say: others may bound it further.
+
+    Raises:
+        StateConflict: it is of a newer form, or of none.
+        msgspec.MsgspecError: it cannot be read.
+    """
+    form = msgspec.json.decode(content, type=_Form).format
+    if form not in _LACKING:
+        raise StateConflict(
+            f"the certificate is of the form {form[:100]!r}, and this version of Interlock reads {', '.join(_LACKING)}",
+            todo="run the version that issued it, or a later one",
+        )
     return msgspec.json.decode(content, type=Certificate)
 
 

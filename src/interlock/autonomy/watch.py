@@ -25,7 +25,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 
-from interlock.autonomy.certificate import FORMAT, Certificate, Certified, read_certificate
+from interlock.autonomy.certificate import Certificate, Certified, read_certificate
 from interlock.autonomy.standing import Standing, standing_of, why_expired
 from interlock.autonomy.store import (
     AUTONOMY_EVERYWHERE,
@@ -39,7 +39,7 @@ from interlock.autonomy.store import (
 from interlock.autonomy.terms import AutonomyTerms
 from interlock.db.database import Database
 from interlock.db.signals import Notifier, news_within
-from interlock.errors import DatabaseUnavailable, InterlockError, NotFound
+from interlock.errors import DatabaseUnavailable, InterlockError, NotFound, StateConflict
 
 POLL_S = 0.25
 STALE_S = 5.0
@@ -213,12 +213,12 @@ def opened(stored: StoredCertificate | None, tenant: UUID, workflow: str, point:
         return "it is not on record"
     try:
         certificate = read_certificate(stored.content)
-    except msgspec.MsgspecError:
-        return "its content cannot be read"
+    except (msgspec.MsgspecError, StateConflict) as cause:
+        return cause.what if isinstance(cause, StateConflict) else "its content cannot be read"
     if hashlib.sha256(stored.content).digest() != stored.digest:
         return "its content is not what its digest says"
     if certificate.content != stored.content:
-        return "it was issued by another version of Interlock, which says other things in one: certify the point anew"
+        return "another version of Interlock issued it, which says other things in its form: certify the point anew"
     if (certificate.tenant, certificate.workflow, certificate.point) != (tenant, workflow, point):
         return "it was issued for another point"
     return next(_unsound(certificate), certificate)
@@ -226,8 +226,6 @@ def opened(stored: StoredCertificate | None, tenant: UUID, workflow: str, point:
 
 def _unsound(certificate: Certificate) -> Iterator[str]:
     """What no certificate says: it would let go what nobody tested."""
-    if certificate.format != FORMAT:
-        yield f"it is of the format {certificate.format}"
     if certificate.goal not in ("loss", "rate") or certificate.cap < 0 or _fraction(certificate.threshold) is None:
         yield "its threshold or its cap is none"
     if not all(map(_is_sound, certificate.components)):

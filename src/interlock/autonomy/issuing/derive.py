@@ -188,8 +188,11 @@ def stated_terms(held: Mapping[str, Any]) -> AutonomyTerms:
 
 def _from_text(kind: type, value: Any) -> Any:
     if kind is Fraction and isinstance(value, str):
-        return Fraction(value)
-    raise NotImplementedError(kind)
+        try:
+            return Fraction(value)
+        except ZeroDivisionError as cause:
+            raise ValueError(value) from cause
+    raise TypeError(f"{kind.__name__} cannot be read from {type(value).__name__}")
 
 
 def _grid(found: Certifiable | NotCertifiable) -> tuple[Tested, ...]:

@@ -23,7 +23,7 @@ from interlock.autonomy.issuing.store import (
 from interlock.autonomy.standing import why_expired
 from interlock.autonomy.store import FIND_CERTIFICATE, AutonomyState, StoredCertificate
 from interlock.db.database import Database
-from interlock.errors import NotFound
+from interlock.errors import NotFound, StateConflict
 
 MOST_SHOWN = 100
 
@@ -35,8 +35,8 @@ class PointStands(msgspec.Struct, frozen=True, kw_only=True):
         workflow: The workflow.
         point: The decision point.
         state: ``certified``, ``narrowed``, ``withdrawn``, ``refused``, ``expired``, ``restated`` (its terms are others
-            now), ``none`` (never certified) or ``gone`` (no file here declares it, or a
-            component of the point cannot be loaded here).
+            now), ``none`` (never certified), ``unread`` (its certificate cannot be read here, as one of a newer form)
+            or ``gone`` (no file here declares it, or a component of the point cannot be loaded here).
         lets_go: Whether anything goes by itself.
         why: Why it stands so, in words.
         who: Who made it so.
@@ -108,7 +108,11 @@ def stand_of(name: tuple[str, str], place: Place | None, stands: Stands | None, 
     if stands is None:
         why = "none was ever issued: a person decides everything"
         return PointStands(workflow=workflow, point=point, state="none", lets_go=False, why=why)
-    certificate = stands.read
+    try:
+        certificate = stands.read
+    except (StateConflict, msgspec.MsgspecError) as cause:
+        why = f"a person decides everything as far as this version of Interlock says: {cause}"
+        return PointStands(workflow=workflow, point=point, state="unread", lets_go=False, why=why)
     state, why = _state(place, stands, certificate, now)
     lets_go = state in (AutonomyState.CERTIFIED, AutonomyState.NARROWED)
     shown = PointStands(

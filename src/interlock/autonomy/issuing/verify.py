@@ -63,6 +63,7 @@ async def verify(
 
     Raises:
         NotFound: there is none of that id.
+        StateConflict: it is of a newer form than this version reads.
         msgspec.MsgspecError: its content cannot be read.
     """
     stored = await find_certificate(database, tenant, identity)
@@ -82,6 +83,8 @@ async def verify(
         }  # fmt: skip
         changed = await CHANGED_SINCE.all(connection, asked)
     made = derived.certificate
+    if made is not None:  # in the form of then
+        made = msgspec.structs.replace(made, format=certificate.format)
     return Verified(
         id=identity,
         promise=guarantee(certificate),
