@@ -247,7 +247,7 @@ def take_proposal(asking: Asking, reference: ComponentRef, proposal: Proposal, d
 
 
 def in_turn(asking: Asking, proposal: Proposal) -> Proposal:
-    """An answer in its turn. INVARIANT: it goes by itself only where those before it said what they say in the evidence."""
+    """An answer in its turn. INVARIANT: none goes by itself where those before it said what no evidence has."""
     if not asking.broken_off or proposal.held is None or proposal.held.what == asking.broken_off:
         return proposal
     return replace(proposal, held=left_to_person(proposal.held, asking.broken_off), needed=None, sure=False)

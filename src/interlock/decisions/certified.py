@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
+import msgspec
+
 from interlock.autonomy.segment import segment_of
-from interlock.autonomy.standing import Held, hold_against
+from interlock.autonomy.standing import NOT_CERTIFIED, Held, Standing, hold_against
 from interlock.components.component import ComponentRef
 from interlock.components.taken import Taken
 from interlock.decisions.asked import Asked
@@ -16,6 +19,8 @@ from interlock.money import Money
 
 UNKNOWN = "this process does not know what is certified"
 BROKEN = "the data are not as promised now, and what was certified rests on such as were"
+
+UNHEARD = "what is certified of those who are asked next rests on decisions of which it was not sure enough"
 
 
 def held_to_certificate(
@@ -39,6 +44,39 @@ def held_to_certificate(
         exposure=at_stake,
         confidence=answer.confidence,
     )
+
+
+def why_broken_off(asked: Asked, component: ComponentRef, digest: bytes, held: Held) -> str:
+    """Why nothing is certified of who is asked after an answer that does not suffice; empty if something is.
+
+    INVARIANT: who is asked next never answers alone where the certificate rests on decisions that they were not asked
+    of: because another version was asked first, something made it stricter, or the certificate was narrowed since.
+
+    Args:
+        asked: What is asked.
+        component: Whose answer it is.
+        digest: Of its version.
+        held: What is certified of the answer.
+    """
+    counts = asked.certified
+    if not isinstance(counts, Standing):
+        return ""
+    certificate = counts.certificate
+    if digest.hex() not in certificate.answering:
+        return f"another version of {component} was asked before than when it was certified: {UNHEARD}"
+    if certificate.passed_on is None:
+        return f"{component} was asked before, and the certificate is of who is asked first alone"
+    wrong, lost = held.recorded.wrong, held.recorded.loss
+    if wrong is None or lost is None:  # nothing was certified of it then, either
+        return ""
+    bar = max(Fraction(certificate.threshold), Fraction(certificate.passed_on))
+    return f"{component} was asked before: {UNHEARD}" if Fraction(wrong) * Money.parse(lost).minor <= bar else ""
+
+
+def left_to_person(held: Held, why: str) -> Held:
+    """What is certified of an answer of which nothing is, whatever it would be by itself."""
+    recorded = msgspec.structs.replace(held.recorded, why=why)
+    return msgspec.structs.replace(held, needed=None, code=NOT_CERTIFIED, what=why, recorded=recorded)
 
 
 def money_at_stake(point: DecisionPoint, stated: Money | None, found: Money | None) -> Money | None:

@@ -20,9 +20,11 @@ def point_digest(point: DecisionPoint) -> str:
 
     In it: the contracts of question and answer and the features, since other questions are other decisions; where the
     money at stake stands; the conditions, the checks and the policy, since they say which answers a person sees in any
-    case; the terms of the data; who is asked in which order, by kind and name.
+    case; the terms of the data; who is asked in which order, by kind and name, and which share of the decisions each of
+    several answers, since the loss is bounded on average over all of them.
 
-    Not in it: versions and shares of components, since each version is certified by itself; ``sure_from`` and its
+    Not in it: versions of components, since each version is certified by itself, and who is asked after another one
+    goes by a certificate of that one's version alone; ``sure_from`` and its
     bands, since a certificate is derived as if there were none and they only make it stricter; ``autonomy`` itself,
     which has a digest of its own; and what decides nothing: queue, reasons, four eyes, ``valid_for``, ``then``,
     ``purpose``, why nobody stands at the end, and the budget, beyond which a person decides. Neither is what stands in
@@ -44,6 +46,8 @@ def point_digest(point: DecisionPoint) -> str:
         "data": [data.contract, data.own, data.refuse, _name(data.component) if data.component else None],
         "steps": [sorted({_name(share.component) for share in step.shares}) for step in point.steps],
     }
+    if any(len(step.shares) > 1 for step in point.steps):
+        said["shares"] = [sorted([str(one.component), str(one.share)] for one in step.shares) for step in point.steps]
     return hashlib.sha256(_DOMAIN + _JSON.encode(said)).hexdigest()
 
 

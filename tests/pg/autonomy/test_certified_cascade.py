@@ -13,11 +13,18 @@ import msgspec
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
+from tests.pg.certifying import AUTONOMY, Office, certificate, certified
 from tests.pg.deciding import DIGEST, Made, known_truth, place, put
+from tests.pg.decisions.test_cascades import Model, approve, cascade, decided, step
+from tests.pg.stage import declared, stage
 
 from interlock.autonomy.certificate import share_allowed
 from interlock.autonomy.issuing.duty import derive_now
+from interlock.autonomy.store import AutonomyState
 from interlock.db.database import Database
+from interlock.decisions.certified import UNHEARD
+from interlock.decisions.point import ComponentChoice, DecisionPoint
+from interlock.decisions.sureness import Sureness
 
 LARGE = bytes(31) + b"\1"
 LOSS = 2000
@@ -31,6 +38,47 @@ def asked_in_turn(number: int, hard: int) -> Iterator[Made]:
         light = Made(at=one.at, confidence=0.99, right=at % 1000 != 1)
         capable = Made(at=one.at, confidence=0.97, right=at // hard % 100 >= 5, digest=LARGE, attempts=PASSED)
         yield capable if at % hard == 0 else light
+
+
+async def test_who_is_asked_next_answers_alone_only_where_the_one_before_was_heard_and_is_certified_to_be_unsure(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Otherwise whoever slows, swaps or tightens the light one would let the capable one decide what nobody tested."""
+    flow = declared(approve, tmp_path, point=AUTONOMY)
+    small, large = Model("small", 0.95), Model("large", 0.995)
+    point = cascade(flow, small, large, sure_from=0.0, says_sure=False)
+    answering = {one.digest.hex(): str(one.ref) for one in (small, large)}
+    async with stage(database_url, [flow], workers=0) as on:
+        office = Office(on.node)
+        made = certificate(
+            on.node.tenant, point, [certified(one) for one in answering], passed_on="0", answering=answering
+        )
+
+        async def route_of(key: str, asked: DecisionPoint = point, exposure: str = "900.00 EUR") -> tuple[str, str]:
+            decision = await decided(on, flow, asked, key, exposure=exposure)
+            return decision.route, decision.why[-1].what
+
+        identity = await office.issue(made)
+        assert (await route_of("heard"))[0] == "automatic"
+        small.raises = ValueError("out of order")
+        route, why = await route_of("failed")
+        assert (route, "onnx:small@1 failed before" in why) == ("review", True)
+        small.raises, small.digest = None, bytes(32)
+        route, why = await route_of("swapped")
+        assert (route, "another version of onnx:small@1" in why) == ("review", True)
+        small.digest = bytes.fromhex(next(iter(answering)))
+        stern = ComponentChoice(step(small.ref).shares, Sureness(0.999))
+        tight = msgspec.structs.replace(point, steps=(stern, *point.steps[1:]))
+        route, why = await route_of("tightened", tight, "20.00 EUR")
+        assert (route, UNHEARD in why) == ("review", True)
+        await office.change(made, AutonomyState.NARROWED, certificate=identity, threshold="137")
+        assert (await route_of("narrowed", exposure="200.00 EUR"))[0] == "review"
+        assert (await route_of("still", exposure="900.00 EUR"))[0] == "automatic"
+        await office.issue(msgspec.structs.replace(made, passed_on="906"))
+        assert (await route_of("at the bar"))[0] == "review"
+        await office.issue(msgspec.structs.replace(made, passed_on=None))
+        assert (await route_of("unknown"))[0] == "review"
+        assert (await route_of("first", exposure="20.00 EUR"))[0] == "automatic"
 
 
 @pytest.mark.parametrize(("hard", "both"), [(10, True), (2, False)])

@@ -176,6 +176,9 @@ def test_the_digest_of_a_point_is_of_all_that_loosens_and_of_nothing_else(tmp_pa
                {"data": DataTerms(refuse=True)}, {"steps": (other, *point.steps[1:])},
                {"steps": (other, *point.steps)}):  # fmt: skip
         assert changed(**of), of
+    shared = tuple(ComponentChoice((Share(component, one), Share(newer.shares[0].component, 1 - one)))
+                   for one in (Fraction(9, 10), Fraction(1, 10)))  # fmt: skip
+    assert len({msgspec.structs.replace(point, steps=(one, *point.steps[1:])).digest for one in shared}) == len(shared)
     for of in ({"steps": (newer, *point.steps[1:])}, {"sure_from": 0.5}, {"valid_for": timedelta(1)},
                {"queue": QueueTerms(name="q")}, {"four_eyes": Money.parse("1.00 EUR")}):  # fmt: skip
         assert not changed(**of), of
@@ -235,7 +238,8 @@ async def test_segments_and_a_cascade_are_each_held_to_their_own(database_url: s
     assert terms is not None
     async with stage(database_url, [flow], workers=0) as on:
         made = certificate(on.node.tenant, point, [
-            certified(digest_of("small"), segment="3"), certified(digest_of("large"), segment="3")])  # fmt: skip
+            certified(digest_of("small"), segment="3"), certified(digest_of("large"), segment="3")],
+            passed_on="0", answering={digest_of(one): f"onnx:{one}@1" for one in ("small", "large")})  # fmt: skip
         await Office(on.node).issue(made)
         first = await decided(on, flow, point, "small")
         assert (first.component, first.route, recorded(first)["segment"]) == ("onnx:small@1", Route.AUTOMATIC, "3")
