@@ -213,7 +213,7 @@ async def test_a_certificate_that_is_not_what_was_issued_is_not_used(database_ur
             "falls with confidence": certificate(on.node.tenant, point, [certified(digest, steps=rising)]),
             "no probability": certificate(on.node.tenant, point, [certified(digest, steps=free)]),
             "says two things": certificate(on.node.tenant, point, [certified(digest), certified(digest)]),
-            "of the format": certificate(on.node.tenant, point, [certified(digest)], format="interlock-certificate/2"),
+            "of the form": certificate(on.node.tenant, point, [certified(digest)], format="interlock-certificate/3"),
             "is in USD": certificate(on.node.tenant, point, [certified(digest)], currency="USD"),
             "threshold": certificate(on.node.tenant, point, [certified(digest)], threshold="-1"),
         }
