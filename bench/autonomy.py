@@ -23,11 +23,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from ground.chart import Series, chart
 from loans.lent import read_loans
 from loans.paid import compare
 from loans.ways import FIXED, WAYS, Split, Stated, split
 
-from interlock.autonomy.chart import Axis, Series, chart
+from interlock.console.charts import Axis
 from interlock.oversight.binomial import interval
 
 LONG = bool(os.environ.get("LONG"))

@@ -3,8 +3,9 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 import pytest
+from bench.ground.chart import Series, chart
 
-from interlock.autonomy.chart import Axis, Series, chart, ticks
+from interlock.console.charts import Axis, ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -1,16 +1,16 @@
-"""Lines and points as SVG, by attributes alone: no script, no style, so that any page may show it. Pure."""
+"""Lines and points as a file of their own, an SVG by attributes alone: no script, no style, for any page. Pure."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from html import escape
 
 import msgspec
 
+from interlock.console.charts import Axis, ticks, told
+
 WIDTH, HEIGHT = 720, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 28, 36, 48
-_TICKS = 6
 _CHARACTER = 6.6
 INK = ("#1f5fa8", "#b3541e", "#2e7d4f", "#7a4fa3", "#6b7280", "#a3283d")
 """Colours that are told apart on white and on black, also by most people who see few of them."""
@@ -31,22 +31,6 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     points: tuple[tuple[float, float], ...]
     line: bool = True
     dashed: bool = False
-
-
-class Axis(msgspec.Struct, frozen=True, kw_only=True):
-    """One direction.
-
-    Attributes:
-        name: What is measured, with its unit.
-        least: Where it begins.
-        most: Where it ends.
-        percent: Whether its numbers are shares, written as percentages.
-    """
-
-    name: str
-    least: float
-    most: float
-    percent: bool = False
 
 
 def chart(title: str, series: Sequence[Series], x: Axis, y: Axis) -> str:
@@ -103,32 +87,16 @@ def _grid(x: Axis, y: Axis, across: _Scale, up: _Scale) -> list[str]:
         parts.append(f'<line x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{at:.1f}" y2="{at:.1f}" stroke="{_QUIET}" '
                      'stroke-opacity="0.25"/>')  # fmt: skip
         parts.append(
-            f'<text x="{_LEFT - 6}" y="{at + 4:.1f}" text-anchor="end" fill="{_QUIET}">{_told(value, y)}</text>'
+            f'<text x="{_LEFT - 6}" y="{at + 4:.1f}" text-anchor="end" fill="{_QUIET}">{told(value, y)}</text>'
         )
     for value in ticks(x):
         at = across(value)
         low = HEIGHT - _BOTTOM
         parts.append(f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{low}" y2="{low + 4}" stroke="{_QUIET}"/>')
-        parts.append(f'<text x="{at:.1f}" y="{low + 18}" text-anchor="middle" fill="{_QUIET}">{_told(value, x)}</text>')
+        parts.append(f'<text x="{at:.1f}" y="{low + 18}" text-anchor="middle" fill="{_QUIET}">{told(value, x)}</text>')
     parts.append(f'<text x="{(WIDTH + _LEFT - _RIGHT) / 2:.0f}" y="{HEIGHT - 8}" text-anchor="middle" '
                  f'fill="{_QUIET}">{escape(x.name)}</text>')  # fmt: skip
     middle = (HEIGHT - _BOTTOM + _TOP) / 2
     parts.append(f'<text x="14" y="{middle:.0f}" text-anchor="middle" fill="{_QUIET}" '
                  f'transform="rotate(-90 14 {middle:.0f})">{escape(y.name)}</text>')  # fmt: skip
     return parts
-
-
-def ticks(axis: Axis) -> list[float]:
-    """Round values within an axis, about six."""
-    reach = axis.most - axis.least
-    if reach <= 0:
-        return [axis.least]
-    raw = reach / _TICKS
-    power = 10.0 ** math.floor(math.log10(raw))
-    each = power * next(step for step in (1, 2, 2.5, 5, 10) if step * power >= raw * (1 - 1e-9))
-    first = math.ceil(axis.least / each - 1e-9)
-    return [at * each for at in range(first, math.floor(axis.most / each + 1e-9) + 1)]
-
-
-def _told(value: float, axis: Axis) -> str:
-    return f"{value * 100:g} %" if axis.percent else f"{value:,.10g}"
