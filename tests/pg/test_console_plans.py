@@ -19,7 +19,7 @@ from interlock.db.queries import Rows
 from interlock.oversight import listing
 from interlock.oversight.index import Pace, Worth
 from interlock.oversight.quality.store import ANSWERS_SINCE, CHECKED_OUTCOMES, FIRST_ANSWERS
-from interlock.oversight.threshold import Scale, WorkClass
+from interlock.oversight.ranking import Scale, WorkClass
 from interlock.oversight.work_filter import read_filter
 from interlock.oversight.work_store import PLAN_AS_ASKED, WORK_AHEAD, WORK_KINDS_OF_QUEUE, WORK_TOTAL
 
@@ -125,15 +125,14 @@ async def test_the_first_of_a_small_queue_and_of_a_small_team_are_found_at_once(
     )
     me = Actor(kind=ActorKind.PERSON, name="ana", tenant=much, roles=(), teams=())
     kinds = [WorkClass(exceptional=False, workflow="flow-0", point="point", currency="", priority=1)]
-    written = listing._written(kinds, scale)  # pyright: ignore[reportPrivateUsage]
     for query, first in (("queue=small", STORED - 999), ("team=few", STORED - 998)):
-        asked = listing._parameters(read_filter(query), me, scale, kinds)  # pyright: ignore[reportPrivateUsage]
-        told = {**asked, "kinds": written, "depth": 8}
+        asked = read_filter(query)
         async with database.tenant(much) as connection:
             await PLAN_AS_ASKED.all(connection)
+            look = listing._Look(connection, asked, me, kinds, scale)  # pyright: ignore[reportPrivateUsage]
+            told = look._ranking(8) | {"kinds": look._kinds(8, 8), "near": 8}  # pyright: ignore[reportPrivateUsage]
             found = await WORK_AHEAD.all(connection, told)
-        assert [one.urgency for one in found if not one.by_due] == [first - 1000 * at for at in range(8)]
-        assert len(found) == 16
+        assert [one.urgency for one in found] == [first - 1000 * at for at in range(8)]
         pages, plan = await looked(database, much, WORK_AHEAD, told)
         assert pages < 40, plan
 

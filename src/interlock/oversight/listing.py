@@ -1,7 +1,7 @@
 """Listing what needs a person's decision, in its order, and counting it: quick also when 100,000 wait.
 
-What a filter leaves few of is computed and sorted as a whole; of much, only the first of each kind are read (see
-``threshold``). Both give the same order.
+What a filter leaves few of is computed and sorted as a whole; of much, only what could be among the first is read. Both
+give the same order; docs/explanation/queue-order.md says how.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from interlock.db.database import Database
 from interlock.errors import Refused
 from interlock.money import Money, exponent
 from interlock.oversight.index import NO_DEADLINE, WHOLE, Press, with_oldest
-from interlock.oversight.threshold import Placed, Scale, Search, Shown, WorkClass, ranked
+from interlock.oversight.ranking import Placed, Scale, Shown, WorkClass, ranked
 from interlock.oversight.work import PARKED, Bounded, WorkFilter, WorkItem, WorkKind, WorkPage, WorkState
 from interlock.oversight.work_scale import NO_TERMS, WorkTerms, scale_of
 from interlock.oversight.work_store import (
@@ -47,10 +47,14 @@ COUNTED = 1000
 """Up to where a list is counted."""
 _SORTED = 2500
 """Up to how many are sorted as a whole: to find that there are more is lost work, as is seeking few in the order."""
-_DEPTH = 4
+_DEPTH = 8
+"""How many of a kind are read, by loss and by deadline, to see what it takes to be among the first."""
+_BEYOND = 4
+"""Of all kinds together, by loss, as many times what is wanted: most waits in few of them."""
 _AFTER = re.compile(r"([0-9]{1,4})-([0-9]{1,17})\Z")
-_BROAD = frozenset({"kind", "workflow", "point", "parked"})
-"""Questions that whole classes answer: what they leave is read from the first of each."""
+_BROAD = frozenset({"kind", "workflow", "point", "parked", "queue", "team", "exposure_from"})
+"""Questions that whole classes answer, or that the first of them answer, or for which there is an index in their order:
+what they leave is read from the first of each."""
 
 
 async def list_work(
@@ -167,12 +171,10 @@ class _Look:
         oldest = wanted if share > 0 else 0  # those that are among the first already get no second place
         broad = _is_broad(self._asked)
         if not broad:
-            # of a queue or a team the first of each kind stand in an index
-            indexed = self._asked.queue is not None or self._asked.team is not None
-            found = await self._sorted(wanted, oldest, COUNTED if indexed else _SORTED)
+            found = await self._sorted(wanted, oldest, _SORTED)
             if found is not None:
                 return found
-        firsts = await self._searched(wanted)
+        firsts = await self._ahead(wanted)
         total = await self.count(COUNTED) if broad else Bounded(COUNTED, more=True)
         aged = await WORK_OLDEST.all(self._connection, {**self._told, "oldest": oldest})
         return firsts, self._by_age(aged), total
@@ -190,12 +192,9 @@ class _Look:
     async def _sorted(self, wanted: int, oldest: int, bound: int) -> tuple[list[Placed], list[Placed], Bounded] | None:
         """All of it, sorted; None: it is more than a bound."""
         told = {
-            **self._told,
-            "kinds": _written(self._classes, self._scale),
+            **self._ranking(wanted),
+            "kinds": self._kinds(wanted, wanted),
             "bound": bound + 1,
-            "horizon": self._scale.pace.horizon,
-            "no_deadline": NO_DEADLINE / timedelta(minutes=1),
-            "most": wanted,
             "oldest": oldest,
         }
         rows = await WORK_RANKED.all(self._connection, told)
@@ -205,17 +204,31 @@ class _Look:
         firsts = ranked(((row.of, _shown(row)) for row in rows if not row.aged), self._scale)
         return firsts, self._by_age([row for row in rows if row.aged]), Bounded(min(total, COUNTED), total > COUNTED)
 
-    async def _searched(self, wanted: int) -> list[Placed]:
-        search = Search(self._classes, wanted, self._scale, _DEPTH)
-        while classes := search.open():
-            told = {**self._told, "kinds": _written(classes, self._scale), "depth": search.depth}
-            lists: dict[int, tuple[list[Shown], list[Shown]]] = {at: ([], []) for at in range(len(classes))}
-            for row in await WORK_AHEAD.all(self._connection, told):
-                lists[row.at][row.by_due].append(_shown(row))
-            for at, of in enumerate(classes):
-                search.take(of, *lists[at])
-            search.deepen()
-        return search.best()
+    async def _ahead(self, wanted: int) -> list[Placed]:
+        """The first of the order, of what each kind shows of itself."""
+        some = max(_DEPTH, math.ceil(_BEYOND * wanted / max(1, len(self._classes))))
+        firsts: list[Placed] = []
+        for depth in sorted({min(some, wanted), wanted}):
+            told = {**self._ranking(wanted), "kinds": self._kinds(wanted, depth), "near": _DEPTH}
+            rows = await WORK_AHEAD.all(self._connection, told)
+            firsts = ranked(((self._classes[row.at], _shown(row)) for row in rows), self._scale)
+            if len(firsts) >= wanted and firsts[-1].press.loss > 0:
+                break
+        return firsts
+
+    def _ranking(self, wanted: int) -> dict[str, Any]:
+        """What the statements that rank take."""
+        far = NO_DEADLINE / timedelta(minutes=1)
+        return {**self._told, "horizon": self._scale.pace.horizon, "no_deadline": far, "most": wanted}
+
+    def _kinds(self, wanted: int, depth: int) -> str:
+        """Classes as the statements take them: what one unit of urgency weighs, the minutes, how many are read."""
+        rows: list[dict[str, Any]] = []
+        for at, of in enumerate(self._classes):
+            minutes = self._scale.minutes_of(of)
+            told = {"at": at, "minutes": minutes, "weight": self._scale.worth.loss(1, of.currency) / minutes}
+            rows.append({**msgspec.structs.asdict(of), **told, "depth": wanted if of.leads else depth})
+        return msgspec.json.encode(rows).decode()
 
     def _by_age(self, rows: Sequence[FoundWork]) -> list[Placed]:
         return [self._scale.place(row.of, _shown(row)) for row in sorted(rows, key=lambda row: row.id)]
@@ -236,16 +249,6 @@ def _is_of(asked: WorkFilter, of: WorkClass) -> bool:
         and asked.workflow in (None, of.workflow)
         and asked.point in (None, of.point)
     )
-
-
-def _written(classes: Sequence[WorkClass], scale: Scale) -> str:
-    """Classes as the statements take them: with what one unit of urgency weighs, and the minutes of each."""
-    rows: list[dict[str, Any]] = []
-    for at, of in enumerate(classes):
-        minutes = scale.place(of, Shown(UUID(int=0), 0, None)).press.minutes
-        weight = scale.worth.loss(1, of.currency) / minutes
-        rows.append({**msgspec.structs.asdict(of), "at": at, "weight": weight, "minutes": minutes})
-    return msgspec.json.encode(rows).decode()
 
 
 def _parameters(asked: WorkFilter, actor: Actor, scale: Scale, classes: Sequence[WorkClass]) -> dict[str, Any]:

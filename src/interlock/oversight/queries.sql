@@ -392,8 +392,7 @@ with k as materialized (
   %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and exception_may_be_taken(e, %(at)s, %(taker)s)
    limit %(bound)s)
 ), r as (
-  select m.*, case when m.urgency * k.weight > 0 then ln(m.urgency * k.weight) - greatest(0,
-           coalesce(date_part('epoch', m.due_at - %(at)s) / 60, %(no_deadline)s) - k.minutes) / %(horizon)s else '-infinity' end as rank
+  select m.*, work_rank(m.urgency, m.due_at, %(at)s, k.weight, k.minutes, %(horizon)s, %(no_deadline)s) as rank
   from m join k using (exceptional, workflow, point, currency, priority)
 )
 (select false as aged, exceptional, id, workflow, point, currency, priority, urgency, due_at, (select count(*) from m) as total
@@ -415,36 +414,63 @@ select (select count(*) from (select from review v
           limit %(bound)s) b)
 
 -- name: work_ahead
--- Of each kind those with the greatest expected loss, and those with the nearest deadline, as far as ``depth``.
+-- The first of the order, without reading all that waits. Of each kind those with the greatest expected loss, and some with the nearest
+-- deadline, are ranked: the last of as many as are wanted has the least rank that is needed. No deadline makes more of a loss than it
+-- is, so whatever has that rank has a loss from which it could be had; these few are ranked, too. (Those that stand before all others
+-- have a least rank of their own.) Where fewer are found than are wanted, ``depth`` was too little.
 with k as materialized (
-  select * from json_to_recordset(%(kinds)s::json) as k (at int, exceptional bool, workflow text, point text, currency text, priority int))
-select k.at, false as by_due, c.* from k cross join lateral (
-  select v.id, v.urgency, v.due_at from review v
-  where v.workflow = k.workflow and v.point = k.point and case when v.currency is null then '' else v.currency end = k.currency and v.state in ('open', 'claimed') and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+  select k.*, exceptional and priority <= 0 as leads from json_to_recordset(%(kinds)s::json) as k (at int, exceptional bool, workflow text,
+    point text, currency text, priority int, weight float8, minutes float8, depth int)
+), first as materialized (
+  select k.leads, k.at, c.* from k cross join lateral (
+    (select v.id, v.urgency, v.due_at, work_rank(v.urgency, v.due_at, %(at)s, k.weight, k.minutes, %(horizon)s, %(no_deadline)s) as rank from review v
+     where v.workflow = k.workflow and v.point = k.point and case when v.currency is null then '' else v.currency end = k.currency and v.state in ('open', 'claimed') and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
   %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
   %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and review_may_be_taken(v, %(at)s, %(taker)s)
-  order by v.urgency desc, v.id limit %(depth)s) c where not k.exceptional
-union all
-select k.at, true, c.* from k cross join lateral (
-  select v.id, v.urgency, v.due_at from review v
-  where v.workflow = k.workflow and v.point = k.point and case when v.currency is null then '' else v.currency end = k.currency and v.state in ('open', 'claimed') and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+     order by v.urgency desc, v.id limit k.depth)
+    union
+    (select v.id, v.urgency, v.due_at, work_rank(v.urgency, v.due_at, %(at)s, k.weight, k.minutes, %(horizon)s, %(no_deadline)s) as rank from review v
+     where v.workflow = k.workflow and v.point = k.point and case when v.currency is null then '' else v.currency end = k.currency and v.state in ('open', 'claimed') and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
   %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
   %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and review_may_be_taken(v, %(at)s, %(taker)s)
-  order by v.due_at, v.id limit %(depth)s) c where not k.exceptional
-union all
-select k.at, false, c.* from k cross join lateral (
-  select e.id, e.urgency, e.due_at from exception e
-  where e.workflow = k.workflow and e.kind = k.point and case when e.currency is null then '' else e.currency end = k.currency and e.priority = k.priority and e.state = 'open' and exception_fits(e, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+     order by v.due_at, v.id limit %(near)s)) c where not k.exceptional
+  union all
+  select k.leads, k.at, c.* from k cross join lateral (
+    (select e.id, e.urgency, e.due_at, work_rank(e.urgency, e.due_at, %(at)s, k.weight, k.minutes, %(horizon)s, %(no_deadline)s) as rank from exception e
+     where e.workflow = k.workflow and e.kind = k.point and case when e.currency is null then '' else e.currency end = k.currency and e.priority = k.priority and e.state = 'open' and exception_fits(e, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
   %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
   %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and exception_may_be_taken(e, %(at)s, %(taker)s)
-  order by e.urgency desc, e.id limit %(depth)s) c where k.exceptional
-union all
-select k.at, true, c.* from k cross join lateral (
-  select e.id, e.urgency, e.due_at from exception e
-  where e.workflow = k.workflow and e.kind = k.point and case when e.currency is null then '' else e.currency end = k.currency and e.priority = k.priority and e.state = 'open' and exception_fits(e, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+     order by e.urgency desc, e.id limit k.depth)
+    union
+    (select e.id, e.urgency, e.due_at, work_rank(e.urgency, e.due_at, %(at)s, k.weight, k.minutes, %(horizon)s, %(no_deadline)s) as rank from exception e
+     where e.workflow = k.workflow and e.kind = k.point and case when e.currency is null then '' else e.currency end = k.currency and e.priority = k.priority and e.state = 'open' and exception_fits(e, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
   %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
   %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and exception_may_be_taken(e, %(at)s, %(taker)s)
-  order by e.due_at, e.id limit %(depth)s) c where k.exceptional
+     order by e.due_at, e.id limit %(near)s)) c where k.exceptional
+), lowest as materialized (
+  select leads, rank from (
+    select leads, rank, row_number() over (partition by leads order by rank desc) as place from first) f
+  where place = %(most)s and rank > '-infinity'
+)
+select at, id, urgency, due_at from (
+  select * from first
+  union
+  select k.leads, k.at, c.* from k join lowest l on l.leads = k.leads cross join lateral (
+    select v.id, v.urgency, v.due_at, work_rank(v.urgency, v.due_at, %(at)s, k.weight, k.minutes, %(horizon)s, %(no_deadline)s) as rank from review v
+    where v.workflow = k.workflow and v.point = k.point and case when v.currency is null then '' else v.currency end = k.currency and v.state in ('open', 'claimed') and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+  %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and review_may_be_taken(v, %(at)s, %(taker)s)
+      and v.urgency >= least_urgency(l.rank, k.weight)
+    order by v.urgency desc, v.id offset 0) c where not k.exceptional and c.rank >= l.rank
+  union
+  select k.leads, k.at, c.* from k join lowest l on l.leads = k.leads cross join lateral (
+    select e.id, e.urgency, e.due_at, work_rank(e.urgency, e.due_at, %(at)s, k.weight, k.minutes, %(horizon)s, %(no_deadline)s) as rank from exception e
+    where e.workflow = k.workflow and e.kind = k.point and case when e.currency is null then '' else e.currency end = k.currency and e.priority = k.priority and e.state = 'open' and exception_fits(e, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+  %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
+  %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and exception_may_be_taken(e, %(at)s, %(taker)s)
+      and e.urgency >= least_urgency(l.rank, k.weight)
+    order by e.urgency desc, e.id offset 0) c where k.exceptional and c.rank >= l.rank
+) f order by leads desc, rank desc, id limit %(most)s
 
 -- name: work_oldest
 -- The oldest that fit a filter.

@@ -26,7 +26,7 @@ from psycopg import AsyncConnection
 from interlock.db.database import Database
 from interlock.errors import InterlockError
 from interlock.oversight.index import MINUTES, OLDEST_SHARE, Pace, Worth, median_minutes
-from interlock.oversight.threshold import Scale, WorkClass, mean_minutes
+from interlock.oversight.ranking import Scale, WorkClass, mean_minutes
 from interlock.oversight.work_store import PEOPLE_AT_WORK, WORK_COUNTS, WORK_DWELLS
 
 Dwelt = tuple[bool, str, str]

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.db.queries import load_queries
-from interlock.oversight.threshold import WorkClass
+from interlock.oversight.ranking import WorkClass
 
 
 class FoundWork(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,10 +35,9 @@ class FoundWork(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AheadWork(msgspec.Struct, frozen=True, kw_only=True):
-    """What a list of a class shows; ``at`` is the class's number in the question."""
+    """One of the first of the order; ``at`` is its class's number in the question."""
 
     at: int
-    by_due: bool
     id: UUID
     urgency: int
     due_at: datetime | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -29,7 +30,7 @@ from interlock.oversight.desk import Desk
 from interlock.oversight.index import Pace, Worth
 from interlock.oversight.listing import count_work, list_work
 from interlock.oversight.pulling import pull_next
-from interlock.oversight.threshold import Scale
+from interlock.oversight.ranking import Scale
 from interlock.oversight.views import count_views, forget_view, list_views, save_view, shipped_views
 from interlock.oversight.work import PARKED, WorkFilter, WorkItem, WorkKind, WorkState
 from interlock.oversight.work_filter import read_filter
@@ -43,6 +44,24 @@ RATES = WorkTerms(worth=Worth(rates={"MYR": 0.2, "JPY": 0.006, "KWD": 3.0}))
 
 def person(tenant: UUID, name: str = "person-3", *, roles: tuple[str, ...] = ("reviewer",)) -> Actor:
     return Actor(kind=ActorKind.PERSON, name=name, tenant=tenant, roles=roles, teams=("team-2", "queue-5"))
+
+
+async def the_first_are_the_first(database: Database, tenant: UUID, me: Actor) -> None:
+    """What is read of each kind finds what sorting everything finds, however near deadlines press."""
+    at = database.clock.now()
+    for query, wanted in (("", 7), ("", 200), ("workflow=flow-1", 50), ("queue=queue-3", 50), ("team=team-1", 20)):
+        asked = read_filter(query)
+        for people in (1, 10, 1000):
+            async with database.tenant(tenant) as connection:
+                of = [one for one in await WORK_KINDS.all(connection) if listing._is_of(asked, one)]  # pyright: ignore[reportPrivateUsage]
+                pace = Pace(mean_minutes=3.0, waiting=WAITING, people=people)
+                scale = Scale(now=at, pace=pace, worth=RATES.worth, minutes={}, default=3.0)
+                look = listing._Look(connection, asked, me, of, scale)  # pyright: ignore[reportPrivateUsage]
+                ahead = await look._ahead(wanted)  # pyright: ignore[reportPrivateUsage]
+                every = await look._sorted(wanted, 0, WAITING)  # pyright: ignore[reportPrivateUsage]
+            assert every is not None
+            assert [one.id for one in ahead] == [one.id for one in every[0]]
+            assert len(ahead) == min(wanted, every[2].number)
 
 
 def nothing_is_broad(_asked: WorkFilter) -> bool:
@@ -83,6 +102,8 @@ async def test_the_order_filters_counts_and_pages(
     assert [item.id for item in sorted_whole.items] == [item.id for item in everything.items]
     monkeypatch.undo()
     monkeypatch.setattr(listing, "FARTHEST", 2 * WAITING)  # all of it, page by page
+
+    await the_first_are_the_first(database, tenant, me)
 
     # another page goes on where the first ended, and the last ends
     second = await list_work(database, tenant, WorkFilter(), me, most=100, after=page.after, terms=plain)
@@ -254,10 +275,11 @@ async def test_no_list_reads_all_that_waits(database_url: str, database: Databas
         known = await WORK_KINDS.all(connection)
         pace = Pace(mean_minutes=3.0, waiting=3000, people=1)
         scale = Scale(now=database.clock.now(), pace=pace, worth=Worth(), minutes={}, default=3.0)
-        told = listing._parameters(WorkFilter(), me, scale, known)  # pyright: ignore[reportPrivateUsage]
-        kinds = listing._written(known, scale)  # pyright: ignore[reportPrivateUsage]
+        look = listing._Look(connection, WorkFilter(), me, known, scale)  # pyright: ignore[reportPrivateUsage]
+        told = look._ranking(50)  # pyright: ignore[reportPrivateUsage]
+        kinds = look._kinds(50, 8)  # pyright: ignore[reportPrivateUsage]
         for statement, more in (
-            (WORK_AHEAD, {"kinds": kinds, "depth": 8}),
+            (WORK_AHEAD, {"kinds": kinds, "near": 8}),
             (WORK_KINDS, {}),
             (WORK_OLDEST, {"oldest": 5}),
             (WORK_TOTAL, {"bound": 1001, "words": "nothing of it"}),
@@ -267,7 +289,9 @@ async def test_no_list_reads_all_that_waits(database_url: str, database: Databas
     ahead = plans["oversight.work_ahead"]
     for index in ("review_by_loss", "review_by_due", "exception_by_loss", "exception_by_due"):
         assert index in ahead
-    assert "Sort" not in ahead
+    # what is near the front, and what may be among the first, are ranges of an index: only what was read is sorted
+    assert ahead.count("urgency >= ") == ahead.count("Index Cond") - 4 == 2
+    assert not re.search(r"Sort Key: [ve]\w*\.(urgency|due_at)", ahead)
     assert "Seq Scan on review" not in "".join(plans.values())
     assert "Filter: (ROW(" not in plans["oversight.work_kinds"]
     assert "review_work" in plans["oversight.work_oldest"]

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from interlock.oversight.index import MINUTES, Pace, Worth, median_minutes, press, with_oldest
-from interlock.oversight.threshold import Scale, Shown, WorkClass, ranked
+from interlock.oversight.ranking import Scale, Shown, WorkClass, ranked
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
