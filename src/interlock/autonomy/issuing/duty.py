@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
+
+import msgspec
 
 from interlock.autonomy.issuing.corrected import hold_to_corrected
 from interlock.autonomy.issuing.derive import Derived, derive
 from interlock.autonomy.issuing.evidence import gather
 from interlock.autonomy.issuing.issue import RENEWAL, issue, refuse, stands_at, stands_everywhere, tries_of
 from interlock.autonomy.issuing.place import Place
-from interlock.autonomy.issuing.store import END_MONITORS, TRY_TO_KEEP, EndedMonitor, Stands
+from interlock.autonomy.issuing.store import END_KEEPING, END_MONITORS, TRY_TO_KEEP, EndedMonitor, Stands
 from interlock.autonomy.issuing.watching import watch_all
 from interlock.autonomy.store import AUTONOMY_EVERYWHERE, LETS_GO, AutonomyState
 from interlock.db.database import Database
@@ -48,29 +51,57 @@ async def keep_once(database: Database, writer: Writer, places: Places) -> None:
         tenants = sorted({row.tenant for row in await AUTONOMY_EVERYWHERE.all(connection)})
     for tenant in tenants:
         try:
-            await _of_tenant(database, writer, tenant, places(tenant))
+            await _of_tenant(database, writer, tenant, places)
         except Exception:  # whatever is wrong with one tenant's rows, the others' are kept
             log.exception("certificates of the tenant %s could not be looked after", tenant)
 
 
-async def _of_tenant(database: Database, writer: Writer, tenant: UUID, places: Sequence[Place]) -> None:
-    records = {(one.workflow, one.point): one.record for one in places}
-    async with database.tenant(tenant) as connection:
-        if not await TRY_TO_KEEP.one(connection, {"tenant": tenant}):
+@asynccontextmanager
+async def alone_at(database: Database, tenant: UUID, part: str) -> AsyncGenerator[bool]:
+    """Be the only process that does a part of this for a tenant while this is open; False: another one does.
+
+    No transaction is open meanwhile, however long it takes. Who loses the connection may find another at it: each
+    change takes its turn in its own commit, so it is made once all the same.
+    """
+    asked = {"tenant": tenant, "part": part}
+    async with database.installation() as connection:
+        ours = await TRY_TO_KEEP.one(connection, asked) or False
+        try:
+            yield ours
+        finally:
+            if ours:
+                await END_KEEPING.one(connection, asked)
+
+
+async def _of_tenant(database: Database, writer: Writer, tenant: UUID, places: Places) -> None:
+    """Count and end first: deriving may take long, and keeps no other process from narrowing meanwhile."""
+    async with alone_at(database, tenant, "count") as ours:
+        if not ours:
             return
+        here = {(one.workflow, one.point): one for one in places(tenant)}
         now = database.clock.now()
-        await watch_all(database, writer, tenant, now, records)
+        await watch_all(database, writer, tenant, now, {name: one.record for name, one in here.items()})
         stands = await stands_everywhere(database, tenant)
         for one in stands:
             await end_if_over(writer, tenant, one, now)
-    # outside of the lock: an idle transaction is ended after ten seconds, and a turn is taken once whoever takes it
-    by_name = {(one.workflow, one.point): one for one in places}
+    async with alone_at(database, tenant, "derive") as ours:
+        if ours:
+            await _derive_again(database, writer, tenant, stands, here, now)
+
+
+async def _derive_again(
+    database: Database, writer: Writer, tenant: UUID, stands: Sequence[Stands],
+    here: Mapping[tuple[str, str], Place], now: datetime,
+) -> None:  # fmt: skip
     for one in stands:
-        place = by_name.get((one.workflow, one.point))
-        if await hold_to_corrected(database, writer, tenant, one, place, now):
-            continue
-        if place is not None and is_to_be_renewed(place, one, now):
-            await renew(database, writer, place)
+        place = here.get((one.workflow, one.point))
+        try:
+            if await hold_to_corrected(database, writer, tenant, one, place, now):
+                continue
+            if place is not None and is_to_be_renewed(place, one, now):
+                await renew(database, writer, place)
+        except (StateConflict, msgspec.MsgspecError) as cause:  # as of a newer form: the other points' are looked at
+            log.warning("the certificate of %s.%s could not be looked at: %s", one.workflow, one.point, cause)
 
 
 async def end_if_over(writer: Writer, tenant: UUID, stands: Stands, now: datetime) -> bool:

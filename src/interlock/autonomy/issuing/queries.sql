@@ -159,5 +159,9 @@ where c.certificate = r.certificate and c.counted %% r.stride <> 0
 select counted, at, evidence, lost_minor from certificate_course where certificate = %(certificate)s order by counted
 
 -- name: try_to_keep
--- One process renews, ends and counts for a tenant at a time; held to the end of its transaction.
-select pg_try_advisory_xact_lock(hashtext('interlock.certificates'), hashtext(%(tenant)s::text))
+-- One process counts and ends, and one derives, for a tenant at a time: held by the session, so that no transaction is, and ended
+-- with the process.
+select pg_try_advisory_lock(hashtext('interlock.certificates.' || %(part)s::text), hashtext(%(tenant)s::text))
+
+-- name: end_keeping
+select pg_advisory_unlock(hashtext('interlock.certificates.' || %(part)s::text), hashtext(%(tenant)s::text))

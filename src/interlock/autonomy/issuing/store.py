@@ -289,3 +289,4 @@ ADD_COURSE = _SQL.bulk("add_course", NewCourse, distinct=("certificate", "counte
 THIN_COURSE = _SQL.bulk("thin_course", ThinnedCourse, distinct=("certificate",))
 COURSE_OF = _SQL.rows("course_of", CoursePoint)
 TRY_TO_KEEP = _SQL.rows("try_to_keep", bool)
+END_KEEPING = _SQL.rows("end_keeping", bool)

@@ -9,6 +9,7 @@ What is known of a decision when its outcome is due counts. A bad word that come
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -50,6 +51,7 @@ from interlock.db.database import Database
 from interlock.db.gates import IsInState
 from interlock.db.work import Condition, Stamp, Unit, Write
 from interlock.db.writer import Writer
+from interlock.errors import StateConflict
 from interlock.guards.stops import wait_for_dispatches
 from interlock.ledger.ledger import first_entry
 
@@ -63,6 +65,7 @@ KEPT_BACK = timedelta(minutes=1)
 """As long as fewer than ``FEW`` decisions fell due and nothing crosses, they are written down no more often."""
 FEW = 100
 _LAST = UUID(int=2**128 - 1)
+log = logging.getLogger("interlock.autonomy")
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +123,10 @@ async def watch_all(
     moved = 0
     for one in found:
         record = records.get((one.workflow, one.point))
-        moved += await watch_one(database, writer, tenant, one, now, record)
+        try:
+            moved += await watch_one(database, writer, tenant, one, now, record)
+        except (StateConflict, msgspec.MsgspecError) as cause:  # as of a newer form: the others are counted
+            log.warning("the certificate %s could not be watched: %s", one.certificate, cause)
     return moved
 
 
