@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -21,14 +21,17 @@ from tests.pg.deciding import Made, known_truth, place, put, terms
 from writes.cut import Cut, Moment
 
 from interlock.autonomy.issuing.duty import derive_now, keep_once
-from interlock.autonomy.issuing.issue import issue, stands_at
+from interlock.autonomy.issuing.issue import issue, stands_at, withdraw
 from interlock.autonomy.issuing.place import Place
+from interlock.autonomy.store import AutonomyState
 from interlock.db.database import Database
 from interlock.db.signals import Notifier
 from interlock.db.writer import Writer
 from interlock.node import gates
 
 Admin = psycopg.Connection[tuple[Any, ...]]
+OVER = "update autonomy set valid_until = now() - interval '1 second'"
+"""What counts is over."""
 
 
 @pytest.fixture
@@ -42,8 +45,7 @@ async def certified(url: str, database: Database, writer: Writer, it: Place) -> 
     """A certificate that counts decisions of the last five minutes as its own."""
     put(url, it, known_truth(datetime.now(UTC) - timedelta(minutes=4), 1500, wrong=0.0))
     await issue(writer, it, await derive_now(database, it, None, who="olga"), None)
-    with psycopg.connect(url, autocommit=True, options="-c search_path=interlock") as admin:
-        admin.execute("update certificate_monitor set counted_to = now() - interval '5 minutes'")
+    execute(url, "update certificate_monitor set counted_to = now() - interval '5 minutes'")
 
 
 def bad(minutes: float) -> list[Made]:
@@ -148,6 +150,72 @@ async def test_one_that_dies_between_reading_and_committing_leaves_one_crossing(
     assert told(database_url) == (
         ["certificate.issued", "certificate.narrowed"], [("withdrawn", 2)], [(300, 100 * 2000)]
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("moment", Moment, ids=lambda moment: moment.name.lower())
+async def test_each_end_is_on_record_once(
+    database_url: str, database: Database, writer: Writer, tenant: UUID, moment: Moment
+) -> None:
+    it = place(tenant)
+    await certified(database_url, database, writer, it)
+    execute(database_url, OVER)
+    with Cut("certificate.expired", moment) as cut:
+        for _ in range(2):
+            await keep_once(database, writer, lambda _: ())
+    assert cut.struck
+    stands = await stands_at(database, tenant, it.workflow, it.point)
+    assert stands is not None
+    assert stands.ended_at is not None
+    await issue(writer, it, await derive_now(database, it, stands, who="olga"), stands)
+    stands = await stands_at(database, tenant, it.workflow, it.point)
+    with Cut("certificate.withdrawn", moment) as cut:
+        assert not await withdraw(database, writer, tenant, stands, who="olga", why="the supplier changed")
+    assert cut.struck
+    assert told(database_url)[:2] == (
+        ["certificate.issued", "certificate.expired", "certificate.issued", "certificate.withdrawn"],
+        [("withdrawn", 3)],
+    )
+
+
+@pytest.mark.parametrize("end", ["expired", "withdrawn"])
+async def test_one_that_is_killed_while_it_commits_an_end_leaves_it_whole_or_to_another(
+    database_url: str, database: Database, writer: Writer, tenant: UUID, end: str
+) -> None:
+    """What it sent may still be committed although nobody is told: whoever comes next finds which."""
+    it = place(tenant)
+    await certified(database_url, database, writer, it)
+    if end == "expired":
+        execute(database_url, OVER)
+    script, more = str(Path(__file__).with_name("certificate_process.py")), [str(tenant)] * (end == "withdrawn")
+    with psycopg.connect(database_url, options="-c search_path=interlock") as admin:
+        admin.execute("select from certificate_monitor for update")  # of both ends a row that is written last
+        running = await asyncio.create_subprocess_exec(*dying(sys.executable, script, database_url, *more))
+        try:
+            async with asyncio.timeout(20):
+                while waiting(database_url) < 1:  # noqa: ASYNC110 - another process's
+                    await asyncio.sleep(0.02)
+            assert told(database_url)[0] == ["certificate.issued"]
+        finally:
+            running.kill()
+            await running.wait()
+    async with asyncio.timeout(20):
+        while waiting(database_url):  # noqa: ASYNC110 - what was sent is done, or given up
+            await asyncio.sleep(0.02)
+    stands = await stands_at(database, tenant, it.workflow, it.point)
+    assert stands is not None
+    if end == "withdrawn" and stands.state is AutonomyState.CERTIFIED:
+        await withdraw(database, writer, tenant, stands, who="olga", why="the supplier changed")
+    for _ in range(2):
+        await keep_once(database, writer, lambda _: ())
+    kinds, counts, _ = told(database_url)
+    assert kinds == ["certificate.issued", f"certificate.{end}"]
+    assert counts == [("withdrawn", 2) if end == "withdrawn" else ("certified", 1)]
+
+
+def execute(url: str, statement: LiteralString) -> None:
+    """Change something by SQL, beside the product."""
+    with psycopg.connect(url, autocommit=True, options="-c search_path=interlock") as admin:
+        admin.execute(statement)
 
 
 def waiting(url: str) -> int:

@@ -91,12 +91,12 @@ ELSEWHERE = {
     "audit.answered": "as audit.begun",
     "certificate.issued": "no case is in it; cut in tests/fault/test_certificate_crashes.py",
     "certificate.tried": "one entry alone: nothing follows from it",
-    "certificate.withdrawn": "one unit that takes its turn; tests/pg/autonomy/test_certificates.py",
-    "certificate.expired": "one unit that takes a key of its own; tests/pg/autonomy/test_certificates.py",
+    "certificate.withdrawn": "no case is in it; cut in tests/fault/test_certificate_crashes.py",
+    "certificate.expired": "as certificate.withdrawn",
     "certificate.narrowed": "what a process measures by itself; cut in tests/fault/test_certificate_crashes.py",
     "certificate.crossed": "one unit, as certificate.narrowed, whose watcher is killed there",
     "certificate.watched": "as certificate.crossed",
-    "certificate.refused": "as certificate.withdrawn",
+    "certificate.refused": "one unit that takes a key of its own; tests/pg/autonomy/test_certificates.py",
 }
 """Kinds that no scene here makes, and why."""
 NO_KINDS = {"audit.surely_from"}
