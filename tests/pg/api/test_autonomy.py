@@ -76,8 +76,10 @@ async def test_what_is_certified_goes_by_itself_until_it_is_withdrawn(
         (msgspec.structs.replace(one, digest=digest) for one in known_truth(datetime.now(UTC), 2500)),
     )  # fmt: skip
     assert await decide("before") == ("review", "no_certificate")
-    tried = (await boss.post(f"{path}/certify", json={"only_try": True})).json()
+    assert (await stops.post(f"{path}/certify", json={"only_try": True})).status_code == 403
+    tried = (await reads.post(f"{path}/certify", json={"only_try": True})).json()
     assert (tried["issued"], tried["refused"], tried["decisions"]) == (None, "", 2500)
+    assert (await reads.get(path)).json()["stands"]["state"] == "refused", "who only reads changes nothing by trying"
     with psycopg.connect(database_url, options="-c search_path=interlock") as admin:
         tries = admin.execute("select count(*) from ledger_entry where kind = 'certificate.tried'").fetchone()
     assert tries == (1,)
