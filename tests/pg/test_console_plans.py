@@ -105,7 +105,7 @@ async def test_the_few_of_a_state_are_counted_by_their_index(database: Database,
     )
     me = Actor(kind=ActorKind.PERSON, name="ana", tenant=much, roles=(), teams=())
     for query, index in (("state=snoozed", "review_snoozed"), ("second=yes", "review_spoken_on")):
-        asked = listing._parameters(read_filter(query), me, scale, ())  # pyright: ignore[reportPrivateUsage]
+        asked = listing._parameters(read_filter(query), me, (), Worth(), scale.now)  # pyright: ignore[reportPrivateUsage]
         told = {**asked, "bound": 1001}
         async with database.tenant(much) as connection:
             number = await WORK_TOTAL.one(connection, told)

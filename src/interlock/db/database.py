@@ -6,6 +6,7 @@ through ``writer``.
 
 from __future__ import annotations
 
+import select
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -92,6 +93,14 @@ def _unavailable(cause: Exception) -> DatabaseUnavailable:
     )
 
 
+async def _see_that_it_lives(connection: AsyncConnection[Any]) -> None:
+    """Ask a pooled connection whether it lives, if anything has come since it was used, as a server's farewell."""
+    come = select.poll()
+    come.register(connection.fileno(), select.POLLIN)
+    if come.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
+
+
 class Database:
     """A pool of connections as the service's role, and the clock that the database's corrects.
 
@@ -111,7 +120,7 @@ class Database:
             open=False,
             timeout=_CONNECT_TIMEOUT,
             reconnect_timeout=60,
-            check=AsyncConnectionPool.check_connection,
+            check=_see_that_it_lives,
         )
 
     async def __aenter__(self) -> Self:

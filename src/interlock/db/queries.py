@@ -10,13 +10,14 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
 import msgspec
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import dict_row, tuple_row
 
 from interlock.errors import InterlockError
@@ -91,6 +92,19 @@ class Rows(Statement, Generic[Row]):
     def read(self, row: Any) -> Row:
         """One row as its type."""
         return msgspec.convert(row[0] if self.single else row, self.row, dec_hook=_as_it_is, builtin_types=_BUILTIN)
+
+
+async def all_at_once(connection: AsyncConnection[Any], *asked: tuple[Rows[Any], Parameters | None]) -> list[list[Any]]:
+    """Every row of several statements that do not rest on each other, asked for by one message: one wait for all."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(connection.pipeline())
+        cursors: list[tuple[Rows[Any], AsyncCursor[Any]]] = []
+        for rows, parameters in asked:
+            factory: Any = tuple_row if rows.single else dict_row
+            cursor = await stack.enter_async_context(connection.cursor(row_factory=factory))
+            await cursor.execute(rows.text, parameters)
+            cursors.append((rows, cursor))
+        return [[rows.read(row) for row in await cursor.fetchall()] for rows, cursor in cursors]
 
 
 _BUILTIN = (UUID, Decimal, bytes)

@@ -18,9 +18,10 @@ from psycopg import AsyncConnection
 
 from interlock.authority.actor import Actor, known_as
 from interlock.db.database import Database
+from interlock.db.queries import Parameters, Rows, all_at_once
 from interlock.errors import Refused
 from interlock.money import Money, exponent
-from interlock.oversight.index import NO_DEADLINE, WHOLE, Press, with_oldest
+from interlock.oversight.index import NO_DEADLINE, WHOLE, Press, Worth, with_oldest
 from interlock.oversight.ranking import Placed, Scale, Shown, WorkClass, ranked
 from interlock.oversight.work import PARKED, Bounded, WorkFilter, WorkItem, WorkKind, WorkPage, WorkState
 from interlock.oversight.work_scale import NO_TERMS, WorkTerms, scale_of
@@ -88,11 +89,12 @@ async def list_work(
     now = database.clock.now()
     skip, at = _place(after, now)
     async with database.tenant(tenant) as connection:
-        await PLAN_AS_ASKED.all(connection)
-        known = await WORK_KINDS.all(connection)
+        kinds: list[tuple[Rows[Any], Parameters | None]] = [(WORK_KINDS, None)]
+        if asked.queue is not None:
+            kinds.append((WORK_KINDS_OF_QUEUE, {"queue": asked.queue}))
+        _, known, *of_queue = await all_at_once(connection, (PLAN_AS_ASKED, None), *kinds)
         scale = await scale_of(database, connection, tenant, known, terms, at)
-        there = known if asked.queue is None else await WORK_KINDS_OF_QUEUE.all(connection, {"queue": asked.queue})
-        classes = [of for of in there if _is_of(asked, of)]
+        classes = [of for of in (of_queue[0] if of_queue else known) if _is_of(asked, of)]
         look = _Look(connection, asked, actor, classes, scale, takeable=takeable)
         wanted = skip + min(max(1, most), MOST)
         firsts, oldest, total = await look.first(wanted, terms.oldest)
@@ -123,10 +125,11 @@ async def count_work(
     """How many each filter finds, in their order; exact up to a bound, "1,000+" above it."""
     now = database.clock.now()
     async with database.tenant(tenant) as connection:
-        await PLAN_AS_ASKED.all(connection)
-        classes = await WORK_KINDS.all(connection)
-        scale = await scale_of(database, connection, tenant, classes, terms, now)
-        return tuple([await _Look(connection, asked, actor, classes, scale).count(bound) for asked in filters])
+        _, classes = await all_at_once(connection, (PLAN_AS_ASKED, None), (WORK_KINDS, None))
+        told = [_parameters(asked, actor, classes, terms.worth, now) | {"bound": bound + 1} for asked in filters]
+        return tuple(
+            _bounded(rows, bound) for rows in await all_at_once(connection, *((WORK_TOTAL, one) for one in told))
+        )
 
 
 async def find_work(
@@ -162,7 +165,7 @@ class _Look:
         self._actor = actor
         self._classes = tuple(classes)
         self._scale = scale
-        self._told = _parameters(asked, actor, scale, self._classes)
+        self._told = _parameters(asked, actor, self._classes, scale.worth, scale.now)
         if takeable:
             self._told["taker"] = known_as(actor.name)
 
@@ -174,15 +177,10 @@ class _Look:
             found = await self._sorted(wanted, oldest, _SORTED)
             if found is not None:
                 return found
+        aged_told, total_told = {**self._told, "oldest": oldest}, {**self._told, "bound": COUNTED + 1 if broad else 0}
+        aged, total = await all_at_once(self._connection, (WORK_OLDEST, aged_told), (WORK_TOTAL, total_told))
         firsts = await self._ahead(wanted)
-        total = await self.count(COUNTED) if broad else Bounded(COUNTED, more=True)
-        aged = await WORK_OLDEST.all(self._connection, {**self._told, "oldest": oldest})
-        return firsts, self._by_age(aged), total
-
-    async def count(self, bound: int) -> Bounded:
-        """How many there are, up to a bound."""
-        number = await WORK_TOTAL.one(self._connection, {**self._told, "bound": bound + 1}) or 0
-        return Bounded(min(number, bound), number > bound)
+        return firsts, self._by_age(aged), _bounded(total, COUNTED) if broad else Bounded(COUNTED, more=True)
 
     async def rows(self, ids: Sequence[UUID]) -> dict[UUID, WorkRow]:
         """What the list shows of each."""
@@ -238,6 +236,11 @@ def _shown(row: FoundWork | AheadWork) -> Shown:
     return Shown(row.id, row.urgency, row.due_at)
 
 
+def _bounded(counted: Sequence[int], bound: int) -> Bounded:
+    number = counted[0] if counted else 0
+    return Bounded(min(number, bound), number > bound)
+
+
 def _is_broad(asked: WorkFilter) -> bool:
     empty = WorkFilter()
     return all(getattr(asked, name) == getattr(empty, name) for name in asked.__struct_fields__ if name not in _BROAD)
@@ -251,9 +254,10 @@ def _is_of(asked: WorkFilter, of: WorkClass) -> bool:
     )
 
 
-def _parameters(asked: WorkFilter, actor: Actor, scale: Scale, classes: Sequence[WorkClass]) -> dict[str, Any]:
+def _parameters(
+    asked: WorkFilter, actor: Actor, classes: Sequence[WorkClass], worth: Worth, now: datetime
+) -> dict[str, Any]:
     """A filter as the statements take it."""
-    now = scale.now
     currencies = sorted({of.currency for of in classes if of.currency})
     return {
         "at": now,
@@ -270,8 +274,8 @@ def _parameters(asked: WorkFilter, actor: Actor, scale: Scale, classes: Sequence
         "words": asked.text,
         "code": asked.code,
         "currencies": currencies,
-        "least_minor": _bounds(asked.exposure_from, currencies, scale, up=True),
-        "most_minor": _bounds(asked.exposure_to, currencies, scale, up=False),
+        "least_minor": _bounds(asked.exposure_from, currencies, worth, up=True),
+        "most_minor": _bounds(asked.exposure_to, currencies, worth, up=False),
         "least_sure": asked.confidence_from,
         "most_sure": asked.confidence_to,
         "due_before": None if asked.due_within is None else now + asked.due_within,
@@ -283,17 +287,15 @@ def _parameters(asked: WorkFilter, actor: Actor, scale: Scale, classes: Sequence
     }
 
 
-def _bounds(amount: Money | None, currencies: Sequence[str], scale: Scale, *, up: bool) -> list[int] | None:
+def _bounds(amount: Money | None, currencies: Sequence[str], worth: Worth, *, up: bool) -> list[int] | None:
     """A bound in minor units of each currency; of its own exactly, of others by the reference rates."""
     if amount is None:
         return None
-    whole = float(amount.amount) * scale.worth.unit(amount.currency) * 10 ** exponent(amount.currency)
+    whole = float(amount.amount) * worth.unit(amount.currency) * 10 ** exponent(amount.currency)
     round_to = math.ceil if up else math.floor
     most = 2**63 - 1
     return [
-        amount.minor
-        if currency == amount.currency
-        else max(-most, min(most, round_to(whole / scale.worth.unit(currency))))
+        amount.minor if currency == amount.currency else max(-most, min(most, round_to(whole / worth.unit(currency))))
         for currency in currencies
     ]
 
