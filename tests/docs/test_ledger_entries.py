@@ -16,7 +16,7 @@ PAGE = ROOT / "docs" / "reference" / "ledger-entries.md"
 NOUNS = (
     "case|step|decision|action|review|exception|event|guard|circuit|key|quarantine|escalation|feature|cost|data|rules|contract"
     "|statement|ledger|search|subject|personal|workflow|component|migration|tenant|replay|backtest|recall|match|reconciliation|person|session|policies|notice|oversight|outcome|certificate"
-    r"|queue(?=\.(?:saturated|relieved))|audit(?=\.(?:begun|drawn|answered))"
+    r"|queue(?=\.(?:saturated|relieved))|audit(?=\.(?:begun|drawn|answered))|control(?=\.begun)"
 )
 KIND = re.compile(rf"(?:{NOUNS})\.(?!html\Z)[a-z_]+")
 IN_SQL = re.compile(r"insert into ledger_entry.*?'(\w+\.\w+)'", re.DOTALL)

@@ -34,7 +34,7 @@ from interlock.sim import SimulatedProvider
 SOURCE = Path(interlock.__file__).parent
 KIND = re.compile(
     r"(case|decision|step|action|review|exception|event|guard|circuit|key|quarantine|escalation|feature|cost|data|rules|contract|outcome"
-    r"|audit|certificate)\.[a-z_]+"
+    r"|audit|certificate|control)\.[a-z_]+"
 )
 BUILT = {
     "f'action.{finished.state}'": ("action.done", "action.failed", "action.exception"),
@@ -89,6 +89,7 @@ ELSEWHERE = {
     "audit.begun": "what a process does by itself; cut in tests/fault/test_audit_writes.py",
     "audit.drawn": "as audit.begun",
     "audit.answered": "as audit.begun",
+    "control.begun": "before the first decision of a control group; cut in tests/fault/test_control_writes.py",
     "certificate.issued": "no case is in it; cut in tests/fault/test_certificate_crashes.py",
     "certificate.tried": "one entry alone: nothing follows from it",
     "certificate.withdrawn": "no case is in it; cut in tests/fault/test_certificate_crashes.py",

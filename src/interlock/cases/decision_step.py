@@ -71,6 +71,7 @@ class DecisionSteps(Recording):
             case_id=case.id,
             caller=case.caller,
             facts=facts_of(self.held, request.name, request.assumes),
+            control=self.held.declaration.control,
             supersedes=await superseded_decision(self.held, self.tools, request.name, place),
             conditions=(self.held.condition,),
             attach=lambda stamp, decision: [self._step_of(request, place, stamp, decision)],

@@ -15,11 +15,13 @@ from typing import TypeVar
 import msgspec
 
 from interlock.actions.terms import ActionTerms
+from interlock.autonomy.control.terms import ControlTerms
 from interlock.cases.action_entry import ACTION_KEYS, UNDO_KEYS, check_rests_on, check_undo, read_action
 from interlock.cases.autonomy_entry import AUDIT_KEYS, AUTONOMY_KEYS, HARM_KEYS, LOSS_KEYS, OUTCOME_KEYS
 from interlock.cases.autonomy_entry import BUDGET_KEYS as LOSS_BUDGET_KEYS
 from interlock.cases.budget_entry import BUDGET_KEYS
 from interlock.cases.cascade_entry import BAND_KEYS, STEP_KEYS
+from interlock.cases.control_entry import CONTROL_KEYS, STEP_SHARE_KEYS, check_control
 from interlock.cases.dossier import Dossier
 from interlock.cases.dossier_entry import BASELINE_KEYS, DOSSIER_KEYS, SUCCESS_KEYS, WRONG_KEYS, read_dossier
 from interlock.cases.ending_entry import (
@@ -77,6 +79,8 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "success.baseline": BASELINE_KEYS,
         "wrong": WRONG_KEYS,
         "value": WORTH_KEYS,
+        "value.control": CONTROL_KEYS,
+        "value.control.steps": STEP_SHARE_KEYS,
         "facts.NAME": FACT_KEYS,
         "features.NAME": FEATURE_KEYS,
         "features.NAME.on_missing": ON_MISSING_KEYS,
@@ -166,6 +170,11 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
         return next((route for route in self.exceptions if route.fits(kind, value, exposure)), None)
 
     @property
+    def control(self) -> ControlTerms | None:
+        """Which cases people decide, so that it can be told what the workflow changes; None: it declares none."""
+        return self.dossier.worth.control if self.dossier.worth else None
+
+    @property
     def answers(self) -> Mapping[str, str]:
         """The contracts of the answers that the workflow's code asks people for, by the kind of exception."""
         return {route.kind: route.answer for route in self.exceptions if route.answer}
@@ -233,6 +242,7 @@ def read_declaration(data: bytes, file: str) -> Declaration:
         content=data,
         digest=hashlib.sha256(data).digest(),
     )
+    check_control(section, declaration.control, points)
     if findings.all():
         raise _invalid(file, findings.all())
     return declaration

@@ -112,6 +112,7 @@ def question_of(
         point=point,
         declaration=registered.declaration.digest,
         library=registered.library.for_tenant(tenant),
+        control=registered.declaration.control,
         key=key,
         value=value,
         exposure=None if point.exposure else exposure,

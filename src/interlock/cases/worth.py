@@ -7,13 +7,15 @@ from fractions import Fraction
 
 import msgspec
 
+from interlock.autonomy.control.terms import ControlTerms
+from interlock.cases.control_entry import CONTROL
 from interlock.cases.forms import MONEY, NAME, SHARE, TEXT
 from interlock.cases.sections import Form, Place, Section, list_of
 from interlock.errors import Refused
 from interlock.money import Money
 from interlock.spelling import meant
 
-WORTH_KEYS = ("each", "share", "of", "from", "before")
+WORTH_KEYS = ("each", "share", "of", "from", "before", "control")
 
 
 class Measured(StrEnum):
@@ -38,6 +40,7 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
         conclusions: Those that bring it; empty: every one.
         source: How that is known.
         before: What a case cost before the workflow; None: it is not stated.
+        control: Which cases people decide, so that cause can be told; None: none.
     """
 
     each: Money | None = None
@@ -45,6 +48,7 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
     conclusions: tuple[str, ...] = ()
     source: str = ""
     before: Money | None = None
+    control: ControlTerms | None = None
 
 
 def read_worth(place: Place) -> Worth | None:
@@ -65,7 +69,8 @@ def read_worth(place: Place) -> Worth | None:
         what = f"{before} is not in {each.currency}, as each is"
         (section.at("before") or place).refuse(what, "value-currency", "state both in one currency")
     conclusions = section.may("of", list_of(NAME), ())
-    return Worth(each=each, share=share, conclusions=conclusions, source=source, before=before)
+    control = section.may("control", CONTROL, None)
+    return Worth(each=each, share=share, conclusions=conclusions, source=source, before=before, control=control)
 
 
 def read_measured(place: Place) -> Measured:

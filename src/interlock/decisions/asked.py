@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.autonomy.control.terms import ControlTerms, Lot
 from interlock.autonomy.standing import Standing
 from interlock.db.work import Condition, Stamp, Write
 from interlock.decisions.decision import Decision
@@ -49,6 +50,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         broken_data: Which levels of the data that it rests on are broken, in words; empty if none is.
         certified: What is certified at the point, once that is looked up; in words, why nothing is. None: it was not
             looked up, or the point declares no autonomy.
+        control: What its workflow's file says of a control group; None: it has none.
+        lot: How its case was drawn, once it is; None: it is in no group.
         features: The features of the point, once they are read; they then stand in the input, too.
         supersedes: The stale decision that it takes the place of.
         conditions: What else must hold in the commit, such as the case's fence.
@@ -75,6 +78,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     facts: bytes | None = None
     broken_data: str = ""
     certified: Standing | str | None = None
+    control: ControlTerms | None = None
+    lot: Lot | None = None
     features: FeaturesRead | None = None
     supersedes: UUID | None = None
     conditions: tuple[Condition, ...] = ()
@@ -87,6 +92,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """The point's full name."""
         return f"{self.workflow}.{self.point.name}"
+
+    @property
+    def is_control(self) -> bool:
+        """Whether a person takes it, since its case is in the control group."""
+        return self.lot is not None and self.lot.is_control
 
     @property
     def choice_key(self) -> bytes:

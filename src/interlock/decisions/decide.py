@@ -25,6 +25,8 @@ from uuid import UUID
 from msgspec import structs
 
 from interlock.actions.refused import refused
+from interlock.autonomy.control.draw import Controls
+from interlock.autonomy.control.terms import ControlTerms
 from interlock.autonomy.gate import UNCERTIFIED
 from interlock.autonomy.standing import CERTIFICATE_GONE, Standing
 from interlock.autonomy.terms import AutonomyTerms
@@ -103,6 +105,7 @@ class Decider:
         self.certificates = certificates
         self._waiting: dict[UUID, bool] = {}
         self._purse = Purse(writer)
+        self._controls = Controls(database, writer)
         self._room = QueueRoom(database)
 
     async def close(self) -> None:
@@ -202,6 +205,15 @@ class Decider:
         counts = self.certificates.in_force(asked.tenant, asked.workflow, point.name, terms, point.digest, now)
         return structs.replace(asked, certified=counts)
 
+    async def _with_lot(self, asked: Asked, terms: ControlTerms, now: datetime) -> Asked:
+        """Say whether its case is in the control group; a question without a case is drawn by its key."""
+        tenant, workflow = asked.tenant, asked.workflow
+        if asked.case_id is not None:
+            lot = await self._controls.of_case(terms, tenant, workflow, asked.case_id)
+        else:
+            lot = await self._controls.of(terms, tenant, workflow, decision_key(asked), now)
+        return asked if lot is None else structs.replace(asked, lot=lot)
+
     async def draft(self, asked: Asked, data: bytes, *, given: Answered | None = None) -> Draft:
         """From a checked input to a route, with nothing written.
 
@@ -218,6 +230,8 @@ class Decider:
         now = self.database.clock.now()
         if asked.point.autonomy is not None:
             asked = self._with_certificate(asked, asked.point.autonomy, now)
+        if asked.control is not None:
+            asked = await self._with_lot(asked, asked.control, now)
         started = time.perf_counter() - (given.took_s if given else 0)
         due = asked.point.budget.parts.deadlines(time.monotonic(), asked.until)
         if asked.point.features:
@@ -227,6 +241,7 @@ class Decider:
             asked, now=now, watch=self.watch, purse=self._purse, deadlines=due, given=given, no_room=no_room
         )
         draft = make_draft(asked, data, asking, started)
+        draft = draft.for_person() if asked.is_control else draft
         return draft if asked.veil is None or self._vault is None else await conceal(self._vault, draft)
 
     async def stored(self, asked: Asked, data: bytes) -> Decision | None:

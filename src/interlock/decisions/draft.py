@@ -13,6 +13,9 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.autonomy.control.draw import draw_row
+from interlock.autonomy.control.store import ADD_CONTROL_DRAWS
+from interlock.autonomy.control.terms import ASKED, ASKED_WHAT
 from interlock.autonomy.gate import StillCertified
 from interlock.autonomy.store import autonomy_id
 from interlock.components.component import ComponentRef
@@ -110,6 +113,10 @@ class Draft(msgspec.Struct, frozen=True):
         )
         return msgspec.structs.replace(self, routed=routed)
 
+    def for_person(self) -> Draft:
+        """The same, taken by a person, as those of the control group are: what goes to one anyway stays as it is."""
+        return self if self.routed.route is Route.REVIEW else self.held_off(ASKED_WHAT, ASKED)
+
     def writes(self, stamp: Stamp, made: list[NewDecision], *, first: bool = True) -> list[Write]:
         """The rows: decision, ledger entry, review, and what the caller attaches.
 
@@ -123,6 +130,10 @@ class Draft(msgspec.Struct, frozen=True):
         writes = [Write(ADD_DECISIONS, row), *entry_and_review(self, row, stamp), *self.asked.attach(stamp, row)]
         if self.asking.reserved:
             writes.extend(one.write for one in self.asking.reserved)
+        lot = self.asked.lot
+        if lot is not None and not lot.kept:
+            drawn = draw_row(lot, row.case_id or row.id, self.asked.tenant, self.asked.workflow, stamp.now)
+            writes.append(Write(ADD_CONTROL_DRAWS, drawn))
         finding = finding_row(self.asked, row, self.asking.best.answer.output if self.asking.best else None)
         if finding is not None:
             writes.append(finding)
@@ -259,7 +270,8 @@ def _review(draft: Draft, row: NewDecision, stamp: Stamp, review_id: UUID) -> Ne
         proposal=best.answer.output if best else None,
         proposed_by=row.component,
         confidence=row.confidence,
-        confidence_needed=row.confidence_needed,
+        # one that reached it and came here all the same would tell that it is of the control group
+        confidence_needed=None if draft.routed.reasons[0].code == ASKED else row.confidence_needed,
         evidence=best.answer.evidence if best else {},
         findings=tuple({"code": f.code, "what": f.what, "where": f.where} for f in best.findings) if best else (),
         output_contract=point.output,

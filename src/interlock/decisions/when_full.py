@@ -2,7 +2,8 @@
 
 INVARIANT: where nobody can look, nothing goes by itself that would not have gone by itself anyway: it is held, or it is
 no. There is no third way, and no component is asked to stand in for a person. A point that declares its autonomy is
-always held: a no, too, is a decision that its certificate would have to allow.
+always held: a no, too, is a decision that its certificate would have to allow. So is one of the control group, which
+a person takes.
 """
 
 from __future__ import annotations
@@ -27,7 +28,12 @@ def refused_when_full(draft: Draft, deferred: Deferred) -> Draft | None:
     full = draft.asked.point.queue.full
     if not full.reject or deferred.code != CODE or deferred.held_by is not None:
         return None
-    if draft.routed.route is not Route.REVIEW or draft.asking.stopped or draft.asked.point.autonomy is not None:
+    if (
+        draft.asked.is_control
+        or draft.routed.route is not Route.REVIEW
+        or draft.asking.stopped
+        or draft.asked.point.autonomy is not None
+    ):
         return None
     reason = Reason(code="queue_full", what=f"{deferred.why}; its file says no then")
     return msgspec.structs.replace(draft, routed=Routed(Route.REJECT, (*draft.routed.reasons, reason)))

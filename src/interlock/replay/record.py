@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from interlock.autonomy.control.terms import ASKED
 from interlock.autonomy.standing import CERTIFICATE_GONE
 from interlock.components.finding import Finding
 from interlock.decisions.data_terms import CODE as DATA_BROKEN
@@ -49,9 +50,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def held_off(self) -> Reason | None:
-        """Why its commit sent it to a person: it was stopped, or certified no more; None if neither."""
+        """Why its commit sent it to a person: it was stopped, certified no more, or in the control group."""
         first = self.reasons[0] if self.reasons else None
-        return first if first is not None and first.code in (STOPPED, CERTIFICATE_GONE) else None
+        return first if first is not None and first.code in (STOPPED, CERTIFICATE_GONE, ASKED) else None
 
     def broken_data(self, point: DecisionPoint, choice_key: bytes) -> str:
         """Which levels of the data were broken, in words; empty if none was.

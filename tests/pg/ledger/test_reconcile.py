@@ -54,6 +54,8 @@ NOT_COMPARED = {
     "business_hour": "tallies of decisions, cases and reviews, which are compared",
     "bulk_act": "its entry has all that it says, and each review that it decided has one of its own",
     "circuit": "what a process measures of the other side; by hand it is an entry of its own",
+    "control_draw": "drawn from the case's id by the key, so each can be drawn again",
+    "control_key": "the key that draws, whose SHA-256 is in control.begun",
     "data_arrival": "telemetry: when data last came",
     "data_tally": "telemetry: how many records came",
     "feature_value": "the entry of its load says how many there are and their SHA-256",

@@ -36,6 +36,7 @@ _WORDS = {
     "finding": "A check found something",
     "rule": "A rule demands it",
     "stopped": "A stop is in force",
+    "person_asked": "A person is asked",
     "nobody_left": "Nobody else could answer",
 }
 _BECAME = {
