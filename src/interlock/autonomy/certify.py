@@ -20,7 +20,8 @@ import numpy as np
 
 from interlock.autonomy.betting import Floats, choose_bets, mean_interval, needed_outcomes, p_value
 from interlock.autonomy.calibration import Calibration, Flags, calibrate
-from interlock.autonomy.records import EVERYWHERE, Numbers, Records
+from interlock.autonomy.in_turn import Gone, InTurn, gone_in_turn, passed_on
+from interlock.autonomy.records import EVERYWHERE, Cascade, Numbers, Records
 
 GRID_STEPS = 60
 GRID_SPAN = 1000
@@ -110,6 +111,7 @@ class Certifiable(msgspec.Struct, frozen=True, kw_only=True):
         fitted: The calibrations, by component and segment.
         fits: How many decisions calibrated.
         tests: How many tested.
+        passed_on: Of a cascade, above which expected loss of an answer it is known what came of asking the next one.
     """
 
     chosen: Threshold
@@ -117,6 +119,7 @@ class Certifiable(msgspec.Struct, frozen=True, kw_only=True):
     fitted: tuple[Fitted, ...]
     fits: int
     tests: int
+    passed_on: float | None = None
 
 
 class Why(StrEnum):
@@ -165,6 +168,7 @@ class Scored(msgspec.Struct, frozen=True):
         wrong: 1 over its propensity where it was wrong, else 0.
         reviewed: What a review costs, with what it loses.
         fit: As of the records.
+        in_turn: The same of each of those who were asked in turn; None: one is asked.
     """
 
     score: Floats
@@ -172,6 +176,13 @@ class Scored(msgspec.Struct, frozen=True):
     wrong: Floats
     reviewed: Floats
     fit: Flags
+    in_turn: InTurn | None = None
+
+    @property
+    def greatest(self) -> float:
+        """The most that a decision counts, whoever of them answered."""
+        ones = self.in_turn.lost if self.in_turn else ()
+        return max(float(np.max(one, initial=0.0)) for one in (self.lost, *ones))
 
 
 def make_grid(loosest: Fraction, steps: int = GRID_STEPS, span: int = GRID_SPAN) -> tuple[Fraction, ...]:
@@ -196,12 +207,13 @@ def certify(records: Records, terms: Terms) -> Certifiable | NotCertifiable:
     scored = score(records, terms, fitted)
     fits = int(np.sum(records.fit))
     tests = records.fit.size - fits
-    greatest = float(np.max(scored.lost, initial=0.0))
+    greatest = scored.greatest
     beyond = greatest > float(terms.worst) * ROUNDED
     tested = () if beyond or not tests else walk_grid(scored, terms)
     passed = [one for one in tested if one.passed]
     if passed and passed[-1].automatic > 0:
-        return Certifiable(chosen=passed[-1], tested=tested, fitted=fitted, fits=fits, tests=tests)
+        bar = scored.in_turn.passed_on if scored.in_turn else None
+        return Certifiable(chosen=passed[-1], tested=tested, fitted=fitted, fits=fits, tests=tests, passed_on=bar)
     needed = needed_outcomes(terms.bound, float(terms.risk)) if 0 < terms.bound < 1 else 0
     return NotCertifiable(
         why=_why(
@@ -234,16 +246,53 @@ def in_order(records: Records) -> Records:
 def fit_calibrations(records: Records) -> tuple[Fitted, ...]:
     """What confidences are worth, by component version and segment, from the part that calibrates."""
     found: list[Fitted] = []
-    known = records.only(records.fit & records.observed & (records.segment >= 0))
-    pairs = sorted(set(zip(known.component.tolist(), known.segment.tolist(), strict=True)))
-    for component, segment in pairs:
-        one = known.only((known.component == component) & (known.segment == segment))
-        found.append(Fitted(component, segment, calibrate(one.confidence, one.wrong, 1 / one.propensity)))
+    steps = records.cascade.steps if records.cascade else (records,)
+    known = [one.only(one.fit & one.observed & (one.segment >= 0)) for one in steps]
+    said = [np.concatenate(one) for one in zip(*map(_said, known), strict=True)]
+    component, segment = said[0].astype(np.int64), said[1].astype(np.int64)
+    for pair in sorted(set(zip(component.tolist(), segment.tolist(), strict=True))):
+        here = (component == pair[0]) & (segment == pair[1])
+        confidence, wrong, weight = (one[here] for one in said[2:])
+        found.append(Fitted(*pair, calibrate(confidence, wrong.astype(np.bool_), weight)))
     return tuple(found)
+
+
+def _said(one: Records) -> tuple[Floats | Numbers | Flags, ...]:
+    return one.component, one.segment, one.confidence, one.wrong, 1 / one.propensity
 
 
 def score(records: Records, terms: Terms, fitted: tuple[Fitted, ...]) -> Scored:
     """Decisions by the loss that is expected of them, and what they cost either way."""
+    scored = _score(records, terms, fitted)
+    if records.cascade is None:
+        return scored
+    return msgspec.structs.replace(scored, in_turn=_in_turn(records.cascade, scored.fit, terms, fitted))
+
+
+def _in_turn(cascade: Cascade, fit: Flags, terms: Terms, fitted: tuple[Fitted, ...]) -> InTurn:
+    steps = [_score(one, terms, fitted) for one in cascade.steps]
+    scores = tuple(one.score for one in steps)
+    return InTurn(
+        scores=scores,
+        lost=tuple(one.lost for one in steps),
+        wrong=tuple(one.wrong for one in steps),
+        goes=cascade.goes,
+        unasked=cascade.unasked,
+        always=cascade.always,
+        worst=1.0 if terms.goal is Goal.RATE else float(cascade.worst),
+        passed_on=passed_on(scores, cascade.unasked & fit, int(np.sum(fit))),
+    )
+
+
+def gone(scored: Scored, threshold: float) -> Gone:
+    """What goes by itself at a threshold, and what of it is lost and is wrong."""
+    if scored.in_turn is not None:
+        return gone_in_turn(scored.in_turn, threshold)
+    alone = scored.score <= threshold
+    return Gone(alone, np.where(alone, scored.lost, 0.0), np.where(alone, scored.wrong, 0.0))
+
+
+def _score(records: Records, terms: Terms, fitted: tuple[Fitted, ...]) -> Scored:
     wrong = wrong_by(records.confidence, records.component, records.segment, fitted)
     wrong[records.segment == EVERYWHERE] = 0.0
     open_ = np.isfinite(wrong) & (records.exposure >= 0) & (records.exposure <= terms.cap)
@@ -284,10 +333,10 @@ def walk_grid(scored: Scored, terms: Terms) -> tuple[Threshold, ...]:
 
 def _test(scored: Scored, terms: Terms, threshold: Fraction) -> Threshold:
     worst = float(terms.worst) or 1.0
-    alone = scored.score <= float(threshold)
+    alone, lost, _ = gone(scored, float(threshold))
     fits = int(np.sum(scored.fit))
     tests = scored.fit.size - fits
-    x = np.where(alone, np.minimum(scored.lost / worst, 1.0), 0.0)
+    x = np.minimum(lost / worst, 1.0)
     fit, ordered = x[scored.fit], x[~scored.fit]
     bets = choose_bets(fit[fit > 0], tests, zeros=int(np.sum(fit == 0)))
     test = ordered[ordered > 0]

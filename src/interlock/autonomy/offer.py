@@ -24,6 +24,7 @@ from interlock.autonomy.certify import (
     Threshold,
     Why,
     certify,
+    gone,
     score,
 )
 from interlock.autonomy.records import Records
@@ -108,8 +109,9 @@ def _expected(scored: Scored, terms: Terms, tests: int) -> float:
     fits = int(np.sum(scored.fit))
     most = 0.0
     for threshold in terms.grid:
-        alone = scored.fit & (scored.score <= float(threshold))
-        lost = np.sort(scored.lost[alone & (scored.lost > 0)]) / float(terms.worst)
+        went = gone(scored, float(threshold))
+        alone = scored.fit & went.alone
+        lost = np.sort(went.lost[scored.fit & (went.lost > 0)]) / float(terms.worst)
         bets = choose_bets(lost, tests, zeros=fits - lost.size)
         if terms.bound < 1 and not _likely(np.minimum(lost, 1.0), fits, tests, terms, bets):
             break
@@ -135,17 +137,17 @@ def _rate(scored: Scored, terms: Terms, risk: Fraction) -> WrongRate | None:
     within = [
         one
         for one in terms.grid
-        if float(np.sum(scored.lost[scored.fit & (scored.score <= float(one))])) <= float(terms.budget) * fits
+        if float(np.sum(gone(scored, float(one)).lost[scored.fit])) <= float(terms.budget) * fits
     ]
     if not within or float(np.max(scored.wrong, initial=0.0)) > float(terms.heaviest) * ROUNDED:
         return None
-    alone = scored.score <= float(within[-1])
+    alone, _, went_wrong = gone(scored, float(within[-1]))
     automatic = int(np.sum(alone & ~scored.fit))
     if not automatic:
         return None
     heaviest = float(terms.heaviest)
-    wrong = np.minimum(scored.wrong / heaviest, 1.0)
-    fit, test = (wrong[alone & part & (wrong > 0)] for part in (scored.fit, ~scored.fit))
+    wrong = np.minimum(went_wrong / heaviest, 1.0)
+    fit, test = (wrong[part & (wrong > 0)] for part in (scored.fit, ~scored.fit))
     bets = choose_bets(fit, tests, zeros=fits - fit.size)
     bound = upper_bound(test, float(risk), bets, zeros=tests - test.size) * heaviest
     return WrongRate(threshold=within[-1], rate=min(bound, 1.0), automatic=automatic / tests, risk=risk)

@@ -39,6 +39,7 @@ class Records:
             for ``EVERYWHERE``.
         fit: Whether it is of the part that calibrates and chooses bets; the others test.
         turn: In which order they test: drawn by ``turn_of``, so that no value has a part in it.
+        cascade: What each of those said who were asked in turn; None: one is asked, or nobody knows.
     """
 
     confidence: Floats
@@ -53,9 +54,10 @@ class Records:
     segment: Numbers
     fit: Flags
     turn: Numbers
+    cascade: Cascade | None = None
 
     def __post_init__(self) -> None:
-        sizes = {field.name: np.shape(getattr(self, field.name)) for field in fields(self)}
+        sizes = {name: np.shape(getattr(self, name)) for name in _COLUMNS}
         if len(set(sizes.values())) != 1 or self.confidence.ndim != 1:
             raise Refused(f"columns of different length: {sizes}", todo="give each column a value for each decision")
         self._within("confidence", (self.confidence >= 0) & (self.confidence <= 1), "in [0, 1]")
@@ -71,13 +73,46 @@ class Records:
 
     def only(self, kept: Flags | NDArray[np.intp]) -> Records:
         """Some of the decisions, or all in another order."""
-        return Records(**{field.name: getattr(self, field.name)[kept] for field in fields(self)})
+        columns = {name: getattr(self, name)[kept] for name in _COLUMNS}
+        return Records(**columns, cascade=self.cascade.only(kept) if self.cascade else None)
 
     @staticmethod
     def _within(name: str, holds: Flags, wanted: str) -> None:
         if not bool(np.all(holds)):
             first = int(np.argmin(holds))
             raise Refused(f"decision {first} has a {name} that is not {wanted}", todo=f"correct {name}")
+
+
+_COLUMNS = tuple(field.name for field in fields(Records) if field.name != "cascade")
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Cascade:
+    """What was said by each of those who were asked in turn.
+
+    Attributes:
+        steps: In their order, of the same decisions; of who was not heard the segment is negative.
+        goes: Of each step, whether its answer goes by itself if it suffices; else a condition sends it to a person.
+        unasked: Whether the last one suffices for then, so that who comes next was not asked.
+        always: Whether it counts as the worst at every threshold, since an answer that would count is not known.
+        worst: What one of those counts, in minor units.
+    """
+
+    steps: tuple[Records, ...]
+    goes: tuple[Flags, ...]
+    unasked: Flags
+    always: Flags
+    worst: int
+
+    def only(self, kept: Flags | NDArray[np.intp]) -> Cascade:
+        """Some of the decisions, or all in another order."""
+        return Cascade(
+            steps=tuple(one.only(kept) for one in self.steps),
+            goes=tuple(one[kept] for one in self.goes),
+            unasked=self.unasked[kept],
+            always=self.always[kept],
+            worst=self.worst,
+        )
 
 
 def is_fit(identity: bytes, key: bytes, share: Fraction) -> bool:

@@ -99,6 +99,7 @@ class Asking:
         full: Why nobody outside was paid for an answer, since a person could not look at it now.
         recorded: Whether what it cost is on record, or may be: with its decision, or without one.
         broken_off: Why nothing is certified of who is asked from here on; empty if something is.
+        heard: The answers, by their place among the attempts.
     """
 
     now: datetime
@@ -113,6 +114,7 @@ class Asking:
     full: Deferred | None = None
     recorded: bool = False
     broken_off: str = ""
+    heard: dict[int, Proposal] = field(default_factory=dict[int, "Proposal"])
 
     def noted(self) -> None:
         """What it cost is on record."""
@@ -222,6 +224,7 @@ class _Course:
         proposal = in_turn(asking, proposal)
         became = Became.ANSWERED if proposal.sure else Became.UNSURE
         _note(asking, reference, component, propensity, became, started, spent, why=dear, proposal=proposal)
+        asking.heard[len(asking.attempts) - 1] = proposal
         return take_proposal(asking, reference, proposal, dear)
 
 

@@ -49,6 +49,9 @@ class ComponentAsked(msgspec.Struct, frozen=True, kw_only=True):
         cpu_us: Processor time that it took here, in microseconds; 0 where its thread was given up.
         cost: What asking it cost beside compute, in USD; exact.
         usage: The tokens that it used up; None: it uses none.
+        alike: Where another one's answer was taken at a point that declares its autonomy, whether it said the same.
+        output: What it said then, where that is something else and no personal data may stand in it.
+        exposure: The money at stake by what it said then, where that is another amount; empty: it is not known.
     """
 
     component: str
@@ -62,6 +65,9 @@ class ComponentAsked(msgspec.Struct, frozen=True, kw_only=True):
     cpu_us: int = 0
     cost: Decimal = Decimal(0)
     usage: Usage | None = None
+    alike: bool | msgspec.UnsetType = msgspec.UNSET
+    output: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    exposure: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from interlock.decisions.asked import Asked
 from interlock.decisions.condition import Facts
 from interlock.decisions.decision import Verdict
 from interlock.decisions.draft import Draft
+from interlock.decisions.passed_over import keep_passed_over
 from interlock.decisions.policy import Ruling, rule
 from interlock.decisions.route import choose_route, judge
 from interlock.decisions.shapes import shape_of
@@ -25,6 +26,7 @@ def make_draft(asked: Asked, data: bytes, asking: Asking, started: float) -> Dra
         started: When the asking began, on the performance counter.
     """
     answered = time.perf_counter()
+    keep_passed_over(asked, asking)
     verdicts, ruling = _judge(asked, asking)
     routed = choose_route(
         answered=asking.best is not None,

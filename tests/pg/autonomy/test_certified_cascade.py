@@ -79,6 +79,12 @@ async def test_who_is_asked_next_answers_alone_only_where_the_one_before_was_hea
         await office.issue(msgspec.structs.replace(made, passed_on=None))
         assert (await route_of("unknown"))[0] == "review"
         assert (await route_of("first", exposure="20.00 EUR"))[0] == "automatic"
+        small.given = msgspec.structs.replace(small.given, output={**small.given.output, "approved": False})
+        both = [await decided(on, flow, point, key, exposure="900.00 EUR") for key in ("unknown", "differs")]
+        kept = [[(one.alike, one.output, one.exposure) for one in decision.asked[:2]] for decision in both]
+        nothing = (msgspec.UNSET,) * 3
+        assert kept == [[(True, msgspec.UNSET, msgspec.UNSET), nothing],
+                        [(False, small.given.output, msgspec.UNSET), nothing]]  # fmt: skip
 
 
 @pytest.mark.parametrize(("hard", "both"), [(10, True), (2, False)])

@@ -14,7 +14,17 @@ import numpy as np
 
 from interlock.autonomy.calibration import Calibration
 from interlock.autonomy.certificate import Certificate, Certified, Data, Step, Tested, Watching
-from interlock.autonomy.certify import ROUNDED, Certifiable, NotCertifiable, Terms, Threshold, certify, make_grid, score
+from interlock.autonomy.certify import (
+    ROUNDED,
+    Certifiable,
+    NotCertifiable,
+    Terms,
+    Threshold,
+    certify,
+    gone,
+    make_grid,
+    score,
+)
 from interlock.autonomy.issuing.evidence import Evidence
 from interlock.autonomy.issuing.place import Place
 from interlock.autonomy.issuing.words import assumptions_of, why_not
@@ -123,10 +133,15 @@ def derive(
         answering=dict(place.components),
         point_digest=place.digest,
         tries=tries,
+        passed_on=_passed_on(found.passed_on),
     )
     return Derived(
         certificate=certificate, refused="", needed=needed, data=data, grid=certificate.grid, calibrated=calibrated
     )
+
+
+def _passed_on(bar: float | None) -> str | None:
+    return None if bar is None or not math.isfinite(bar) else str(Fraction(bar))
 
 
 def asked_terms(terms: AutonomyTerms, records: Records) -> Terms:
@@ -278,8 +293,8 @@ def _watching(evidence: Evidence, asked: Terms, found: Certifiable, terms: Auton
     if not 0 < asked.bound < 1:
         return None
     scored = score(evidence.records, asked, found.fitted)
-    alone = scored.score <= float(found.chosen.threshold)
-    lost = scored.lost[alone & (scored.lost > 0)] / float(asked.worst)
+    lost = gone(scored, float(found.chosen.threshold)).lost / float(asked.worst)
+    lost = lost[lost > 0]
     typical = float(np.sum(np.sort(lost * lost)) / np.sum(np.sort(lost))) if lost.size else TYPICAL
     worst = math.ceil(asked.worst)
     bets = watching_bets(min(max(typical, asked.bound), 1.0), asked.bound)

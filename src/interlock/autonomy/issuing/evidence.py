@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -23,6 +23,15 @@ from numpy.typing import NDArray
 from psycopg.rows import dict_row
 
 from interlock.autonomy.certificate import Data
+from interlock.autonomy.issuing.cascade import (
+    ATTEMPTS,
+    Course,
+    Judged,
+    Numbers,
+    cascade_of,
+    course_of,
+    is_of_another_version,
+)
 from interlock.autonomy.issuing.judged import is_known_right, loss_of
 from interlock.autonomy.issuing.place import Place
 from interlock.autonomy.issuing.store import (
@@ -51,7 +60,6 @@ _AT_ONCE = 500
 _NOTHING = UUID(int=0)
 _KEY_DOMAIN = b"interlock.autonomy.split.1\0"
 _NONE_DEMANDED = b"[]"
-_PASSED_OVER = ("answered", "unsure")
 NO_SEGMENT = -1
 """Of what a person decides in any case."""
 
@@ -62,17 +70,8 @@ class _Demand(msgspec.Struct, frozen=True):
     route: str
 
 
-class _Attempt(msgspec.Struct, frozen=True):
-    """Somebody who was asked."""
-
-    digest: str
-    became: str
-    confidence: float | None = None
-
-
 _json = msgspec.json.Encoder()
 _DEMANDS = msgspec.json.Decoder(list[_Demand])
-_ATTEMPTS = msgspec.json.Decoder(list[_Attempt])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +116,7 @@ class _Columns:
     segment: list[str | None] = field(default_factory=list["str | None"])
     fit: list[bool] = field(default_factory=list[bool])
     turn: list[int] = field(default_factory=list[int])
-    passed_over: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
+    courses: list[Course] = field(default_factory=list[Course])
     automatic: list[bool] = field(default_factory=list[bool])
     known: list[bool] = field(default_factory=list[bool])
     ids: list[UUID] = field(default_factory=list[UUID])
@@ -190,9 +189,19 @@ class Gathering:
         self._columns = _Columns()
         self._counted = _Counted()
         self._hashed = hashlib.sha256()
+        self._left_out: list[UUID] = []
 
     def take(self, row: RecordedDecision) -> None:
-        """Take one decision, if it counts."""
+        """Take one decision, if it counts. Where one of several was another version, only what comes after does.
+
+        Else decisions of which only the first was asked would be counted, and those that went on to the next would not.
+        """
+        if row.attempts is not None and is_of_another_version(self._place, ATTEMPTS.decode(row.attempts)):
+            self._left_out += [*self._columns.ids, row.id]
+            self._columns, self._counted, self._hashed = _Columns(), _Counted(), hashlib.sha256()
+            return
+        if row.component_digest.hex() not in self._place.components:
+            return
         if _had_a_chance(self._place.terms, row, self._begun):
             self._hashed.update(_hashed(row))
             _take(self._columns, self._counted, self._place, row, self._key)
@@ -205,7 +214,7 @@ class Gathering:
             outcomes=counted.outcomes, missing=counted.missing, drawn=counted.drawn, digest=self._hashed.hexdigest(),
             key=self._key.hex(), fit_share=str(FIT_SHARE),
             files=tuple(sorted(one.hex() for one in files)), other_files=other_files,
-            monthly=sum(one >= first_id(until - MONTH) for one in self._columns.ids),
+            monthly=sum(one >= first_id(until - MONTH) for one in (*self._left_out, *self._columns.ids)),
         )  # fmt: skip
         return _evidence(self._place, self._columns, data)
 
@@ -280,7 +289,12 @@ def _take(columns: _Columns, counted: _Counted, place: Place, row: RecordedDecis
     columns.segment.append(_segment(terms, row) if is_eligible(row.verdicts) else None)
     columns.fit.append(is_fit(row.id.bytes, key, FIT_SHARE))
     columns.turn.append(turn_of(row.id.bytes, key))
-    columns.passed_over.append(_passed_over(place, row))
+    taken = Judged(
+        wrong=wrong, loss=loss, known=known, turned=turned, exposure=exposure, eligible=is_eligible(row.verdicts),
+        observed=observed, segment=_segment(terms, row),
+    )  # fmt: skip
+    asked = ATTEMPTS.decode(row.attempts) if row.attempts is not None else ()
+    columns.courses.append(course_of(place, row, asked, taken))
 
 
 def known_proposal(place: Place, row: RecordedDecision) -> Known | None:
@@ -288,7 +302,8 @@ def known_proposal(place: Place, row: RecordedDecision) -> Known | None:
     if row.is_right is None and row.resolution is None:
         return None
     said = Said(
-        is_right=row.is_right, loss_minor=row.loss_minor, currency=row.loss_currency, truth=None, standing=row.standing,
+        is_right=row.is_right, loss_minor=row.loss_minor, currency=row.loss_currency, truth=row.truth,
+        standing=row.standing,
         resolution=row.resolution, resolved=row.resolved if row.resolution is Resolution.CHANGE else None,
     )  # fmt: skip
     return known_of(said, row.output or b"{}", place.terms.outcome.fields, place.record)
@@ -317,17 +332,6 @@ def _segment(terms: AutonomyTerms, row: RecordedDecision) -> str | None:
     return segment_of(terms.segment, value, output)
 
 
-def _passed_over(place: Place, row: RecordedDecision) -> dict[str, float]:
-    """How sure those were whose answers are not on record, since another one's was taken."""
-    if row.attempts is None:
-        return {}
-    best, found = row.component_digest.hex(), dict[str, float]()
-    for one in _ATTEMPTS.decode(row.attempts):
-        if one.digest in place.components and one.digest != best and one.became in _PASSED_OVER:
-            found[one.digest] = max(one.confidence or 0.0, found.get(one.digest, 0.0))
-    return found
-
-
 def _evidence(place: Place, columns: _Columns, data: Data) -> Evidence:
     components = tuple(sorted(place.components))
     number = {one: at for at, one in enumerate(components)}
@@ -336,7 +340,8 @@ def _evidence(place: Place, columns: _Columns, data: Data) -> Evidence:
     ).most_common(MOST_SEGMENTS)
     segments = tuple(sorted(name for name, _ in often))
     place_of: dict[str | None, int] = {name: at for at, name in enumerate(segments)}
-    floors = floors_of(columns.passed_over, columns.fit)
+    unsaid = [one.unsaid for one in columns.courses]
+    floors = floors_of(unsaid, columns.fit)
     records = Records(
         confidence=np.array(columns.confidence, np.float64),
         exposure=np.array(columns.exposure, np.int64),
@@ -351,11 +356,13 @@ def _evidence(place: Place, columns: _Columns, data: Data) -> Evidence:
         fit=np.array(columns.fit, np.bool_),
         turn=np.array(columns.turn, np.int64),
     )
-    if any(columns.passed_over):
-        _mind_floors(place.terms, records, columns, np.array([floors.get(one, -1.0) for one in components]), floors)
+    surer = np.array([any(how > floors.get(one, -1.0) for one, how in over.items()) for over in unsaid], np.bool_)
+    cascade = cascade_of(place, records, columns.courses, Numbers(number, place_of, floors), surer)
+    if any(unsaid):
+        _mind_floors(place.terms, records, np.array([floors.get(one, -1.0) for one in components]), surer)
     return Evidence(
         data=data,
-        records=records,
+        records=replace(records, cascade=cascade),
         components=components,
         segments=segments,
         floors=floors,
@@ -383,21 +390,16 @@ def floors_of(passed_over: Sequence[Mapping[str, float]], fit: Sequence[bool]) -
     return {digest: sorted(sure, reverse=True)[few] for digest, sure in found.items() if len(sure) > few}
 
 
-def _mind_floors(
-    terms: AutonomyTerms, records: Records, columns: _Columns, floor: NDArray[np.float64], floors: Mapping[str, float]
-) -> None:
-    """Where several are asked in turn, only the answer that was taken is on record, and its truth.
+def _mind_floors(terms: AutonomyTerms, records: Records, floor: NDArray[np.float64], surer: NDArray[np.bool_]) -> None:
+    """Where an answer that was passed over is not on record, its truth is not, either.
 
-    An answer that is no surer than one that was passed over is left to a person. Of the part that tests, a decision
-    where a surer one was passed over counts as wrong with the greatest loss at every threshold: what that answer would
-    have led to, nobody knows. So the floors rest on the part that calibrates alone.
+    An answer that is no surer than one of those is left to a person. Of the part that tests, a decision where a surer
+    one was passed over counts as wrong with the greatest loss at every threshold: what that answer would have led to,
+    nobody knows. So the floors rest on the part that calibrates alone.
     """
     below = records.confidence <= floor[records.component]
     records.segment[below] = NO_SEGMENT
-    worst = terms.wrong.of(terms.highest)
-    for at, over in enumerate(columns.passed_over):
-        if any(confidence > floors.get(digest, -1.0) for digest, confidence in over.items()):
-            records.confidence[at], records.exposure[at], records.stake[at] = 1.0, 0, 0
-            records.wrong[at], records.loss[at] = True, worst
-            records.observed[at], records.propensity[at] = True, 1.0
-            records.segment[at] = EVERYWHERE
+    records.confidence[surer], records.exposure[surer], records.stake[surer] = 1.0, 0, 0
+    records.wrong[surer], records.loss[surer] = True, terms.wrong.of(terms.highest)
+    records.observed[surer], records.propensity[surer] = True, 1.0
+    records.segment[surer] = EVERYWHERE

@@ -5,11 +5,12 @@
 select d.id, d.component_digest, d.confidence, d.exposure_minor, d.currency, d.route::text as route, d.verdicts,
        case when %(attempts)s then d.attempts end as attempts,
        case when %(input)s then d.input end as input,
-       case when %(output)s or r.resolution <> 'approve' or d.route = 'reject' or d.verdicts <> '[]'::bytea
+       case when %(output)s or %(attempts)s or r.resolution <> 'approve' or d.route = 'reject' or d.verdicts <> '[]'::bytea
             then d.output end as output,
        o.outcome, o.is_right, o.loss_minor, o.currency as loss_currency, o.standing::text as standing,
        r.id as review, r.resolution::text as resolution, r.output as resolved,
-       a.propensity, a.was_right
+       a.propensity, a.was_right,
+       case when %(attempts)s then (select w.truth from outcome w where w.id = o.outcome) end as truth
 from decision d
 left join decision_outcome o on o.decision = d.id
 left join review r on r.id = d.review and r.state = 'resolved'
@@ -17,7 +18,7 @@ left join review r on r.id = d.review and r.state = 'resolved'
   and not exists (select from recall_member m where m.member in (d.id, d.case_id) and m.state in ('ended', 'anew'))
 left join audit_draw a on a.decision = d.id
 where d.workflow = %(workflow)s and d.point = %(point)s and d.id >= %(since)s and d.id < %(until)s
-  and d.component_digest = any(%(digests)s::bytea[]) and d.confidence is not null
+  and (%(attempts)s or d.component_digest = any(%(digests)s::bytea[])) and d.confidence is not null
   and (%(files)s::bytea[] is null or d.declaration = any(%(files)s::bytea[]))
   and not exists (select from known_case k where k.id = d.review)
   and (d.route <> 'review' or r.id is not null or o.decision is not null

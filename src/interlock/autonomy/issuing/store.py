@@ -54,6 +54,7 @@ class RecordedDecision(msgspec.Struct, frozen=True, kw_only=True):
         resolved: What the person said shall hold.
         propensity: With which probability it was drawn for the audit sample; None: it was not drawn.
         was_right: What a person of the sample, blind to it, said of the decision as it went; None: nothing yet.
+        truth: What the word that counts says would have been right, where several were asked; None: it says nothing.
     """
 
     id: UUID
@@ -76,6 +77,7 @@ class RecordedDecision(msgspec.Struct, frozen=True, kw_only=True):
     resolved: bytes | None
     propensity: Decimal | None
     was_right: bool | None = None
+    truth: bytes | None = None
 
 
 class SampleBegun(msgspec.Struct, frozen=True, kw_only=True):

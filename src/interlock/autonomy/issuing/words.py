@@ -64,6 +64,11 @@ def _outcomes(place: Place) -> Iterator[str]:
             "Of what nobody looked at, the audit sample's answers count, each over its probability of being drawn; one "
             f"that is missing {after} later counts as wrong, in full. What came before the sample began does not count."
         )
+    if len(place.components) > 1:
+        yield (
+            "Of answers that were passed over it is not known what conditions would have demanded; none counts as "
+            "right that is not known to be."
+        )
     yield "What persons and feeds say of an answer is true; where they contradict one another, the worse counts."
 
 
@@ -87,8 +92,8 @@ def why_not(
 def _over(passed_over: bool) -> Iterator[str]:  # noqa: FBT001 - what is so
     if passed_over:
         yield (
-            "Where several were asked, only the surest answer is on record: one that was passed over counts as wrong, "
-            "so only confidences at which that is rare can be certified; with one component there would be more."
+            "Of some decisions for which several were asked, only the surest answer is on record: one that was passed "
+            "over counts as wrong, so only confidences at which that is rare can be certified."
         )
 
 
