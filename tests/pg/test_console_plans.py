@@ -18,10 +18,12 @@ from interlock.db.database import Database
 from interlock.db.queries import Rows
 from interlock.oversight import listing
 from interlock.oversight.index import Pace, Worth
+from interlock.oversight.listing import count_work, list_work
 from interlock.oversight.quality.store import ANSWERS_SINCE, CHECKED_OUTCOMES, FIRST_ANSWERS
 from interlock.oversight.ranking import Scale, WorkClass
+from interlock.oversight.work import WorkFilter
 from interlock.oversight.work_filter import read_filter
-from interlock.oversight.work_store import PLAN_AS_ASKED, WORK_AHEAD, WORK_KINDS_OF_QUEUE, WORK_TOTAL
+from interlock.oversight.work_store import PLAN_AS_ASKED, WORK_AHEAD, WORK_KINDS_OF_QUEUE, WORK_TOTAL, WORK_WORDED
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 STORED = 20_000
@@ -135,6 +137,29 @@ async def test_the_first_of_a_small_queue_and_of_a_small_team_are_found_at_once(
         assert [one.urgency for one in found] == [first - 1000 * at for at in range(8)]
         pages, plan = await looked(database, much, WORK_AHEAD, told)
         assert pages < 40, plan
+
+
+async def test_words_of_a_reason_are_found_by_their_letters(admin: Admin, database: Database, much: UUID) -> None:
+    """Any part of it, in small or capital letters, of one's own tenant alone, and without reading all reasons."""
+    elsewhere = await database.ensure_tenant("elsewhere")
+    for tenant, first in ((much, 1), (elsewhere, 50)):
+        admin.execute(
+            b"insert into review "
+            b"(id, tenant, workflow, point, queue, state, question, urgency, created_at, due_at, why) "
+            b"select gen_random_uuid(), %(tenant)s, 'flow-0', 'point', 'queue', 'open', '', n, now(), now(), "
+            b"'not sure enough of Vendor ' || n from generate_series(%(first)s::int, %(first)s + 50) n",
+            {"tenant": tenant, "first": first},
+        )
+    me = Actor(kind=ActorKind.PERSON, name="ana", tenant=much, roles=(), teams=())
+    filters = [
+        WorkFilter(text=words) for words in ("VENDOR 4", "endor 5", "or 77", "no such reason", "vendor 4%", "7", "")
+    ]
+    counted = await count_work(database, much, filters, me)
+    assert [one.number for one in counted] == [11, 3, 0, 0, 0, 5, 1000]
+    page = await list_work(database, much, WorkFilter(text="vendor 4", workflow="flow-0"), me)
+    assert (len(page.items), page.total.number) == (11, 11)
+    pages, plan = await looked(database, much, WORK_WORDED, {"words": "VENDOR 4", "bound": 100})
+    assert pages < 200, plan
 
 
 WAITS = f"""

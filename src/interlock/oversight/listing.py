@@ -34,6 +34,7 @@ from interlock.oversight.work_store import (
     WORK_OLDEST,
     WORK_RANKED,
     WORK_TOTAL,
+    WORK_WORDED,
     AheadWork,
     FoundWork,
     WorkRow,
@@ -48,6 +49,8 @@ COUNTED = 1000
 """Up to where a list is counted."""
 _SORTED = 2500
 """Up to how many are sorted as a whole: to find that there are more is lost work, as is seeking few in the order."""
+_WORDED = 3
+"""Letters from which on an index has what stands in a reason; by fewer all is read."""
 _DEPTH = 8
 """How many of a kind are read, by loss and by deadline, to see what it takes to be among the first."""
 _BEYOND = 4
@@ -127,6 +130,8 @@ async def count_work(
     async with database.tenant(tenant) as connection:
         _, classes = await all_at_once(connection, (PLAN_AS_ASKED, None), (WORK_KINDS, None))
         told = [_parameters(asked, actor, classes, terms.worth, now) | {"bound": bound + 1} for asked in filters]
+        for asked, one in zip(filters, told, strict=True):
+            await _name_few(connection, asked, one)
         return tuple(
             _bounded(rows, bound) for rows in await all_at_once(connection, *((WORK_TOTAL, one) for one in told))
         )
@@ -173,10 +178,10 @@ class _Look:
         """The first of the order, the oldest, and how many there are."""
         oldest = wanted if share > 0 else 0  # those that are among the first already get no second place
         broad = _is_broad(self._asked)
-        if not broad:
-            found = await self._sorted(wanted, oldest, _SORTED)
-            if found is not None:
-                return found
+        few = not broad and await _name_few(self._connection, self._asked, self._told)
+        found = await self._sorted(wanted, oldest, _SORTED) if few else None
+        if found is not None:
+            return found
         aged_told, total_told = {**self._told, "oldest": oldest}, {**self._told, "bound": COUNTED + 1 if broad else 0}
         aged, total = await all_at_once(self._connection, (WORK_OLDEST, aged_told), (WORK_TOTAL, total_told))
         firsts = await self._ahead(wanted)
@@ -236,6 +241,16 @@ def _shown(row: FoundWork | AheadWork) -> Shown:
     return Shown(row.id, row.urgency, row.due_at)
 
 
+async def _name_few(connection: AsyncConnection[Any], asked: WorkFilter, told: dict[str, Any]) -> bool:
+    """Name the reviews that have the words in their reason, if they are few; False: they are too many to be sorted."""
+    if asked.text is None or len(asked.text) < _WORDED:
+        return True
+    found = await WORK_WORDED.all(connection, {"words": asked.text, "bound": _SORTED + 1})
+    if len(found) <= _SORTED:
+        told["ids"] = found
+    return len(found) <= _SORTED
+
+
 def _bounded(counted: Sequence[int], bound: int) -> Bounded:
     number = counted[0] if counted else 0
     return Bounded(min(number, bound), number > bound)
@@ -272,6 +287,7 @@ def _parameters(
         "assigned": asked.assigned_to,
         "claimed": asked.claimed_by,
         "words": asked.text,
+        "ids": None,
         "code": asked.code,
         "currencies": currencies,
         "least_minor": _bounds(asked.exposure_from, currencies, worth, up=True),

@@ -375,13 +375,14 @@ select set_config('plan_cache_mode', 'force_custom_plan', true)
 
 -- name: work_ranked
 -- What fits a filter, up to a bound, computed and sorted as a whole: the first of the order, and the oldest. oversight/index.py says
--- what is computed; it is computed again there.
+-- what is computed; it is computed again there. ``ids``: the only reviews that are asked for, where these are known to be few.
 with k as materialized (
   select * from json_to_recordset(%(kinds)s::json) as k (exceptional bool, workflow text, point text, currency text, priority int,
     weight float8, minutes float8)
 ), m as materialized (
   (select false as exceptional, v.id, v.workflow, v.point, case when v.currency is null then '' else v.currency end as currency, 1 as priority, v.urgency, v.due_at from review v
-   where %(reviews)s::bool and v.state in ('open', 'claimed') and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+   where %(reviews)s::bool and v.state in ('open', 'claimed') and (%(ids)s::uuid[] is null or v.id = any(%(ids)s::uuid[]))
+     and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
   %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
   %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and review_may_be_taken(v, %(at)s, %(taker)s)
    limit %(bound)s)
@@ -400,10 +401,15 @@ with k as materialized (
 union all
 (select true, exceptional, id, workflow, point, currency, priority, urgency, due_at, 0 from r order by id limit %(oldest)s)
 
+-- name: work_worded
+-- The reviews that wait and have these words in their reason, up to a bound.
+select reviews_worded(%(words)s, %(bound)s) as id
+
 -- name: work_total
 -- How many fit a filter, up to a bound in each table.
 select (select count(*) from (select from review v
-          where %(reviews)s::bool and v.state in ('open', 'claimed') and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+          where %(reviews)s::bool and v.state in ('open', 'claimed') and (%(ids)s::uuid[] is null or v.id = any(%(ids)s::uuid[]))
+            and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
   %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
   %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and review_may_be_taken(v, %(at)s, %(taker)s)
           limit %(bound)s) a)

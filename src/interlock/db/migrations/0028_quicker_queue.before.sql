@@ -12,3 +12,24 @@ create function work_rank(urgency bigint, due_at timestamptz, at timestamptz, we
 create function least_urgency(rank double precision, weight double precision) returns bigint language sql immutable parallel safe
   return case when weight > 0 then least(9e18, greatest(1, floor(exp(greatest(-600, least(600, rank))) / weight * (1 - 1e-9))))::bigint
               else 9223372036854775807 end;
+
+-- What waits by what stands in its reason: every three letters of it, so that any part of it is found without reading all reasons.
+-- Without a list of what is still to be entered (fastupdate): whoever adds a review never pays for those of others.
+create function trigrams(words text) returns text[] language sql immutable strict parallel safe
+  return array(select substr(w.small, at, 3)
+               from (select lower(words)) w (small) cross join generate_series(1, char_length(w.small) - 2) at);
+create index review_words on review using gin (trigrams(why)) with (fastupdate = off) where state in ('open', 'claimed');
+
+-- Reviews of the tenant that wait and have these words, at least three letters, in their reason, up to a bound. A comparison of
+-- arrays is not leakproof, so that under row security it would be in no index condition: the tenant is asked here.
+create function reviews_worded(words text, most bigint) returns setof uuid
+  language sql stable security definer set search_path = interlock, pg_catalog as $$
+  select id from review
+  where tenant = current_tenant() and state in ('open', 'claimed') and trigrams(why) @> trigrams(words)
+    and strpos(lower(why), lower(words)) > 0
+  limit most
+$$;
+grant select on review to interlock_finder;
+alter function reviews_worded(text, bigint) owner to interlock_finder;
+revoke all on function reviews_worded(text, bigint) from public;
+grant execute on function reviews_worded(text, bigint) to interlock_service;
