@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -13,7 +14,8 @@ from interlock.api.call import Call, allowed, answer
 from interlock.api.documents import Document
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
-from interlock.autonomy.certificate import Certificate, Tested
+from interlock.autonomy.certificate import Begins, Certificate, Tested
+from interlock.autonomy.issuing.begins import begins_as_stated
 from interlock.autonomy.issuing.issue import issue, note_try, refuse, stands_at, withdraw
 from interlock.autonomy.issuing.promise import guarantee
 from interlock.autonomy.issuing.show import PointStands, certificates_of, find_certificate, show_points
@@ -24,11 +26,12 @@ from interlock.cases.certified_places import (
     split_name,
     withdrawing_resource,
 )
-from interlock.errors import NotFound
+from interlock.errors import NotFound, Refused
 from interlock.money import Money
 
 if TYPE_CHECKING:
     from interlock.autonomy.issuing.derive import Derived
+    from interlock.autonomy.issuing.place import Place
 
 _SEES = (Scope.READ,)
 _SEE = "autonomy.see"
@@ -72,9 +75,14 @@ class CertifyBody(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         only_try: Whether only to say what would come out: nothing is issued; that it was tried is on record.
+        since: Only decisions from this moment on count; null: those of the window, or, where the last certificate was
+            taken back, those since then.
+        why: The reason for ``since``, for whoever reads the certificate.
     """
 
     only_try: bool = False
+    since: datetime | None = None
+    why: str = ""
 
 
 class WithdrawBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +111,7 @@ class DerivedDocument(Document, frozen=True, kw_only=True):
         lower_cap: With this cap it could be certified now.
         largest_cap: Up to this one there are outcomes enough, if not one of them is wrong.
         wrong_rate: Which share of the decisions would be wrong and unseen at most.
+        begins: From when on decisions counted, where it is not the whole window that did, and why.
     """
 
     issued: UUID | None
@@ -117,6 +126,7 @@ class DerivedDocument(Document, frozen=True, kw_only=True):
     lower_cap: str | None = None
     largest_cap: str | None = None
     wrong_rate: float | None = None
+    begins: Begins | None = None
 
 
 class WithdrawnDocument(Document, frozen=True, kw_only=True):
@@ -186,7 +196,8 @@ async def certify_point(request: Call, point: FromPath[str]) -> Response[bytes]:
         allowed(request.caller, (Scope.ADMIN,))
         verdict = request.require("autonomy.certify", certifying_resource(node.registry, request.tenant, point))
     stands = await stands_at(node.database, it.tenant, it.workflow, it.point)
-    derived = await derive_now(node.database, it, stands, who=who)
+    begins = _stated(body, it, node.database.clock.now(), who)
+    derived = await derive_now(node.database, it, stands, who=who, begins=begins)
     issued: UUID | None = None
     if body.only_try:
         await note_try(node.writer, it, derived, who=who, verdict=verdict)
@@ -249,8 +260,18 @@ def derived_document(derived: Derived, issued: UUID | None, currency: str) -> De
         outcomes=derived.data.outcomes,
         missing=derived.data.missing,
         grid=derived.grid,
+        begins=derived.begins,
         **more,
     )
+
+
+def _stated(body: CertifyBody, it: Place, now: datetime, who: str) -> Begins | None:
+    since = body.since
+    if since is None:
+        return None
+    if since.tzinfo is None:
+        raise Refused("the moment says no offset from UTC", where="since", todo="write 2026-01-31T12:00:00Z")
+    return begins_as_stated(it.terms, since.astimezone(UTC), now, who=who, why=body.why)
 
 
 async def _points(request: Call) -> list[PointStands]:

@@ -9,13 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from interlock.authority.judge import everything
+from interlock.autonomy.issuing.begins import begins_as_stated, begins_said
 from interlock.autonomy.issuing.derive import Derived
 from interlock.autonomy.issuing.duty import derive_now
-from interlock.autonomy.issuing.issue import MONITOR, issue, note_try, refuse, stands_at
+from interlock.autonomy.issuing.issue import issue, note_try, refuse, stands_at
 from interlock.autonomy.issuing.issue import withdraw as withdraw_certificate
 from interlock.autonomy.issuing.promise import amount, guarantee, percent_of
 from interlock.autonomy.issuing.show import PointStands, certificates_of, show_points
-from interlock.autonomy.issuing.store import KeptCertificate, Stands
+from interlock.autonomy.issuing.store import KeptCertificate
 from interlock.autonomy.issuing.verify import Verified
 from interlock.autonomy.issuing.verify import verify as verify_certificate
 from interlock.cases.certified_places import (
@@ -26,7 +27,7 @@ from interlock.cases.certified_places import (
     split_name,
     withdrawing_resource,
 )
-from interlock.cli.options import As, Json, Limit, Why, read_id, who_acts
+from interlock.cli.options import As, Json, Limit, Why, read_id, read_moment, who_acts
 from interlock.cli.screen import Screen, minute
 from interlock.cli.session import operator, with_node
 from interlock.errors import Refused
@@ -36,6 +37,10 @@ from interlock.node import Node
 Point = Annotated[str, typer.Argument(metavar="POINT", help="The decision point: workflow.point.")]
 MaybePoint = Annotated[str | None, typer.Argument(metavar="POINT", help="Only this one: workflow.point.")]
 Try = Annotated[bool, typer.Option("--try", help="Say what would come out; nothing is issued or put on record.")]
+Since = Annotated[
+    str, typer.Option("--since", metavar="TIME", help="Count decisions since 2026-01-31T18:00, or 30d; needs --why.")
+]
+SinceWhy = Annotated[str, typer.Option("--why", help="Why those since then, for whoever reads the certificate.")]
 
 
 def show(context: typer.Context, point: MaybePoint = None, *, who: As = "", as_json: Json = False) -> None:
@@ -78,33 +83,40 @@ def show(context: typer.Context, point: MaybePoint = None, *, who: As = "", as_j
 
 
 def certify(
-    context: typer.Context, point: Point, *, only_try: Try = False, who: As = "", as_json: Json = False
-) -> None:
+    context: typer.Context, point: Point, *, only_try: Try = False, since: Since = "", why: SinceWhy = "",
+    who: As = "", as_json: Json = False,
+) -> None:  # fmt: skip
     """Derive a certificate from the recorded decisions of a point, and put it into force."""
     screen, name = Screen(as_json=as_json), who_acts(who)
 
-    async def run(node: Node) -> tuple[Derived, str, str]:
+    async def run(node: Node) -> tuple[Derived, str]:
         it = find_place(node.registry, node.tenant, point)
         on = certifying_resource(node.registry, node.tenant, point)
         verdict = node.authority.require(operator(node, name), "autonomy.certify", on)  # who tries as who issues
         stands = await stands_at(node.database, it.tenant, it.workflow, it.point)
-        derived, mind = await derive_now(node.database, it, stands, who=name), _taken_back(stands)
+        if why and not since:
+            raise Refused("a reason is given, and no time", where="--why", todo="add --since TIME, or leave it out")
+        now = node.database.clock.now()
+        at = read_moment(since, now, "--since")
+        begins = begins_as_stated(it.terms, at, now, who=name, why=why) if at is not None else None
+        derived = await derive_now(node.database, it, stands, who=name, begins=begins)
         if only_try:
             await note_try(node.writer, it, derived, who=name, verdict=verdict)
-            return derived, "", mind
+            return derived, ""
         if derived.certificate is None:
             await refuse(node.writer, it, derived, stands, who=name, verdict=verdict)
-            return derived, "", mind
-        return derived, str(await issue(node.writer, it, derived, stands, verdict=verdict)), mind
+            return derived, ""
+        return derived, str(await issue(node.writer, it, derived, stands, verdict=verdict))
 
-    derived, issued, mind = with_node(context, run, workflows=True)
+    derived, issued = with_node(context, run, workflows=True)
     if as_json:
         screen.document({"issued": issued or None, "derived": derived})
     certificate = derived.certificate
     if certificate is None:
-        raise Refused(
-            derived.refused, where=point, todo="a person goes on deciding; record outcomes, or state other terms"
-        )
+        todo = "a person goes on deciding; record outcomes, or state other terms"
+        if derived.begins is not None and not derived.begins.stated:
+            todo = f"{todo}; if decisions of before are like those to come, say so: --since TIME --why TEXT"
+        raise Refused(derived.refused, where=point, todo=todo)
     screen.line(guarantee(certificate))
     screen.line(
         f"{percent_of(certificate.automation)} would go by themselves, up to an expected loss of "
@@ -115,8 +127,8 @@ def certify(
         screen.line(f"It counts from now on, until {minute(certificate.valid_until)}: certificate {issued}.")
     else:
         screen.line("Nothing is issued: without --try it would be.")
-    if mind:
-        screen.line(mind, style="yellow")
+    if derived.begins is not None:
+        screen.line(begins_said(derived.begins), style="yellow")
 
 
 def withdraw(context: typer.Context, point: Point, *, why: Why, who: As = "", as_json: Json = False) -> None:
@@ -194,16 +206,6 @@ def verify(
         raise typer.Exit(1)
 
 
-def _taken_back(stands: Stands | None) -> str:
-    """What to think of before certifying what the monitor took back: the decisions before count like those after."""
-    if stands is None or stands.who != MONITOR:
-        return ""
-    return (
-        f"Mind that the monitor took the last one back at {minute(stands.changed_at)}. What was decided before counts "
-        "like what was decided since: if what changed will last, wait, or shorten `window` until only that is in it."
-    )
-
-
 def _said(found: Verified) -> Iterator[str]:
     if not found.intact:
         yield "Its content is NOT what its digest says: it was changed after it was issued."
@@ -242,6 +244,7 @@ def _facts(one: PointStands) -> Iterator[tuple[str, Any]]:
         yield "evidence against it", f"{one.evidence:.3g} of {one.at_most:.3g}, at which it is narrowed"
     yield "tried", minute(one.tried_at)
     yield "refused then", one.refused
+    yield "a new one counts decisions since", minute(one.counts_since)
 
 
 def _document(one: KeptCertificate) -> dict[str, Any]:

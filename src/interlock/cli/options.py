@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
-from interlock.errors import Refused
+from interlock.durations import parse_duration
+from interlock.errors import InterlockError, Refused
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
 As = Annotated[str, typer.Option("--as", metavar="NAME", help="Who acts; by default cli: and your user name.")]
@@ -29,6 +32,27 @@ def commands(name: str | None = None, help_text: str | None = None) -> typer.Typ
         add_completion=False,
         no_args_is_help=name is not None,
     )
+
+
+def read_moment(text: str, now: datetime, where: str) -> datetime | None:
+    """A time in UTC, or how far back; None where nothing is said.
+
+    Raises:
+        Refused: it is neither.
+    """
+    if not text:
+        return None
+    reads: tuple[Callable[[], datetime], ...] = (
+        lambda: now - parse_duration(text),
+        lambda: datetime.fromisoformat(text),
+    )
+    for read in reads:
+        try:
+            found = read()
+            return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        except (InterlockError, ValueError, OverflowError):
+            continue
+    raise Refused(f"{text[:60]!r} is no time", where=where, todo="write 2026-01-31T18:00, or how far back, as in 7d")
 
 
 def who_acts(given: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,13 +10,12 @@ from uuid import UUID
 import typer
 
 from interlock.cases.explain import when
-from interlock.cli.options import As, Json, Limit, Why, commands, read_id, who_acts
+from interlock.cli.options import As, Json, Limit, Why, commands, read_id, read_moment, who_acts
 from interlock.cli.screen import Screen, minute
 from interlock.cli.session import require, with_node
 from interlock.components.component import ComponentRef
 from interlock.components.component import Kind as ComponentKind
-from interlock.durations import parse_duration
-from interlock.errors import InterlockError, Refused
+from interlock.errors import Refused
 from interlock.node import Node
 from interlock.recall.begin import find_recall, plan_recall, start_recall
 from interlock.recall.begin import list_recalls as recalls_of
@@ -255,26 +253,9 @@ def _selector(  # noqa: PLR0917 - one for each option
         source=f"job:{job}" if job else source,
         workflow=workflow,
         point=point,
-        since=_moment(since, now, "--since"),
-        until=_moment(until, now, "--until"),
+        since=read_moment(since, now, "--since"),
+        until=read_moment(until, now, "--until"),
     )
-
-
-def _moment(text: str, now: datetime, where: str) -> datetime | None:
-    """A time in UTC, or how far back."""
-    if not text:
-        return None
-    reads: tuple[Callable[[], datetime], ...] = (
-        lambda: now - parse_duration(text),
-        lambda: datetime.fromisoformat(text),
-    )
-    for read in reads:
-        try:
-            found = read()
-            return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-        except (InterlockError, ValueError, OverflowError):
-            continue
-    raise Refused(f"{text[:60]!r} is no time", where=where, todo="write 2026-01-31T18:00, or how far back, as in 7d")
 
 
 def _row(recall: Recall) -> dict[str, Any]:

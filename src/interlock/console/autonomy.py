@@ -20,9 +20,10 @@ from msgspec import Meta
 from interlock.authority.judge import Resource
 from interlock.autonomy.audit.read import DrawState, Sample, sample_of
 from interlock.autonomy.certificate import Certificate
-from interlock.autonomy.issuing.derive import Derived, derive
-from interlock.autonomy.issuing.evidence import gather
-from interlock.autonomy.issuing.issue import issue, refuse, stands_at, tries_of, withdraw
+from interlock.autonomy.issuing.begins import begins_said
+from interlock.autonomy.issuing.derive import Derived
+from interlock.autonomy.issuing.duty import derive_now
+from interlock.autonomy.issuing.issue import issue, refuse, stands_at, withdraw
 from interlock.autonomy.issuing.place import Place
 from interlock.autonomy.issuing.promise import guarantee
 from interlock.autonomy.issuing.show import certificates_of, course_of, show_points, stand_of
@@ -120,11 +121,12 @@ async def try_anew(request: Visit, name: FromPath[str]) -> Response[bytes]:
     place = find_place(node.registry, tenant, name)
     stands = await stands_at(node.database, tenant, place.workflow, place.point)
     now = node.database.clock.now()
-    derived = await _derived(request, place, stands, now)
+    derived = await derive_now(node.database, place, stands, who=request.actor.name, at=now)
     certificate = derived.certificate
     return render(
         request, "autonomy_anew.html", place=place, derived=derived, certificate=certificate,
         promise=guarantee(certificate) if certificate else "", turn=stands.turn if stands else 0,
+        begins=begins_said(derived.begins) if derived.begins else "",
         page=page_of(
             place.terms, derived.calibrated, derived.grid, certificate, certificate.threshold if certificate else None,
         ),
@@ -140,7 +142,8 @@ async def certify_point(request: Visit, name: FromPath[str]) -> Response[None]:
     verdict = request.require("autonomy.certify", _certifying(request, name))
     place = find_place(node.registry, tenant, name)
     stands = await stands_at(node.database, tenant, place.workflow, place.point)
-    derived = await _derived(request, place, stands, _shown_at(form.at, node.database.clock.now()))
+    shown_at = _shown_at(form.at, node.database.clock.now())
+    derived = await derive_now(node.database, place, stands, who=request.actor.name, at=shown_at)
     _same_as_shown(form, derived, stands)
     if derived.certificate is not None:
         await issue(node.writer, place, derived, stands, verdict=verdict)
@@ -160,15 +163,6 @@ async def withdraw_point(request: Visit, name: FromPath[str]) -> Response[None]:
     who = request.actor.name
     await withdraw(node.database, node.writer, tenant, stands, who=who, why=form.why, verdict=verdict)
     return _back(name)
-
-
-async def _derived(visit: Visit, place: Place, stands: Stands | None, at: datetime) -> Derived:
-    """What follows from the evidence as of a moment: what fell due since then is left for the next."""
-    database = visit.node.database
-    evidence, now = await gather(database, place, at), database.clock.now()
-    tries = await tries_of(database, place, stands, evidence.data.digest)
-    replaces = stands.certificate if stands is not None and stands.counts(now) else None
-    return await asyncio.to_thread(derive, place, evidence, now, who=visit.actor.name, replaces=replaces, tries=tries)
 
 
 def _shown_at(text: str, now: datetime) -> datetime:

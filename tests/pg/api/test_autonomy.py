@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -103,5 +103,12 @@ async def test_what_is_certified_goes_by_itself_until_it_is_withdrawn(
     assert (await stops.post(f"{path}/withdraw", json={"why": "a new model"})).json()["unanswered"] == 0
     assert (await stops.post(f"{path}/withdraw", json={"why": "again"})).status_code == 404
     assert (await decide("withdrawn"))[0] == "review"
+    anew = (await boss.post(f"{path}/certify", json={})).json()
+    assert (anew["issued"], anew["decisions"], anew["begins"]["why"]) == (None, 0, "a new model")
+    since = (datetime.now(UTC) - timedelta(minutes=30)).isoformat()
+    assert (await boss.post(f"{path}/certify", json={"since": since})).status_code == 400
+    stated_by = {"since": since, "why": "it is the old one again", "only_try": True}
+    stated = (await boss.post(f"{path}/certify", json=stated_by)).json()
+    assert (stated["decisions"], stated["begins"]["who"], stated["begins"]["stated"]) == (2500, "boss", True)
     (stands,) = (await reads.get("/v1/autonomy")).json()["points"]
     assert (stands["state"], stands["why"], stands["lets_go"]) == ("withdrawn", "a new model", False)

@@ -61,12 +61,18 @@ def test_an_owner_lets_go_what_the_record_allows_and_takes_it_back(
     assert "derived once more it comes out the same, byte for byte" in verified
     assert "A person decides everything" in run("autonomy", "withdraw", at, "--why", "a drill", "--as", "ben").out
     assert "a drill" in run("autonomy", "show", at).out
-    assert "Mind that" not in run("autonomy", "certify", at, "--try").out
     with psycopg.connect(database_url) as admin:
         admin.execute("update interlock.autonomy set who = 'monitor'")
-    minded = run("autonomy", "certify", at, "--try").out
-    assert "Mind that the monitor took the last one back at" in minded
-    assert " MYR each; 2500 decisions say so." in minded
+    anew = run("autonomy", "certify", at, "--try", code=2).err
+    assert "there are 0 decisions whose outcome is due" in anew
+    assert "then the last certificate was taken back by monitor (a drill)" in anew
+    assert "say so: --since TIME --why TEXT" in anew
+    assert "a reason is needed" in run("autonomy", "certify", at, "--since", "30m", code=2).err
+    assert "no time" in run("autonomy", "certify", at, "--why", "a drill", code=2).err
+    assert "not within the window" in run("autonomy", "certify", at, "--since", "2h", "--why", "x", code=2).err
+    stated = run("autonomy", "certify", at, "--since", "30m", "--why", "it was a drill", "--as", "olga").out
+    assert " MYR each; 2500 decisions say so." in stated
+    assert "count, as olga states: it was a drill." in stated
     assert permitted("certificate.%") == {f"certificate.{what}" for what in ("refused", "tried", "issued", "withdrawn")}
 
 

@@ -135,7 +135,9 @@ async def hold_to_corrected(
         return False
     then = place_then(certificate, place.record if place else None)
     evidence = await gather(database, then, now, since=certificate.data.since, until=certificate.data.until)
-    derived = await asyncio.to_thread(derive, then, evidence, certificate.issued_at, who=MONITOR)
+    derived = await asyncio.to_thread(
+        derive, then, evidence, certificate.issued_at, who=MONITOR, begins=certificate.begins
+    )
     held = derived.certificate is not None and Fraction(derived.certificate.threshold) >= Fraction(stands.threshold)
     if not held and not await _narrow(writer, tenant, stands, certificate, derived.data.digest, derived.refused):
         return False  # somebody was faster: it is looked at again

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from interlock.autonomy.calibration import Calibration
-from interlock.autonomy.certificate import Certificate, Certified, Data, Step, Tested, Watching
+from interlock.autonomy.certificate import Begins, Certificate, Certified, Data, Step, Tested, Watching
 from interlock.autonomy.certify import (
     ROUNDED,
     Certifiable,
@@ -53,6 +53,7 @@ class Derived(msgspec.Struct, frozen=True, kw_only=True):
         grid: Every threshold that was tested.
         offers: What could be certified instead.
         calibrated: What is known of each component in each segment, whether or not it suffices.
+        begins: From when on decisions counted, where it is not the whole window that did.
     """
 
     certificate: Certificate | None
@@ -62,11 +63,13 @@ class Derived(msgspec.Struct, frozen=True, kw_only=True):
     grid: tuple[Tested, ...]
     offers: Offers | None = None
     calibrated: tuple[Certified, ...] = ()
+    begins: Begins | None = None
 
 
 def derive(
-    place: Place, evidence: Evidence, now: datetime, *, who: str, replaces: UUID | None = None, tries: int = 0
-) -> Derived:
+    place: Place, evidence: Evidence, now: datetime, *, who: str, replaces: UUID | None = None, tries: int = 0,
+    begins: Begins | None = None,
+) -> Derived:  # fmt: skip
     """What follows from the evidence at a point.
 
     Args:
@@ -76,6 +79,7 @@ def derive(
         who: By whom.
         replaces: The certificate that counts now.
         tries: From how many other data that was asked under these terms since the last one was issued.
+        begins: From when on decisions count, where it is not the whole window that does.
     """
     terms, data = place.terms, evidence.data
     asked = msgspec.structs.replace(
@@ -99,12 +103,14 @@ def derive(
                 lacking=max(lacking, 0),
                 beyond=_beyond(evidence, asked),
                 passed_over=bool(evidence.floors),
+                begins=begins,
             ),
             needed=max(needed, terms.harm.outcomes if terms.harm else 0),
             data=data,
             grid=_grid(found),
             offers=offers,
             calibrated=calibrated,
+            begins=begins,
         )
     certificate = Certificate(
         tenant=place.tenant,
@@ -124,7 +130,7 @@ def derive(
         automation=found.chosen.automatic,
         loss=found.chosen.loss,
         method=METHOD,
-        assumptions=assumptions_of(place, data),
+        assumptions=assumptions_of(place, data, begins),
         issued_at=now,
         issued_by=who,
         valid_until=now + terms.valid_for,
@@ -134,10 +140,12 @@ def derive(
         point_digest=place.digest,
         tries=tries,
         passed_on=_passed_on(found.passed_on),
+        begins=begins,
     )
     return Derived(
-        certificate=certificate, refused="", needed=needed, data=data, grid=certificate.grid, calibrated=calibrated
-    )
+        certificate=certificate, refused="", needed=needed, data=data, grid=certificate.grid, calibrated=calibrated,
+        begins=begins,
+    )  # fmt: skip
 
 
 def _passed_on(bar: float | None) -> str | None:

@@ -15,6 +15,8 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.autonomy.certificate import Begins
+from interlock.autonomy.issuing.begins import begins_after
 from interlock.autonomy.issuing.corrected import hold_to_corrected
 from interlock.autonomy.issuing.derive import Derived, derive
 from interlock.autonomy.issuing.evidence import gather
@@ -148,20 +150,27 @@ async def renew(database: Database, writer: Writer, place: Place) -> Derived | N
     return derived
 
 
-async def derive_now(database: Database, place: Place, stands: Stands | None, *, who: str) -> Derived:
-    """What follows from the evidence at this moment.
+async def derive_now(
+    database: Database, place: Place, stands: Stands | None, *, who: str, at: datetime | None = None,
+    begins: Begins | None = None,
+) -> Derived:  # fmt: skip
+    """What follows from the evidence.
 
     Args:
         database: Where it is.
         place: The point.
         stands: What counts there.
         who: Who asks.
+        at: As of this moment: what fell due since then is left for the next. None: as of now.
+        begins: From when on decisions count, as somebody states; None: as what became of the last certificate demands.
     """
     now = database.clock.now()
-    evidence = await gather(database, place, now)
+    at = at or now
+    begins = begins or begins_after(stands, place.terms, at)
+    evidence = await gather(database, place, at, since=begins.at if begins else None)
     tries = await tries_of(database, place, stands, evidence.data.digest)
     replaces = stands.certificate if stands is not None and stands.counts(now) else None
-    return await asyncio.to_thread(derive, place, evidence, now, who=who, replaces=replaces, tries=tries)
+    return await asyncio.to_thread(derive, place, evidence, now, who=who, replaces=replaces, tries=tries, begins=begins)
 
 
 async def keep_certificates(database: Database, writer: Writer, places: Places) -> None:

@@ -116,7 +116,7 @@ async def issue(
             cap=certificate.cap, currency=certificate.currency, budget=certificate.budget, risk=certificate.risk,
             data=certificate.data.digest, decisions=certificate.data.decisions, terms=certificate.terms_digest,
             valid_until=certificate.valid_until, replaces=certificate.replaces, turn=_next(stands),
-            **verdict_facts(verdict),
+            begins=certificate.begins, **verdict_facts(verdict),
         )  # fmt: skip
         row = NewAutonomy(
             id=autonomy_id(place.tenant, place.workflow, place.point),
@@ -161,7 +161,7 @@ async def refuse(
             stamp, place.tenant, "certificate.refused", subject=identity, workflow=place.workflow, point=place.point,
             who=who, why=derived.refused, needed=derived.needed, decisions=derived.data.decisions,
             outcomes=derived.data.outcomes, data=derived.data.digest, terms=place.terms.digest.hex(),
-            **verdict_facts(verdict),
+            begins=derived.begins, **verdict_facts(verdict),
         )  # fmt: skip
         tried = Write(NOTE_TRIED, TriedAutonomy(id=identity, tried_at=stamp.now, refused=derived.refused))
         if stands is not None:
@@ -192,7 +192,7 @@ async def note_try(writer: Writer, place: Place, derived: Derived, *, who: str, 
             workflow=place.workflow, point=place.point, who=who,
             threshold=certificate.threshold if certificate is not None else None, why=derived.refused,
             decisions=derived.data.decisions, outcomes=derived.data.outcomes, data=derived.data.digest,
-            terms=place.terms.digest.hex(), **verdict_facts(verdict),
+            terms=place.terms.digest.hex(), begins=derived.begins, **verdict_facts(verdict),
         )  # fmt: skip
         return [entry]
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.autonomy.certificate import Certificate
+from interlock.autonomy.issuing.begins import begins_after
 from interlock.autonomy.issuing.issue import stands_everywhere
 from interlock.autonomy.issuing.place import Place
 from interlock.autonomy.issuing.promise import amount, doubted, guarantee
@@ -57,6 +58,8 @@ class PointStands(msgspec.Struct, frozen=True, kw_only=True):
         at_most: 1 over the risk.
         tried_at: When one was last derived.
         refused: Why that gave none; empty: it gave one.
+        counts_since: From when on decisions count for a new one, since the last was taken back then or somebody states
+            it; None: all of the window do.
     """
 
     workflow: str
@@ -79,6 +82,7 @@ class PointStands(msgspec.Struct, frozen=True, kw_only=True):
     at_most: float | None = None
     tried_at: datetime | None = None
     refused: str = ""
+    counts_since: datetime | None = None
 
 
 async def show_points(database: Database, tenant: UUID, places: Sequence[Place], now: datetime) -> list[PointStands]:
@@ -114,6 +118,7 @@ def stand_of(name: tuple[str, str], place: Place | None, stands: Stands | None, 
         why = f"a person decides everything as far as this version of Interlock says: {cause}"
         return PointStands(workflow=workflow, point=point, state="unread", lets_go=False, why=why)
     state, why = _state(place, stands, certificate, now)
+    begins = begins_after(stands, place.terms, now) if place is not None else None
     lets_go = state in (AutonomyState.CERTIFIED, AutonomyState.NARROWED)
     shown = PointStands(
         workflow=workflow,
@@ -126,6 +131,7 @@ def stand_of(name: tuple[str, str], place: Place | None, stands: Stands | None, 
         certificate=stands.certificate,
         tried_at=stands.tried_at,
         refused=stands.refused or "",
+        counts_since=begins.at if begins else None,
     )
     return shown if certificate is None else _with(shown, stands, certificate)
 

@@ -73,7 +73,7 @@ async def verify(
     evidence = await gather(database, place, now, since=data.since, until=data.until)
     derived = await asyncio.to_thread(
         derive, place, evidence, certificate.issued_at, who=certificate.issued_by, replaces=certificate.replaces,
-        tries=certificate.tries,
+        tries=certificate.tries, begins=certificate.begins,
     )  # fmt: skip
     same_data = evidence.data.digest == data.digest
     async with database.tenant(tenant) as connection:

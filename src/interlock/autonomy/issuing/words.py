@@ -8,8 +8,9 @@ from datetime import timedelta
 from fractions import Fraction
 from uuid import UUID
 
-from interlock.autonomy.certificate import Data
+from interlock.autonomy.certificate import Begins, Data
 from interlock.autonomy.certify import Certifiable, NotCertifiable, Why
+from interlock.autonomy.issuing.begins import begins_said
 from interlock.autonomy.issuing.place import Place
 from interlock.autonomy.issuing.promise import amount, percent
 from interlock.autonomy.offer import Offers
@@ -24,7 +25,7 @@ _BEGINS = (
 )
 
 
-def assumptions_of(place: Place, data: Data) -> tuple[str, ...]:
+def assumptions_of(place: Place, data: Data, begins: Begins | None = None) -> tuple[str, ...]:
     """What must be so for the promise to hold."""
     terms = place.terms
     most = amount(Fraction(terms.wrong.of(terms.highest)), terms.currency)
@@ -41,7 +42,12 @@ def assumptions_of(place: Place, data: Data) -> tuple[str, ...]:
         f"One wrong answer is declared to cost at most {most}; what is lost beyond the most that one decision may "
         "count is beyond the promise."
     )
-    return (alike, counted, bounded, *_monthly(place, data), *_outcomes(place))
+    return (alike, *_since(begins), counted, bounded, *_monthly(place, data), *_outcomes(place))
+
+
+def _since(begins: Begins | None) -> Iterator[str]:
+    if begins is not None:
+        yield begins_said(begins)
 
 
 def _monthly(place: Place, data: Data) -> Iterator[str]:
@@ -82,11 +88,11 @@ def why_not(
     lacking: int,
     beyond: Sequence[UUID] = (),
     passed_over: bool = False,
+    begins: Begins | None = None,
 ) -> str:
     """Why there is no certificate, and what there could be instead."""
-    return " ".join(
-        (_reason(place, data, found, needed, lacking, beyond), *_over(passed_over), *_instead(place, offers))
-    )
+    reason = _reason(place, data, found, needed, lacking, beyond)
+    return " ".join((reason, *_since(begins), *_over(passed_over), *_instead(place, offers)))
 
 
 def _over(passed_over: bool) -> Iterator[str]:  # noqa: FBT001 - what is so
