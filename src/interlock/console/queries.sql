@@ -28,42 +28,42 @@ order by s.place
 -- name: money_now
 -- What is under way, and what came to pass since a moment, by currency. A known case and a second look move no money. Each line
 -- reads so many rows and no more: it says how many, since a sum of some of them is none of all.
-select what, currency, count(*)::int as items, coalesce(sum(minor), 0)::numeric as minor, max(read) >= %(most)s as at_least
+select what, currency, items, minor, sum(items) over (partition by what) >= %(most)s as at_least
 from (
-  select 'decided' as what, currency, minor, count(*) over () as read from (
+  select 'decided' as what, currency, count(*)::int as items, coalesce(sum(minor), 0)::numeric as minor from (
     select currency, exposure_minor as minor from decision
-    where id >= %(since)s and (review is null or review not in (select id from known_case)) order by id desc limit %(most)s) x
+    where id >= %(since)s and (review is null or review not in (select id from known_case)) order by id desc limit %(most)s) x group by currency
   union all
-  select 'paid', currency, minor, count(*) over () from (
+  select 'paid', currency, count(*)::int, coalesce(sum(minor), 0)::numeric from (
     select currency, exposure_minor as minor from action
-    where state = 'done' and ended_at >= %(since_at)s and undo_of is null order by ended_at desc limit %(most)s) x
+    where state = 'done' and ended_at >= %(since_at)s and undo_of is null order by ended_at desc limit %(most)s) x group by currency
   union all
-  select 'failed', currency, minor, count(*) over () from (
+  select 'failed', currency, count(*)::int, coalesce(sum(minor), 0)::numeric from (
     select currency, exposure_minor as minor from action
-    where state = 'failed' and ended_at >= %(since_at)s and undo_of is null order by ended_at desc limit %(most)s) x
+    where state = 'failed' and ended_at >= %(since_at)s and undo_of is null order by ended_at desc limit %(most)s) x group by currency
   union all
-  select 'under way', currency, minor, count(*) over () from (
+  select 'under way', currency, count(*)::int, coalesce(sum(minor), 0)::numeric from (
     (select currency, exposure_minor as minor from action
      where state in ('dispatching', 'in_doubt', 'exception', 'undoing') and state = 'dispatching' limit %(most)s)
     union all
-    (select currency, exposure_minor from action where state = 'ready' and not_before is not null limit %(most)s)) x
+    (select currency, exposure_minor from action where state = 'ready' and not_before is not null limit %(most)s)) x group by currency
   union all
-  select 'in doubt', currency, minor, count(*) over () from (
+  select 'in doubt', currency, count(*)::int, coalesce(sum(minor), 0)::numeric from (
     select currency, exposure_minor as minor from action
-    where state in ('dispatching', 'in_doubt', 'exception', 'undoing') and state = 'in_doubt' limit %(most)s) x
+    where state in ('dispatching', 'in_doubt', 'exception', 'undoing') and state = 'in_doubt' limit %(most)s) x group by currency
   union all
-  select 'waiting', currency, minor, count(*) over () from (
+  select 'waiting', currency, count(*)::int, coalesce(sum(minor), 0)::numeric from (
     select currency, exposure_minor as minor from review where state in ('open', 'claimed')
       and id not in (select id from known_case) and id not in (select id from second_look)
-      and id not in (select review from audit_draw where review is not null) limit %(most)s) x
+      and id not in (select review from audit_draw where review is not null) limit %(most)s) x group by currency
   union all
-  select 'stuck', currency, minor, count(*) over () from (
-    select currency, exposure_minor as minor from exception where state = 'open' limit %(most)s) x
+  select 'stuck', currency, count(*)::int, coalesce(sum(minor), 0)::numeric from (
+    select currency, exposure_minor as minor from exception where state = 'open' limit %(most)s) x group by currency
   union all
-  select 'stopped', currency, minor, count(*) over () from (
-    select currency, exposure_minor as minor from cases where held_by is not null and state = 'waiting' limit %(most)s) x
+  select 'stopped', currency, count(*)::int, coalesce(sum(minor), 0)::numeric from (
+    select currency, exposure_minor as minor from cases where held_by is not null and state = 'waiting' limit %(most)s) x group by currency
 ) m
-group by 1, 2 order by 1, 2
+order by 1, 2
 
 -- name: what_needs_attention
 select
