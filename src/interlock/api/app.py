@@ -36,6 +36,7 @@ from interlock.api.ledger import show_checkpoint, show_proof
 from interlock.api.limits import read_limits
 from interlock.api.lineage import read_influence_of, read_lineage_of
 from interlock.api.openapi import describe
+from interlock.api.outcome_events import take_outcome_events
 from interlock.api.outcomes import ROUTES as OUTCOME_ROUTES
 from interlock.api.problems import answer_error
 from interlock.api.publications import ROUTES as PUBLICATION_ROUTES
@@ -71,6 +72,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     find_decisions,
     search_decisions,
     take_cloudevents,
+    take_outcome_events,
     load_feature,
     read_streams,
     list_reviews,

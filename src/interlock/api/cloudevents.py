@@ -74,17 +74,10 @@ async def take_cloudevents(request: Call, target: FromPath[str]) -> Response[byt
     found = find_target(request.node.registry, target, where="/target")
     allowed(request.caller, (Scope.DECIDE if found.named else Scope.SUBMIT,))
     request.require("decision.ask" if found.named else "case.submit")
-    sent = request.headers.get("content-type", "").strip()
-    kind = sent.partition(";")[0].strip().lower()
-    if kind == BATCH:
-        return await _take_batch(request, found)
-    if kind in {STRUCTURED, _ANY_FORMAT}:
-        event = read_structured(await request.body())
-    elif kind.startswith(_ANY_FORMAT):
-        raise HTTPException(status_code=415, detail=f"the body is said to be {kind[:60]}; the JSON format is taken")
-    else:
-        event = read_binary(_attributes(request), sent, await request.body(), prefix=_PREFIX)
-    result = await _take(request, found, event)
+    sent = await sent_events(request)
+    if isinstance(sent, list):
+        return await _take_batch(request, found, sent)
+    result = await _take(request, found, sent)
     if isinstance(result, ResultEvent):
         data = cast("DecidedDocument | Submission", result.data)
         return Response(
@@ -92,6 +85,25 @@ async def take_cloudevents(request: Call, target: FromPath[str]) -> Response[byt
         )
     problem, retry_after_s = result
     return answer_problem(problem, {"Retry-After": str(retry_after_s)} if retry_after_s else {})
+
+
+async def sent_events(request: Call) -> Event | list[Event | EventInvalid]:
+    """The event of a request, structured or binary; or those of a batch.
+
+    Raises:
+        EventInvalid: it is none.
+        MalformedJson: it is not the JSON that we accept.
+        HTTPException: it is of another format.
+    """
+    sent = request.headers.get("content-type", "").strip()
+    kind = sent.partition(";")[0].strip().lower()
+    if kind == BATCH:
+        return read_batch(await request.body(), max_bytes=MOST_BATCH_BYTES)
+    if kind in {STRUCTURED, _ANY_FORMAT}:
+        return read_structured(await request.body())
+    if kind.startswith(_ANY_FORMAT):
+        raise HTTPException(status_code=415, detail=f"the body is said to be {kind[:60]}; the JSON format is taken")
+    return read_binary(_attributes(request), sent, await request.body(), prefix=_PREFIX)
 
 
 def _attributes(request: Call) -> list[tuple[str, str]]:
@@ -107,8 +119,7 @@ def _attributes(request: Call) -> list[tuple[str, str]]:
     return found
 
 
-async def _take_batch(request: Call, target: Target) -> Response[bytes]:
-    events = read_batch(await request.body(), max_bytes=MOST_BATCH_BYTES)
+async def _take_batch(request: Call, target: Target, events: list[Event | EventInvalid]) -> Response[bytes]:
     places = asyncio.Semaphore(_AT_ONCE)
 
     async def one(place: int, event: Event | EventInvalid) -> EventResult:

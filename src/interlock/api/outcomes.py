@@ -261,7 +261,7 @@ async def say_outcomes(request: Call) -> Response[bytes]:
         who=request.caller.name,
         verdict=request.require("outcome.record"),
     )
-    told = (_told(request, number, one) for (number, _), one in zip(lines, results, strict=True))
+    told = (told_outcome(request, number, one) for (number, _), one in zip(lines, results, strict=True))
     return Response(b"".join(encode(one) + b"\n" for one in told), status_code=200, media_type=MEDIA_TYPES[0])
 
 
@@ -339,7 +339,8 @@ def _line(line: bytes) -> OutcomeLine | Refused:
         return cause
 
 
-def _told(request: Call, number: int, one: Result) -> OutcomeAnswer:
+def told_outcome(request: Call, number: int, one: Result) -> OutcomeAnswer:
+    """What became of one line, as callers get it."""
     return OutcomeAnswer(
         line=number, became=one.became, decision=one.decision, outcome=one.outcome, right=one.is_right,
         contradictory=one.contradictory, problem=problem_of(one.refused, request.trace) if one.refused else None,

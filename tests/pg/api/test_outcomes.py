@@ -85,3 +85,40 @@ async def test_outcomes_are_said_line_by_line_and_read(make_caller: MakeCaller) 
     assert (await stranger.get(f"/v1/decisions/{ids[0]}/outcomes")).status_code == 404
     theirs = await stranger.post("/v1/outcomes", content=lines({**wrong, "asked": "two"}), headers=NDJSON)
     assert json.loads(theirs.content)["became"] == "unknown"
+
+
+async def test_events_say_outcomes_in_every_content_mode_each_once(make_caller: MakeCaller) -> None:
+    caller, feed = await make_caller("decide", "read"), await make_caller("outcome", name="collections")
+    asked = {"point": "judging.approve", "key": "one", "input": INPUT}
+    decision = (await caller.post("/v1/decisions", json=asked)).json()["id"]
+    said = {"source": "collections", "point": "judging.approve", "asked": "one", "right": False, "loss": "20.00 EUR"}
+    event = {"specversion": "1.0", "id": "e 1", "source": "/loans", "type": "interlock.outcome.said", "data": said}
+    path, structured = "/v1/cloudevents/outcomes", {"content-type": "application/cloudevents+json"}
+    assert (await caller.post(path, json=event, headers=structured)).status_code == 403, "it takes the scope outcome"
+    first = await feed.post(path, json=event, headers=structured)
+    assert (first.status_code, first.json()["type"]) == (200, "interlock.outcome.recorded"), first.text
+    assert (first.json()["subject"], first.json()["causeid"]) == (decision, "e 1")
+    assert (first.json()["data"]["became"], first.json()["data"]["right"]) == ("recorded", False)
+    binary = {"ce-specversion": "1.0", "ce-id": "e%201", "ce-source": "/loans", "ce-type": "interlock.outcome.said"}
+    again = await feed.post(path, json=said, headers=binary)
+    assert (again.json()["id"], again.json()["data"]["became"]) == (first.json()["id"], "known")
+    other = await feed.post(path, json={**event, "data": {**said, "loss": "1.00 EUR"}}, headers=structured)
+    assert (other.status_code, other.json()["code"]) == (409, "key-reused")
+    later = {**event, "id": "e 2", "time": "2199-01-01T00:00:00Z"}
+    batch = [
+        {**event, "id": "e 3", "data": {**said, "source": "bank", "right": True, "loss": None}}, 3,
+        {**event, "type": "claim.made"}, {**event, "data": [1]}, {**event, "data": {**said, "key": "k"}},
+        {**event, "data": {**said, "asked": "none"}}, later, event,
+    ]  # fmt: skip
+    told = await feed.post(path, json=batch, headers={"content-type": "application/cloudevents-batch+json"})
+    results = told.json()["results"]
+    assert [one["status"] for one in results] == [200, 400, 400, 400, 400, 404, 400, 200]
+    assert results[0]["event"]["data"]["contradictory"] is True
+    wheres = [one["problem"].get("where", "") for one in results[2:7]]
+    assert wheres == ["/type", "/data", "/key", "", "/became_at"]
+    words = (await caller.get(f"/v1/decisions/{decision}/outcomes")).json()["words"]
+    assert [(one["source"], one["key"], one["said_by"]) for one in words] == [
+        ("collections", "/loans e 1", "collections"), ("bank", "/loans e 3", "collections"),
+    ]  # fmt: skip
+    stranger = await make_caller("outcome", tenant="strange")
+    assert (await stranger.post(path, json=event, headers=structured)).status_code == 404

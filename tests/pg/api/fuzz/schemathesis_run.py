@@ -19,7 +19,7 @@ PROBLEM = "application/problem+json"
 _SEED = 20260301
 _UNUSUAL = ["0", "-0", "1e400", "null", "true", "é", "\u202e", "a" * 201, "../..", "%00", "' or 1=1 --", "{{7*7}}"]
 """Beside the names of things that exist: texts that are something else to some reader."""
-_OF_MANY = ["submit_batch", "load_feature", "take_cloudevents", "say_outcomes"]
+_OF_MANY = ["submit_batch", "load_feature", "take_cloudevents", "take_outcome_events", "say_outcomes"]
 _ALWAYS = 3
 _MAY_BE_503 = frozenset({"queue-full", "stopped", "overloaded"})
 """A refusal for now is no failure."""
