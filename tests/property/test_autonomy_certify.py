@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -161,6 +162,12 @@ def test_what_is_not_known_goes_to_a_person() -> None:
         wrong=np.zeros(4, bool), loss=np.zeros(4, np.int64),
     )  # fmt: skip
     assert np.all(np.isinf(score(odd, terms(), found).score))
+
+
+def test_thresholds_are_near_one_another_and_end_where_a_review_is_cheaper() -> None:
+    grid = make_grid(Fraction(COST))
+    assert (grid[0], grid[-1]) == (Fraction(COST, 1000), COST)
+    assert all(one < other < one * Fraction(106, 100) for one, other in pairwise(grid))
 
 
 def test_a_rate_of_wrong_decisions_is_certified_whatever_they_cost() -> None:

@@ -12,8 +12,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from interlock.autonomy.betting import Floats, best_e_value, choose_bets, passes
+from interlock.autonomy.betting import Bets, Floats, best_e_value, choose_bets, mixed, passes
 from interlock.autonomy.calibration import Flags
 from interlock.autonomy.certify import Certifiable, NotCertifiable, Terms, certify, make_grid
 from interlock.autonomy.estimate import doubly_robust
@@ -116,7 +117,10 @@ def test_a_monitor_gives_few_false_alarms_however_often_one_looks_and_finds_a_do
     bets = watching_bets(typical, m)
     runs, horizon = 400, 4_000
     x = np.where(drawn.random((runs, horizon)) < m / typical, typical, 0.0)
-    alarms = np.count_nonzero(path(x, m, bets).max(axis=1) >= -math.log(alpha)) / runs
+    money = path(x, m, bets)
+    alarms = np.count_nonzero(money.max(axis=1) >= -math.log(alpha)) / runs
+    lost = np.flatnonzero(x[0])
+    assert at_losses(lost, typical, m, bets) == pytest.approx(money[0][lost])
     assert within(alarms, alpha, runs)
     assert alarms > 0.005
     twice = np.where(drawn.random((200, 2_500)) < 2 * m / typical, typical, 0.0)
@@ -130,6 +134,14 @@ def test_a_monitor_gives_few_false_alarms_however_often_one_looks_and_finds_a_do
     watch = step(begin(bets), twice[0, : first - 1].tolist(), m, bets)
     assert not crossed(watch, alpha)
     assert crossed(step(watch, (float(twice[0, first - 1]),), m, bets), alpha)
+
+
+def at_losses(at: NDArray[np.intp], loss: float, m: float, bets: Bets) -> Floats:
+    """The logarithm of the monitor's money after each loss, all of one size: between them it only falls."""
+    sizes = np.asarray(bets.sizes)[:, None]
+    lost = np.arange(1, at.size + 1, dtype=np.float64)
+    before = at + 1 - lost
+    return mixed(lost * np.log1p(sizes * (loss / m - 1)) + before * np.log1p(-sizes), bets)
 
 
 def test_weighted_estimates_are_right_where_plain_ones_are_not() -> None:
@@ -206,9 +218,11 @@ def test_a_monitor_gives_few_false_alarms_over_a_hundred_thousand_outcomes() -> 
     bets = watching_bets(typical, m)
     alarms = 0
     for _ in range(RUNS):
-        x = np.where(drawn.random(100_000, dtype=np.float32) < m / typical, typical, 0.0)
-        alarms += float(np.max(path(x, m, bets))) >= math.log(20)
-    assert within(alarms / RUNS, 0.05)
+        at = np.flatnonzero(drawn.random(100_000, dtype=np.float32) < m / typical)
+        alarms += float(np.max(at_losses(at, typical, m, bets), initial=0.0)) >= math.log(20)
+    share = alarms / RUNS
+    assert within(share, 0.05)
+    assert share > 0.005
 
 
 @pytest.mark.long

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.deciding import known_truth, place, put
 
 from interlock.autonomy.certificate import read_certificate
+from interlock.autonomy.certify import make_grid
 from interlock.autonomy.issuing.duty import alone_at, derive_now, keep_once
 from interlock.autonomy.issuing.issue import issue
 from interlock.autonomy.issuing.place import Place
@@ -83,7 +85,8 @@ async def test_one_that_an_older_version_issued_comes_out_the_same_and_one_of_a_
     database_url: str, database: Database, writer: Writer, admin: Admin, tenant: UUID, caplog: pytest.LogCaptureFixture
 ) -> None:
     it = place(tenant)
-    identity = await certified(database_url, database, writer, it)
+    coarse = make_grid(Fraction(it.terms.review_cost.minor), steps=60)
+    identity = await certified(database_url, database, writer, msgspec.structs.replace(it, grid=coarse))
     content = bytes(admin.execute("select content from certificate").fetchall()[0][0])
     older = msgspec.structs.replace(read_certificate(content), format="interlock-certificate/1")
     newer = msgspec.json.encode(msgspec.json.decode(content) | {"format": "interlock-certificate/3"}, order="sorted")

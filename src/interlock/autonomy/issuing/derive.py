@@ -82,9 +82,9 @@ def derive(
         begins: From when on decisions count, where it is not the whole window that does.
     """
     terms, data = place.terms, evidence.data
-    asked = msgspec.structs.replace(
-        asked_terms(terms, evidence.records), budget=terms.budget.each_of(evidence.data.monthly)
-    )
+    asked = asked_terms(terms, evidence.records)
+    budget, grid = terms.budget.each_of(evidence.data.monthly), place.grid or asked.grid
+    asked = msgspec.structs.replace(asked, budget=budget, grid=grid)
     found = certify(evidence.records, asked)
     calibrated = tuple(_calibrated(place, evidence, found))
     certified = tuple(one for one in calibrated if one.steps and not _too_few(found, evidence, one))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from fractions import Fraction
 from uuid import UUID
 
 import msgspec
@@ -29,6 +30,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         digest: SHA-256, in hex, of what else its file says.
         file: SHA-256 of the workflow's file; empty: not known.
         alike: Says under which files the point was as it is now: decisions under others are no evidence. None: all.
+        grid: The thresholds that are tested, strict to loose; empty: those of ``make_grid``. A certificate is derived
+            again with its own.
     """
 
     tenant: UUID
@@ -40,6 +43,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     digest: str = ""
     file: bytes = b""
     alike: Alike | None = None
+    grid: tuple[Fraction, ...] = ()
 
     @property
     def name(self) -> str:

@@ -114,4 +114,5 @@ def place_then(certificate: Certificate, record: Field | None) -> Place:
         record=record,
         digest=certificate.point_digest,
         alike=alike if files else None,
+        grid=tuple(Fraction(one.threshold) for one in certificate.grid),
     )
