@@ -16,7 +16,7 @@ from interlock.api.documents import Document
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
 from interlock.business.figures import Look
-from interlock.business.read import MOST_BEHIND, read_behind, read_business
+from interlock.business.read import MOST_BEHIND, read_behind, read_whole
 from interlock.business.report import Report
 from interlock.business.store import Behind
 from interlock.business.terms import BusinessTerms, business_terms
@@ -26,6 +26,8 @@ from interlock.node import Node
 
 OF_PEOPLE = frozenset({Look.LOSSES, Look.PEOPLE})
 """What tells of wrong decisions, and who said what: for those who see quality or autonomy."""
+OF_AUDITORS = frozenset({Look.CONTROL})
+"""Which cases are in the control group: whoever reviews is blind to that. For those who read the ledger."""
 
 
 class ValueQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +94,7 @@ async def show_value(request: Call, workflow: FromPath[str]) -> Response[bytes]:
     """What the work of a workflow is worth, costs and loses, against its declared baseline."""
     asked, node = request.query(ValueQuery), request.node
     terms = terms_of(node, workflow)
-    return answer(await read_business(node.database, request.tenant, terms, parse_duration(asked.since)))
+    return answer(await read_whole(node.database, request.tenant, terms, parse_duration(asked.since)))
 
 
 @get(
@@ -100,11 +102,13 @@ async def show_value(request: Call, workflow: FromPath[str]) -> Response[bytes]:
     opt=says(Endpoint(needs=(Scope.READ,), asks=BehindQuery, gives={200: BehindPage}, refuses=(404,))),
 )
 async def show_behind(request: Call, workflow: FromPath[str], behind: FromPath[str]) -> Response[bytes]:
-    """The decisions behind a figure: losses, costs, people, exceptions, cases, straight or slowest."""
+    """The decisions behind a figure: losses, costs, people, exceptions, cases, straight, slowest or control."""
     asked, node = request.query(BehindQuery), request.node
     look, terms = look_of(behind), terms_of(node, workflow)
     if look in OF_PEOPLE:
         request.require("autonomy.see")
+    if look in OF_AUDITORS:
+        request.require("ledger.read")
     span = parse_duration(asked.since)
     found = await read_behind(node.database, request.tenant, terms, look, span, asked.take)
     return answer(BehindPage(behind=look, rows=tuple(behind_document(one) for one in found)))

@@ -34,6 +34,7 @@ class Look(StrEnum):
     CASES = "cases"
     STRAIGHT = "straight"
     SLOWEST = "slowest"
+    CONTROL = "control"
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):

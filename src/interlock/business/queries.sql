@@ -89,9 +89,6 @@ select sort::text as sort, part, currency, sum(number)::bigint as number, sum(am
 from business_hour where workflow = %(workflow)s and hour >= %(since)s and hour < %(until)s
 group by 1, 2, 3 order by 1, 2, 3
 
--- name: workflows_tallied
-select distinct workflow from business_hour where hour >= %(since)s order by 1
-
 -- name: losses_of
 -- What wrong decisions cost that nobody corrected: those that no person decided, and those that a person approved as they were; what
 -- is on record of one that a person corrected was averted. Where none was realised, the exposure says what is lost by what the owner
@@ -205,3 +202,64 @@ from (
   order by c.id desc limit %(newest)s) c
 left join lateral (select d.id, d.point from decision d where d.case_id = c.id order by d.id desc limit 1) d on true
 order by case when %(slowest)s then c.changed_at - c.created_at end desc nulls last, c.id desc limit %(take)s
+
+-- name: behind_control
+-- The newest cases that were drawn for the control group or not, each with its last decision; with questions that have no case.
+select coalesce(d.id, q.id) as decision, c.id as case_id, coalesce(d.point, q.point, '') as point, null::bigint as loss_minor,
+  coalesce(c.currency, q.currency) as currency, coalesce(c.exposure_minor, q.exposure_minor) as exposure_minor, g.drawn_at as at,
+  case when g.is_control then 'control group' else 'not in the control group' end || ' (share ' || g.share || ')' as what, null::numeric as cost
+from (
+  select id, is_control, share, drawn_at from control_draw where workflow = %(workflow)s and id >= %(since)s and id < %(until)s
+  order by id desc limit %(take)s) g
+left join cases c on c.id = g.id left join decision q on q.id = g.id and c.id is null
+left join lateral (select d.id, d.point from decision d where d.case_id = c.id order by d.id desc limit 1) d on true
+order by g.id desc
+
+-- name: drawn_cases
+-- The newest cases of a time that were drawn, and questions without one, with what each cost. People's time for the audit sample belongs to the cases that it
+-- looks at. At a point where only that sample tells, what was not drawn is known as far as it can be.
+select g.id, g.is_control, g.step, case when c.id is not null then c.state::text when d.open = 0 then 'answered' else 'asked' end as state,
+  coalesce(c.conclusion, '') as conclusion, coalesce(c.currency, d.currency) as currency,
+  coalesce(c.exposure_minor, d.exposure_minor) as exposure_minor,
+  coalesce(extract(epoch from c.changed_at - c.created_at), 0)::float8 as seconds, d.cost, d.cpu_us, d.unknown, coalesce(v.ms, 0)::numeric as people_ms,
+  v.untimed
+from (
+  select id, is_control, step from control_draw where workflow = %(workflow)s and id >= %(since)s and id < %(until)s
+  order by id desc limit %(most)s) g
+left join cases c on c.id = g.id
+cross join lateral (
+  select max(d.currency) as currency, max(d.exposure_minor) as exposure_minor,
+    count(*) filter (where v.state not in ('resolved', 'withdrawn')) as open, coalesce(sum(d.cost), 0) as cost, coalesce(sum(p.cpu_us), 0)::numeric as cpu_us,
+    (count(*) filter (where d.route <> 'review' and o.decision is null and (d.point <> all(%(sampled)s::text[]) or a.decision is not null)))::int
+      as unknown
+  from (select * from decision where case_id = g.id union all select * from decision where id = g.id) d
+  left join decision_outcome o on o.decision = d.id left join audit_draw a on a.decision = d.id left join review v on v.id = d.review
+  cross join lateral (
+    select sum(r.cpu_us) as cpu_us
+    from json_to_recordset(replace(convert_from(d.attempts, 'UTF8'), '\u0000', '\u0020')::json) as r (cpu_us bigint)) p) d
+cross join lateral (
+  select sum(t.ms) as ms, (count(*) filter (where t.ms is null))::int as untimed
+  from (
+    select v.* from review v where v.case_id = g.id and v.state = 'resolved'
+    union all
+    select v.* from decision d join review v on v.id = d.review where d.id = g.id and v.state = 'resolved'
+    union all
+    select v.* from (select id from decision where case_id = g.id union all select g.id) d
+    join audit_draw a on a.decision = d.id join review v on v.id = a.review where v.state = 'resolved') v
+  cross join lateral (select coalesce(
+    (select case when bool_and(said.looked_ms is not null) then least(sum(said.looked_ms), 14400000)::bigint end
+     from review_verdict said where said.tenant = v.tenant and said.review = v.id and said.undone_at is null),
+    case when v.claimed_by = v.resolved_by and v.claimed_at <= v.resolved_at
+         then least(1000 * extract(epoch from v.resolved_at - v.claimed_at), 14400000)::bigint end) as ms) t) v
+
+-- name: drawn_losses
+-- Wrong decisions of these cases that nobody corrected; where only the audit sample tells, those that it drew.
+select g.id as case_id, d.point, coalesce(o.currency, d.currency, '') as currency, o.loss_minor, d.exposure_minor,
+  case when d.point = any(%(sampled)s::text[]) and d.route <> 'review' then a.propensity else 1 end::float8 as propensity
+from (
+  select id from control_draw where workflow = %(workflow)s and id >= %(since)s and id < %(until)s order by id desc limit %(most)s) g
+cross join lateral (select * from decision where case_id = g.id union all select * from decision where id = g.id) d
+join decision_outcome o on o.decision = d.id and not o.is_right
+left join review v on v.id = d.review left join audit_draw a on a.decision = d.id
+where (d.route <> 'review' or v.resolution = 'approve')
+  and (d.point <> all(%(sampled)s::text[]) or d.route = 'review' or a.decision is not null)

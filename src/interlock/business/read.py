@@ -8,25 +8,29 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+from msgspec import structs
 from psycopg import AsyncConnection
 
 from interlock.autonomy.terms import Source
+from interlock.business.compared import MOST_CASES, Compared, compare
 from interlock.business.figures import Look
 from interlock.business.losses import MOST_KNOWN
 from interlock.business.report import Report, report_of
 from interlock.business.store import (
     BEHIND_CASES,
+    BEHIND_CONTROL,
     BEHIND_COSTS,
     BEHIND_EXCEPTIONS,
     BEHIND_LOSSES,
     BEHIND_PEOPLE,
     COUNTING_STANDS,
+    DRAWN_CASES,
+    DRAWN_LOSSES,
     DRAWN_OF,
     LOSSES_OF,
     OUTCOMES_KNOWN,
     STUCK_NOW,
     TALLIES_OF,
-    WORKFLOWS_TALLIED,
     Behind,
 )
 from interlock.business.tally import Beside, Sort, Tallies
@@ -51,6 +55,7 @@ _BEHIND: Mapping[Look, Rows[Behind]] = MappingProxyType(
         Look.CASES: BEHIND_CASES,
         Look.STRAIGHT: BEHIND_CASES,
         Look.SLOWEST: BEHIND_CASES,
+        Look.CONTROL: BEHIND_CONTROL,
     }
 )
 
@@ -105,10 +110,33 @@ async def _beside(
     )
 
 
-async def workflows_counted(database: Database, tenant: UUID, since: timedelta) -> list[str]:
-    """The workflows of which anything is counted."""
+async def read_compared(database: Database, tenant: UUID, terms: BusinessTerms, since: timedelta) -> Compared | None:
+    """The control group of one workflow beside its other cases; None: its file declares none.
+
+    They began in a time as long as is asked for, which ends so long ago that they should have ended since.
+
+    Raises:
+        Refused: no time at all, or more than a year.
+    """
+    if terms.control is None:
+        return None
+    begin = _begin(database, since) - terms.control.settles
+    until = database.clock.now() - terms.control.settles
+    sampled = [name for name, one in terms.autonomy.items() if one.outcome.source is Source.AUDIT]
+    asked = {
+        "workflow": terms.workflow, "since": first_id(begin), "until": first_id(until), "most": MOST_CASES,
+        "sampled": sampled,
+    }  # fmt: skip
     async with database.tenant(tenant) as connection:
-        return await WORKFLOWS_TALLIED.all(connection, {"since": _begin(database, since)})
+        cases = await DRAWN_CASES.all(connection, asked)
+        losses = await DRAWN_LOSSES.all(connection, asked)
+    return compare(cases, losses, terms, begin, until)
+
+
+async def read_whole(database: Database, tenant: UUID, terms: BusinessTerms, since: timedelta) -> Report:
+    """The view of one workflow with its control group beside the other cases: see both."""
+    report = await read_business(database, tenant, terms, since)
+    return structs.replace(report, control=await read_compared(database, tenant, terms, since))
 
 
 async def read_behind(
@@ -132,6 +160,8 @@ async def read_behind(
     }  # fmt: skip
     if look is Look.LOSSES:
         given |= _declared(terms)
+    if look is Look.CONTROL:  # the newest, too, before they are compared
+        given |= {"until": first_id(database.clock.now())}
     query = _BEHIND[look]
     async with database.tenant(tenant) as connection:
         return await query.all(connection, {name: given[name] for name in query.parameters})

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
+from interlock.business.compared import Compared
 from interlock.business.figures import (
     NOTHING,
     Books,
@@ -29,6 +30,10 @@ from interlock.oversight.binomial import Interval, interval
 NO_PROOF = (
     "The difference is no proof of cause: cases, seasons and people differ from those of the baseline as well. A share "
     "of the cases that goes on as before (a control), or a roll-out in steps, would tell what the workflow changed."
+)
+BESIDE_CONTROL = (
+    "The difference to the baseline is no proof of cause: cases, seasons and people differ as well. What the workflow "
+    "changes is told by its control group, whose cases were drawn by lot."
 )
 _NO_CURRENCY = (
     "the file does not say in which currency the baseline is: value.each, value.before or the points' autonomy would"
@@ -84,6 +89,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         figures: They, in the order in which they are read.
         baselines: Figures beside what was before.
         warning: How differences are to be read; empty: none is shown.
+        control: The control group beside the other cases; None: none is declared, or it was not asked for.
     """
 
     workflow: str
@@ -98,6 +104,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     figures: tuple[Figure, ...]
     baselines: tuple[Against, ...]
     warning: str
+    control: Compared | None = None
 
 
 def report_of(
@@ -131,7 +138,7 @@ def report_of(
         rates=_rates(terms, books),
         figures=tuple(_figures(tallies, books, cases, decisions, beside.stuck)),
         baselines=baselines,
-        warning=NO_PROOF if any(one.change for one in baselines) else "",
+        warning=(BESIDE_CONTROL if terms.control else NO_PROOF) if any(one.change for one in baselines) else "",
     )
 
 

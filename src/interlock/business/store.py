@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from interlock.business.compared import CaseLoss, CaseOf
 from interlock.business.tally import Counted, DrawnOf, HourOf, KnownOf, LossOf
 from interlock.db.queries import load_queries
 from interlock.decisions.costs import shown_usd
@@ -85,7 +86,6 @@ ENDED_BETWEEN = _SQL.rows("ended_between", CountedOf)
 ANSWERED_BETWEEN = _SQL.rows("answered_between", CountedOf)
 ADD_HOURS = _SQL.bulk("add_business_hours", HourOf, distinct=("tenant", "workflow", "hour", "sort", "part", "currency"))
 TALLIES_OF = _SQL.rows("tallies_of", Counted)
-WORKFLOWS_TALLIED = _SQL.rows("workflows_tallied", str)
 LOSSES_OF = _SQL.rows("losses_of", LossOf)
 OUTCOMES_KNOWN = _SQL.rows("outcomes_known", KnownOf)
 DRAWN_OF = _SQL.rows("drawn_of", DrawnOf)
@@ -95,3 +95,6 @@ BEHIND_COSTS = _SQL.rows("behind_costs", Behind)
 BEHIND_PEOPLE = _SQL.rows("behind_people", Behind)
 BEHIND_EXCEPTIONS = _SQL.rows("behind_exceptions", Behind)
 BEHIND_CASES = _SQL.rows("behind_cases", Behind)
+BEHIND_CONTROL = _SQL.rows("behind_control", Behind)
+DRAWN_CASES = _SQL.rows("drawn_cases", CaseOf)
+DRAWN_LOSSES = _SQL.rows("drawn_losses", CaseLoss)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from interlock.autonomy.control.terms import ControlTerms
 from interlock.autonomy.terms import AutonomyTerms, LossTerms
 from interlock.cases.declaration import Declaration
 from interlock.cases.dossier import Success
@@ -27,6 +28,7 @@ class BusinessTerms(msgspec.Struct, frozen=True, kw_only=True):
         person_hour: What an hour of a person costs, in USD; 0: not stated.
         rates: By which amounts are converted, if they have a date.
         autonomy: All that points declare of their autonomy, by the points that do.
+        control: Which cases people decide; None: no control group is declared.
     """
 
     workflow: str
@@ -38,6 +40,7 @@ class BusinessTerms(msgspec.Struct, frozen=True, kw_only=True):
     person_hour: Decimal
     rates: RateSettings
     autonomy: Mapping[str, AutonomyTerms] = msgspec.field(default_factory=dict[str, AutonomyTerms])
+    control: ControlTerms | None = None
 
 
 def business_terms(
@@ -57,4 +60,5 @@ def business_terms(
         person_hour=person_hour,
         rates=rates,
         autonomy={name: point.autonomy for name, point in points.items() if point.autonomy},
+        control=declaration.control,
     )

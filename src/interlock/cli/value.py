@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from interlock.api.value import OF_PEOPLE, BehindDocument, behind_document
+from interlock.api.value import OF_AUDITORS, OF_PEOPLE, BehindDocument, behind_document
+from interlock.business.compared import Compared, Difference
 from interlock.business.figures import Figure, Look
-from interlock.business.read import read_behind, read_business
+from interlock.business.read import read_behind, read_whole
 from interlock.business.report import Against, Report
 from interlock.business.terms import BusinessTerms, business_terms
 from interlock.cases.declaration import Declaration
@@ -56,7 +57,7 @@ def show_value(
 
     async def read(node: Node) -> list[Report]:
         require(node, who_acts(""), "view")
-        return [await read_business(node.database, node.tenant, _terms(node, one), span) for one in chosen]
+        return [await read_whole(node.database, node.tenant, _terms(node, one), span) for one in chosen]
 
     reports = with_node(context, read)
     if as_json:
@@ -101,9 +102,33 @@ def _show(screen: Screen, report: Report) -> None:
             )
         )
     screen.line(report.warning)
+    if report.control is not None:
+        _show_compared(screen, report.control)
 
 
-def _interval(one: Figure | Against) -> str:
+def _show_compared(screen: Screen, found: Compared) -> None:
+    steps = f", in {found.steps} steps" if found.steps > 1 else ""
+    screen.facts(
+        (
+            ("control group", f"{found.control:,} of {found.control + found.treated:,} cases drawn{steps}"),
+            ("began", f"{minute(found.since)} to {minute(found.until)}"),
+            ("under way", f"{found.under_way[1]:,} of them, {found.under_way[0]:,} of the others"),
+            ("note", found.note),
+        )
+    )
+    screen.table(
+        ("figure of a case", "as the workflow does", "control group", "difference", "95 %", "cases", "note"),
+        (
+            (one.title, one.treated, one.control, one.change, _interval(one), f"{one.cases[0]:,} and {one.cases[1]:,}",
+             one.note)
+            for one in found.differences
+        ),
+        none="",
+    )  # fmt: skip
+    screen.line(found.says)
+
+
+def _interval(one: Figure | Against | Difference) -> str:
     return f"{one.low or 'open'} to {one.high or 'open'}" if one.low or one.high else ""
 
 
@@ -111,7 +136,7 @@ def _show_behind(
     context: typer.Context, screen: Screen, declared: Declaration, look: Look, span: timedelta, take: int
 ) -> None:
     async def read(node: Node) -> Sequence[BehindDocument]:
-        act = "quality.see" if look in OF_PEOPLE else "view"
+        act = "ledger.read" if look in OF_AUDITORS else "quality.see" if look in OF_PEOPLE else "view"
         require(node, who_acts(""), act)
         found = await read_behind(node.database, node.tenant, _terms(node, declared), look, span, take)
         return [behind_document(one) for one in found]

@@ -14,6 +14,7 @@ from msgspec import Meta
 from interlock.api.call import encode
 from interlock.api.deciding import recalled_since
 from interlock.api.decisions import decision_document
+from interlock.autonomy.control.draw import drawn_of
 from interlock.autonomy.outcomes.read import LONGEST_WHY, outcomes_of, settle_outcome
 from interlock.autonomy.words import certifying_said
 from interlock.cases.explanation.material import Reader
@@ -94,6 +95,9 @@ async def show_decision(request: Visit, decision_id: FromPath[UUID]) -> Response
     decision = await find_decision(node.database, tenant, decision_id)
     review = await find_review(node.database, tenant, decision.review) if decision.review else None
     damaged = unreadable(decision)
+    drawn = None
+    if request.may("ledger.read"):  # whoever reviews is blind to it
+        drawn = await drawn_of(node.database, tenant, decision.case_id or decision_id)
     return render(
         request, "decision.html", decision=decision, review=review, damaged=damaged,
         parts=None if damaged else _parts(decision), reasons=() if damaged else decision.why,
@@ -102,7 +106,7 @@ async def show_decision(request: Visit, decision_id: FromPath[UUID]) -> Response
         actions=await _actions(request, decision), places=await places_about(node.database, tenant, decision_id),
         recalled=await recalled_since(node.database, tenant, decision), cost=shown_usd(decision.cost),
         may_read=request.may("personal.read"), outcomes=await outcomes_of(node.database, tenant, decision_id),
-        may_settle=request.may("outcome.settle"),
+        may_settle=request.may("outcome.settle"), drawn=drawn,
     )  # fmt: skip
 
 

@@ -10,9 +10,9 @@ from litestar import Response, get
 from litestar.params import FromPath
 from msgspec import Meta
 
-from interlock.api.value import OF_PEOPLE, terms_of
+from interlock.api.value import OF_AUDITORS, OF_PEOPLE, terms_of
 from interlock.business.figures import Look
-from interlock.business.read import read_behind, read_business
+from interlock.business.read import read_behind, read_business, read_compared
 from interlock.console.asking import address, asked_of
 from interlock.console.render import render
 from interlock.console.visit import Visit, needs
@@ -29,6 +29,7 @@ TITLES = {
     Look.CASES: "The cases that ended in that time, those that came last first",
     Look.STRAIGHT: "The cases that went straight through, those that came last first",
     Look.SLOWEST: "The slowest of the cases that ended in that time",
+    Look.CONTROL: "The cases that were drawn, for the control group or not, the newest first",
 }
 
 
@@ -64,15 +65,14 @@ async def show_value(request: Visit, name: FromPath[str]) -> Response[bytes]:
     terms, span = terms_of(node, name), parse_duration(asked.since)
     report = await read_business(node.database, request.tenant, terms, span)
     behind = None
-    may = request.may("quality.see") or request.may("autonomy.see")
     if asked.behind is not None:
-        if asked.behind in OF_PEOPLE and not may:
-            request.require("quality.see")
+        if not _may(request, asked.behind):
+            request.require("ledger.read" if asked.behind in OF_AUDITORS else "quality.see")
         behind = await read_behind(node.database, request.tenant, terms, asked.behind, span, ROWS)
     here = f"{PATH}/{quote(name, safe='')}"
 
     def leads(look: Look) -> str:
-        if look in OF_PEOPLE and not may:
+        if not _may(request, look):
             return ""
         return f"{address(here, since=asked.since, behind=look)}#behind"
 
@@ -82,4 +82,22 @@ async def show_value(request: Visit, name: FromPath[str]) -> Response[bytes]:
     )  # fmt: skip
 
 
-ROUTES = (show_values, show_value)
+@get(PATH + "/{name:str}/control", opt=needs("view"))
+async def show_compared(request: Visit, name: FromPath[str]) -> Response[bytes]:
+    """The control group beside the other cases: a part of the page, or a page of its own."""
+    asked, node = asked_of(request, ValueAsked), request.node
+    compared = await read_compared(node.database, request.tenant, terms_of(node, name), parse_duration(asked.since))
+    here = f"{PATH}/{quote(name, safe='')}"
+    template = "value_control.html" if request.wants_part else "value_control_page.html"
+    behind = f"{address(here, since=asked.since, behind=Look.CONTROL)}#behind" if _may(request, Look.CONTROL) else ""
+    return render(request, template, compared=compared, name=name, here=here, asked=asked, behind=behind)
+
+
+def _may(visit: Visit, look: Look) -> bool:
+    """Whether somebody may look behind such figures."""
+    if look in OF_AUDITORS:
+        return visit.may("ledger.read")
+    return look not in OF_PEOPLE or visit.may("quality.see") or visit.may("autonomy.see")
+
+
+ROUTES = (show_values, show_value, show_compared)

@@ -13,6 +13,7 @@ from interlock.autonomy.control.store import (
     ADD_CONTROL_KEYS,
     FIND_CONTROL_DRAW,
     FIND_CONTROL_KEY,
+    FoundDraw,
     NewControlDraw,
     NewControlKey,
     control_id,
@@ -44,10 +45,9 @@ class Controls:
 
         What was decided of before there was a group is in none.
         """
-        async with self._database.tenant(tenant) as connection:
-            found = await FIND_CONTROL_DRAW.one(connection, {"id": case_id})
-        if found is not None and found.is_control is not None and found.share and found.step:
-            return Lot(is_control=found.is_control, share=Fraction(found.share), step=found.step, kept=True)
+        found = await _find(self._database, tenant, case_id)
+        if (lot := _kept(found)) is not None:
+            return lot
         if found is not None and found.decided:
             return None
         return await self.of(terms, tenant, workflow, case_id, id_time(case_id))
@@ -88,6 +88,22 @@ class Controls:
         if found is None:
             raise AssertionError("the key of a control group was made, and is not there")
         return found
+
+
+async def drawn_of(database: Database, tenant: UUID, id_: UUID) -> Lot | None:
+    """How a case, or a question by its decision, was drawn; None: it is in no group."""
+    return _kept(await _find(database, tenant, id_))
+
+
+async def _find(database: Database, tenant: UUID, id_: UUID) -> FoundDraw | None:
+    async with database.tenant(tenant) as connection:
+        return await FIND_CONTROL_DRAW.one(connection, {"id": id_})
+
+
+def _kept(found: FoundDraw | None) -> Lot | None:
+    if found is None or found.is_control is None or found.share is None or found.step is None:
+        return None
+    return Lot(is_control=found.is_control, share=Fraction(found.share), step=found.step, kept=True)
 
 
 def draw_row(lot: Lot, id_: UUID, tenant: UUID, workflow: str, now: datetime) -> NewControlDraw:

@@ -20,7 +20,6 @@ ASKED = "person_asked"
 """The code of the reason of a decision that would have gone by itself. It does not name the group: whoever reviews is
 blind to it; that a case is in the group is on record beside the decision, for auditors."""
 ASKED_WHAT = "the workflow asks a person"
-IN_WORDS = "control group"
 SETTLES = timedelta(days=7)
 
 
@@ -65,6 +64,12 @@ class Lot(msgspec.Struct, frozen=True, kw_only=True):
     share: Fraction
     step: datetime
     kept: bool = False
+
+    @property
+    def said(self) -> str:
+        """In words, for auditors."""
+        told = "control group: a person takes every decision" if self.is_control else "not in the control group"
+        return f"{told} (share {self.share} of the cases that began since {self.step:%Y-%m-%d})"
 
 
 def lot_of(terms: ControlTerms, key: bytes, subject: UUID, began: datetime) -> Lot | None:
