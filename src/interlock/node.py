@@ -394,9 +394,11 @@ def _look_after(stack: AsyncExitStack, database: Database, writer: Writer, known
         _go_on(stack, keep_sampling(database, writer, points), "audit")
     if queues and known.autonomous:
         # who certifies nothing pays for no mathematics
+        from interlock.autonomy.figures.measure import keep_measuring  # noqa: PLC0415
         from interlock.autonomy.issuing.duty import keep_certificates  # noqa: PLC0415
 
         _go_on(stack, keep_certificates(database, writer, functools.partial(places, known)), "certificates")
+        _go_on(stack, keep_measuring(database, functools.partial(places, known)), "figures")
 
 
 def _tell(stack: AsyncExitStack, database: Database, writer: Writer, known: Registry, settings: Settings) -> None:

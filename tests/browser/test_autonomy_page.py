@@ -16,6 +16,7 @@ from tests.console.test_autonomy_pages import PAGE, POINT, course, fill
 from tests.console.visiting import Visiting, refund_orders, signed_in, site
 from tests.pg.stage import declared
 
+from interlock.autonomy.figures.measure import measure_and_keep
 from interlock.cases.registry import Registry
 from interlock.console.visit import COOKIE
 from interlock.node import Node
@@ -28,7 +29,7 @@ async def olga(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Node, V
     """An owner, at whose point the truth of decisions is known."""
     registry = Registry([declared(refund_orders, tmp_path, point=POINT)])
     async with site(database_url, registry) as (node, url), AsyncExitStack() as stack:
-        fill(database_url, node, 1500)
+        await measure_and_keep(node.database, fill(database_url, node, 1500))
         yield node, await signed_in(stack, node, url, "shop@example.com", ("owner",))
 
 

@@ -16,6 +16,7 @@ from tests.console.visiting import refund_orders, signed_in, site
 from tests.pg.deciding import Made, known_truth, put
 from tests.pg.stage import declared
 
+from interlock.autonomy.figures.measure import measure_and_keep
 from interlock.autonomy.issuing.issue import stands_at
 from interlock.autonomy.issuing.place import Place
 from interlock.cases.certified_places import find_place
@@ -61,6 +62,34 @@ def course(admin: psycopg.Connection[Any], node: Node, evidence: float = 3.5) ->
     )
 
 
+async def measured(node: Node, place: Place, ana: httpx.AsyncClient) -> None:
+    """Confidence against truth: of the version in force first, of all together, of one of before, of none."""
+    before = [msgspec.structs.replace(one, digest=bytes(32)) for one in known_truth(datetime.now(UTC), 40, seed=9)]
+    put(str(node.settings.database_url), place, before)
+    figures = await measure_and_keep(node.database, place)
+    now, whole = figures.first, figures.groups[0]
+    assert (now.known, whole.known, whole.key) == (3000, 3040, "")
+    page = (await ana.get(PAGE)).text
+    assert f"<strong>{now.component}</strong>" in page
+    assert page.count('aria-current="true"') == 1
+    assert page.count('<svg class="chart"') == 4
+    assert page.count("As a table") == 3  # the monitor's two charts share one
+    assert "certified:" in page
+    assert "480.00 EUR" in page
+    assert ">too few</" in page
+    assert "<strong>All versions</strong>" in (await ana.get(f"{PAGE}?of=")).text
+    old = (await ana.get(f"{PAGE}?of={'0' * 16}")).text
+    assert "too few to say" in old
+    with psycopg.connect(str(node.settings.database_url), autocommit=True) as admin:
+        admin.execute("revoke select on interlock.decision, interlock.decision_outcome from interlock_service")
+        assert (await ana.get(PAGE)).status_code == 200  # it reads none, so it costs the same however many there are
+        admin.execute("grant select on interlock.decision, interlock.decision_outcome to interlock_service")
+    for nobody in ("x" * 9000, SCRIPT, "\0", "1"):
+        page = (await ana.get(PAGE, params={"of": nobody})).text
+        assert f"<strong>{now.component}</strong>" in page
+        assert SCRIPT not in page
+
+
 async def narrowed_and_huge(url: str, node: Node, ana: httpx.AsyncClient) -> None:
     """What the page tells once its own decisions speak against a certificate."""
     with psycopg.connect(url, autocommit=True) as admin:
@@ -74,6 +103,7 @@ async def narrowed_and_huge(url: str, node: Node, ana: httpx.AsyncClient) -> Non
     more = [Made(at=now, exposure=9 * 10**18, route="review", right=None) for _ in range(2)]
     more.append(Made(at=now, exposure=900, route="review", right=None, currency="USD"))
     put(url, find_place(node.registry, node.tenant, NAME), more)
+    await measure_and_keep(node.database, find_place(node.registry, node.tenant, NAME))
     page = html.unescape((await ana.get(PAGE)).text)
     assert "more than can be held" in page
     assert "not known, negative or in another currency" in page
@@ -87,6 +117,7 @@ async def test_a_certificate_is_shown_issued_and_withdrawn_by_whoever_may(databa
         empty = (await ana.http.get(PAGE)).text
         assert "A person decides everything here" in empty
         assert "Derive anew" not in empty
+        assert "Nothing is measured yet" in empty
         place = fill(database_url, node)
         assert (await ana.http.get(f"{PAGE}/anew")).status_code == 403
         shown = await olga.http.get(f"{PAGE}/anew")
@@ -102,13 +133,10 @@ async def test_a_certificate_is_shown_issued_and_withdrawn_by_whoever_may(databa
         assert (await olga.http.post(f"{PAGE}/certify", data=form)).status_code == 303
         with psycopg.connect(database_url, autocommit=True) as admin:
             course(admin, node)
+        await measured(node, place, ana.http)
         page = (await ana.http.get(PAGE)).text
         promise = "wrong answers at refund_orders.approve that nobody looked at cost at most 0.40 EUR"
         assert promise in html.unescape(page)
-        assert page.count('<svg class="chart"') == 4
-        assert page.count("As a table") == 3  # the monitor's two charts share one
-        assert "certified:" in page
-        assert "480.00 EUR" in page
         listed = (await ana.http.get("/console/autonomy")).text
         assert f'href="{PAGE}"' in listed
         assert "3.50" in listed

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from interlock.autonomy.calibration import FEWEST, Method, calibrate, fit
 from interlock.autonomy.certificate import Certified
-from interlock.autonomy.reliability import calibration_error, reliability
+from interlock.autonomy.reliability import calibration_error, effective, reliability, weighted_share
+from interlock.oversight.binomial import interval
 
 seen = st.lists(
     st.tuples(st.sampled_from([0.0, 0.3, 0.5, 0.7, 0.9, 0.99, 1.0]) | st.floats(0, 1), st.booleans()),
@@ -105,3 +106,45 @@ def test_reliability_and_its_error_know_what_they_do_not_know() -> None:
     assert len(reliability(np.full(50, 0.9), right[:50])) == 1
     assert reliability(np.empty(0), np.empty(0, bool)) == ()
     assert calibration_error(sure[:0], right[:0]).high == 1
+
+
+def test_reliability_from_a_sample_is_that_of_all_decisions_and_its_interval_holds() -> None:
+    drawn = np.random.default_rng(5)
+    held = above = shares = bins_seen = 0
+    runs, number = 60, 3000
+    for at in range(runs):
+        sure = drawn.uniform(0.5, 1, number)
+        truth = sure - 0.08 * (at % 2)  # every other run: perfect, or always too sure by 0.08
+        right = drawn.random(number) < truth
+        chance = np.where(sure > 0.8, 0.05, 0.5)  # the unsure are seen ten times as often
+        seen_ = drawn.random(number) < chance
+        weight = 1 / chance[seen_]
+        error = calibration_error(sure[seen_], right[seen_], weight)
+        true = 0.08 * (at % 2)
+        held += error.low <= true + 1e-9 <= error.high + 2e-9
+        above += error.low > true + 1e-9
+        for one in reliability(sure[seen_], right[seen_], weight):
+            inside = (sure >= one.least) & (sure <= one.most)
+            shares += one.right.low <= float(np.mean(truth[inside])) <= one.right.high
+            bins_seen += 1
+            assert one.effective <= one.decisions + 1e-9
+    assert above <= 0.05 * runs, "a low end above 0 is to say that the confidence is wrong"
+    assert held >= 0.95 * runs
+    assert shares >= 0.94 * bins_seen
+
+
+def test_weights_take_off_what_sampling_puts_on() -> None:
+    drawn = np.random.default_rng(6)
+    sure = np.where(drawn.random(40_000) < 0.5, 0.6, 0.95)
+    right = drawn.random(sure.size) < np.where(sure > 0.9, 0.95, 0.3)
+    chance = np.where(sure > 0.9, 0.02, 0.8)  # those that are far off are seen most
+    seen_ = drawn.random(sure.size) < chance
+    weighed = calibration_error(sure[seen_], right[seen_], 1 / chance[seen_])
+    plain = calibration_error(sure[seen_], right[seen_])
+    assert weighed.low <= 0.15 <= weighed.high < 0.25 < plain.low
+    assert effective(np.ones(50)) == 50
+    assert effective(np.array([1.0, 1.0, 100.0])) < 1.1
+    assert weighted_share(np.ones(40, bool), np.ones(40))[0] == interval(40, 40)
+    whole, worth = weighted_share(right[seen_], 1 / chance[seen_])
+    assert whole.low <= 0.625 <= whole.high
+    assert worth < 0.2 * float(np.sum(seen_))

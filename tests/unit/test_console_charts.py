@@ -11,14 +11,13 @@ import pytest
 
 from interlock.autonomy import certificate as made
 from interlock.autonomy.certificate import Certified, Step
+from interlock.autonomy.figures.bands import band_edges
+from interlock.autonomy.figures.figures import BandCount, Bin
 from interlock.autonomy.issuing.store import CoursePoint
-from interlock.autonomy.reliability import Bin
 from interlock.autonomy.terms import AutonomyTerms, LossBudget, LossTerms, OutcomeTerms
 from interlock.clock import Clock
 from interlock.components.component import ComponentRef
 from interlock.console.autonomy_charts import (
-    BandCount,
-    band_edges,
     evidence_chart,
     loss_chart,
     money_bands,
@@ -73,7 +72,7 @@ def test_axes_end_at_round_numbers(value: float, end: float) -> None:
 
 
 def test_confidence_and_truth_are_drawn_with_their_intervals() -> None:
-    bins = (Bin(0.5, 0.7, 0.6, 50, interval(30, 50)), Bin(0.9, 1.0, 0.95, 200, interval(199, 200)))
+    bins = (Bin(0.5, 0.7, 0.6, 50, interval(30, 50), 50.0), Bin(0.9, 1.0, 0.95, 200, interval(199, 200), 200.0))
     chart = reliability_chart(bins, (SURE,))
     within(chart)
     few, many = chart.dots
@@ -82,7 +81,7 @@ def test_confidence_and_truth_are_drawn_with_their_intervals() -> None:
     assert few.high is not None
     assert few.high < few.y < few.low  # the higher, the nearer to the top
     assert [name for _, name in chart.key] == ["as sure as it should be", "what the certificate takes it for"]
-    within(reliability_chart((Bin(1.0, 1.0, 1.0, 3, interval(3, 3)),), ()))
+    within(reliability_chart((Bin(1.0, 1.0, 1.0, 3, interval(3, 3), 3.0),), ()))
 
 
 def test_the_chosen_threshold_is_named_and_the_budget_is_a_limit() -> None:

@@ -5,21 +5,20 @@ A certificate is derived anew only after it was shown what would come out: what 
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import quote
 
 import msgspec
-import numpy as np
 from litestar import Response, get, post
 from litestar.params import FromPath
 from msgspec import Meta
 
 from interlock.authority.judge import Resource
-from interlock.autonomy.audit.read import DrawState, Sample, sample_of
 from interlock.autonomy.certificate import Certificate
+from interlock.autonomy.figures.figures import PointFigures
+from interlock.autonomy.figures.store import figures_of
 from interlock.autonomy.issuing.begins import begins_said
 from interlock.autonomy.issuing.derive import Derived
 from interlock.autonomy.issuing.duty import derive_now
@@ -28,29 +27,17 @@ from interlock.autonomy.issuing.place import Place
 from interlock.autonomy.issuing.promise import guarantee
 from interlock.autonomy.issuing.show import certificates_of, course_of, show_points, stand_of
 from interlock.autonomy.issuing.store import CoursePoint, KeptCertificate, Stands
-from interlock.autonomy.outcomes.read import Due, due_without_outcome, to_settle, voices_settled
-from interlock.autonomy.reliability import Bin, Error, calibration_error, reliability
+from interlock.autonomy.outcomes.read import to_settle, voices_settled
 from interlock.cases.certified_places import certifying_resource, find_place, places, withdrawing_resource
 from interlock.cases.in_line import find_point
-from interlock.clock import first_id, id_time
-from interlock.console.autonomy_charts import band_edges
 from interlock.console.autonomy_page import PointPage, page_of
 from interlock.console.render import render
-from interlock.console.store import AUTONOMY_BANDS, AUTONOMY_REACH, AUTONOMY_TRUTH, TruthOf
 from interlock.console.visit import Visit, needs
 from interlock.errors import Refused, StateConflict
 
 PATH = "/console/autonomy"
-LATELY = timedelta(days=30)
-"""What came of late: the money by exposure, the sample and the outcomes that are shown."""
-NEWEST = 20_000
-"""So many of the newest decisions are read for money by exposure, and for what became of them."""
-TRUTHS = 5_000
-"""So many of the newest decisions are read for confidence against truth."""
-FEW_FOR_CURVES = 100
 LONGEST_LOOK = timedelta(minutes=30)
 """So long what was shown may be issued."""
-_SHOWN_MISSING = 10
 
 
 class CertifyForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,20 +83,16 @@ async def show_point(request: Visit, name: FromPath[str]) -> Response[bytes]:
     standing = stand_of((place.workflow, place.point), place, stands, now)
     certificate = stands.read if stands is not None else None
     course = await course_of(node.database, tenant, stands.certificate) if stands and stands.certificate else []
-    page = await _page(request, place, stands, certificate, course, now, lets_go=standing.lets_go)
-    due_to = now - place.terms.outcome.after
-    reach = await _reach(request, place, due_to)
+    figures = await figures_of(node.database, tenant, place.workflow, place.point)
+    page = _page(request, place, stands, figures, course, lets_go=standing.lets_go)
     # also where its file says something else now: with the file of before it would count again
     counts = stands is not None and stands.counts(now)
     may_withdraw = counts and request.may("autonomy.withdraw", _withdrawing(request, name))
     return render(
-        request, "autonomy_point.html", place=place, reach=reach, terms=place.terms, standing=standing,
-        certificate=certificate, page=page, lately=LATELY, newest=NEWEST,
-        sample=await _sample(request, place, reach, now), states=DrawState,
-        due=await _due(request, place, due_to - reach, now),
-        before=await _before(request, place), may_certify=request.may("autonomy.certify", _certifying(request, name)),
+        request, "autonomy_point.html", place=place, terms=place.terms, standing=standing, certificate=certificate,
+        page=page, figures=figures, before=await _before(request, place),
+        may_certify=request.may("autonomy.certify", _certifying(request, name)),
         may_withdraw=may_withdraw,
-        few=FEW_FOR_CURVES,
     )  # fmt: skip
 
 
@@ -206,64 +189,18 @@ def _back(name: str) -> Response[None]:
     return Response(None, status_code=HTTPStatus.SEE_OTHER, headers={"Location": to})
 
 
-async def _page(
-    visit: Visit, place: Place, stands: Stands | None, certificate: Certificate | None, course: list[CoursePoint],
-    now: datetime, *, lets_go: bool,
+def _page(
+    visit: Visit, place: Place, stands: Stands | None, figures: PointFigures | None, course: list[CoursePoint], *,
+    lets_go: bool,
 ) -> PointPage:  # fmt: skip
-    """What is drawn, from the newest decisions of the point."""
-    terms = place.terms
-    edges = band_edges(terms.highest, terms.currency)
-    asked = {"workflow": place.workflow, "point": place.point, "since": first_id(now - LATELY), "most": NEWEST}
-    async with visit.node.database.tenant(visit.tenant) as connection:
-        bands = await AUTONOMY_BANDS.all(connection, {**asked, "edges": list(edges), "currency": terms.currency})
-        truth = await AUTONOMY_TRUTH.all(
-            connection,
-            {
-                **asked,
-                "since": first_id(now - terms.window),
-                "until": first_id(now - terms.outcome.after),
-                "digests": place.digests,
-                "most": TRUTHS,
-            },
-        )
-    bins, error = await asyncio.to_thread(_reliable, truth)
+    """What is drawn, from the figures as they were measured last."""
+    certificate = stands.read if stands is not None else None
+    wanted = visit.query_params.get("of")
     return page_of(
-        terms, certificate.components if certificate else (), certificate.grid if certificate else (), certificate,
-        stands.threshold if stands and lets_go else None, bins=bins, error=error, truths=len(truth), counts=bands,
-        course=course, point=find_point(visit.node.registry, place.name).point,
+        place.terms, certificate.components if certificate else (), certificate.grid if certificate else (),
+        certificate, stands.threshold if stands and lets_go else None, figures=figures, of=wanted, course=course,
+        point=find_point(visit.node.registry, place.name).point,
     )  # fmt: skip
-
-
-def _reliable(truth: list[TruthOf]) -> tuple[tuple[Bin, ...], Error | None]:
-    if not truth:
-        return (), None
-    confidence = np.array([one.confidence for one in truth], np.float64)
-    right = np.array([one.is_right for one in truth], np.bool_)
-    return reliability(confidence, right), calibration_error(confidence, right)
-
-
-async def _reach(visit: Visit, place: Place, due_to: datetime) -> datetime:
-    """How far back outcomes and the sample are looked at: so long, or so many decisions, whichever is less."""
-    since = due_to - min(place.terms.window, LATELY)
-    asked = {"workflow": place.workflow, "point": place.point, "since": first_id(since), "until": first_id(due_to)}
-    async with visit.node.database.tenant(visit.tenant) as connection:
-        found = await AUTONOMY_REACH.one(connection, {**asked, "most": NEWEST})
-    return id_time(found) if found else since
-
-
-async def _sample(visit: Visit, place: Place, since: datetime, now: datetime) -> Sample | None:
-    if place.terms.audit is None:
-        return None
-    return await sample_of(
-        visit.node.database, visit.tenant, place.workflow, place.point, place.terms, since=since, until=now
-    )
-
-
-async def _due(visit: Visit, place: Place, back: timedelta, now: datetime) -> Due:
-    lately = msgspec.structs.replace(place.terms, window=back)
-    return await due_without_outcome(
-        visit.node.database, visit.tenant, place.workflow, place.point, lately, now=now, most=_SHOWN_MISSING
-    )
 
 
 async def _before(visit: Visit, place: Place) -> list[tuple[KeptCertificate, Certificate]]:

@@ -10,8 +10,8 @@ from itertools import pairwise
 import msgspec
 
 from interlock.autonomy.certificate import Certificate, Certified, Tested, share_allowed
+from interlock.autonomy.figures.figures import BandCount, Bin
 from interlock.autonomy.issuing.store import CoursePoint
-from interlock.autonomy.reliability import Bin
 from interlock.autonomy.terms import AutonomyTerms
 from interlock.console.charts import Axis, Chart, Drawing, round_up
 from interlock.decisions.point import DecisionPoint, needed_confidence
@@ -19,8 +19,6 @@ from interlock.decisions.sureness import stricter
 from interlock.money import LARGEST_MINOR, Money, exponent
 
 _MOST_POWER = 300.0
-_BANDS = 6
-_NICE = (1, 2, 5)
 _ROOM = 1.12
 
 
@@ -46,19 +44,6 @@ class MoneyBand(msgspec.Struct, frozen=True, kw_only=True):
     alone: int
     money: Money | None
     money_alone: Money | None
-
-
-class BandCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How many decisions were in a band, how many of them went by themselves, and the money in both.
-
-    Of those in band -1 nobody knows what was at stake: there is no money in them.
-    """
-
-    band: int
-    decisions: int
-    alone: int
-    minor: int
-    minor_alone: int
 
 
 def reliability_chart(bins: Sequence[Bin], certified: Sequence[Certified]) -> Chart:
@@ -150,18 +135,6 @@ def loss_chart(course: Sequence[CoursePoint], budget: Fraction, currency: str) -
         "Loss so far against the budget", about,
         lines=(draw.line([(0.0, 0.0), (last, allowed * last)], "second", "budget"), draw.line(points, "line", "lost")),
     )  # fmt: skip
-
-
-def band_edges(highest: int, currency: str) -> tuple[int, ...]:
-    """Where bands of exposure end, in minor units, ascending; the last is the cap."""
-    unit = 10 ** exponent(currency)
-    edges: list[int] = []
-    power = 10 ** max(len(str(highest)) - 1, 0)
-    while power >= 1 and len(edges) < _BANDS:
-        edges += [step * power for step in reversed(_NICE) if step * power < highest]
-        power //= 10
-    kept = [one for one in edges if one >= unit or one >= highest // 100][: _BANDS - 1]
-    return tuple(sorted({*kept, highest}))
 
 
 def money_bands(

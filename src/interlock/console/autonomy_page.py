@@ -8,14 +8,13 @@ from fractions import Fraction
 import msgspec
 
 from interlock.autonomy.certificate import Certificate, Certified, Tested
+from interlock.autonomy.figures.bands import band_edges
+from interlock.autonomy.figures.figures import Group, PointFigures
 from interlock.autonomy.issuing.promise import amount
 from interlock.autonomy.issuing.store import CoursePoint
-from interlock.autonomy.reliability import Bin, Error
 from interlock.autonomy.terms import AutonomyTerms
 from interlock.console.autonomy_charts import (
-    BandCount,
     MoneyBand,
-    band_edges,
     chosen_of,
     evidence_chart,
     loss_chart,
@@ -48,10 +47,8 @@ class PointPage(msgspec.Struct, frozen=True, kw_only=True):
     """What is drawn and listed of a point.
 
     Attributes:
-        bins: Confidence against truth.
-        error: How far they are apart, with its interval; None: nothing is known.
-        truths: Of how many decisions the truth is known.
-        reliability: The same, drawn; None: too little is known.
+        group: The version and segment of which confidence is shown against truth, or all; None: nothing is measured.
+        reliability: The same, drawn; None: nothing is known of it.
         grid: The thresholds that were tested.
         risk: The same, drawn; None: none was.
         bands: Money by exposure.
@@ -64,9 +61,7 @@ class PointPage(msgspec.Struct, frozen=True, kw_only=True):
         loss: What is expected to be lost by each; empty: nothing is known.
     """
 
-    bins: tuple[Bin, ...]
-    error: Error | None
-    truths: int
+    group: Group | None
     reliability: Chart | None
     grid: tuple[TestedRow, ...]
     risk: Chart | None
@@ -87,10 +82,8 @@ def page_of(
     certificate: Certificate | None,
     threshold: str | None,
     *,
-    bins: tuple[Bin, ...] = (),
-    error: Error | None = None,
-    truths: int = 0,
-    counts: Sequence[BandCount] = (),
+    figures: PointFigures | None = None,
+    of: str | None = None,
     course: Sequence[CoursePoint] = (),
     point: DecisionPoint | None = None,
 ) -> PointPage:
@@ -102,10 +95,8 @@ def page_of(
         grid: The thresholds that were tested.
         certificate: What counts, counted last, or would be issued; None: nothing.
         threshold: The greatest expected loss that goes by itself, in minor units, as a fraction; None: nothing does.
-        bins: Confidence against truth.
-        error: How far they are apart.
-        truths: Of how many decisions the truth is known.
-        counts: What came of late, by exposure.
+        figures: What was measured of its decisions; None: nothing yet.
+        of: Of which group confidence is shown against truth; None: of what is shown first.
         course: How the monitor went.
         point: What else its file says of how sure an answer must be; None: nothing.
     """
@@ -116,11 +107,11 @@ def page_of(
     crossing = float(1 / Fraction(watching.alpha)) if watching else None
     edges = band_edges(terms.highest, terms.currency)
     kept = tuple(one for one in certified if one.steps)
+    group = _shown(figures, of) if figures else None
+    counts = figures.bands if figures and figures.edges == edges else ()
     return PointPage(
-        bins=bins,
-        error=error,
-        truths=truths,
-        reliability=reliability_chart(bins, kept) if bins else None,
+        group=group,
+        reliability=reliability_chart(group.bins, _certified(group, kept)) if group and group.bins else None,
         grid=tuple(_row(one, currency, chosen) for one in grid),
         risk=risk_chart(grid, budget, currency, chosen) if grid else None,
         bands=money_bands(edges, counts, terms, Fraction(threshold) if threshold else None, kept, point),
@@ -140,6 +131,19 @@ def page_of(
         budget=amount(budget, currency),
         loss=_near(Fraction(certificate.loss), currency) if certificate else "",
     )
+
+
+def _shown(figures: PointFigures, of: str | None) -> Group:
+    """The group that was asked for; if there is none of it any more, what is shown first."""
+    return (figures.group(of) if of is not None else None) or figures.first
+
+
+def _certified(group: Group, certified: Sequence[Certified]) -> tuple[Certified, ...]:
+    """What is certified of a group: of all together, everything."""
+    return tuple(
+        one for one in certified
+        if group.digest in ("", one.digest) and group.segment in (None, one.segment)
+    )  # fmt: skip
 
 
 def _row(one: Tested, currency: str, chosen: str | None) -> TestedRow:

@@ -10,7 +10,6 @@ import msgspec
 
 from interlock.actions.action import ActionState
 from interlock.cases.store import CaseState
-from interlock.console.autonomy_charts import BandCount
 from interlock.db.queries import load_queries
 from interlock.guards.stops import StopRecord
 from interlock.ledger.ledger import ReadEntry
@@ -224,13 +223,6 @@ class CasesAlive(msgspec.Struct, frozen=True, kw_only=True):
     at_least: bool
 
 
-class TruthOf(msgspec.Struct, frozen=True, kw_only=True):
-    """How sure a decision was, and whether it was right."""
-
-    confidence: float
-    is_right: bool
-
-
 _SQL = load_queries(__file__)
 COUNT_CASES_IN = _SQL.rows("count_cases_in", StateCount)
 MONEY_NOW = _SQL.rows("money_now", MoneyNow)
@@ -254,6 +246,3 @@ STOP_HISTORY = _SQL.rows("stop_history", StopRecord)
 ENTRIES_IN = _SQL.rows("entries_in", ReadEntry)
 ENTRIES_BY_ID = _SQL.rows("entries_by_id", ReadEntry)
 GAPS_OPEN = _SQL.rows("gaps_open", OpenGap)
-AUTONOMY_REACH = _SQL.rows("autonomy_reach", UUID)
-AUTONOMY_BANDS = _SQL.rows("autonomy_bands", BandCount)
-AUTONOMY_TRUTH = _SQL.rows("autonomy_truth", TruthOf)

@@ -42,6 +42,7 @@ NOT_COMPARED = {
     "artifact": "content-addressed: its bytes are its name, and the decision that names it is compared",
     "audit_draw": "audit.drawn names each with its probability, and audit.answered says how it ended",
     "audit_drawing": "how far the audit sample is drawn, and its key, whose SHA-256 is in audit.begun",
+    "autonomy_figures": "what pages show of decisions and outcomes, which are on record; measured anew all the time",
     "autonomy": "each turn of it is an entry with its certificate and its reason",
     "certificate": "content-addressed: its entry states its digest",
     "certificate_course": "the chart of a monitor: its crossing is an entry",
