@@ -1,28 +1,22 @@
 -- name: recorded_decisions
--- Every decision that came to a point and that one of these components answered, with what is known of its proposal. Not:
--- known cases that were put among the others, and questions to a person that were asked again since (what went by itself and
--- was taken back later stays: it had been done).
+-- Every decision that came to a point and that one of these components answered (which: see the view), with what is known of
+-- its proposal.
 select d.id, d.component_digest, d.confidence, d.exposure_minor, d.currency, d.route::text as route, d.verdicts,
        case when %(attempts)s then d.attempts end as attempts,
        case when %(input)s then d.input end as input,
        case when %(output)s or %(attempts)s or r.resolution <> 'approve' or d.route = 'reject' or d.verdicts <> '[]'::bytea
             then d.output end as output,
-       o.outcome, o.is_right, o.loss_minor, o.currency as loss_currency, o.standing::text as standing,
+       d.outcome, d.is_right, d.loss_minor, d.loss_currency, d.standing::text as standing,
        r.id as review, r.resolution::text as resolution, r.output as resolved,
-       a.propensity, a.was_right,
-       case when %(attempts)s then (select w.truth from outcome w where w.id = o.outcome) end as truth
-from decision d
-left join decision_outcome o on o.decision = d.id
+       d.propensity, d.was_right,
+       case when %(attempts)s then (select w.truth from outcome w where w.id = d.outcome) end as truth
+from answered_decision d
 left join review r on r.id = d.review and r.state = 'resolved'
   and not exists (select from decision n where n.supersedes = d.id)
   and not exists (select from recall_member m where m.member in (d.id, d.case_id) and m.state in ('ended', 'anew'))
-left join audit_draw a on a.decision = d.id
 where d.workflow = %(workflow)s and d.point = %(point)s and d.id >= %(since)s and d.id < %(until)s
-  and (%(attempts)s or d.component_digest = any(%(digests)s::bytea[])) and d.confidence is not null
+  and (%(attempts)s or d.component_digest = any(%(digests)s::bytea[]))
   and (%(files)s::bytea[] is null or d.declaration = any(%(files)s::bytea[]))
-  and not exists (select from known_case k where k.id = d.review)
-  and (d.route <> 'review' or r.id is not null or o.decision is not null
-       or not exists (select from decision s where s.tenant = d.tenant and s.supersedes = d.id))
 order by d.id
 
 -- name: decided_under
@@ -101,19 +95,14 @@ from certificate_monitor m join certificate c on c.id = m.certificate
 where m.closed_at is null order by m.certificate
 
 -- name: matured_decisions
--- Those whose outcome is due, in the order in which it was: of the same decisions as the evidence (see recorded_decisions), and
+-- Those whose outcome is due, in the order in which it was: of the same decisions as the evidence (the view), and
 -- whatever else went by itself, as by a version that a certificate before this one counted for.
-select d.id, d.decided_at, d.exposure_minor, d.currency, d.route::text as route, o.is_right, o.loss_minor, o.currency as loss_currency,
-       a.propensity, case when d.route = 'reject' then d.output end as output, a.was_right
-from decision d
-left join decision_outcome o on o.decision = d.id
-left join audit_draw a on a.decision = d.id
+select d.id, d.decided_at, d.exposure_minor, d.currency, d.route::text as route, d.is_right, d.loss_minor, d.loss_currency,
+       d.propensity, case when d.route = 'reject' then d.output end as output, d.was_right
+from answered_decision d
 where d.workflow = %(workflow)s and d.point = %(point)s and d.id >= %(from_id)s and d.id < %(to_id)s
   and (d.decided_at, d.id) > (%(counted_to)s, %(counted_id)s) and d.decided_at < %(before)s
-  and (d.route <> 'review' or d.component_digest = any(%(digests)s::bytea[])) and d.confidence is not null
-  and not exists (select from known_case k where k.id = d.review)
-  and (d.route <> 'review' or o.decision is not null
-       or not exists (select from decision s where s.tenant = d.tenant and s.supersedes = d.id))
+  and (d.route <> 'review' or d.component_digest = any(%(digests)s::bytea[]))
 order by d.decided_at, d.id limit %(most)s
 
 -- name: worse_words
