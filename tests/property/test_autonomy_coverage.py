@@ -1,7 +1,7 @@
 """Simulations with a truth that is known: how often what is promised does not hold, over 2,000 runs.
 
 A violation is a certified threshold whose true mean loss is above the budget. Losses are those of the harshest kind for
-such tests: rare and as large as they may be.
+such tests: rare and as large as they may be. ``pytest -s --long`` prints the figures that the documentation tells.
 """
 
 from __future__ import annotations
@@ -95,8 +95,14 @@ def within(share: float, risk: float = RISK, runs: int = RUNS) -> bool:
     return interval(round(share * runs), runs).low <= risk
 
 
+def told(what: str, **figures: float) -> None:
+    """Print what came out."""
+    print(f"\n{what}: {', '.join(f'{name} {figure:.4g}' for name, figure in figures.items())}")  # noqa: T201 - figures
+
+
 def test_what_is_certified_fails_no_more_often_than_said() -> None:
     share, some = violations(Looks(), 1_500)
+    told("every outcome known", violations=share, certified=some)
     assert within(share)
     assert RISK / 20 < share <= RISK
     assert some > 0.95
@@ -106,6 +112,8 @@ def test_outcomes_seen_more_often_of_good_ones_mislead_and_the_audit_sample_does
     """Of the losses of what nobody looked at only every third is ever complained of."""
     misled, _ = violations(Looks(propensity=0.5, weighted=False, seen=1 / 3), 1_500)
     audited, some = violations(Looks(propensity=0.3), 4_000)
+    told("losses seen a third as often", violations=misled)
+    told("audit sample", violations=audited, certified=some)
     assert misled > 3 * RISK
     assert within(audited)
     assert some > 0.5
@@ -207,6 +215,7 @@ def test_whole_certificates_hold_too() -> None:
 def test_whole_certificates_hold_over_many_runs_with_an_audit_sample() -> None:
     for decisions, audit in ((3_000, 1.0), (12_000, 0.3)):
         wrong_ones, some = real_runs(WHOLE, decisions, audit)
+        told(f"whole certificates, {audit:.0%} known", violations=wrong_ones / WHOLE, certified=some / WHOLE)
         assert within(wrong_ones / WHOLE, 0.1, WHOLE)
         assert some > WHOLE / 2
 
@@ -221,8 +230,22 @@ def test_a_monitor_gives_few_false_alarms_over_a_hundred_thousand_outcomes() -> 
         at = np.flatnonzero(drawn.random(100_000, dtype=np.float32) < m / typical)
         alarms += float(np.max(at_losses(at, typical, m, bets), initial=0.0)) >= math.log(20)
     share = alarms / RUNS
+    told("monitor over 100,000 outcomes", alarms=share)
     assert within(share, 0.05)
     assert share > 0.005
+
+
+@pytest.mark.long
+def test_a_monitor_finds_a_greater_loss_after_few_losses_that_are_seen() -> None:
+    drawn = np.random.default_rng(12)
+    m, typical, longest = 0.005, 0.4, 400
+    bets = watching_bets(typical, m)
+    for times, most in ((1.5, 45), (2.0, 18), (4.0, 7)):
+        waits = drawn.geometric(times * m / typical, (RUNS, longest))
+        over = np.array([at_losses(np.cumsum(one) - 1, typical, m, bets) for one in waits]) >= math.log(20)
+        found = float(np.median(np.where(over.any(axis=1), over.argmax(axis=1) + 1, longest + 1)))
+        told(f"loss {times} times the budget", losses_seen_until_found=found, found=float(np.mean(over.any(axis=1))))
+        assert found <= most
 
 
 @pytest.mark.long
@@ -256,4 +279,5 @@ def test_what_is_offered_instead_holds_together() -> None:
         loose = expected <= float(instead.rate.threshold)
         over = float(np.mean(capped * chance * stake)) > float(asked.budget)
         bad += over or float(np.mean(loose * chance)) > instead.rate.rate
+    told("offered instead", violations=bad / runs)
     assert within(bad / runs, 0.2, runs)
