@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import httpx
 import pytest
@@ -18,6 +20,7 @@ from interlock.cases.publishing import publish_rules
 from interlock.clock import first_id
 from interlock.console.store import EVER, MONEY_NOW
 from interlock.db.news import TOPICS
+from interlock.decisions.rules_diff import Comparison, Recorded
 from interlock.guards.dead_man import begin_term, end_term, find_term
 from interlock.guards.stops import stop
 from interlock.sim import SimulatedProvider
@@ -139,7 +142,16 @@ async def _a_version_says_what_it_changes(work: Work, http: httpx.AsyncClient) -
         one for one in ("row 2: if Amount", "<code>&gt; 1000</code>", "<code>&gt; 200</code>") if one not in page
     ]
     assert "would change" not in page
-    tried = (await http.get(f"{place}?tried=yes")).text
+    threads: list[threading.Thread] = []
+
+    def add(comparison: Comparison, recorded: Recorded, really: Callable[..., None] = Comparison.add) -> None:
+        threads.append(threading.current_thread())
+        really(comparison, recorded)
+
+    with patch.object(Comparison, "add", add):
+        tried = (await http.get(f"{place}?tried=yes")).text
+    assert len(threads) > 1
+    assert threading.main_thread() not in threads  # nobody waits while rules are run
     assert not [one for one in ("2 decisions compared", "1 would change", "250.00 EUR") if one not in tried]
     assert "They decide alike" in (await http.get("/console/rules/approve-refund/1/against/1")).text
     assert [(await http.get(place + more)).status_code for more in ("1", ".9", "?tried=x")] == [404, 404, 400]

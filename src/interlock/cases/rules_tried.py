@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -76,9 +77,13 @@ async def try_rules(
         database, tenant, workflow=one.workflow, point=one.point.name, since=database.clock.now() - span, limit=limit
     )
     async for page in pages:
-        for recorded in page:
-            clear = await opened(one.point, recorded) if one.point.purpose else recorded
-            if clear is not None:
-                comparison.add(clear)
+        clear = [await opened(one.point, recorded) for recorded in page] if one.point.purpose else page
+        await asyncio.to_thread(_add, comparison, clear)  # rules may be long, and others wait for this process
     result = comparison.result()
     return unsaid(result) if one.point.purpose else result
+
+
+def _add(comparison: Comparison, page: Sequence[Recorded | None]) -> None:
+    for recorded in page:
+        if recorded is not None:
+            comparison.add(recorded)

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from interlock.authority.judge import Verdict
 from interlock.cases.explain import when
+from interlock.cases.stoppable import stop_resource
 from interlock.cli.options import As, Json, Why, commands, who_acts
 from interlock.cli.rows import as_document
 from interlock.cli.screen import Screen, minute
-from interlock.cli.session import with_node
+from interlock.cli.session import operator, with_node
 from interlock.cli.stops import doubt_of
 from interlock.durations import parse_duration
 from interlock.errors import Refused
@@ -53,11 +55,16 @@ def deadman(
         screen.note(f"warning: {doubt}")
 
     async def change(node: Node) -> Term:
+        verdict = _permitted(node, name, "stop.lift" if span is None else "stop.set", scope)
         if span is None:
-            return await end_term(node.database, node.writer, node.tenant, scope=scope, who=name, why=why)
-        return await begin_term(node.database, node.writer, node.tenant, scope=scope, every=span, who=name, why=why)
+            return await end_term(
+                node.database, node.writer, node.tenant, scope=scope, who=name, why=why, verdict=verdict
+            )
+        return await begin_term(
+            node.database, node.writer, node.tenant, scope=scope, every=span, who=name, why=why, verdict=verdict
+        )
 
-    term = with_node(context, change, who=name, act="stop.set")
+    term = with_node(context, change)
     if as_json:
         screen.document({**as_document(term), "ended": end})
     if end:
@@ -84,13 +91,18 @@ def authorize(
 
     async def renew(node: Node) -> Term:
         return await authorize_scope(
-            node.database, node.writer, node.tenant, scope=scope, who=name, why=why, span=lasts
-        )
+            node.database, node.writer, node.tenant, scope=scope, who=name, why=why, span=lasts,
+            verdict=_permitted(node, name, "stop.lift", scope),
+        )  # fmt: skip
 
-    term = with_node(context, renew, who=name, act="stop.lift")
+    term = with_node(context, renew)
     if as_json:
         screen.document(as_document(term))
     _tell(screen, term)
+
+
+def _permitted(node: Node, who: str, act: str, scope: str) -> Verdict:
+    return node.authority.require(operator(node, who), act, stop_resource(node.tenant, scope, ()))
 
 
 def _tell(screen: Screen, term: Term) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Literal
 
@@ -11,7 +12,7 @@ from litestar.params import FromPath
 
 from interlock.cases.rules_tried import points_using, try_rules
 from interlock.components.faults import Faults
-from interlock.components.rules_changes import changes_of
+from interlock.components.rules_changes import TableChanges, changes_of
 from interlock.components.rules_file import read_rules_file
 from interlock.console.asking import asked_of
 from interlock.console.render import render
@@ -49,21 +50,30 @@ async def show_changes(
     asked, node = asked_of(request, ChangesAsked), request.node
     before, old_content = await find_published(node.database, request.tenant, Kind.RULES, name, old, exactly=True)
     after, new_content = await find_published(node.database, request.tenant, Kind.RULES, name, version, exactly=True)
-    files = [read_rules_file(content, Faults("the file")) for content in (old_content, new_content)]
-    if files[0] is None or files[1] is None:
+    changes = await asyncio.to_thread(_changes, old_content, new_content)
+    if changes is None:
         raise NotFound(f"one of the two versions of {name[:80]!r} cannot be read any more", todo="see its file")
     tried: list[TriedPoint] = []
     if asked.tried:
-        versions = load_published_rules(before, old_content), load_published_rules(after, new_content)
+        versions = (
+            await asyncio.to_thread(load_published_rules, before, old_content),
+            await asyncio.to_thread(load_published_rules, after, new_content),
+        )
         for one in points_using(node.registry, versions):
             found = None if one.point.purpose else await try_rules(
                 node.database, request.tenant, one, versions, span=SPAN, limit=MOST, opened=_never
             )  # fmt: skip
             tried.append(TriedPoint(name=one.name, result=found))
     return render(
-        request, "rules_changes.html", before=before, after=after, changes=changes_of(files[0], files[1]),
+        request, "rules_changes.html", before=before, after=after, changes=changes,
         asked=bool(asked.tried), tried=tried, most=MOST, days=SPAN.days,
     )  # fmt: skip
+
+
+def _changes(old: bytes, new: bytes) -> tuple[TableChanges, ...] | None:
+    """Row by row; None: one of the two cannot be read."""
+    files = [read_rules_file(content, Faults("the file")) for content in (old, new)]
+    return None if files[0] is None or files[1] is None else changes_of(files[0], files[1])
 
 
 async def _never(point: DecisionPoint, recorded: Recorded) -> Recorded | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from .conftest import Run
+from .conftest import Permitted, Run
 
 
 def test_a_stop_is_looked_into_and_lifted_by_its_scope(run: Run) -> None:
@@ -51,7 +51,7 @@ def test_an_agent_that_no_key_names_is_stopped_with_a_warning(run: Run) -> None:
     assert (doubted.document["known"], "no API key is named agent-8" in doubted.err) == (False, True)
 
 
-def test_what_is_not_authorized_stops_by_itself(run: Run) -> None:
+def test_what_is_not_authorized_stops_by_itself(run: Run, permitted: Permitted) -> None:
     assert "Nothing stops by itself." in run("deadman").out
     begun = run("deadman", "workflow:desk", "--every", "1s", "--why", "live", "--as", "ana", "--json").document
     assert (begun["every_seconds"], begun["authorized_by"]) == (1, "ana")
@@ -68,6 +68,7 @@ def test_what_is_not_authorized_stops_by_itself(run: Run) -> None:
     run("authorize", "workflow:desk", "--for", "1h", "--why", "only this hour")
     assert "stops by itself at" in run("stops").out
     assert [one["scope"] for one in run("stops", "--json").document["soon"]] == ["workflow:desk"]
+    assert permitted("guard.%") == {"guard.term_begun", "guard.authorized", "guard.term_ended"}
 
 
 @pytest.mark.parametrize(
