@@ -30,6 +30,8 @@ FORM_KEY = "form_key"
 FORM_KEY_HEADER = "x-form-key"
 MOST_FIELDS = 500
 _SAFE = ("GET", "HEAD")
+_KNOWN = "interlock.may"
+"""Where a request keeps what its person may do."""
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -76,8 +78,14 @@ class Visit(Request[Visitor, None, State]):
         return self.headers.get("hx-request") == "true"
 
     def may(self, act: str, resource: Resource | None = None) -> bool:
-        """Whether they may do something; without a resource: to anything of their tenant."""
-        return self.node.authority.judge(self.actor, act, resource or everything(self.tenant)).allowed
+        """Whether they may do something; without a resource: to anything of their tenant, asked once for a page."""
+        if resource is not None:
+            return self.node.authority.judge(self.actor, act, resource).allowed
+        known = cast("dict[tuple[Actor, str], bool]", cast("dict[str, Any]", self.scope).setdefault(_KNOWN, {}))
+        asked = (self.actor, act)
+        if asked not in known:
+            known[asked] = self.node.authority.judge(self.actor, act, everything(self.tenant)).allowed
+        return known[asked]
 
     def require(self, act: str, resource: Resource | None = None) -> Verdict:
         """See that they may; what the policies say of it.
