@@ -108,6 +108,8 @@ def _expected(scored: Scored, terms: Terms, tests: int) -> float:
     """Which share would go by itself if the test's data were like those that calibrate."""
     fits = int(np.sum(scored.fit))
     most = 0.0
+    if not fits:
+        return most
     for threshold in terms.grid:
         went = gone(scored, float(threshold))
         alone = scored.fit & went.alone

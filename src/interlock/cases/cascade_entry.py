@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import pairwise
 
 from interlock.cases.forms import COMPONENT, CONFIDENCE, MONEY, SHARE
@@ -13,7 +14,7 @@ from interlock.errors import Refused
 from interlock.money import Money
 from interlock.plain_yaml import Mapping, Sequence
 
-STEP_KEYS = ("use", "sure_from")
+STEP_KEYS = ("use", "sure_from", "compare")
 BAND_KEYS = ("below", "confidence")
 
 _NOBODY = ComponentChoice(())
@@ -64,12 +65,12 @@ def _step(place: Place, currency: str) -> ComponentChoice:
         return _choice(place)
     section = Section(place, STEP_KEYS)
     choice = section.need("use", Form("components", _choice, _NOBODY), "name who answers, as in use: onnx:small@1")
-    sure = section.at("sure_from")
-    if sure is None:
-        return choice
-    if choice.shares and choice.is_person:
-        sure.refuse("a person needs no confidence", "person-sure", "write person alone")
-    return ComponentChoice(choice.shares, read_sureness(sure, currency))
+    sure, compare = section.at("sure_from"), section.at("compare")
+    for said in (sure, compare):
+        if said is not None and choice.shares and choice.is_person:
+            said.refuse("a person needs no confidence and is compared with nobody", "person-sure", "write person alone")
+    own = read_sureness(sure, currency) if sure is not None else None
+    return ComponentChoice(choice.shares, own, compare.take(SHARE) if compare is not None else Fraction(0))
 
 
 def _choice(place: Place) -> ComponentChoice:

@@ -176,6 +176,8 @@ def _asked(asked: ComponentAsked) -> str:
             return f"Asked {name}: confidence {asked.confidence or 0:.4f}, {needed}: {enough}.{_cost(asked)}"
         case Became.ASKED:
             return "A person was next in the declared order."
+        case Became.COMPARED:
+            return f"Asked {name} to compare it; its answer is of no account.{_cost(asked)}"
         case _:
             return f"Asked {name}: {asked.became}: {asked.why}.{_cost(asked)}"
 

@@ -11,16 +11,22 @@ from typing import Annotated, BinaryIO
 
 import typer
 
+from interlock.authority.judge import everything
+from interlock.autonomy.issuing.evidence import gather
+from interlock.autonomy.issuing.place import Place
+from interlock.autonomy.issuing.spared import Spared, spared_by, told
+from interlock.cases.certified_places import find_place
 from interlock.cases.stoppable import read_declarations
-from interlock.cli.options import Json, commands
+from interlock.cli.options import As, Json, commands, who_acts
 from interlock.cli.screen import Screen
-from interlock.cli.session import load_settings
+from interlock.cli.session import load_settings, operator, with_node
 from interlock.decisions.evaluations import read_evaluations
 from interlock.decisions.point import DecisionPoint
 from interlock.decisions.purse import billionths
 from interlock.decisions.tune import tune
 from interlock.decisions.tuned import TunedReport, half_of, report_of, snippet_of
 from interlock.errors import NotFound, Refused
+from interlock.node import Node
 from interlock.spelling import meant
 
 _LONGEST_LINE = 100_000
@@ -28,13 +34,13 @@ _SHARE = re.compile(r"0(\.[0-9]{1,6})?\Z|1\Z")
 _USD = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) USD\Z")
 
 app = commands()
-group = commands("cascade", "Cascades of components: tune their thresholds on recorded evaluations.")
+group = commands("cascade", "Cascades of components: tune their thresholds, and see what they save and lose.")
 app.add_typer(group)
 
 
 @group.callback()
 def cascade() -> None:
-    """Cascades of components: tune their thresholds on recorded evaluations."""
+    """Cascades of components: tune their thresholds, and see what they save and lose."""
 
 
 @group.command(name="tune")
@@ -68,6 +74,37 @@ def tune_point(
     if as_json:
         screen.document(report)
     _show(screen, report, snippet_of(components, best))
+
+
+@group.command(name="saved")
+def saved_by_point(
+    context: typer.Context,
+    point: Annotated[str, typer.Argument(metavar="POINT", help="The decision point: WORKFLOW.POINT.")],
+    *,
+    who: As = "",
+    as_json: Json = False,
+) -> None:
+    """Show what a certified cascade saves, and loses in quality, against asking its last component of every decision.
+
+    Of decisions whose outcomes are due, by those that were drawn to compare: see `compare` in the workflow's file.
+    """
+    screen, name = Screen(as_json=as_json), who_acts(who)
+
+    async def read(node: Node) -> tuple[Place, Spared | None]:
+        node.authority.require(operator(node, name), "autonomy.see", everything(node.tenant))
+        it = find_place(node.registry, node.tenant, point)
+        return it, spared_by(await gather(node.database, it, node.database.clock.now()))
+
+    it, found = with_node(context, read, workflows=True)
+    if as_json:
+        screen.document({"point": point, "spared": found})
+    if found is None:
+        raise Refused(
+            "nothing was compared of decisions whose outcomes are due",
+            where="POINT",
+            todo="declare compare: at a step, as in {use: onnx:small@1, compare: 0.01}, and wait for outcomes",
+        )
+    screen.facts(told(found, it.terms.currency))
 
 
 def _show(screen: Screen, report: TunedReport, snippet: str) -> None:

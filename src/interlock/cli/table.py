@@ -93,7 +93,7 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
             "value",
             "Show what a workflow's work is worth, costs and loses, against what was before.",
         ),
-        "cascade": Entry("cascade", "Cascades of components: tune their thresholds on recorded evaluations."),
+        "cascade": Entry("cascade", "Cascades of components: tune their thresholds, and see what they save and lose."),
         "ledger": Entry("ledger", "The ledger: how it stands, proofs for an auditor, its audit and its keys."),
         "stop": Entry("stops", "Stop a scope: nothing in it is dispatched any more."),
         "stops": Entry("stops", "List the stops in force, or show one with the calls that are still under way."),

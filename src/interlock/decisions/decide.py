@@ -37,6 +37,7 @@ from interlock.db.work import Refusal, Stamp, Unit, Write
 from interlock.db.writer import Writer
 from interlock.decisions.ask import Answered, ask_components
 from interlock.decisions.asked import Asked, Deferred
+from interlock.decisions.comparing import ask_spared
 from interlock.decisions.decision import Decision, Route
 from interlock.decisions.draft import Draft, decision_key, key_payload
 from interlock.decisions.drafting import make_draft
@@ -44,6 +45,7 @@ from interlock.decisions.features.join import join_features
 from interlock.decisions.features.reader import FeatureReader
 from interlock.decisions.point import QueueTerms
 from interlock.decisions.purse import Purse
+from interlock.decisions.reach import Reach
 from interlock.decisions.route import STOPPED
 from interlock.decisions.store import FIND_DECISION, FIND_KEY, NewDecision, canonical
 from interlock.decisions.veiling import admit, conceal, masked_features, violated
@@ -240,6 +242,8 @@ class Decider:
         asking = await ask_components(
             asked, now=now, watch=self.watch, purse=self._purse, deadlines=due, given=given, no_room=no_room
         )
+        if asking.best is not None and asking.best.choice is not None and asking.best.choice.compare:
+            await ask_spared(asked, asking, Reach(asked, self.watch, self._purse, asking.reserved), due)
         draft = make_draft(asked, data, asking, started)
         draft = draft.for_person() if asked.is_control else draft
         return draft if asked.veil is None or self._vault is None else await conceal(self._vault, draft)

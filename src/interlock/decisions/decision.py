@@ -32,6 +32,7 @@ class Became(StrEnum):
     SKIPPED = "skipped"
     STOPPED = "stopped"
     ASKED = "asked"
+    COMPARED = "compared"
 
 
 class ComponentAsked(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +41,8 @@ class ComponentAsked(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         component: Its reference.
         digest: SHA-256 of all that makes its answer, in hex; empty for a person.
-        propensity: With which probability it was to be this one, as an exact fraction.
+        propensity: With which probability it was to be this one, as an exact fraction; of one that was asked to compare
+            it alone, with which it was to be asked at all.
         became: What became of it; a person is ``asked``.
         why: Why it is not the answer, or empty.
         confidence: How sure it was.

@@ -51,10 +51,12 @@ class ComponentChoice(msgspec.Struct, frozen=True):
     Attributes:
         shares: In the order of the file; the shares add to exactly 1 and no component stands twice.
         sureness: From which confidence on its answer suffices, as the step itself says; None: as the point says.
+        compare: Of which part of the decisions that it takes alone those after it are asked, too, to compare them.
     """
 
     shares: tuple[Share, ...]
     sureness: Sureness | None = None
+    compare: Fraction = Fraction(0)
 
     @property
     def is_person(self) -> bool:

@@ -26,7 +26,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         decision: The row.
         input: What was decided on; tokens in the place of personal values.
-        attempts: Who was asked, in order.
+        attempts: Who was asked, in order; not those who were asked to compare them alone, of whom nothing follows.
         reasons: Why it took its route.
         findings: What the checks found.
         evidence: What the answer rests on.
@@ -78,7 +78,7 @@ def read_record(decision: Decision) -> Record:
         MoneyInvalid: what is at stake is no amount.
         ValueError: a digest is no hexadecimal number.
     """
-    attempts = tuple(decision.asked)
+    attempts = tuple(one for one in decision.asked if one.became is not Became.COMPARED)
     for one in attempts:
         bytes.fromhex(one.digest)
     _ = decision.exposure

@@ -15,7 +15,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.certifying import AUTONOMY, Office, certificate, certified
 from tests.pg.deciding import DIGEST, Made, known_truth, place, put
-from tests.pg.decisions.test_cascades import Model, approve, cascade, decided, step
+from tests.pg.decisions.test_cascades import Model, approve, cascade, decided, known, step
+from tests.pg.replay.scene import replayed
 from tests.pg.stage import declared, stage
 
 from interlock.autonomy.certificate import share_allowed
@@ -85,6 +86,29 @@ async def test_who_is_asked_next_answers_alone_only_where_the_one_before_was_hea
         nothing = (msgspec.UNSET,) * 3
         assert kept == [[(True, msgspec.UNSET, msgspec.UNSET), nothing],
                         [(False, small.given.output, msgspec.UNSET), nothing]]  # fmt: skip
+
+
+async def test_of_a_declared_share_who_was_spared_is_asked_too_and_nothing_follows_from_it(
+    database_url: str, tmp_path: Path
+) -> None:
+    flow = declared(approve, tmp_path)
+    small, large = Model("small", 0.95), Model("large", 0.2, cost="0.01")
+    point = cascade(flow, ComponentChoice(step(known(flow, small)).shares, None, Fraction(1, 2)), large)
+    async with stage(database_url, [flow], workers=0) as on:
+        made = [await decided(on, flow, point, f"k{number}") for number in range(12)]
+        drawn = [one for one in made if len(one.asked) > 1]
+        assert 0 < len(drawn) < len(made)
+        assert {(one.route, one.component) for one in made} == {("automatic", "onnx:small@1")}
+        assert {str(one.cost) for one in drawn} == {"0.01"}
+        assert {(one.asked[1].became, one.asked[1].propensity) for one in drawn} == {("compared", "1/2")}
+        assert large.asked == len(drawn)
+        alone = next(one for one in made if len(one.asked) == 1)
+        again = [await replayed(on.node, one) for one in (alone, drawn[0])]
+        assert len({tuple(stage.name for stage in one.stages) for one in again}) == 1
+        large.raises = ValueError("out of order")
+        failed = [await decided(on, flow, point, f"f{number}") for number in range(12)]
+        assert {one.route for one in failed} == {"automatic"}
+        assert any(one.asked[-1].why == "ComponentFailed" for one in failed)
 
 
 @pytest.mark.parametrize(("hard", "both"), [(10, True), (2, False)])

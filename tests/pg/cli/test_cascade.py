@@ -67,3 +67,8 @@ def test_a_line_without_an_end_is_refused_before_it_is_read(run: Run, tmp_path: 
     endless.write_bytes(b"[" * 3_000_000)
     refused = run("cascade", "tune", "desk.approve", "--evaluations", str(endless), code=2)
     assert "the line is longer than 100000 bytes" in refused.err
+
+
+def test_what_a_cascade_saves_is_told_of_points_that_declare_their_autonomy(run: Run) -> None:
+    assert "desk.approve declares no autonomy" in run("cascade", "saved", "desk.approve", code=2).err
+    assert "there is no decision point" in run("cascade", "saved", "desk.aprove", code=4).err

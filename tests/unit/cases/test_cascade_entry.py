@@ -130,3 +130,11 @@ def test_a_days_bound_needs_a_time_zone() -> None:
     )
     with pytest.raises(DeclarationInvalid, match="it needs a time zone"):
         read_declaration(text.encode(), "f.yaml")
+
+
+def test_a_step_may_have_a_share_of_its_decisions_compared() -> None:
+    steps = read("[{use: onnx:small@1, compare: 1/50}, rules:r@1, person]").steps
+    assert [one.compare for one in steps] == [Fraction(1, 50), 0, 0]
+    assert steps[0].sureness is None
+    assert [one.rule for one in wrong("[rules:r@1, {use: person, compare: 0.1}]")] == ["person-sure"]
+    assert wrong("[{use: onnx:small@1, compare: 0}, person]")

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import msgspec
@@ -27,6 +29,7 @@ from interlock.autonomy.truth import says_no, says_yes, states_otherwise
 from interlock.money import Money
 
 HEARD = ("answered", "unsure")
+COMPARED = "compared"
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -40,6 +43,8 @@ class Attempt(msgspec.Struct, frozen=True):
         alike: Whether they said the same as the answer that was taken; None: that is not kept.
         output: What they said, where it is something else and is kept.
         exposure: The money at stake by what they said, where that is another one.
+        propensity: With which probability they were to be asked, where they were to compare them alone.
+        cost: What it cost, in USD.
     """
 
     digest: str
@@ -49,6 +54,8 @@ class Attempt(msgspec.Struct, frozen=True):
     alike: bool | None = None
     output: dict[str, Any] | None = None
     exposure: str | None = None
+    propensity: str = "1"
+    cost: Decimal = Decimal(0)
 
 
 ATTEMPTS = msgspec.json.Decoder(list[Attempt])
@@ -108,11 +115,21 @@ class Course:
         steps: What each of them said.
         unsaid: How sure those were of whom that is not on record.
         ended: Whether the asking ended with the last of them.
+        compared: Of those who were asked to compare them alone, the last one's answer; None: nobody was.
+        share: With which probability they were to be asked.
+        spared: What asking them cost, in USD, which is spared of others.
     """
 
     steps: tuple[Step, ...] = ()
     unsaid: Mapping[str, float] = field(default_factory=dict[str, float])
     ended: bool = False
+    compared: Step | None = None
+    share: float = 1.0
+    spared: float = 0.0
+
+
+_NO_ANSWER = Step(digest="", confidence=0.0, exposure=-1, wrong=False, loss=0, goes=False, segment=None)
+"""Of who failed a person would have decided."""
 
 
 def is_of_another_version(place: Place, attempts: Sequence[Attempt]) -> bool:
@@ -127,7 +144,8 @@ def is_of_another_version(place: Place, attempts: Sequence[Attempt]) -> bool:
 def course_of(place: Place, row: RecordedDecision, attempts: Sequence[Attempt], taken: Judged) -> Course:
     """Who was heard, as far as it is on record."""
     found, unsaid = list[Step](), dict[str, float]()
-    for one in attempts:
+    told = [one for one in attempts if one.became != COMPARED]
+    for one in told:
         if one.became not in HEARD or one.digest not in place.components:
             return Course(tuple(found), unsaid)
         step = _step(place, row, one, taken)
@@ -135,7 +153,17 @@ def course_of(place: Place, row: RecordedDecision, attempts: Sequence[Attempt], 
             found.append(step)
         else:
             unsaid[one.digest] = max(one.confidence or 0.0, unsaid.get(one.digest, 0.0))
-    return Course(tuple(found), unsaid, ended=True)
+    course = Course(tuple(found), unsaid, ended=True)
+    others = attempts[len(told) :]
+    if not others:
+        return course
+    step = _step(place, row, others[-1], taken)
+    return replace(
+        course,
+        compared=_NO_ANSWER if step is None or others[-1].digest not in place.components else step,
+        share=float(Fraction(others[-1].propensity)),
+        spared=float(sum((one.cost for one in others), Decimal(0))),
+    )
 
 
 def _step(place: Place, row: RecordedDecision, one: Attempt, taken: Judged) -> Step | None:
@@ -207,7 +235,7 @@ def cascade_of(
     followed = {step.digest for one in courses for step in one.steps[:-1]}
     if not followed:
         return None
-    said = [[one.steps[at] if at < len(one.steps) else _UNHEARD for one in courses] for at in range(depth)]
+    said = [[one.steps[at] if at < len(one.steps) else _NO_ANSWER for one in courses] for at in range(depth)]
     return Cascade(
         steps=tuple(_columns(place, records, one, numbers) for one in said),
         goes=tuple(_flags(step.goes for step in one) for one in said),
@@ -215,9 +243,6 @@ def cascade_of(
         always=always,
         worst=place.terms.wrong.of(place.terms.highest),
     )
-
-
-_UNHEARD = Step(digest="", confidence=0.0, exposure=-1, wrong=False, loss=0, goes=False, segment=None)
 
 
 def _columns(place: Place, records: Records, said: Sequence[Step], numbers: Numbers) -> Records:

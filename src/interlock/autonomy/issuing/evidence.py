@@ -88,6 +88,7 @@ class Evidence:
         ids: The decisions, in their order.
         automatic: Which of them nobody looked at.
         known: Of which of them it is known whether they were right; the others count as wrong, or were not drawn.
+        courses: Of a cascade, what each of those said who were asked.
     """
 
     data: Data
@@ -98,6 +99,7 @@ class Evidence:
     ids: tuple[UUID, ...]
     automatic: NDArray[np.bool_]
     known: NDArray[np.bool_]
+    courses: tuple[Course, ...] = ()
 
 
 @dataclass(slots=True)
@@ -369,6 +371,7 @@ def _evidence(place: Place, columns: _Columns, data: Data) -> Evidence:
         ids=tuple(columns.ids),
         automatic=np.array(columns.automatic, np.bool_),
         known=np.array(columns.known, np.bool_),
+        courses=tuple(columns.courses),
     )
 
 

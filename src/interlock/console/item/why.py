@@ -47,6 +47,7 @@ _BECAME = {
     Became.SKIPPED: "was skipped",
     Became.STOPPED: "is stopped",
     Became.ASKED: "asked",
+    Became.COMPARED: "asked to compare it, of no account",
 }
 
 

@@ -96,7 +96,8 @@ class Retrial:
         self.decision, self.point, self.kept = decision, point, kept
         self.library = KeptLibrary(kept)
         self._now = decision.asked_at or decision.decided_at
-        self.asked = [one for one in decision.asked if one.component != str(Kind.PERSON)]
+        no_part = (Became.ASKED, Became.COMPARED)
+        self.asked = [one for one in decision.asked if one.became not in no_part]
         self.table = self._answering()
         self.features = frozenset(recorded_features(decision))
         self.facing = Facing(
