@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
 from bench.ground.chart import Series, chart
 
 from interlock.console.charts import Axis, ticks
