@@ -48,8 +48,12 @@ def doubly_robust(
         propensity: With which probability it was to be seen, in (0, 1].
         risk: Of the interval.
     """
-    each = np.sort(modelled + np.where(observed, (values - modelled) / propensity, 0.0))
-    return normal(each, risk)
+    return normal(np.sort(robust_values(modelled, values, observed, propensity)), risk)
+
+
+def robust_values(modelled: Floats, values: Floats, observed: Flags, propensity: Floats) -> Floats:
+    """What ``doubly_robust`` takes the mean of, one by one, so that two can be compared; arguments as there."""
+    return modelled + np.where(observed, (values - modelled) / propensity, 0.0)
 
 
 def normal(each: Floats, risk: float = RISK) -> Estimate:

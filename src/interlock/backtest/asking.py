@@ -5,21 +5,19 @@ What a component version answered then is taken from the record: only who was no
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from interlock.components.component import OUTSIDE, Answer, Component, ComponentRef, Kind, OutsideComponent
-from interlock.components.taken import words_of
+from interlock.autonomy.standing import CERTIFICATE_GONE
+from interlock.components.component import OUTSIDE, Answer, Component, ComponentRef, Kind
 from interlock.db.text import storable
 from interlock.decisions.ask import (
     Asking,
     over_budget,
-    question_for,
     steps_of,
     take_failure,
     take_proposal,
@@ -27,20 +25,15 @@ from interlock.decisions.ask import (
     weigh,
 )
 from interlock.decisions.asked import Asked
-from interlock.decisions.budget import Deadlines
 from interlock.decisions.checked import LONGEST_WHY
 from interlock.decisions.decision import Became, ComponentAsked
 from interlock.decisions.draft import Draft
 from interlock.decisions.drafting import make_draft
 from interlock.decisions.point import ComponentChoice, choose
-from interlock.decisions.route import STOPPED
-from interlock.errors import ArchiveMissing, ComponentFailed, ComponentLate, InterlockError, ScopeStopped
+from interlock.errors import ArchiveMissing, ComponentLate, InterlockError, ScopeStopped
+from interlock.replay.asking import answer_now, unlimited
 from interlock.replay.record import Record
 
-_FOREVER = 1e12
-"""Seconds: a backtest has no budget of time; what ran out of it then is on record."""
-_MODEL_S = 120.0
-"""How long a language model may take."""
 _NOT_ASKED = "a language model is not asked again"
 
 
@@ -67,8 +60,7 @@ class Trying:
         self._asked, self._record, self._output = asked, record, output
         self._as_certified_then = as_certified_then
         self._ask_models = ask_models
-        now = time.monotonic()
-        self._due = Deadlines(now, now + _FOREVER, now + _FOREVER, now + _FOREVER, now + _FOREVER, float("inf"))
+        self._due = unlimited()
         self._asking = Asking(now=record.now)
 
     async def ask(self) -> Draft:
@@ -90,8 +82,10 @@ class Trying:
         asking.person = asking.person or asked.point.ends_in_person
         draft = make_draft(asked, self._record.decision.input, asking, time.perf_counter())
         held = self._record.held_off
-        # what stopped it then stops the candidate, too; a certificate that went then is of no account for another one
-        if held is None or asking.stopped is not None or (held.code != STOPPED and not self._as_certified_then):
+        # what stopped it then stops the candidate, too, and the control group is for people; a certificate that went
+        # then is of no account for another one
+        gone = held is not None and held.code == CERTIFICATE_GONE and not self._as_certified_then
+        if held is None or asking.stopped is not None or gone:
             return draft
         return draft.held_off(held.what, held.code)
 
@@ -154,13 +148,4 @@ class Trying:
             )
         if component.ref.kind in OUTSIDE and not self._ask_models:
             raise ArchiveMissing(f"{component.ref}: {_NOT_ASKED}", todo="--ask-models")
-        question = question_for(self._asked, component, self._asking.now)
-        try:
-            if component.ref.kind in OUTSIDE:
-                until = asyncio.get_running_loop().time() + _MODEL_S
-                return await cast("OutsideComponent", component).ask(question, until=until)
-            return component.answer(question)
-        except InterlockError:
-            raise
-        except Exception as cause:
-            raise ComponentFailed(f"it raised {words_of(cause)}") from cause
+        return await answer_now(self._asked, component, self._asking.now)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from interlock.autonomy.betting import Floats, mean_interval
 from interlock.autonomy.calibration import Flags, calibrate
-from interlock.autonomy.estimate import normal
+from interlock.autonomy.estimate import normal, robust_values
 from interlock.backtest.known import PAIRS
 from interlock.backtest.result import Cell, How
 from interlock.backtest.rows import Columns, Side
@@ -188,11 +188,6 @@ class Estimating:
         if key not in self._wrong:
             self._wrong[key] = _wrong(side, is_wrong, self._columns, design)
         return self._wrong[key]
-
-
-def robust_values(modelled: Floats, values: Floats, seen: Flags, propensity: Floats) -> Floats:
-    """What ``autonomy.estimate.doubly_robust`` takes the mean of, decision by decision, so that two can be compared."""
-    return modelled + np.where(seen, (values - modelled) / propensity, 0.0)
 
 
 class _Interval(NamedTuple):

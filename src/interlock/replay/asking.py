@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from fractions import Fraction
 from typing import Any, cast
 from uuid import UUID
 
 from msgspec import structs
 
-from interlock.components.component import Answer, Component, ComponentRef, Kind, OutsideComponent
+from interlock.components.component import OUTSIDE, Answer, Component, ComponentRef, Kind, OutsideComponent
 from interlock.components.onnx import Onnx
 from interlock.components.taken import Taken, take_answer, words_of
 from interlock.components.tolerance import tolerance_of
@@ -41,7 +42,7 @@ from interlock.replay.restore import ARCHIVE, Restored
 from interlock.replay.result import Status
 
 _FOREVER = 1e12
-"""Seconds: a replay has no budget of time; what ran out of it then is on record."""
+"""Seconds: what is asked again has no budget of time; what ran out of it then is on record."""
 _MODEL_S = 120.0
 """How long a language model may take that is asked again."""
 _CHECK_LATE = "check_late"
@@ -94,8 +95,7 @@ class AskingAgain:
         self._asked, self._record, self._restored = asked, record, restored
         self._ask_models = ask_models
         self._opened = opened
-        now = time.monotonic()
-        self._due = Deadlines(now, now + _FOREVER, now + _FOREVER, now + _FOREVER, now + _FOREVER, float("inf"))
+        self._due = unlimited()
         self.asking = Asking(now=record.now)
         self.tried: list[Tried] = []
         self.blocked = ""
@@ -140,7 +140,7 @@ class AskingAgain:
         if component is None:
             return await self._take_recorded(place, tried, choice, propensity)
         try:
-            answer = await self._answer(component)
+            answer = await answer_now(self._asked, component, self.asking.now)
             proposal = self._weighed(place, tried, choice, propensity, component, answer)
         except InterlockError as cause:
             tried.failure = storable(str(cause.what))[:LONGEST_WHY]
@@ -209,23 +209,6 @@ class AskingAgain:
         if self._only_code(component):
             return f"{component.ref} ran with the code that is installed, which is not that of then"
         return f"{component.ref} is not the version of then (SHA-256 {digest[:12]}, here {now[:12]})"
-
-    async def _answer(self, component: Component) -> Answer:
-        """Ask it.
-
-        Raises:
-            InterlockError: it gives no answer.
-        """
-        question = question_for(self._asked, component, self.asking.now)
-        try:
-            if component.ref.kind is Kind.LLM:
-                until = asyncio.get_running_loop().time() + _MODEL_S
-                return await cast("OutsideComponent", component).ask(question, until=until)
-            return component.answer(question)
-        except InterlockError:
-            raise
-        except Exception as cause:
-            raise ComponentFailed(f"it raised {words_of(cause)}") from cause
 
     def _weighed(
         self,
@@ -307,6 +290,35 @@ class AskingAgain:
         known = next((one for one in self._record.reasons if mark in one.what), None)
         what = f"{tried.recorded.component} was {tried.recorded.confidence or 0:.3f} sure; its answer is not on record"
         return known or Reason(code="unsure", what=what)
+
+
+def unlimited() -> Deadlines:
+    """Deadlines that are never over."""
+    now = time.monotonic()
+    return Deadlines(now, now + _FOREVER, now + _FOREVER, now + _FOREVER, now + _FOREVER, float("inf"))
+
+
+async def answer_now(asked: Asked, component: Component, now: datetime) -> Answer:
+    """What a component answers when it is asked again, outside of any budget.
+
+    Args:
+        asked: What is asked, with clear values.
+        component: Who is asked.
+        now: The time that it is told.
+
+    Raises:
+        InterlockError: it gives no answer.
+    """
+    question = question_for(asked, component, now)
+    try:
+        if component.ref.kind in OUTSIDE:
+            until = asyncio.get_running_loop().time() + _MODEL_S
+            return await cast("OutsideComponent", component).ask(question, until=until)
+        return component.answer(question)
+    except InterlockError:
+        raise
+    except Exception as cause:
+        raise ComponentFailed(f"it raised {words_of(cause)}") from cause
 
 
 @dataclass(frozen=True, slots=True)
