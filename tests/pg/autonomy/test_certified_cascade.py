@@ -15,7 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.certifying import AUTONOMY, Office, certificate, certified
 from tests.pg.deciding import DIGEST, Made, known_truth, place, put
-from tests.pg.decisions.test_cascades import Model, approve, cascade, decided, known, step
+from tests.pg.decisions.test_cascades import Model, approve, cascade, decided, known, question, step
 from tests.pg.replay.scene import replayed
 from tests.pg.stage import declared, stage
 
@@ -24,7 +24,9 @@ from interlock.autonomy.issuing.duty import derive_now
 from interlock.autonomy.store import AutonomyState
 from interlock.db.database import Database
 from interlock.decisions.certified import UNHEARD
+from interlock.decisions.decision import Decision
 from interlock.decisions.point import ComponentChoice, DecisionPoint
+from interlock.decisions.store import canonical
 from interlock.decisions.sureness import Sureness
 
 LARGE = bytes(31) + b"\1"
@@ -75,7 +77,14 @@ async def test_who_is_asked_next_answers_alone_only_where_the_one_before_was_hea
         await office.change(made, AutonomyState.NARROWED, certificate=identity, threshold="137")
         assert (await route_of("narrowed", exposure="200.00 EUR"))[0] == "review"
         assert (await route_of("still", exposure="900.00 EUR"))[0] == "automatic"
+        await office.issue(made)
+        asked = question(on, flow, point, "under way", exposure="900.00 EUR")
+        draft = await on.node.tools.decider.draft(asked, canonical.encode(asked.value))
+        assert draft.routed.route == "automatic"
         await office.issue(msgspec.structs.replace(made, passed_on="906"))
+        under_way = await on.node.tools.decider.commit(draft)
+        assert isinstance(under_way, Decision)
+        assert (under_way.route, UNHEARD in under_way.why[-1].what) == ("review", True)
         assert (await route_of("at the bar"))[0] == "review"
         await office.issue(msgspec.structs.replace(made, passed_on=None))
         assert (await route_of("unknown"))[0] == "review"
