@@ -15,6 +15,8 @@ from interlock.api.documents import Document
 from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
 from interlock.autonomy.certificate import Begins, Certificate, Tested
+from interlock.autonomy.figures.figures import PointFigures
+from interlock.autonomy.figures.store import figures_of
 from interlock.autonomy.issuing.begins import begins_as_stated
 from interlock.autonomy.issuing.issue import issue, note_try, refuse, stands_at, withdraw
 from interlock.autonomy.issuing.promise import guarantee
@@ -64,10 +66,18 @@ class CertificateLine(Document, frozen=True, kw_only=True):
 
 
 class AutonomyOfPoint(Document, frozen=True, kw_only=True):
-    """Where a point stands, and the certificates that it had, the newest first; at most 20."""
+    """Where a point stands.
+
+    Attributes:
+        stands: What counts there.
+        certificates: The certificates that it had, the newest first; at most 20.
+        figures: Confidence against truth by component version and segment, money, outcomes and the audit sample, as a
+            worker measured them last; null: none did yet.
+    """
 
     stands: PointStands
     certificates: tuple[CertificateLine, ...]
+    figures: PointFigures | None
 
 
 class CertifyBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,7 +177,8 @@ async def read_autonomy(request: Call, point: FromPath[str]) -> Response[bytes]:
         )
         for one in kept
     )  # fmt: skip
-    return answer(AutonomyOfPoint(stands=stands, certificates=lines))
+    figures = await figures_of(request.node.database, request.tenant, *wanted)
+    return answer(AutonomyOfPoint(stands=stands, certificates=lines, figures=figures))
 
 
 @post(

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from interlock.authority.judge import everything
+from interlock.autonomy.figures.figures import PointFigures
+from interlock.autonomy.figures.measure import figures_now
 from interlock.autonomy.issuing.begins import begins_as_stated, begins_said
 from interlock.autonomy.issuing.derive import Derived
 from interlock.autonomy.issuing.duty import derive_now
@@ -27,6 +29,7 @@ from interlock.cases.certified_places import (
     split_name,
     withdrawing_resource,
 )
+from interlock.cli.autonomy_groups import show_groups
 from interlock.cli.options import As, Json, Limit, Why, read_id, read_moment, who_acts
 from interlock.cli.screen import Screen, minute
 from interlock.cli.session import operator, with_node
@@ -47,24 +50,27 @@ def show(context: typer.Context, point: MaybePoint = None, *, who: As = "", as_j
     """Show how much may be decided without a person, at every point or at one."""
     screen, name = Screen(as_json=as_json), who_acts(who)
 
-    async def read(node: Node) -> list[PointStands]:
+    async def read(node: Node) -> tuple[list[PointStands], PointFigures | None]:
         node.authority.require(operator(node, name), "autonomy.see", everything(node.tenant))
         known = places(node.registry, node.tenant)
         found = await show_points(node.database, node.tenant, known, node.database.clock.now())
         if point is None:
-            return found
+            return found, None
         wanted = split_name(point)
         mine = [one for one in found if (one.workflow, one.point) == wanted]
         if not mine:
             find_place(node.registry, node.tenant, point)  # says why it is not among them
-        return mine
+        here = next((one for one in known if one.name == point), None)
+        return mine, await figures_now(node.database, here) if here else None
 
-    found = with_node(context, read, workflows=True)
+    found, figures = with_node(context, read, workflows=True)
     if as_json:
-        screen.document({"points": found})
+        screen.document({"points": found} | ({"figures": figures} if point is not None else {}))
     if point is not None:
         for one in found:
             screen.facts(_facts(one))
+        if figures is not None:
+            show_groups(screen, figures)
         return
     screen.table(
         ("point", "state", "goes by itself", "until", "why"),

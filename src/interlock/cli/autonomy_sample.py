@@ -9,6 +9,9 @@ import typer
 
 from interlock.authority.judge import everything
 from interlock.autonomy.audit.read import Drawn, DrawState, Sample, sample_of
+from interlock.autonomy.figures.figures import SampleCounts
+from interlock.autonomy.figures.groups import counts_of
+from interlock.autonomy.issuing.promise import percent_of
 from interlock.cases.in_line import find_point
 from interlock.cli.options import As, Json, who_acts
 from interlock.cli.screen import Screen
@@ -43,6 +46,7 @@ def sample(context: typer.Context, point: Point, *, days: Days = 30, who: As = "
     if as_json:
         screen.document(told_of(found, currency))
         return
+    told = counts_of(found)
     counts = [(state.value, found.count(state)) for state in DrawState]
     screen.facts(
         [
@@ -51,6 +55,7 @@ def sample(context: typer.Context, point: Point, *, days: Days = 30, who: As = "
             ("went by itself", found.looked_at),
             ("drawn", len(found.drawn)),
             *counts,
+            ("wrong of all", _wrong(told)),
         ]
     )
     screen.table(
@@ -67,12 +72,15 @@ def answered(found: Sample) -> list[Drawn]:
 
 def told_of(found: Sample, currency: str) -> dict[str, Any]:
     """The sample as a JSON document."""
+    counts = counts_of(found)
     return {
         "since": found.begun,
         "drawn_to": found.drawn_to,
         "looked_at": found.looked_at,
         "drawn": len(found.drawn),
         "states": {state.value: found.count(state) for state in DrawState},
+        "wrong_share": counts.wrong_share,
+        "effective": counts.effective,
         "answered": [
             {
                 "decision": one.decision,
@@ -87,6 +95,14 @@ def told_of(found: Sample, currency: str) -> dict[str, Any]:
             for one in answered(found)
         ],
     }
+
+
+def _wrong(told: SampleCounts) -> str:
+    """Which share of all that went by itself was wrong, each answer weighted by 1 over its probability."""
+    share = told.wrong_share
+    if share is None:
+        return ""
+    return f"{percent_of(share.share)} ({percent_of(share.low)} to {percent_of(share.high)})"
 
 
 def _row(one: Drawn, currency: str) -> tuple[object, ...]:

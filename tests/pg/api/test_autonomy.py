@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.deciding import known_truth, put
 from tests.pg.stage import declared
 
+from interlock.autonomy.figures.measure import measure_and_keep
 from interlock.cases.case import Case
 from interlock.cases.certified_places import find_place
 from interlock.cases.registry import Registry
@@ -112,3 +113,23 @@ async def test_what_is_certified_goes_by_itself_until_it_is_withdrawn(
     assert (stated["decisions"], stated["begins"]["who"], stated["begins"]["stated"]) == (2500, "boss", True)
     (stands,) = (await reads.get("/v1/autonomy")).json()["points"]
     assert (stands["state"], stands["why"], stands["lets_go"]) == ("withdrawn", "a new model", False)
+
+
+async def test_confidence_against_truth_is_told_to_whoever_may_see_it(
+    make_caller: MakeCaller, node: Node, database_url: str
+) -> None:
+    place = find_place(node.registry, node.tenant, "careful.approve")
+    (digest,) = place.digests
+    put(
+        database_url, place, (msgspec.structs.replace(one, digest=digest) for one in known_truth(datetime.now(UTC), 90))
+    )
+    await measure_and_keep(node.database, place)
+    reads, other = await make_caller("read"), await make_caller("admin", tenant="other")
+    path = "/v1/autonomy/careful.approve"
+    figures = (await reads.get(path)).json()["figures"]
+    assert [(one["known"], one["too_few"]) for one in figures["groups"]] == [(90, True)] * 2
+    assert figures["tally"]["recorded"] == 90
+    theirs = (await other.get(path)).json()["figures"]
+    assert theirs is None or theirs["tally"]["recorded"] == 0
+    stops = await make_caller("stop", name="stops")
+    assert (await stops.get(path)).status_code == 403

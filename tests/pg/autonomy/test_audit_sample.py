@@ -160,6 +160,7 @@ async def test_what_is_drawn_is_asked_blind_and_the_answer_is_an_outcome_in_its_
         assert (found.looked_at, found.count(DrawState.WRONG)) == (3, 2)
         document = told_of(found, "EUR")
         assert document["states"] == {"waits": 0, "asked": 0, "right": 1, "wrong": 2, "missing": 0}
+        assert (round(document["wrong_share"].share, 3), document["effective"]) == (0.667, 3)
         assert [one["loss"] for one in document["answered"]] == ["20.00 EUR"] * 3
         wrong = await found_wrong(node.database, node.tenant, now - timedelta(hours=1))
         assert {(one.decision, str(one.exposure)) for one in wrong} == {

@@ -55,6 +55,11 @@ def test_an_owner_lets_go_what_the_record_allows_and_takes_it_back(
     assert "Nothing is issued" in tried
     issued = run("autonomy", "certify", at, "--as", "olga", "--json").document["issued"]
     shown = run("autonomy", "show", at).out
+    assert "a low end above 0 is more than chance" in shown
+    (whole, now) = run("autonomy", "show", at, "--json").document["figures"]["groups"]
+    assert (whole["digest"], now["in_force"], whole["known"]) == ("", True, now["known"])
+    assert whole["error"]["low"] <= whole["error"]["value"] <= whole["error"]["high"]
+    assert now["component"] in shown
     assert "With 95 % certainty, wrong answers at desk.approve that nobody looked at cost at most 0.40 MYR" in shown
     assert [one["id"] for one in run("autonomy", "certificates", at, "--json").document["certificates"]] == [issued]
     verified = run("autonomy", "verify", issued).out

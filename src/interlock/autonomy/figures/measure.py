@@ -23,6 +23,7 @@ from interlock.autonomy.figures.store import (
     TAKE_FIGURES,
     TENANTS_MEASURED,
     VERSIONS_SEEN,
+    figures_of,
 )
 from interlock.autonomy.issuing.evidence import due_before, gather
 from interlock.autonomy.issuing.place import Place
@@ -92,6 +93,12 @@ async def measure_and_keep(database: Database, place: Place) -> PointFigures:
     async with database.tenant(place.tenant) as connection:
         await KEEP_FIGURES.run(connection, kept)
     return found
+
+
+async def figures_now(database: Database, place: Place) -> PointFigures:
+    """The figures of a point as they were measured last; if they never were, as they are now."""
+    kept = await figures_of(database, place.tenant, place.workflow, place.point)
+    return kept if kept is not None else await measure(database, place)
 
 
 async def measure_due(database: Database, places: Places) -> None:
