@@ -128,6 +128,9 @@ def test_an_action_goes_on_under_another_certificate_exactly_if_its_answer_would
     foreign = msgspec.structs.replace(now.certificate, currency="USD")
     assert why_held(granted, UUID(int=3), str(now.threshold), foreign)
     assert why_held(granted, UUID(int=3), str(now.threshold), "its content cannot be read")
+    later = msgspec.structs.replace(granted, in_turn=True)
+    assert "others were asked before" in (why_held(later, UUID(int=3), str(now.threshold), now.certificate) or "")
     loss = Fraction(granted.wrong) * granted.loss
+    assert why_held(later, later.certificate, str(loss), None) is None
     assert why_held(granted, granted.certificate, str(loss), None) is None
     assert why_held(granted, granted.certificate, str(loss - Fraction(1, 10**9)), None)

@@ -30,6 +30,7 @@ class Granted(msgspec.Struct, frozen=True, kw_only=True):
         digest: SHA-256 of all that made the answer, in hex.
         segment: In which segment it is.
         confidence: How sure it was.
+        in_turn: Whether others were asked before who gave it.
     """
 
     certificate: UUID
@@ -40,6 +41,7 @@ class Granted(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     segment: str
     confidence: float
+    in_turn: bool = False
 
 
 class _Evidence(msgspec.Struct, frozen=True):
@@ -49,7 +51,12 @@ class _Evidence(msgspec.Struct, frozen=True):
 
 
 def granted_of(
-    evidence: bytes, *, digest: bytes | None, exposure: Money | None, confidence: float | None
+    evidence: bytes,
+    *,
+    digest: bytes | None,
+    exposure: Money | None,
+    confidence: float | None,
+    in_turn: bool = False,
 ) -> bytes | None:
     """What an action keeps of a decision that went by itself, as canonical JSON; None: no certificate let it go.
 
@@ -58,6 +65,7 @@ def granted_of(
         digest: SHA-256 of all that made the answer.
         exposure: The money at stake.
         confidence: How sure the answer is.
+        in_turn: Whether others were asked before who gave it.
     """
     noted = msgspec.json.decode(evidence, type=_Evidence).autonomy
     if noted is None or noted.certificate is None:
@@ -74,6 +82,7 @@ def granted_of(
         digest=digest.hex(),
         segment=segment,
         confidence=confidence,
+        in_turn=in_turn,
     )
     return _JSON.encode(granted)
 
@@ -96,6 +105,8 @@ def why_held(granted: Granted, certificate: UUID, threshold: str, other: Certifi
     if certificate != granted.certificate:
         if not isinstance(other, Certificate):
             return f"another certificate ({certificate}) counts now, and {other or 'it was not read'}"
+        if granted.in_turn:
+            return f"another certificate ({certificate}) counts now, and others were asked before who answered"
         exposure = Money.of_minor(granted.exposure, granted.currency)
         if other.currency != granted.currency or granted.exposure > other.cap:
             cap = Money.of_minor(other.cap, other.currency)

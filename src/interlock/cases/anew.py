@@ -30,7 +30,7 @@ from interlock.db.gates import FREE_KEYS, FreedKey, HoldsCase, key_digest
 from interlock.db.text import storable
 from interlock.db.work import Stamp, Write
 from interlock.decisions.decide import find_decision
-from interlock.decisions.decision import Decision, Route
+from interlock.decisions.decision import Became, Decision, Route
 from interlock.errors import ActionFailed, DecisionRejected, InterlockError, NotFound, WorkFailed, WorkflowMisuse
 from interlock.ledger.ledger import facts_of, first_entry, further_entry
 from interlock.oversight.queue import find_review
@@ -78,16 +78,18 @@ async def terms_of_decision(held: Held, tools: Tools, request: Act, terms: Actio
         "component": decision.component,
         "decided_at": decided_at,
         "facts": decision.facts,
-        "granted": _granted(decision) if decision.route is Route.AUTOMATIC else None,
+        "granted": granted_by(decision) if decision.route is Route.AUTOMATIC else None,
     }
 
 
-def _granted(decision: Decision) -> bytes | None:
+def granted_by(decision: Decision) -> bytes | None:
+    """On what a decision went by itself, as its action keeps it; None: on no certificate."""
     return granted_of(
         decision.evidence,
         digest=decision.component_digest,
         exposure=decision.exposure,
         confidence=decision.confidence,
+        in_turn=any(one.became is Became.UNSURE for one in decision.asked),
     )
 
 

@@ -20,8 +20,10 @@ from tests.pg.replay.scene import replayed
 from tests.pg.stage import declared, stage
 
 from interlock.autonomy.certificate import share_allowed
+from interlock.autonomy.granted import read_granted
 from interlock.autonomy.issuing.duty import derive_now
 from interlock.autonomy.store import AutonomyState
+from interlock.cases.anew import granted_by
 from interlock.db.database import Database
 from interlock.decisions.certified import UNHEARD
 from interlock.decisions.decision import Decision
@@ -63,6 +65,10 @@ async def test_who_is_asked_next_answers_alone_only_where_the_one_before_was_hea
 
         identity = await office.issue(made)
         assert (await route_of("heard"))[0] == "automatic"
+        for key, exposure, in_turn in (("heard", "900.00 EUR", True), ("small", "20.00 EUR", False)):
+            granted = granted_by(await decided(on, flow, point, key, exposure=exposure))
+            assert granted is not None
+            assert read_granted(granted).in_turn is in_turn
         small.raises = ValueError("out of order")
         route, why = await route_of("failed")
         assert (route, "onnx:small@1 failed before" in why) == ("review", True)
