@@ -23,7 +23,8 @@ GRANT_LOSES = 0.60
 REFUSAL_LOSES = 0.05
 """A wrong refusal loses the margin: this share of the amount."""
 CENTS = 100
-_TRAINED = 3_286
+_TRAINED = 3
+"""One of so many loans trains."""
 _SEED = 0
 
 
@@ -54,15 +55,41 @@ class Lent:
         )  # fmt: skip
 
 
-def read_loans(file: Path) -> Lent:
-    """Train on a third, and propose for the others what costs less in expectation."""
+@dataclass(frozen=True)
+class Loans:
+    """Loans as they are on file; columns.
+
+    Attributes:
+        features: What was known when they were asked for, of shape (n, features).
+        bad: Whether they went bad.
+        amount: In whole units.
+    """
+
+    features: Floats
+    bad: Flags
+    amount: Floats
+
+    def with_bad(self, share: float) -> Loans:
+        """All that went bad, and so many of the others, drawn once, that these are a stated share: made so."""
+        good = np.random.default_rng(_SEED).permutation(np.flatnonzero(~self.bad))
+        wanted = round(np.count_nonzero(self.bad) * (1 - share) / share)
+        kept = np.sort(np.concatenate((np.flatnonzero(self.bad), good[:wanted])))
+        return Loans(self.features[kept], self.bad[kept], self.amount[kept])
+
+
+def read_loans(file: Path) -> Loans:
+    """All loans of the file."""
     frame = pl.read_csv(io.BytesIO(gzip.decompress(file.read_bytes())), infer_schema_length=20_000)
     bad: NDArray[np.bool_] = (frame["Class"] == "bad").to_numpy()
-    amount: Floats = frame["funded_amnt"].to_numpy().astype(np.float64)
-    order = np.random.default_rng(_SEED).permutation(bad.size)
-    known, new = order[:_TRAINED], order[_TRAINED:]
-    default = _default(_features(frame), bad, known)[new]
-    bad, amount = bad[new], amount[new]
+    return Loans(_features(frame), bad, frame["funded_amnt"].to_numpy().astype(np.float64))
+
+
+def propose(loans: Loans, seed: int) -> Lent:
+    """Train on a third, drawn at random, and propose for the others what costs less in expectation."""
+    order = np.random.default_rng(seed).permutation(loans.bad.size)
+    known, new = np.split(order, [-(-loans.bad.size // _TRAINED)])
+    default = _default(loans.features, loans.bad, known)[new]
+    bad, amount = loans.bad[new], loans.amount[new]
     grant = default * GRANT_LOSES <= (1 - default) * REFUSAL_LOSES
     return Lent(
         confidence=np.where(grant, 1 - default, default),

@@ -14,7 +14,8 @@ from interlock.autonomy.calibration import Flags
 from interlock.autonomy.certify import Scored, Terms, fit_calibrations, make_grid, score
 from interlock.autonomy.records import Numbers
 
-CALIBRATED = 4_000
+CALIBRATED = 3 / 5
+"""This part of the loans that trained nothing calibrates; all ways are judged on the others."""
 FIT_SHARE = 1 / 3
 _CONFIDENCES = 100
 
@@ -58,8 +59,8 @@ class Split:
 def split(lent: Lent, seed: int, stated: Stated) -> Split:
     """The split of a seed. Calibrations do not depend on the budget."""
     order = np.random.default_rng(seed).permutation(lent.wrong.size).astype(np.int64)
-    calibration, test = order[:CALIBRATED], order[CALIBRATED:]
-    fit = np.arange(CALIBRATED) < FIT_SHARE * CALIBRATED
+    calibration, test = np.split(order, [round(CALIBRATED * order.size)])
+    fit = np.arange(calibration.size) < FIT_SHARE * calibration.size
     records = lent.records(calibration, fit)
     fitted = fit_calibrations(records)
     everything = lent.records(np.arange(lent.wrong.size), np.zeros(lent.wrong.size, bool))
