@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 
 from interlock.autonomy.terms import LossTerms
 from interlock.decisions.point import DecisionPoint
 from interlock.errors import Refused
-from interlock.money import Money
+from interlock.money import Money, exponent
+from interlock.rate_settings import RateSettings
 
 ALL_OF_IT = LossTerms()
 NOTHING = LossTerms(share=LossTerms().share * 0)
+NO_RATES = RateSettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,8 @@ class Costs:
         review: What a review costs, in minor units; None: nobody said.
         stated: Whether the point's file states the loss; else all that is at stake counts as lost.
         highest: The greatest exposure that goes by itself, as the point's file states it; None: it states none.
+        asking: The most that asking may cost for one decision, as the point's file states it, in USD.
+        rates: By which that is converted, if they have a date.
     """
 
     currency: str | None
@@ -33,6 +38,14 @@ class Costs:
     review: int | None
     stated: bool
     highest: int | None = None
+    asking: Decimal = Decimal(0)
+    rates: RateSettings = NO_RATES
+
+    @property
+    def of_usd(self) -> float | None:
+        """What a US dollar is in minor units; None: no rate is declared with its date."""
+        worth = None if self.currency is None else self.rates.convert(Decimal(1), "USD", self.currency)
+        return None if worth is None or self.currency is None else float(worth.scaleb(exponent(self.currency)))
 
     @property
     def worst(self) -> float:
@@ -60,12 +73,13 @@ class Costs:
         return exposure.currency == self.currency and exposure.minor >= 0
 
 
-def costs_of(point: DecisionPoint, review: Money | None) -> Costs:
+def costs_of(point: DecisionPoint, review: Money | None, rates: RateSettings | None = None) -> Costs:
     """What a point's owner states.
 
     Args:
         point: The point, as its file stands today.
         review: What a review costs, as somebody says who runs the backtest; None: as the file says.
+        rates: Of the settings.
 
     Raises:
         Refused: that is in another currency than the point's amounts, or below zero.
@@ -83,4 +97,6 @@ def costs_of(point: DecisionPoint, review: Money | None) -> Costs:
         review=cost,
         stated=terms is not None,
         highest=terms.highest if terms else None,
+        asking=point.budget.cost,
+        rates=rates or NO_RATES,
     )

@@ -66,7 +66,8 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """One figure of a backtest.
 
     Attributes:
-        name: ``automation``, ``wrong_alone``, ``reviews``, ``loss``, ``review_cost``, ``needless``, ``total``.
+        name: ``automation``, ``wrong_alone``, ``reviews``, ``loss``, ``review_cost``, ``needless``,
+            ``asking``, ``total``.
         unit: ``share`` of the decisions, or ``each``: money for each decision on the average, whoever decides it.
         recorded: What was.
         candidate: What would have been.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ class Way:
         declared: The same as it is stated beforehand.
         needless: What a review of a right answer loses beside its own cost; 0 where it goes alone.
         confidence: Of its answer; None: there is none.
+        asking: What asking its components cost beside compute, in USD; failures and what came too late, too.
     """
 
     alone: bool
@@ -30,6 +32,7 @@ class Way:
     declared: int | None
     needless: int = 0
     confidence: float | None = None
+    asking: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,7 @@ class Side:
     declared: Floats
     needless: Floats
     confidence: Floats
+    asking: Floats
 
     @classmethod
     def of(cls, ways: list[Way]) -> Side:
@@ -78,6 +82,7 @@ class Side:
             declared=np.array([-1 if one.declared is None else one.declared for one in ways], dtype=np.float64),
             needless=np.array([one.needless for one in ways], dtype=np.float64),
             confidence=np.array([-1.0 if one.confidence is None else one.confidence for one in ways]),
+            asking=np.array([float(one.asking) for one in ways]),
         )
 
     def only(self, kept: Flags) -> Side:

@@ -22,6 +22,7 @@ from interlock.privacy.vault import Vault
 from interlock.replay.restore import Restoring
 
 _MOST_REASONS = 20
+_USD_PLACES = 6
 
 
 class Backtester:
@@ -125,11 +126,18 @@ class _Counting:
             currency=currency,
             money=priced.count if currency is not None else 0,
             figures=figures,
-            notes=tuple(self._notes(wanted, candidate, costs, figures, count - priced.count)),
+            notes=tuple(self._notes(wanted, candidate, costs, figures, count - priced.count, paid=_asked(priced))),
         )
 
     def _notes(
-        self, wanted: Wanted, candidate: Candidate, costs: Costs, figures: tuple[Figure, ...], unpriced: int
+        self,
+        wanted: Wanted,
+        candidate: Candidate,
+        costs: Costs,
+        figures: tuple[Figure, ...],
+        unpriced: int,
+        *,
+        paid: bool,
     ) -> Iterator[str]:
         if not figures:
             due = candidate.today.autonomy
@@ -153,12 +161,23 @@ class _Counting:
         if self._skipped:
             skipped = sum(count for count, _ in self._skipped.values())
             yield f"{skipped} could not be tried: the figures are of the others alone"
-        yield from _of_costs(costs, figures)
+        yield from _of_costs(costs, figures, paid=paid)
         yield "a person's decision counts as right on both sides: what a review misses is in no figure"
         yield from _of_certificate(wanted, candidate)
 
 
-def _of_costs(costs: Costs, figures: tuple[Figure, ...]) -> Iterator[str]:
+def _of_asking(costs: Costs, *, paid: bool) -> str:
+    """How what asking costs is in the total."""
+    if not paid:
+        return "asking cost nothing beside compute, on neither side"
+    if costs.of_usd is None:
+        return f"what asking costs is not in the total: no rate from USD to {costs.currency} is declared with its date"
+    if costs.currency == "USD":
+        return "what asking costs is in the total"
+    return f"what asking costs is in the total, converted by the rates of {costs.rates.date:%Y-%m-%d}"
+
+
+def _of_costs(costs: Costs, figures: tuple[Figure, ...], *, paid: bool) -> Iterator[str]:
     if any(one.large for figure in figures for one in (figure.recorded, figure.candidate, figure.difference)):
         yield (
             "some intervals are those of large numbers, since nothing that is stated bounds the amount, or chance "
@@ -169,7 +188,8 @@ def _of_costs(costs: Costs, figures: tuple[Figure, ...]) -> Iterator[str]:
     if costs.review is None:
         yield "the point states no cost of a review, so no total is told: give --review-cost"
     else:
-        yield "what it costs to ask models and processors is in no figure, and so not in the total"
+        yield _of_asking(costs, paid=paid)
+        yield "what processors cost is in no figure, and so not in the total"
 
 
 def _of_certificate(wanted: Wanted, candidate: Candidate) -> Iterator[str]:
@@ -203,8 +223,24 @@ def _figures(columns: Columns, priced: Columns, costs: Costs) -> Iterator[Figure
     yield _figure("review_cost", "each", money, reviews, currency)
     waste = (needless(priced.then, then=True, most=least_use), needless(priced.other, then=False, most=least_use))
     yield _figure("needless", "each", money, waste, currency)
+    asking = _asking(priced, costs, 100.0)  # cents
+    yield _figure("asking", "each", money, asking, "USD")
     total = (lost[0] + reviews[0] + waste[0], lost[1] + reviews[1] + waste[1])
+    if costs.of_usd is not None and _asked(priced):
+        paid = _asking(priced, costs, costs.of_usd)
+        total = total[0] + paid[0], total[1] + paid[1]
     yield _figure("total", "each", money, total, currency)
+
+
+def _asking(columns: Columns, costs: Costs, unit: float) -> tuple[Values, Values]:
+    """What asking costs on both sides, which is on record, and at most what the point's budget allows."""
+    most = float(costs.asking) * unit
+    return always(columns.then.asking * unit, most), always(columns.other.asking * unit, most)
+
+
+def _asked(columns: Columns) -> bool:
+    """Whether asking cost anything."""
+    return bool(columns.then.asking.any() or columns.other.asking.any())
 
 
 def _figure(
@@ -236,9 +272,10 @@ def _shown(cell: Cell, currency: str) -> Shown:
 
 
 def amount(minor: float, currency: str) -> str:
-    """A mean of money, with two digits more than the currency has: it is no amount that could be paid."""
+    """A mean of money, with two digits more than the currency has, which nobody could pay; USD as costs are told."""
     if not math.isfinite(minor):
         return "no bound"
     digits = exponent(currency)
-    told = f"{minor / 10**digits:.{digits + 2}f}"
+    places = _USD_PLACES if currency == "USD" else digits + 2
+    told = f"{minor / 10**digits:.{places}f}"
     return f"{told.lstrip('-') if float(told) == 0 else told} {currency}"

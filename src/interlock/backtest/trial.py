@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -179,7 +180,7 @@ class Trial:
         unanswered = drawn is not None and drawn.answered_at is None and truth is NOTHING
         before = comparing.before(was, would)
         same = comparing.same(was, would)
-        done = _done(decision, costs, known)
+        done = _done(record, costs, known)
         other = _would(draft, decision, costs, done if same else None)
         share, served = self._share(decision, restored, then)
         row = Row(
@@ -213,7 +214,8 @@ class Trial:
         return 1.0, False
 
 
-def _done(decision: Decision, costs: Costs, known: Known | None) -> Way:
+def _done(record: Record, costs: Costs, known: Known | None) -> Way:
+    decision = record.decision
     alone = decision.route is not Route.REVIEW
     declared = loss = costs.loss(decision.exposure)
     realised = known.loss if known is not None and not known.is_right and alone else None
@@ -225,6 +227,7 @@ def _done(decision: Decision, costs: Costs, known: Known | None) -> Way:
         declared=declared,
         needless=0 if alone else costs.of_needless(decision.exposure),
         confidence=decision.confidence,
+        asking=sum((one.cost for one in record.attempts), Decimal(0)),
     )
 
 
@@ -238,6 +241,7 @@ def _would(draft: Draft, decision: Decision, costs: Costs, same: Way | None) -> 
         declared=costs.loss(exposure),
         needless=0 if alone else costs.of_needless(exposure),
         confidence=best.answer.confidence if best else None,
+        asking=draft.asking.cost,
     )
 
 

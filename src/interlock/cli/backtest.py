@@ -100,8 +100,8 @@ def backtest(
             wanted = _wanted(workflow, today, now, (now - min(span, now - EPOCH), now - min(gap, now - EPOCH)),
                              take=take, seed=seed)  # fmt: skip
             noted = await note_begun(node.writer, node.tenant, wanted, candidate.said, who=who)
-            tester = Backtester(node.database, restoring, candidate, costs_of(today, cost), vault=node.vault,
-                                ask_models=ask_models)  # fmt: skip
+            tester = Backtester(node.database, restoring, candidate, costs_of(today, cost, node.settings.rates),
+                                vault=node.vault, ask_models=ask_models)  # fmt: skip
             found = await tester.run(node.tenant, wanted)
             await note_ended(node.writer, node.tenant, noted, found, who=who)
             return found
@@ -189,6 +189,7 @@ _TITLES = {
     "loss": "loss",
     "review_cost": "cost of reviews",
     "needless": "loss of needless ones",
+    "asking": "cost of asking",
     "total": "total cost",
 }
 

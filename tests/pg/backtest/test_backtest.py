@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import sys
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -45,6 +46,7 @@ from interlock.errors import Refused
 from interlock.money import Money
 from interlock.node import Node, open_node
 from interlock.privacy.subject import Subjects
+from interlock.rate_settings import RateSettings
 from interlock.replay.restore import Restoring
 
 Admin = psycopg.Connection[Any]
@@ -56,6 +58,7 @@ MODELS = POINT + "    sure_from: 0.9\n"
 AUTONOMY = (
     MODELS
     + """\
+    budget: {cost: 0.50 USD}
     autonomy:
       review_cost: 2.00 EUR
       budget: 0.40 EUR
@@ -102,7 +105,7 @@ class Desk:
         """Run a candidate over all that was decided."""
         workflow = self.flow.workflow.name
         review, tenant = terms.pop("review_cost", None), terms.pop("tenant", self.node.tenant)
-        changed, vault = terms.pop("point", {}), terms.pop("vault", None)
+        changed, vault, rates = terms.pop("point", {}), terms.pop("vault", None), terms.pop("rates", None)
         now = self.node.database.clock.now()
         wanted = Wanted(
             workflow=workflow, point="approve", since=now - timedelta(hours=1), until=now + timedelta(seconds=1),
@@ -121,7 +124,7 @@ class Desk:
                     self.node.database, tenant, workflow, today, certificate=None, threshold=at
                 )
             candidate = Candidate(today=today, **terms)
-            costs = costs_of(today, review)
+            costs = costs_of(today, review, rates)
             return await Backtester(self.node.database, back, candidate, costs, vault=vault).run(tenant, wanted)
 
 
@@ -195,7 +198,7 @@ async def test_other_rules_have_the_figures_that_are_reckoned_by_hand_and_what_n
         # nothing that is stated bounds it, and four decisions without a loss prove little
         assert (loss.candidate.low, loss.candidate.high, loss.candidate.large) == ("0.0000 EUR", "no bound", True)
         assert any(one.startswith("some intervals are those of large numbers") for one in found.notes)
-        assert any("ask models" in one for one in found.notes)
+        assert any("what processors cost" in one for one in found.notes)
 
         # without a cost of reviews there is no total, and it says so; a sample is what was asked for
         found = await desk.try_(rules=rules, take=2)
@@ -235,6 +238,9 @@ async def test_a_threshold_a_certificate_and_another_model_are_tried_on_what_was
         assert values(found, "needless") == ("0.5000 EUR", "0.0000 EUR", "-0.5000 EUR")
         # 4 reviews of 2, two of them needless: 10; then one review and 45
         assert values(found, "total") == ("2.5000 EUR", "11.7500 EUR", "9.2500 EUR")
+        assert values(found, "asking") == ("0.000000 USD",) * 3
+        assert "asking cost nothing beside compute, on neither side" in found.notes
+        await _with_costs(desk, admin, b)
 
         with pytest.raises(Refused, match="no certificate was issued"):
             await desk.try_(at=None)
@@ -269,6 +275,27 @@ async def test_a_threshold_a_certificate_and_another_model_are_tried_on_what_was
         found = await desk.try_(component="onnx:second@1", sureness=Sureness(0.7))
         assert (found.otherwise, values(found, "automation")[1]) == (4, 0.75)
         assert values(found, "loss") == ("0.0000 EUR", "0.0000 EUR", "0.0000 EUR")
+
+
+async def _with_costs(desk: Desk, admin: Admin, dear: Decision) -> None:
+    """What asking cost is on record, and in the total where a rate is; where nobody was asked otherwise it is alike."""
+    said = admin.execute("select convert_from(attempts, 'UTF8') from decision where id = %s", (dear.id,)).fetchone()
+    assert said
+    paid = said[0].replace('"cost":"0"', '"cost":"0.20"', 1)
+    assert paid != said[0]
+    admin.execute("update decision set attempts = convert_to(%s, 'UTF8') where id = %s", (paid, dear.id))
+    found = await desk.try_(sureness=Sureness(0.7))
+    assert values(found, "asking") == ("0.050000 USD", "0.050000 USD", "0.000000 USD")
+    assert values(found, "total") == ("2.5000 EUR", "11.7500 EUR", "9.2500 EUR")
+    assert any("no rate from USD to EUR is declared with its date" in note for note in found.notes)
+    dated = RateSettings("EUR", MappingProxyType({"USD": Decimal("0.80")}), date(2026, 11, 1))
+    found = await desk.try_(sureness=Sureness(0.7), rates=dated)
+    assert values(found, "total") == ("2.5400 EUR", "11.7900 EUR", "9.2500 EUR")
+    assert set(hows(found, "total")) == {How.COMPLETE}
+    assert "what asking costs is in the total, converted by the rates of 2026-11-01" in found.notes
+    # a component that was not asked then costs what it costs now: this one nothing
+    found = await desk.try_(component="onnx:second@1", sureness=Sureness(0.7), rates=dated)
+    assert values(found, "asking") == ("0.050000 USD", "0.000000 USD", "-0.050000 USD")
 
 
 async def test_a_feature_that_came_later_is_not_seen(database_url: str, tmp_path: Path, admin: Admin) -> None:
