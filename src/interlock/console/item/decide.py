@@ -16,7 +16,7 @@ from interlock.cases.verdicts import decide_review
 from interlock.console.item.difference import changes
 from interlock.console.item.form import read_typed, refilled
 from interlock.console.item.page import Again, render_item
-from interlock.console.item.read import Item, read_item
+from interlock.console.item.read import Basis, read_basis, read_item
 from interlock.console.item.typed import Said, digest_of, read_said, still_hidden, unhidden, wrong_reason
 from interlock.console.visit import Visit, needs
 from interlock.errors import ContractViolated, MoneyInvalid, Refused, Violation
@@ -34,20 +34,21 @@ from interlock.privacy.veil import Veil
 async def decide(request: Visit, review_id: FromPath[UUID]) -> Response[bytes]:
     """Give one's verdict; then to the next item, or back to this one."""
     said = read_said(await request.fields())
-    item = await read_item(request, review_id)
+    basis = await read_basis(request, review_id)
+    proposal, record = basis.question.proposal, basis.contract.record if basis.contract else None
     output: dict[str, Any] | None = None
-    wrong = wrong_reason(said, _reasons(item, said.resolution))
-    typed = read_typed(item.contract.record if item.contract else None, said.fields, item.question.proposal)
+    wrong = wrong_reason(said, _reasons(basis, said.resolution))
+    typed = read_typed(record, said.fields, proposal)
     if said.resolution is Resolution.CHANGE:
-        output, more = await _checked(request, item, typed.output) if not typed.violations else ({}, typed.violations)
+        output, more = await _checked(request, basis, typed.output) if not typed.violations else ({}, typed.violations)
         wrong = (*wrong, *more)
         if not wrong and said.confirmed != digest_of(typed.output):
-            return _confirm(request, item, said, typed.output)
-    elif said.resolution is Resolution.APPROVE and said.fields and typed.output != item.question.proposal:
+            return await _confirm(request, basis, said, typed.output)
+    elif said.resolution is Resolution.APPROVE and said.fields and typed.output != proposal:
         what = "the fields were changed, and approving would leave them as proposed"
         wrong = (*wrong, Violation(where="", what=what, rule="changed", todo="choose Change, or put them back"))
     if wrong:
-        return _again(request, item, said, wrong, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        return await _again(request, review_id, said, wrong, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
         answer = Answer(resolution=said.resolution, reason_code=said.reason_code, output=output, note=said.note)
         read_at = READINGS.first(review_id, request.actor.name)
@@ -56,11 +57,10 @@ async def decide(request: Visit, review_id: FromPath[UUID]) -> Response[bytes]:
             node.desk, node.registry, request.actor, review_id, answer, shown=said.shown, read_at=read_at
         )
     except ContractViolated as cause:
-        return _again(request, item, said, cause.violations, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        return await _again(request, review_id, said, cause.violations, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     except Refused as cause:  # somebody was faster, it is not as it was shown, or they may not
-        now = await read_item(request, review_id)
         told = f"{cause.what[:1].upper()}{cause.what[1:]}. {cause.todo}".strip()
-        return _again(request, now, said, (), told=told, status=cause.status)
+        return await _again(request, review_id, said, (), told=told, status=cause.status)
     back = f"/console/reviews/{review_id}?decided={review_id}"
     there = await _next(request, review_id) if said.goes_on else back
     return Response(b"", status_code=HTTPStatus.SEE_OTHER, headers={"Location": there})
@@ -76,13 +76,14 @@ async def _next(visit: Visit, decided: UUID) -> str:
     return f"/console/{kind}/{item.id}?decided={decided}"
 
 
-async def _checked(visit: Visit, item: Item, output: dict[str, Any]) -> tuple[dict[str, Any], tuple[Violation, ...]]:
+async def _checked(visit: Visit, basis: Basis, output: dict[str, Any]) -> tuple[dict[str, Any], tuple[Violation, ...]]:
     """What was typed, with what stood hidden in clear, and what is wrong with it."""
-    registered, reference = item.registered, item.question.output_contract
+    registered, reference, review = basis.registered, basis.question.output_contract, basis.review
+    proposal = basis.question.proposal
     if registered is None:
         return output, (Violation(where="", what="this process does not carry the workflow", rule="workflow"),)
-    stored: Any = msgspec.json.decode(item.review.proposal) if item.review.proposal is not None else {}
-    hides = MARKER_BYTES in (item.review.proposal or b"")
+    stored: Any = msgspec.json.decode(review.proposal) if review.proposal is not None else {}
+    hides = MARKER_BYTES in (review.proposal or b"")
     whole, has_tokens = unhidden(output, stored) if hides else (output, False)
     if has_tokens:  # nobody sees them: they are kept as they were, and veiled again when the output is stored
         whole = await vault_of(registered).open(visit.tenant, whole, None, Veil())
@@ -90,49 +91,52 @@ async def _checked(visit: Visit, item: Item, output: dict[str, Any]) -> tuple[di
         what = "(personal) stands where none was, or in a list whose rows moved, so that it is not known whose it is"
         todo = "leave rows with personal data in their places, or write the value itself"
         return whole, (Violation(where="", what=what, rule="hidden", todo=todo),)
-    wrong = check_change(registered, item.review.point)(reference, whole) if reference else ()
-    if not wrong and item.question.proposal is not None and not changes(item.question.proposal, output):
+    wrong = check_change(registered, review.point)(reference, whole) if reference else ()
+    if not wrong and proposal is not None and not changes(proposal, output):
         wrong = (Violation(where="", what="nothing is changed", rule="same", todo="choose Approve"),)
     return whole, wrong
 
 
-def _confirm(visit: Visit, item: Item, said: Said, output: dict[str, Any]) -> Response[bytes]:
+async def _confirm(visit: Visit, basis: Basis, said: Said, output: dict[str, Any]) -> Response[bytes]:
     """The page with the proposal held against what was typed, before anything is decided."""
+    item = await read_item(visit, basis.review.id)
     form, _ = refilled(item.contract.record if item.contract else None, said.fields, ())
     again = Again(
         said=said,
         form=form,
         changes=changes(item.question.proposal, output),
         confirms=digest_of(output),
-        amount=_amount(item, output),
+        amount=_amount(basis, output),
     )
     return render_item(visit, item, again=again)
 
 
-def _amount(item: Item, output: dict[str, Any]) -> Any:
+def _amount(basis: Basis, output: dict[str, Any]) -> Any:
     """What would be at stake with an output."""
-    declared = item.registered.declaration.decisions.get(item.review.point) if item.registered else None
+    registered, review = basis.registered, basis.review
+    declared = registered.declaration.decisions.get(review.point) if registered else None
     source = changed_source(declared)
     if source is None:
-        return item.review.exposure
+        return review.exposure
     try:
         return changed_exposure(source, output)
     except MoneyInvalid:  # said as a violation of its field
         return None
 
 
-def _again(
-    visit: Visit, item: Item, said: Said, wrong: tuple[Violation, ...], *, told: str = "", status: int
+async def _again(
+    visit: Visit, review_id: UUID, said: Said, wrong: tuple[Violation, ...], *, told: str = "", status: int
 ) -> Response[bytes]:
-    """The page with what was typed, and what is wrong with it."""
+    """The page as it is now, with what was typed, and what is wrong with it."""
+    item = await read_item(visit, review_id)
     form, rest = refilled(item.contract.record if item.contract else None, said.fields, wrong)
     if not said.fields:
         form, rest = item.form, wrong
     return render_item(visit, item, again=Again(said=said, form=form, violations=rest, told=told), status=status)
 
 
-def _reasons(item: Item, resolution: Resolution) -> tuple[str, ...]:
-    return next((one.reasons for one in item.choices if one.resolution is resolution), ())
+def _reasons(basis: Basis, resolution: Resolution) -> tuple[str, ...]:
+    return tuple(basis.reasons.get(resolution.value, ())) if resolution.value in basis.question.choices else ()
 
 
 ROUTES = (decide,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -24,12 +25,13 @@ from interlock.console.item.why import Distance, Reason, Version, distances, fin
 from interlock.console.visit import Visit
 from interlock.contracts.contract import Contract
 from interlock.decisions.decision import Decision
-from interlock.decisions.point import REASONS
+from interlock.decisions.point import REASONS, DecisionPoint
 from interlock.decisions.store import FIND_DECISION
 from interlock.errors import InterlockError, NotFound
 from interlock.oversight.desk import Desk, judge
 from interlock.oversight.note import Note
 from interlock.oversight.practice.qualified import UNPRACTISED
+from interlock.oversight.queue import find_review
 from interlock.oversight.resolving import verdicts_for
 from interlock.oversight.review import Question, Review
 from interlock.oversight.store import FIND_REVIEW, NOTES_OF
@@ -104,6 +106,27 @@ class Item:
     shown: str
 
 
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a verdict on a review is read against: far less than its page shows.
+
+    Attributes:
+        review: As it is stored.
+        question: With what may be shown of it.
+        hides: Whether personal data stand hidden.
+        registered: Its workflow; None: this process does not carry it.
+        contract: Of the output; None: there is none, or it cannot be read here.
+        reasons: The reasons that are declared for each resolution.
+    """
+
+    review: Review
+    question: Question
+    hides: bool
+    registered: Registered | None
+    contract: Contract | None
+    reasons: Mapping[str, Sequence[str]]
+
+
 def desk_of(visit: Visit) -> Desk:
     """What the verbs of oversight work with."""
     return visit.node.desk
@@ -126,6 +149,29 @@ async def read_seen(visit: Visit, review_id: UUID) -> tuple[Review, Seen]:
     return review, seen_by(review, visit.actor.name, may=verdict.allowed, why_not=why_not, now=now)
 
 
+async def read_basis(visit: Visit, review_id: UUID) -> Basis:
+    """What a verdict on a review is read against.
+
+    Raises:
+        NotFound: their tenant has none of that id.
+    """
+    return await _basis(visit, await find_review(visit.node.database, visit.tenant, review_id), None)
+
+
+async def _basis(visit: Visit, review: Review, purpose: str | None) -> Basis:
+    registered = visit.node.registry.find(review.workflow)
+    registered = registered.for_tenant(visit.tenant) if registered else None
+    question, hides = await _question(visit, review, purpose)
+    point = _point(registered, review)
+    terms = point.queue if point else None
+    contract = _contract(registered, question.output_contract)
+    return Basis(review, question, hides, registered, contract, terms.reasons if terms else REASONS)
+
+
+def _point(registered: Registered | None, review: Review) -> DecisionPoint | None:
+    return registered.declaration.decisions.get(review.point) if registered else None
+
+
 async def read_item(visit: Visit, review_id: UUID, *, purpose: str | None = None) -> Item:
     """A review with all that is shown beside it.
 
@@ -142,9 +188,6 @@ async def read_item(visit: Visit, review_id: UUID, *, purpose: str | None = None
     review, seen = await read_seen(visit, review_id)
     # before all else that is shown: what changes from here on lets a verdict be refused, whether the page has it or not
     shown = await shown_now(node.desk, node.registry, visit.actor, review)
-    registered = node.registry.find(review.workflow)
-    registered = registered.for_tenant(tenant) if registered else None
-    point = registered.declaration.decisions.get(review.point) if registered else None
     record = await read_record(node.database, tenant, review.case_id) if review.case_id else None
     fields = searchable_points(node.registry, tenant).get(f"{review.workflow}.{review.point}", ())
     async with node.database.tenant(tenant) as connection:
@@ -152,14 +195,14 @@ async def read_item(visit: Visit, review_id: UUID, *, purpose: str | None = None
         history = await read_history(connection, review, decision, fields)
         notes = await NOTES_OF.all(connection, {"task": review.id})
         origin = await ORIGIN_OF_CASE.one(connection, {"id": review.case_id}) if review.case_id else None
-    question, hides = await _question(visit, review, purpose)
-    contract = _contract(registered, question.output_contract)
+    basis = await _basis(visit, review, purpose)
+    question, contract, registered = basis.question, basis.contract, basis.registered
+    point = _point(registered, review)
     # also where personal data are shown, they stand hidden in the form: what is sent with it is compared with these
     proposed = msgspec.json.decode(hide(review.question), type=Question).proposal if purpose else question.proposal
     made = entries(contract.record if contract else None, proposed)
     tops = tuple(one.where.removeprefix("/") for one in made)
     page, two = word_page(question.input, question.evidence, tops), sides(question.input)
-    terms = point.queue if point else None
     standing = Standing(
         choices=question.choices,
         has_proposal=question.proposal is not None,
@@ -167,7 +210,7 @@ async def read_item(visit: Visit, review_id: UUID, *, purpose: str | None = None
         point=review.point,
         hold=hold_for(node.registry, review, visit.actor),
         seats_left=seen.seats,
-        reasons=terms.reasons if terms else REASONS,
+        reasons=basis.reasons,
         stops=tuple(one.scope for one in node.tools.decider.watch.in_force(tenant)),
         bears=_bears(review, decision, origin.caller if origin else ""),
     )
@@ -180,7 +223,7 @@ async def read_item(visit: Visit, review_id: UUID, *, purpose: str | None = None
         registered=registered,
         contract=contract,
         seen=seen,
-        hides=hides,
+        hides=basis.hides,
         purpose=purpose,
         reasons=tuple(Reason(one.head, hide_in(one.what)) for one in reasons(question, decision)),
         distances=distances(question, decision, point),

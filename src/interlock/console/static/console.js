@@ -184,14 +184,30 @@
   // A key that was pressed on a row, for the page that it opens: within this tab, never in an address, since a link from
   // anywhere would then press a button of ours.
   const PRESSED = "interlock.pressed";
+  // INVARIANT: a key that is held down, or struck again as a page comes, decides nothing of what nobody can have read
+  let last = { name: "", at: 0 };
+  let arrived = 0;
+  const doubled = (name, event) => {
+    const was = last;
+    last = { name, at: event.timeStamp };
+    return name === was.name && (event.repeat || was.at < arrived && event.timeStamp - arrived < 400);
+  };
+  for (const kind of ["input", "pointerdown"]) document.addEventListener(kind, () => { last = { name: "", at: 0 }; }, true);
 
   document.addEventListener("keydown", event => {
     if (event.defaultPrevented || event.isComposing || event.altKey || document.querySelector("dialog[open]")) return;
     const name = nameOf(event);
     const whole = name.startsWith("ctrl+");
+    if (/^(control|shift|meta)$/i.test(event.key)) return;
+    const twice = doubled(name, event);
     const rows = event.target.closest?.("[data-list]") && !event.target.matches("input[type=radio], summary");
     if (!whole && (typing(event.target) || event.repeat && !/^(j|k|arrow)/.test(name))) return;
     const done = () => event.preventDefault();
+    if (twice && whole) {
+      done();
+      if (!event.repeat) tell("Nothing was sent: this came only now. Look at it, and press again.", { seconds: 4 });
+      return;
+    }
     if (name === "ctrl+k") { done(); return showPalette(); }
     if ((name === "arrowdown" || name === "arrowup") && rows) { if (move(name === "arrowdown" ? 1 : -1)) done(); return; }
     if (!whole && (!SINGLE() || name.length > 1)) return;
@@ -214,7 +230,7 @@
     if (opens && rowKeys().some(([key]) => key === name)) {
       done();
       sessionStorage.setItem(PRESSED, JSON.stringify({ at: new URL(opens.href).pathname, key: name }));
-      return location.assign(opens.href);
+      return opens.click();
     }
     if (all("[data-key]").some(one => one.dataset.key.split(" ").some(key => key.startsWith(`${name}>`)))) {
       waiting = name;
@@ -358,15 +374,21 @@
   };
   setInterval(freshen, 10000);
 
-  window.interlock = { tell, ask, make, all, unsaved: () => [...dirty].some(form => form.isConnected) };
-  all("[data-do][hidden]").forEach(one => { one.hidden = false; });
-  const pressed = JSON.parse(sessionStorage.getItem(PRESSED) || "null");
-  sessionStorage.removeItem(PRESSED);
-  if (pressed?.at === location.pathname && SINGLE()) {
-    const one = findKey(pressed.key);
-    if (one) act(one);
-  }
-  bringTypedBack();
-  countChosen();
-  freshen();
+  window.interlock = { tell, ask, make, all, settle, unsaved: () => [...dirty].some(form => form.isConnected) };
+  // A page is before somebody: loaded whole, or by onward.js.
+  const arrive = () => {
+    arrived = performance.now();
+    all("[data-do][hidden]").forEach(one => { one.hidden = false; });
+    const pressed = JSON.parse(sessionStorage.getItem(PRESSED) || "null");
+    sessionStorage.removeItem(PRESSED);
+    if (pressed?.at === location.pathname && SINGLE()) {
+      const one = findKey(pressed.key);
+      if (one) act(one);
+    }
+    bringTypedBack();
+    countChosen();
+    freshen();
+  };
+  document.addEventListener("console:arrived", arrive);
+  arrive();
 })();

@@ -32,12 +32,13 @@
     }
     document.dispatchEvent(new CustomEvent("console:news", { detail: topics }));
   };
+  const showLine = () => { stateOf().hidden = !document.querySelector('#main [hx-trigger~="live"]'); };
   const setLine = state => {
     if (body.dataset.line === state) return;
     const was = body.dataset.line;
     body.dataset.line = state;
     const shown = stateOf();
-    if (shown) { shown.hidden = !document.querySelector('#main [hx-trigger~="live"]'); shown.dataset.state = state; shown.textContent = state === "live" ? "Live" : state === "lost" ? "Not live" : "Connecting"; }
+    if (shown) { showLine(); shown.dataset.state = state; shown.textContent = state === "live" ? "Live" : state === "lost" ? "Not live" : "Connecting"; }
     const bar = document.getElementById("line-lost");
     if (state === "lost" && !bar) {
       const again = make("button", { type: "button", class: "small" }, "Try now");
@@ -119,6 +120,7 @@
   addEventListener("pagehide", () => { stream?.close(); stream = null; });
   addEventListener("pageshow", event => { if (event.persisted) { asleep = 1; open(); } });
 
+  document.addEventListener("console:arrived", () => { showLine(); open(); });
   window.interlock.refresh = refresh;
   open();
 })();
