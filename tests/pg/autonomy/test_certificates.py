@@ -265,7 +265,19 @@ async def test_what_is_over_is_said_once_and_what_is_declared_is_renewed(
     assert stands.refused is not None
     shown = (await show_points(database, tenant, [it], database.clock.now()))[0]
     assert (shown.state, shown.lets_go) == ("expired", False)
+    await what_nobody_had_certified_is_never_renewed(database, writer, it, admin)
     await withdrawn_is_never_renewed(database, writer, it, admin)
+
+
+async def what_nobody_had_certified_is_never_renewed(
+    database: Database, writer: Writer, it: Place, admin: Admin
+) -> None:
+    """Who changes the file, or runs an older one, has nothing issued under its terms while the owner sleeps."""
+    admin.execute("update autonomy set tried_at = now() - interval '8 days', changed_at = now() - interval '8 days'")
+    looser = msgspec.structs.replace(it.terms, budget=LossBudget(written=Money("4.00", "EUR")))
+    for other in ({"terms": looser}, {"digest": "ab" * 32}):
+        assert await renew(database, writer, msgspec.structs.replace(it, **other)) is None
+    assert await renew(database, writer, it) is not None
 
 
 async def withdrawn_is_never_renewed(database: Database, writer: Writer, it: Place, admin: Admin) -> None:

@@ -125,11 +125,18 @@ async def end_if_over(writer: Writer, tenant: UUID, stands: Stands, now: datetim
 
 
 def is_to_be_renewed(place: Place, stands: Stands, now: datetime) -> bool:
-    """Whether a certificate is to be derived anew by itself."""
+    """Whether a certificate is to be derived anew by itself.
+
+    INVARIANT: only under the terms, and at the point, that somebody had certified: a file that says something else now,
+    or still says what was before, lets nothing go until who may certifies it.
+    """
     if place.terms.renew is None or stands.state is not AutonomyState.CERTIFIED:
         return False
     last = max(filter(None, (stands.tried_at, stands.changed_at)))
-    return last + place.terms.renew <= now
+    if last + place.terms.renew > now:
+        return False
+    held = stands.read
+    return held is not None and (held.terms_digest, held.point_digest) == (place.terms.digest.hex(), place.digest)
 
 
 async def renew(database: Database, writer: Writer, place: Place) -> Derived | None:
