@@ -406,18 +406,21 @@ union all
 select reviews_worded(%(words)s, %(bound)s) as id
 
 -- name: work_total
--- How many fit a filter, up to a bound in each table.
-select (select count(*) from (select from review v
-          where %(reviews)s::bool and v.state in ('open', 'claimed') and (%(ids)s::uuid[] is null or v.id = any(%(ids)s::uuid[]))
-            and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+-- How many fit a filter, up to a bound: exceptions are counted only as far as reviews leave room.
+select count(*) from (
+  (select from review v
+   where %(reviews)s::bool and v.state in ('open', 'claimed') and (%(ids)s::uuid[] is null or v.id = any(%(ids)s::uuid[]))
+     and review_fits(v, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
   %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
   %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and review_may_be_taken(v, %(at)s, %(taker)s)
-          limit %(bound)s) a)
-     + (select count(*) from (select from exception e
-          where %(exceptions)s::bool and e.state = 'open' and exception_fits(e, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
+   limit %(bound)s)
+  union all
+  (select from exception e
+   where %(exceptions)s::bool and e.state = 'open' and exception_fits(e, %(at)s, %(mine)s, %(teams)s::text[], %(workflow)s, %(point)s, %(queue)s, %(team)s, %(stands)s, %(parked)s,
   %(assigned)s, %(claimed)s, %(words)s, %(code)s, %(currencies)s::text[], %(least_minor)s::bigint[], %(most_minor)s::bigint[],
   %(least_sure)s, %(most_sure)s, %(due_before)s, %(opened_before)s, %(second)s) and exception_may_be_taken(e, %(at)s, %(taker)s)
-          limit %(bound)s) b)
+   limit %(bound)s)
+  limit %(bound)s) w
 
 -- name: work_ahead
 -- The first of the order, without reading all that waits. Of each kind those with the greatest expected loss, and some with the nearest
