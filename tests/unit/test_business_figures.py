@@ -108,9 +108,9 @@ def test_two_currencies_are_never_added_without_a_rate_that_has_a_date() -> None
 def test_shares_and_times_have_intervals() -> None:
     _, of = view(terms())
     assert (of["straight_through"].value, of["straight_through"].low, of["straight_through"].high) == (
-        "80.0%",
-        "70.8%",
-        "87.3%",
+        "80.0 %",
+        "70.8 %",
+        "87.3 %",
     )
     span = quantile({step_of(60): 60, step_of(3600): 40}, 0.95)
     assert span is not None

@@ -149,7 +149,7 @@ def test_losses_are_told_whatever_points_the_file_names_today() -> None:
 def test_cases_that_an_exception_holds_or_ended_count_as_stopped() -> None:
     rows = (*WHOLE, row(Sort.CANCELLED, 10))
     stopped = _told(rows=rows, beside=Beside(stuck=90))[1]["exception_rate"]
-    assert (stopped.value, stopped.note) == ("46.0%", "92 of 200 cases; 90 of them stand still now")
+    assert (stopped.value, stopped.note) == ("46.0 %", "92 of 200 cases; 90 of them stand still now")
 
 
 def _drawn(standing: Drawn, number: int, loss: int | None = None) -> DrawnOf:

@@ -94,7 +94,7 @@ def test_the_chosen_threshold_is_named_and_the_budget_is_a_limit() -> None:
     chart = risk_chart(grid, Fraction(40), "EUR", "7")
     within(chart)
     (dot,) = chart.dots
-    assert dot.label == "certified: 70% by itself"
+    assert dot.label == "certified: 70 % by itself"
     assert chart.limits[0].label == "budget 0.4"
     assert chart.about.startswith("10 thresholds were tested")
     assert risk_chart(grid, Fraction(40), "EUR", None).dots == ()

@@ -53,7 +53,7 @@ def test_of_unknown_times_nothing_is_said_but_that_they_are_unknown() -> None:
     assert found.fast.of == 0
     assert found.median_s is None
     assert [sign.rule for sign in found.signs] == [
-        "more than 10% of answers of which it is not known that the review was opened before"
+        "more than 10 % of answers of which it is not known that the review was opened before"
     ]
 
 

@@ -18,6 +18,7 @@ import msgspec
 from interlock.autonomy.certificate import Certificate, Certified, share_allowed
 from interlock.autonomy.terms import AutonomyTerms
 from interlock.money import Money, exponent
+from interlock.percentages import percent
 
 NO_CERTIFICATE = "no_certificate"
 NOT_CERTIFIED = "not_certified"
@@ -203,7 +204,7 @@ def _expected(wrong: float, loss: int) -> int:
 
 def share_said(wrong: float) -> str:
     """A probability above 0, so that it never reads as none."""
-    return f"{wrong:.2%}" if wrong >= _LEAST_SHOWN else f"{wrong * 100:.1g}%"
+    return percent(wrong, 2) if wrong >= _LEAST_SHOWN else f"{wrong * 100:.1g} %"
 
 
 def most_said(threshold: Fraction, currency: str) -> str:

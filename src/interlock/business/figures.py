@@ -20,6 +20,7 @@ from interlock.business.tally import Beside, LossOf, Sort, Span, Tallies
 from interlock.business.terms import BusinessTerms
 from interlock.oversight.binomial import interval
 from interlock.oversight.escalation import shown_age
+from interlock.percentages import percent
 
 NOTHING = Beside()
 
@@ -264,4 +265,4 @@ def _age(seconds: float) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{share:.1%}"
+    return percent(share)

@@ -23,7 +23,8 @@ def show_groups(screen: Screen, figures: PointFigures) -> None:
     screen.line(
         f"Measured at {minute(figures.measured_at)}, of decisions since {minute(figures.since)}. Each known outcome "
         "counts 1 over the probability of its being seen; together they are worth so many that are seen alike. Apart: "
-        "how far confidence is from the truth on average, with its 95 % interval; a low end above 0 is more than chance."
+        "how far confidence is from the truth on average, with its 95 % interval; a low end above 0 is more than "
+        "chance."
     )
 
 

@@ -17,6 +17,7 @@ from interlock.console.charts import Axis, Chart, Drawing, round_up
 from interlock.decisions.point import DecisionPoint, needed_confidence
 from interlock.decisions.sureness import stricter
 from interlock.money import LARGEST_MINOR, Money, exponent
+from interlock.percentages import percent
 
 _MOST_POWER = 300.0
 _ROOM = 1.12
@@ -86,7 +87,7 @@ def risk_chart(grid: Sequence[Tested], budget: Fraction, currency: str, chosen: 
     dots = [
         draw.dot(
             (one.automation, whole(one.loss, currency)), weight=1.0, kind="chosen",
-            label=f"certified: {one.automation:.0%} by itself",
+            label=f"certified: {percent(one.automation, 0)} by itself",
         )
         for one in tested if one.threshold == chosen
     ]  # fmt: skip

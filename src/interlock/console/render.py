@@ -11,6 +11,7 @@ import jinja2
 from litestar import Response
 from markupsafe import Markup, escape
 
+from interlock import percentages
 from interlock.console.assets import asset_path
 from interlock.console.visit import Visit
 from interlock.errors import MoneyInvalid
@@ -136,4 +137,4 @@ def short(identity: UUID | None) -> str:
 
 def percent(share: float | None, digits: int = 1) -> str:
     """A share of one as a percentage."""
-    return "–" if share is None else f"{share * 100:.{digits}f} %"
+    return "–" if share is None else percentages.percent(share, digits)

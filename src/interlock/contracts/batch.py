@@ -197,7 +197,7 @@ class _Count(_Keyed):
         measure = self.measure
         if measure.limit.holds(self._counted, records):
             return None
-        share = f" ({self._counted * 100 / records:.2f}%)" if measure.limit.percent else ""
+        share = f" ({self._counted * 100 / records:.2f} %)" if measure.limit.percent else ""
         what = f"{measure.metric} is {self._counted:,} of {records:,} records{share}, not {measure.limit}"
         todo = measure.description or "look at where the records come from"
         return Violation(where=pointer(measure.at), what=what, rule=measure.name, todo=todo)

@@ -79,7 +79,7 @@ class Level(msgspec.Struct, frozen=True, kw_only=True):
         percent = Decimal(part * ALL_OF_THEM)
         low = self.least is not None and percent < self.least * whole
         high = self.most is not None and percent > self.most * whole
-        return f"{part:,} of {whole:,} records {what} ({percent / whole:.2f}%)" if low or high else ""
+        return f"{part:,} of {whole:,} records {what} ({percent / whole:.2f} %)" if low or high else ""
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):

@@ -66,7 +66,7 @@ def _level(kind: Kind, written: Mapping[str, Any], element: str, record: Field) 
     if kind in _SHARES:
         share, fewest = _share(written), _sample(written)
         bound = "at most" if kind is Kind.ERROR_RATE else "at least"
-        said = f"{of} {bound} {share:f}% over {words(window)}"
+        said = f"{of} {bound} {share:f} % over {words(window)}"
         least, most = (None, share) if kind is Kind.ERROR_RATE else (share, None)
         return Level(kind=kind, said=said, element=path, window=window, fewest=fewest, least=least, most=most)
     least = _count(written)

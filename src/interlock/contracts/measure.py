@@ -99,7 +99,7 @@ class Limit(msgspec.Struct, frozen=True):
         return f"no {'share' if self.percent else 'number of records'} can be that"
 
     def __str__(self) -> str:
-        unit = "%" if self.percent else ""
+        unit = " %" if self.percent else ""
         return f"{_WORDS[self.operator]} {' and '.join(f'{value:f}{unit}' for value in self.values)}"
 
 

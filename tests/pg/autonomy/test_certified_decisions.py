@@ -91,7 +91,7 @@ async def test_only_what_is_certified_goes_by_itself_and_every_other_is_told_why
         until = f"{made.valid_until:%Y-%m-%d}"
         assert told(decision) == (
             Route.AUTOMATIC, "sure_enough",
-            ("every condition for going by itself holds: expected loss 0.26 EUR of being wrong (1.00%) on 20.00 EUR; "
+            ("every condition for going by itself holds: expected loss 0.26 EUR of being wrong (1.00 %) on 20.00 EUR; "
             f"2.75 EUR is certified until {until} (certificate {issued})"),
         )  # fmt: skip
         assert recorded(decision) == {
@@ -102,7 +102,7 @@ async def test_only_what_is_certified_goes_by_itself_and_every_other_is_told_why
         assert named_by_entry(database_url, decision) == str(issued)
         assert await ask("much", "300.00 EUR") == (
             Route.REVIEW, "expected_loss",
-            ("onnx:m@1 is 0.950 sure: expected loss 3.06 EUR of being wrong (1.00%) on 300.00 EUR; "
+            ("onnx:m@1 is 0.950 sure: expected loss 3.06 EUR of being wrong (1.00 %) on 300.00 EUR; "
             f"2.75 EUR is certified until {until} (certificate {issued})"),
         )  # fmt: skip
         assert await ask("cap", "1000.01 EUR") == (
@@ -185,7 +185,7 @@ def test_the_digest_of_a_point_is_of_all_that_loosens_and_of_nothing_else(tmp_pa
 
 
 def test_what_is_almost_nothing_is_not_said_to_be_nothing() -> None:
-    assert [share_said(one) for one in (0.01, 0.0001, 0.00003)] == ["1.00%", "0.01%", "0.003%"]
+    assert [share_said(one) for one in (0.01, 0.0001, 0.00003)] == ["1.00 %", "0.01 %", "0.003 %"]
     assert [most_said(Fraction(one), "EUR") for one in ("0", "1/3", "5/2")] == [
         "0.00 EUR",
         "less than 0.01 EUR",
@@ -285,7 +285,7 @@ async def test_what_is_withdrawn_between_draft_and_commit_goes_to_a_person_on_ev
         await on.until(case, CaseState.DONE)
         before = [*await batch(many, on, flow, point, "before"), *(await on.record(case)).decisions]
         assert [found.route for found in before] == [went] * 4
-        assert all(rejects or "expected loss 0.03 EUR of being wrong (0.10%) on 20.00 EUR; 2.75 EUR is certified"
+        assert all(rejects or "expected loss 0.03 EUR of being wrong (0.10 %) on 20.00 EUR; 2.75 EUR is certified"
                    in found.why[0].what for found in before)  # fmt: skip
         paths: dict[str, Callable[[], Awaitable[list[Any]]]] = {
             "in line": lambda: one(on, flow, point),

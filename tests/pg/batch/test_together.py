@@ -60,7 +60,7 @@ ROWS = [
 ]
 REPEATED = {4: "record 4 has the same /order as record 1", 9: "record 9 has the same /order as record 3"}
 BROKEN = [
-    ("odd-orders", "invalidValues is 3 of 5 records (60.00%), not less than 40%"),
+    ("odd-orders", "invalidValues is 3 of 5 records (60.00 %), not less than 40 %"),
     ("enough", "rowCount is 5 of 5 records, not at least 10"),
 ]
 

@@ -105,7 +105,7 @@ def test_counts_and_shares_are_of_the_records_that_are_taken(describe: Describe)
         ("known", "/a"),
         ("enough", ""),
     ]
-    assert broken.violations[0].what == "nullValues is 1 of 3 records (33.33%), not less than 25%"
+    assert broken.violations[0].what == "nullValues is 1 of 3 records (33.33 %), not less than 25 %"
     assert broken.refused == 1
     repeated = check_batch(contract, [{"a": "x"}] * 4)
     assert [one.rule for one in repeated.violations] == ["rare", "varied"]

@@ -34,9 +34,9 @@ def promise(describe: Describe, *levels: str) -> tuple[Level, ...]:
         ("property: frequency, value: 1, valueExt: 1, unit: d, element: thing.at", "frequency at most 1 d"),
         (
             "property: completeness, value: 99.5, unit: percent, element: note",
-            "completeness of /note at least 99.5% over 1 h",
+            "completeness of /note at least 99.5 % over 1 h",
         ),
-        ("property: errorRate, value: 2, unit: percent, valueExt: 15m", "errorRate at most 2% over 15 min"),
+        ("property: errorRate, value: 2, unit: percent, valueExt: 15m", "errorRate at most 2 % over 15 min"),
         ("property: throughput, value: 100, unit: records, valueExt: 1d", "throughput at least 100 records in 1 d"),
     ],
 )
@@ -130,19 +130,19 @@ HOUR = timedelta(hours=1)
         (
             "property: completeness, value: 90, unit: percent, element: at",
             Seen(records=20, filled=17, refused=100),
-            "17 of 20 records have it (85.00%)",
+            "17 of 20 records have it (85.00 %)",
         ),
         ("property: completeness, value: 90, unit: percent, element: at", Seen(records=19), ""),
         ("property: errorRate, value: 10, unit: percent", Seen(records=18, refused=2), ""),
         (
             "property: errorRate, value: 10, unit: percent",
             Seen(records=17, refused=3),
-            "3 of 20 records are refused (15.00%)",
+            "3 of 20 records are refused (15.00 %)",
         ),
         (
             "property: errorRate, value: 10, unit: percent, customProperties: [{property: sample, value: 1}]",
             Seen(refused=1),
-            "1 of 1 records are refused (100.00%)",
+            "1 of 1 records are refused (100.00 %)",
         ),
     ],
 )

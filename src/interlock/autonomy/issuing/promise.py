@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from interlock import percentages
 from interlock.autonomy.certificate import Certificate
 from interlock.money import LARGEST_MINOR, Money
 
@@ -59,7 +60,7 @@ def percent(share: Fraction) -> str:
 
 def percent_of(share: float) -> str:
     """An estimated share as people read it."""
-    return f"{share * 100:.1f} %"
+    return percentages.percent(share)
 
 
 def _name(certificate: Certificate) -> str:

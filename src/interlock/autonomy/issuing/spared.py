@@ -12,6 +12,7 @@ import numpy as np
 
 from interlock.autonomy.estimate import Estimate, normal
 from interlock.autonomy.issuing.evidence import Evidence
+from interlock.percentages import percent
 
 FEWEST = 30
 """With fewer that were compared intervals say little."""
@@ -86,7 +87,7 @@ def told(found: Spared, currency: str) -> tuple[tuple[str, str], ...]:
     """
     few = ", too few for intervals to say much" if found.too_few else ""
     return (
-        ("decisions", f"{found.decisions}, of which {found.spared:.1%} did not need the last component"),
+        ("decisions", f"{found.decisions}, of which {percent(found.spared)} did not need the last component"),
         ("compared", f"{found.compared}{few}"),
         ("saved", _between(found.saved, "USD a decision")),
         ("more lost", _between(found.loss, f"minor units of {currency} a decision")),

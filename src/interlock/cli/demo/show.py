@@ -8,6 +8,7 @@ from pathlib import Path
 
 from interlock.cli.demo.report import Report
 from interlock.cli.screen import Screen
+from interlock.percentages import percent
 
 
 def show(screen: Screen, report: Report, *, folder: Path, example: str) -> None:
@@ -37,7 +38,7 @@ def show(screen: Screen, report: Report, *, folder: Path, example: str) -> None:
     wrong = report.wrong_automatic
     screen.facts(
         [
-            ("below 100, automatic", f"{report.automatic_of_small:.1%}"),
+            ("below 100, automatic", percent(report.automatic_of_small)),
             ("100 and more without a person", report.large_without_a_person),
             ("wrong payments without a person", len(wrong)),
             ("requests for the payments", report.attempts),

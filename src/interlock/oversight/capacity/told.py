@@ -10,6 +10,7 @@ from interlock.durations import format_duration
 from interlock.oversight.capacity.course import Flow
 from interlock.oversight.capacity.history import WEEK_H, Service
 from interlock.oversight.capacity.waiting import PROMISED
+from interlock.percentages import percent
 
 _BURSTS = 5.0
 
@@ -57,8 +58,8 @@ def explain(told: QueueTold, flow: Flow, service: Service, hours: int, *, settle
         "that of Erlang's own case."
     )
     needed = (
-        f"Needed is the fewest people with whom at most {PROMISED:.0%} of what comes waits longer than {due}, with "
-        "what waits now worked off within that time."
+        f"Needed is the fewest people with whom at most {percent(PROMISED, 0)} of what comes waits longer than {due}, "
+        "with what waits now worked off within that time."
     )
     return (_chosen(flow, due, settled=settled), assumed, measured, _trust(flow, service, hours), needed)
 

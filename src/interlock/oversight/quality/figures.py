@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.oversight.quality.share import Share, share_of
+from interlock.percentages import percent
 
 READS_A_SECOND = 60.0
 """Characters of evidence that a quick reader takes in in a second: about 600 words a minute."""
@@ -173,13 +174,14 @@ def _signs(answers: Sequence[Answered], fast: Share, known: Share, second: Share
         (unread, UNREAD, "answers of which it is not known that the review was opened before"),
     ):
         if share.low > most:
-            signs.append(Sign(rule=f"more than {most:.0%} of {rule}", share=share, what=share.said))
+            signs.append(Sign(rule=f"more than {percent(float(most), 0)} of {rule}", share=share, what=share.said))
     for share, most, rule in (
         (known, MISSED, "known cases were answered wrongly"),
         (second, DISAGREES, "second looks differ"),
     ):
         if share.of and 1 - share.high > most:
-            signs.append(Sign(rule=f"more than {most:.0%} of {rule}", share=share, what=f"right: {share.said}"))
+            told = f"more than {percent(float(most), 0)} of {rule}"
+            signs.append(Sign(rule=told, share=share, what=f"right: {share.said}"))
     return tuple(signs)
 
 

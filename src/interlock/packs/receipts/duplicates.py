@@ -13,6 +13,7 @@ from rapidfuzz import fuzz
 from interlock.errors import Refused
 from interlock.packs.receipts.dates import date_of
 from interlock.packs.receipts.normalise import amount_of, amount_text, company_key
+from interlock.percentages import percent
 
 SAME_VENDOR = 85.0
 """From this similarity on (0 to 100, ``rapidfuzz.fuzz.ratio`` of keys), two names are taken for one vendor misread."""
@@ -91,7 +92,7 @@ def near(fields_a: Mapping[str, Any], fields_b: Mapping[str, Any]) -> tuple[bool
         return False, ""
     alike = _same_words(fields_a.get("words"), fields_b.get("words"))
     if alike >= SAME_WORDS:
-        return True, f"the same total {amount_text(total)} and {alike:.0%} of the words the same"
+        return True, f"the same total {amount_text(total)} and {percent(alike, 0)} of the words the same"
     day_a, day_b = date_of(str(fields_a.get("date", ""))), date_of(str(fields_b.get("date", "")))
     if day_a is None or day_b is None or abs((day_a - day_b).days) > 1:
         return False, ""

@@ -12,6 +12,7 @@ from interlock.cli.demo.reconciling.balance import BooksBalance
 from interlock.cli.demo.reconciling.truth import Score
 from interlock.cli.screen import Screen
 from interlock.money import Money
+from interlock.percentages import percent
 
 SECONDS = 120
 RECALL = 0.98
@@ -170,12 +171,12 @@ def goals_of(score: Score, held_out: Score | None, looked_at: float | None, matc
     if held_out is None or looked_at is None:
         return (speed,)
     share, wrong = held_out.automatic_share, held_out.automatic_wrong
-    found = f"{share:.1%}, {wrong} wrong of {held_out.automatic:,}"
+    found = f"{percent(share)}, {wrong} wrong of {held_out.automatic:,}"
     return (
         Goal(
             name="candidate recall, held-out half",
             wanted="at least 98 % of pairs are candidates",
-            found=f"{looked_at:.2%}; {held_out.recall:.2%} stand in the best whole",
+            found=f"{percent(looked_at, 2)}; {percent(held_out.recall, 2)} stand in the best whole",
             met=looked_at >= RECALL,
         ),
         Goal(
@@ -231,8 +232,8 @@ def _show_scores(screen: Screen, report: ReconciliationReport) -> None:
             (
                 name,
                 one.groups,
-                f"{one.recall:.1%}",
-                f"{one.automatic:,} ({one.automatic_share:.1%})",
+                percent(one.recall),
+                f"{one.automatic:,} ({percent(one.automatic_share)})",
                 one.automatic_wrong,
                 _money(one.wrong),
                 one.people,
