@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 
 import msgspec
 
@@ -39,6 +40,15 @@ _NO_CURRENCY = (
     "the file does not say in which currency the baseline is: value.each, value.before or the points' autonomy would"
 )
 MEDIAN, LATE = 0.5, 0.95
+_BEHIND: Mapping[Measured, Look] = MappingProxyType(
+    {
+        Measured.STRAIGHT: Look.STRAIGHT,
+        Measured.EXCEPTIONS: Look.EXCEPTIONS,
+        Measured.CYCLE: Look.SLOWEST,
+        Measured.COST: Look.COSTS,
+        Measured.MARGIN: Look.CASES,
+    }
+)
 _HOUR_S = 3600
 
 
@@ -54,6 +64,7 @@ class Against(msgspec.Struct, frozen=True, kw_only=True):
         high: The upper end.
         target: The value that would be a success, if it is declared.
         note: How this is to be read, or why it cannot be said.
+        behind: What shows the decisions behind it as it stands; None: it is not known.
     """
 
     measure: str
@@ -64,6 +75,7 @@ class Against(msgspec.Struct, frozen=True, kw_only=True):
     high: str | None = None
     target: str | None = None
     note: str = ""
+    behind: Look | None = None
 
 
 class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,7 +243,9 @@ def _money(name: str, title: str, sums: Sums, count: int, what: str, behind: Loo
 def _baselines(tallies: Tallies, books: Books, cases: int, terms: BusinessTerms, stuck: int) -> list[Against]:
     found: list[Against] = []
     if terms.success.measure:
-        found.append(_success(tallies, books, cases, terms, stuck))
+        stands = _success(tallies, books, cases, terms, stuck)
+        behind = None if stands.now is None or terms.success.figure is None else _BEHIND[terms.success.figure]
+        found.append(msgspec.structs.replace(stands, behind=behind))
     worth = terms.worth
     if worth is not None and worth.before is not None:
         currency, before = worth.before.currency, worth.before.amount
@@ -244,6 +258,7 @@ def _baselines(tallies: Tallies, books: Books, cases: int, terms: BusinessTerms,
                 now=_worded(books.cost_word, spent, currency),
                 change=None if spent is None else _change(books, spent - before, currency, cost=True),
                 note=_left_out(books, cost=True),
+                behind=None if spent is None else Look.COSTS,
             )
         )
     return found

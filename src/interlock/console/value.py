@@ -55,7 +55,11 @@ async def show_values(request: Visit) -> Response[bytes]:
         for entry in node.registry.all
     ]
     rows = [(one, {figure.name: figure for figure in one.figures}) for one in reports]
-    return render(request, "values.html", rows=rows, asked=asked, spans=SPANS)
+
+    def leads(workflow: str, look: Look) -> str:
+        return _leads(request, workflow, asked.since, look)
+
+    return render(request, "values.html", rows=rows, asked=asked, spans=SPANS, leads=leads)
 
 
 @get(PATH + "/{name:str}", opt=needs("view"))
@@ -72,9 +76,7 @@ async def show_value(request: Visit, name: FromPath[str]) -> Response[bytes]:
     here = f"{PATH}/{quote(name, safe='')}"
 
     def leads(look: Look) -> str:
-        if not _may(request, look):
-            return ""
-        return f"{address(here, since=asked.since, behind=look)}#behind"
+        return _leads(request, name, asked.since, look)
 
     return render(
         request, "value.html", report=report, asked=asked, spans=SPANS, behind=behind, leads=leads, here=here,
@@ -89,8 +91,16 @@ async def show_compared(request: Visit, name: FromPath[str]) -> Response[bytes]:
     compared = await read_compared(node.database, request.tenant, terms_of(node, name), parse_duration(asked.since))
     here = f"{PATH}/{quote(name, safe='')}"
     template = "value_control.html" if request.wants_part else "value_control_page.html"
-    behind = f"{address(here, since=asked.since, behind=Look.CONTROL)}#behind" if _may(request, Look.CONTROL) else ""
+    behind = _leads(request, name, asked.since, Look.CONTROL)
     return render(request, template, compared=compared, name=name, here=here, asked=asked, behind=behind)
+
+
+def _leads(visit: Visit, workflow: str, since: str, look: Look) -> str:
+    """Where the decisions behind a figure are shown; empty: not to this person."""
+    if not _may(visit, look):
+        return ""
+    here = f"{PATH}/{quote(workflow, safe='')}"
+    return f"{address(here, since=since, behind=look)}#behind"
 
 
 def _may(visit: Visit, look: Look) -> bool:
