@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 from tests.browser.by_tab import tab_to
 from tests.browser.conftest import PATIENCE_MS
 from tests.console.at_the_door import PASSWORD
-from tests.pg.stage import Stage
+from tests.console.visiting import refund_orders, site
+from tests.pg.stage import POINT, Stage, declared
 
+from interlock.cases.registry import Registry
 from interlock.identity.password import hash_password
 from interlock.identity.people import make_person
 from interlock.node import Node
@@ -16,6 +22,14 @@ from interlock.node import Node
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 NO_MOUSE = """for (const kind of ["pointerdown", "mousedown", "touchstart", "wheel"])
   addEventListener(kind, () => console.error(`${kind} was used`), true);"""
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visited(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Node, str]]:
+    """A node whose verdicts are held for longer than all of this takes: no case of them comes back as an exception."""
+    point = f"{POINT}    queue: {{name: q, hold: 5m}}\n"
+    async with site(database_url, Registry([declared(refund_orders, tmp_path, point=point)])) as found:
+        yield found
 
 
 async def test_from_the_door_to_decided_reviews_and_back_without_a_mouse(
