@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import html
+import re
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -13,7 +15,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 import pytest
-from tests.console.visiting import refund_orders, signed_in
+from tests.console.visiting import Visiting, refund_orders, signed_in
 from tests.pg.stage import DOSSIER, Stage, declared, payments, stage
 
 from interlock.api.keys import Scope, make_key
@@ -193,6 +195,31 @@ async def _outside(on: Stage, case: str) -> None:
         page = (await lee.http.get("/console/value/refund_orders", params={"behind": "losses"})).text
         assert f"/console/decisions/{rows[0]['decision']}" in page
         assert "no proof of cause" in page
+        await _followed(lee, told, report)
+
+
+async def _followed(lee: Visiting, told: dict[str, str], report: dict[str, Any]) -> None:
+    """Each figure leads to what is behind it: on both pages, and in the API."""
+    page = (await lee.http.get("/console/value/refund_orders")).text
+    known = [one for one in report["figures"] if one["value"] is not None] + [
+        one for one in report["baselines"] if one["now"] is not None
+    ]
+    assert all(one["behind"] for one in known)
+    assert {one["behind"] for one in report["baselines"]} == {"slowest", "costs"}
+    links = re.findall(r'href="(/console/value/refund_orders[^"]*behind=\w+)#behind"', page)
+    assert {link.rpartition("=")[2] for link in links} == {one.value for one in Look} - {"control"}
+    assert len(links) >= len(known)
+    every = re.findall(
+        r'href="(/console/value/refund_orders[^"]*behind=\w+)#', (await lee.http.get("/console/value")).text
+    )
+    assert len(every) == 6
+    for link in {*links, *every}:
+        assert 'id="behind"' in (await lee.http.get(html.unescape(link))).text
+    for look in {one["behind"] for one in known}:
+        rows = (await lee.http.get(f"/v1/value/refund_orders/{look}", headers=told)).json()["rows"]
+        assert rows or look == "exceptions"
+        for row in rows[:1]:
+            assert (await lee.http.get(f"/v1/decisions/{row['decision']}", headers=told)).status_code == 200
 
 
 async def test_a_slice_that_could_not_be_added_is_not_counted(
