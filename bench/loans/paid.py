@@ -53,7 +53,8 @@ def compare(file: Path) -> dict[str, object]:
                 name = f"{name}, offered cap {cap / SEN:.2f}"
             if instead is not None and instead.rate is not None:
                 print(
-                    f"  or at most {instead.rate.rate:.2%} wrong by themselves, {instead.rate.automatic:.1%} automatic"
+                    f"  or at most {float(instead.rate.rate):.2%} wrong by themselves, "
+                    f"{instead.rate.chosen.automatic:.1%} automatic"
                 )
         found[name] = _tell(name, judged, _alone(judged, answer.fitted[0].calibration, cap, threshold))
     return found

@@ -134,6 +134,10 @@ def test_why_nothing_is_certified_is_told_with_the_number_that_is_needed() -> No
     assert instead.lower_cap.chosen.automatic > 0
     assert instead.rate is not None
     assert 0 < instead.rate.rate < 0.2
+    taken = terms(instead.rate.rate, goal=Goal.RATE, worst=Fraction(1), risk=terms().risk / 2)
+    again = certify(records, taken)
+    assert isinstance(again, Certifiable)
+    assert again.chosen == instead.rate.chosen
     everything = np.ones(1500, bool)
     large = np.full(1500, 2_000)
     hopeless = made(3, wrong=everything, confidence=np.full(1500, 0.9), exposure=large, stake=large, loss=large)
@@ -171,8 +175,7 @@ def test_thresholds_are_near_one_another_and_end_where_a_review_is_cheaper() -> 
 
 
 def test_a_rate_of_wrong_decisions_is_certified_whatever_they_cost() -> None:
-    grid = make_grid(Fraction(1, 2), steps=12)
-    asked = terms(Fraction(1, 20), goal=Goal.RATE, worst=Fraction(1), grid=grid)
+    asked = terms(Fraction(1, 20), goal=Goal.RATE, worst=Fraction(1))
     found = certify(made(8, 4000), asked)
     assert isinstance(found, Certifiable)
     assert 0 < found.chosen.loss < 0.05

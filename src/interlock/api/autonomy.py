@@ -19,6 +19,7 @@ from interlock.autonomy.figures.figures import PointFigures
 from interlock.autonomy.figures.store import figures_of
 from interlock.autonomy.issuing.begins import begins_as_stated
 from interlock.autonomy.issuing.issue import issue, note_try, refuse, stands_at, withdraw
+from interlock.autonomy.issuing.offered import Offered, offered
 from interlock.autonomy.issuing.promise import guarantee
 from interlock.autonomy.issuing.show import PointStands, certificates_of, find_certificate, show_points
 from interlock.cases.certified_places import (
@@ -34,6 +35,7 @@ from interlock.money import Money
 if TYPE_CHECKING:
     from interlock.autonomy.issuing.derive import Derived
     from interlock.autonomy.issuing.place import Place
+    from interlock.autonomy.terms import AutonomyTerms
 
 _SEES = (Scope.READ,)
 _SEE = "autonomy.see"
@@ -120,7 +122,8 @@ class DerivedDocument(Document, frozen=True, kw_only=True):
         grid: Every threshold that was tested.
         lower_cap: With this cap it could be certified now.
         largest_cap: Up to this one there are outcomes enough, if not one of them is wrong.
-        wrong_rate: Which share of the decisions would be wrong and unseen at most.
+        wrong_rate: With this rate of wrong and unseen decisions as the promise it could be certified now.
+        offered: The lines of the point's file that state each of these, with half the risk, as it was tested.
         begins: From when on decisions counted, where it is not the whole window that did, and why.
     """
 
@@ -136,6 +139,7 @@ class DerivedDocument(Document, frozen=True, kw_only=True):
     lower_cap: str | None = None
     largest_cap: str | None = None
     wrong_rate: float | None = None
+    offered: tuple[Offered, ...] = ()
     begins: Begins | None = None
 
 
@@ -216,7 +220,7 @@ async def certify_point(request: Call, point: FromPath[str]) -> Response[bytes]:
         issued = await issue(node.writer, it, derived, stands, verdict=verdict)
     else:
         await refuse(node.writer, it, derived, stands, who=who, verdict=verdict)
-    return answer(derived_document(derived, issued, it.terms.currency))
+    return answer(derived_document(derived, issued, it.terms))
 
 
 @post(
@@ -251,16 +255,16 @@ async def read_certificate_content(request: Call, certificate_id: FromPath[UUID]
     return Response(found.content, media_type="application/json", headers=headers)
 
 
-def derived_document(derived: Derived, issued: UUID | None, currency: str) -> DerivedDocument:
+def derived_document(derived: Derived, issued: UUID | None, terms: AutonomyTerms) -> DerivedDocument:
     """What follows from the evidence, as callers get it."""
-    offers, more = derived.offers, dict[str, Any]()
+    offers, more, currency = derived.offers, dict[str, Any](), terms.currency
     if offers is not None:
         if offers.lower_cap is not None:
             more["lower_cap"] = str(Money.of_minor(offers.lower_cap.cap, currency))
         if offers.largest is not None:
             more["largest_cap"] = str(Money.of_minor(offers.largest, currency))
         if offers.rate is not None:
-            more["wrong_rate"] = offers.rate.rate
+            more["wrong_rate"] = float(offers.rate.rate)
     return DerivedDocument(
         issued=issued,
         promise=guarantee(derived.certificate) if derived.certificate else "",
@@ -272,6 +276,7 @@ def derived_document(derived: Derived, issued: UUID | None, currency: str) -> De
         missing=derived.data.missing,
         grid=derived.grid,
         begins=derived.begins,
+        offered=offered(terms, offers),
         **more,
     )
 

@@ -42,7 +42,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What the owner states, as numbers.
 
     Attributes:
-        budget: The acceptable mean loss of a decision, in minor units; of the goal ``rate``, the share.
+        budget: The acceptable mean loss of a decision, in minor units; of the goal ``rate``, the share of wrong ones.
         risk: With which probability it may be exceeded.
         review_cost: Of one review, in minor units.
         cap: The greatest exposure that may go by itself, in minor units.
@@ -298,7 +298,7 @@ def _score(records: Records, terms: Terms, fitted: tuple[Fitted, ...]) -> Scored
     wrong[records.segment == EVERYWHERE] = 0.0
     open_ = np.isfinite(wrong) & (records.exposure >= 0) & (records.exposure <= terms.cap)
     rate = terms.goal is Goal.RATE
-    expected = wrong if rate else np.where(open_, wrong, 0.0) * records.stake
+    expected = np.where(open_, wrong, 0.0) * records.stake  # also of a rate: more at stake never goes more easily
     bad = np.where(open_ & records.wrong, records.weight, 0.0)
     return Scored(
         np.where(open_, expected, np.inf),

@@ -2,20 +2,20 @@
 
 It is offered only where the test that was asked for could not have passed even without one error, which the number of
 outcomes alone says: that test then used up nothing of the risk. One half of it goes to the lower cap, the other to the
-rate, so that both hold together but for the whole risk. Which cap and which threshold are tried is settled on the part
-that calibrates, before anything is tested.
+rate, so that both hold together but for the whole risk. Which cap and which rate are tried is settled on the part that
+calibrates, before anything is tested. Whoever states what is offered, with half the risk, is certified just that.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from fractions import Fraction
 
 import msgspec
 import numpy as np
 
-from interlock.autonomy.betting import Bets, Floats, choose_bets, mixed, needed_outcomes, passes, upper_bound
+from interlock.autonomy.betting import Bets, Floats, choose_bets, mixed, needed_outcomes, passes
 from interlock.autonomy.certify import (
-    ROUNDED,
     Certifiable,
     Goal,
     NotCertifiable,
@@ -30,6 +30,9 @@ from interlock.autonomy.certify import (
 from interlock.autonomy.records import Records
 
 HALF = Fraction(1, 2)
+_STEPS = tuple(map(Fraction, ("1", "1.2", "1.5", "2", "2.5", "3", "4", "5", "6", "8")))
+RATES = (*(step / 10**power for power in range(5, 1, -1) for step in _STEPS), Fraction(1, 10))
+"""The rates that may be offered, ascending, from 0.001 % to 10 %."""
 
 
 class LowerCap(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,18 +50,16 @@ class LowerCap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WrongRate(msgspec.Struct, frozen=True, kw_only=True):
-    """At this threshold no greater share of all decisions is wrong and goes by itself; the money is not bounded.
+    """This rate would be certified: no greater share of all decisions is wrong and goes by itself.
 
     Attributes:
-        threshold: In minor units.
-        rate: The certified share.
-        automatic: Which share of the decisions goes by itself.
+        rate: The share, of ``RATES``.
+        chosen: What it lets through; its loss is a share, too.
         risk: But for this probability.
     """
 
-    threshold: Fraction
-    rate: float
-    automatic: float
+    rate: Fraction
+    chosen: Threshold
     risk: Fraction
 
 
@@ -90,7 +91,7 @@ def offer(records: Records, terms: Terms, refused: NotCertifiable) -> Offers | N
     return Offers(
         largest=enough[-1].cap if enough else None,
         lower_cap=_lower(records, enough, refused),
-        rate=_rate(score(records, terms, refused.fitted), terms, risk),
+        rate=_rate(records, msgspec.structs.replace(terms, risk=risk), refused),
     )
 
 
@@ -106,19 +107,26 @@ def _lower(records: Records, enough: list[Terms], refused: NotCertifiable) -> Lo
 
 def _expected(scored: Scored, terms: Terms, tests: int) -> float:
     """Which share would go by itself if the test's data were like those that calibrate."""
+    loosest = _loosest(scored, terms, tests)
+    if loosest is None:
+        return 0.0
+    return int(np.sum(scored.fit & gone(scored, float(loosest)).alone)) / int(np.sum(scored.fit))
+
+
+def _loosest(scored: Scored, terms: Terms, tests: int, *, more: int = 0) -> Fraction | None:
+    """The threshold that would be certified then, with so many more of the worst in them; None: none would."""
     fits = int(np.sum(scored.fit))
-    most = 0.0
+    found: Fraction | None = None
     if not fits:
-        return most
+        return found
     for threshold in terms.grid:
-        went = gone(scored, float(threshold))
-        alone = scored.fit & went.alone
-        lost = np.sort(went.lost[scored.fit & (went.lost > 0)]) / float(terms.worst)
-        bets = choose_bets(lost, tests, zeros=fits - lost.size)
-        if terms.bound < 1 and not _likely(np.minimum(lost, 1.0), fits, tests, terms, bets):
+        lost = gone(scored, float(threshold)).lost[scored.fit]
+        lost = np.append(np.sort(lost[lost > 0]) / float(terms.worst), np.ones(more))
+        bets = choose_bets(lost, tests, zeros=max(fits - lost.size, 0))
+        if terms.bound < 1 and not _likely(np.minimum(lost, 1.0), max(fits, lost.size), tests, terms, bets):
             break
-        most = int(np.sum(alone)) / fits
-    return most
+        found = threshold
+    return found
 
 
 def _likely(lost: Floats, fits: int, tests: int, terms: Terms, bets: Bets) -> bool:
@@ -132,24 +140,26 @@ def _likely(lost: Floats, fits: int, tests: int, terms: Terms, bets: Bets) -> bo
     return passes(float(mixed(np.array(logs) * (tests / fits), bets)), float(terms.risk))
 
 
-def _rate(scored: Scored, terms: Terms, risk: Fraction) -> WrongRate | None:
-    """The bound on wrong decisions at the loosest threshold whose loss, where it was calibrated, is in the budget."""
-    fits = int(np.sum(scored.fit))
-    tests = scored.fit.size - fits
-    within = [
-        one
-        for one in terms.grid
-        if float(np.sum(gone(scored, float(one)).lost[scored.fit])) <= float(terms.budget) * fits
-    ]
-    if not within or float(np.max(scored.wrong, initial=0.0)) > float(terms.heaviest) * ROUNDED:
+def _rate(records: Records, terms: Terms, refused: NotCertifiable) -> WrongRate | None:
+    """The least rate that is expected to let through what keeps to the budget in the part that calibrates; its test.
+
+    It is chosen as if that part held one wrong decision more, so that a little luck there does not choose too strictly.
+    """
+    money = score(records, terms, refused.fitted)
+    allowed = float(terms.budget) * refused.fits
+    within = [one for one in terms.grid if float(np.sum(gone(money, float(one)).lost[money.fit])) <= allowed]
+    if not within or not np.any(gone(money, float(within[-1])).alone & money.fit):
         return None
-    alone, _, went_wrong = gone(scored, float(within[-1]))
-    automatic = int(np.sum(alone & ~scored.fit))
-    if not automatic:
+    counting = msgspec.structs.replace(terms, goal=Goal.RATE, worst=terms.heaviest, smaller=())
+    scored = score(records, counting, refused.fitted)
+
+    def suffices(rate: Fraction) -> bool:
+        asked = msgspec.structs.replace(counting, budget=rate)
+        loosest = _loosest(scored, asked, refused.tests, more=1)
+        return loosest is not None and loosest >= within[-1]
+
+    at = bisect_left(RATES, True, key=suffices)  # noqa: FBT003 - what is looked for: a greater rate suffices, too
+    if at == len(RATES):
         return None
-    heaviest = float(terms.heaviest)
-    wrong = np.minimum(went_wrong / heaviest, 1.0)
-    fit, test = (wrong[part & (wrong > 0)] for part in (scored.fit, ~scored.fit))
-    bets = choose_bets(fit, tests, zeros=fits - fit.size)
-    bound = upper_bound(test, float(risk), bets, zeros=tests - test.size) * heaviest
-    return WrongRate(threshold=within[-1], rate=min(bound, 1.0), automatic=automatic / tests, risk=risk)
+    found = certify(records, msgspec.structs.replace(counting, budget=RATES[at]))
+    return WrongRate(rate=RATES[at], chosen=found.chosen, risk=terms.risk) if isinstance(found, Certifiable) else None

@@ -58,7 +58,11 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def said(self) -> str:
         """How long it counts, and which it is."""
-        return f"until {self.certificate.valid_until:%Y-%m-%d} (certificate {self.id})"
+        until = f"until {self.certificate.valid_until:%Y-%m-%d} (certificate {self.id}"
+        if self.certificate.goal == "rate":
+            share = f"{float(Fraction(self.certificate.budget) * 100):.4g} %"
+            return f"{until}, by which at most {share} of decisions are wrong and unseen, whatever they lose)"
+        return f"{until})"
 
 
 def standing_of(id_: UUID, turn: int, certificate: Certificate, terms: AutonomyTerms, threshold: str) -> Standing:

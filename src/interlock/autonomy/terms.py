@@ -6,6 +6,7 @@ import hashlib
 from datetime import timedelta
 from enum import StrEnum
 from fractions import Fraction
+from typing import Any, Literal
 
 import msgspec
 
@@ -75,20 +76,29 @@ class LossTerms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LossBudget(msgspec.Struct, frozen=True, kw_only=True):
-    """Which loss is acceptable, of wrong decisions that nobody looked at.
+    """Which loss is acceptable, of wrong decisions that nobody looked at; or how many of those are.
 
     Attributes:
-        written: The amount as the file states it.
+        written: The amount as the file states it; None: a rate is stated.
         decisions: Among how many decisions it is spread: of a month's; None: the amount is for each decision.
+        rate: Which share of all decisions that come may be such, whatever they lose; None: an amount is stated.
     """
 
-    written: Money
+    written: Money | None = None
     decisions: int | None = None
+    rate: Fraction | None = None
+
+    @property
+    def goal(self) -> Literal["loss", "rate"]:
+        """What is bounded: the mean ``loss``, or the ``rate`` of wrong decisions that nobody looked at."""
+        return "loss" if self.rate is None else "rate"
 
     @property
     def each(self) -> Fraction:
-        """Minor units for each decision that comes to the point, whoever decides it."""
-        return Fraction(self.written.minor, self.decisions or 1)
+        """Minor units, or the share, for each decision that comes to the point, whoever decides it."""
+        if self.rate is not None:
+            return self.rate
+        return Fraction(self.written.minor if self.written else 0, self.decisions or 1)
 
     def each_of(self, monthly: int) -> Fraction:
         """The same where so many came in a month: if that is more than is declared, a month's budget is theirs.
@@ -96,7 +106,9 @@ class LossBudget(msgspec.Struct, frozen=True, kw_only=True):
         Args:
             monthly: How many came in thirty days.
         """
-        return Fraction(self.written.minor, max(self.decisions, monthly)) if self.decisions else self.each
+        if self.written is None or not self.decisions:
+            return self.each
+        return Fraction(self.written.minor, max(self.decisions, monthly))
 
 
 class OutcomeTerms(msgspec.Struct, frozen=True, kw_only=True):
@@ -200,8 +212,23 @@ class AutonomyTerms(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def digest(self) -> bytes:
         """SHA-256 of all that is stated: a certificate counts only for the terms that it was derived under."""
-        return hashlib.sha256(msgspec.json.encode(msgspec.to_builtins(self, enc_hook=_plain), order="sorted")).digest()
+        return hashlib.sha256(msgspec.json.encode(self.stated, order="sorted")).digest()
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """All that is stated, as plain values. INVARIANT: what came to be known later is absent where it is not stated.
+
+        So terms keep their digest, and certificates go on counting, when another kind of promise is added.
+        """
+        plain: dict[str, Any] = msgspec.to_builtins(self, enc_hook=str)
+        if self.budget.rate is None:
+            del plain["budget"]["rate"]
+        return plain
 
 
-def _plain(value: object) -> str:
-    return str(value)
+def with_cap(terms: AutonomyTerms, cap: int) -> AutonomyTerms:
+    """The same terms with a lower cap, in minor units, and a ceiling that is no higher."""
+    harm = terms.harm
+    if harm is not None:
+        harm = msgspec.structs.replace(harm, ceiling=min(harm.ceiling, cap))
+    return msgspec.structs.replace(terms, cap=Money.of_minor(cap, terms.currency), harm=harm)

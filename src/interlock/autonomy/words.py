@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from interlock.autonomy.standing import Certifying, most_said, share_said
-from interlock.autonomy.terms import AutonomyTerms
+from interlock.autonomy.terms import AutonomyTerms, LossBudget
 from interlock.durations import format_duration
 from interlock.money import Money
 
@@ -14,13 +14,18 @@ from interlock.money import Money
 def terms_said(terms: AutonomyTerms) -> str:
     """What is stated, in a sentence."""
     budget = terms.budget
-    each = f"{budget.written} for each decision"
-    if budget.decisions is not None:
-        each = f"{budget.written} for {budget.decisions:,} decisions of a month"
     return (
-        f"by a certificate: a loss of at most {each}, at a risk of {_percent(terms.risk)}; "
+        f"by a certificate: {budget_said(budget)}, at a risk of {_percent(terms.risk)}; "
         f"up to {Money.of_minor(terms.highest, terms.currency)} at stake; a review costs {terms.review_cost}"
     )
+
+
+def budget_said(budget: LossBudget) -> str:
+    """Which loss, or how many wrong decisions, are acceptable."""
+    if budget.rate is not None:
+        return f"at most {_percent(budget.rate)} of all decisions wrong and unseen"
+    each = "for each decision" if budget.decisions is None else f"for {budget.decisions:,} decisions of a month"
+    return f"a loss of at most {budget.written} {each}"
 
 
 def terms_lines(terms: AutonomyTerms) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from typing import Literal
 from uuid import UUID
 
@@ -196,6 +197,9 @@ def _of_certificate(wanted: Wanted, candidate: Candidate) -> Iterator[str]:
     standing, today = candidate.standing, candidate.today.autonomy
     if standing is None:
         return
+    if standing.certificate.goal == "rate":
+        share = f"{float(Fraction(standing.certificate.budget) * 100):.4g} %"
+        yield f"the certificate bounds the share that is wrong by itself (wrong_alone) by {share}, not what it loses"
     if standing.certificate.data.until > wanted.since:
         yield "the certificate was derived from decisions of this time, too: on those it looks better than on new ones"
     if today is not None and standing.certificate.terms_digest != today.digest.hex():

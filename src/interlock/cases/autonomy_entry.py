@@ -47,13 +47,14 @@ AUTONOMY_KEYS = (
     "narrows",
     "harm",
 )
-BUDGET_KEYS = ("month", "decisions")
+BUDGET_KEYS = ("month", "decisions", "rate")
 LOSS_KEYS = ("share", "plus", "at_most")
 OUTCOME_KEYS = ("after", "from", "fields")
 AUDIT_KEYS = ("share", "surely_from")
 HARM_KEYS = ("kind", "outcomes", "ceiling")
 
 HIGHEST_RISK = Fraction(1, 2)
+HIGHEST_RATE = Fraction(1, 2)
 HIGHEST_SHARE = 10
 """Ten times what is at stake is the most that a wrong decision loses by its share: 60 is a slip for 0.60."""
 
@@ -140,7 +141,7 @@ def _check(section: Section, terms: AutonomyTerms) -> None:
     if worst <= 0:
         at = section.at("wrong") or place
         at.refuse("a wrong decision loses nothing", "autonomy-loss", "state a share above 0, or plus: AMOUNT")
-    elif terms.budget.each >= worst:
+    elif terms.budget.rate is None and terms.budget.each >= worst:
         lost = Money.of_minor(worst, terms.currency)
         what = f"the budget for each decision is not below {lost}, which is all that one can lose: it bounds nothing"
         (section.at("budget") or place).refuse(what, "autonomy-budget", f"state less than {lost}")
@@ -205,11 +206,16 @@ def _loss(place: Place, share: Fraction) -> _Loss | None:
 
 
 def _budget(place: Place) -> LossBudget | None:
-    """The short form is for each decision; with a month, for as many as come in one."""
+    """The short form is for each decision; with a month, for as many as come in one; or how many may be wrong."""
     if not isinstance(place.node, Mapping):
         money = place.take(MONEY)
         return LossBudget(written=money) if money else None
     section = Section(place, BUDGET_KEYS)
+    if rated := section.at("rate"):
+        for other in filter(None, (section.at("month"), section.at("decisions"))):
+            other.refuse("a rate is stated, which bounds how many are wrong", "autonomy-budget", "state one of both")
+        rate = rated.take(_RATE)
+        return LossBudget(rate=rate) if rate else None
     money = section.need("month", MONEY, "say which loss a month may bring, as in month: 2000 MYR")
     decisions = section.need("decisions", COUNT, "say how many decisions come in a month, as in decisions: 5000")
     return LossBudget(written=money, decisions=decisions) if money else None
@@ -252,6 +258,17 @@ def _risk(place: Place) -> Fraction:
     return risk
 
 
+def _rate(place: Place) -> Fraction:
+    text = place.text().strip()
+    number = text.removesuffix("%").rstrip()
+    rate = _exact_of(number) / (100 if number != text else 1)
+    if not 0 < rate <= HIGHEST_RATE:
+        raise Refused(
+            f"{text[:60]!r} is no rate", todo='write a share above 0 and at most 50 %, as in "0.5 %" or 0.005'
+        )
+    return rate
+
+
 def _loss_share(place: Place) -> Fraction:
     share = _exact(place)
     if share > HIGHEST_SHARE:
@@ -261,7 +278,10 @@ def _loss_share(place: Place) -> Fraction:
 
 
 def _exact(place: Place) -> Fraction:
-    text = place.text()
+    return _exact_of(place.text())
+
+
+def _exact_of(text: str) -> Fraction:
     if parts := _QUOTIENT.match(text):
         return Fraction(int(parts[1]), int(parts[2]))
     if not _NUMBER.match(text):
@@ -295,6 +315,7 @@ def _days(span: timedelta) -> str:
 
 
 _RISK = Form("risk", _risk, RISK)
+_RATE = Form("rate", _rate, Fraction(0))
 _LOSS_SHARE = Form("share", _loss_share, Fraction(1))
 _SEGMENT_PATH = _matching(_SEGMENT, "segment", "write a path from input or output, as in input.grade")
 _FIELD_NAME = _matching(_FIELD, "field", "write the name of a field of the output, as in approved")

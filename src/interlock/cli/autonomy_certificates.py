@@ -16,6 +16,7 @@ from interlock.autonomy.issuing.derive import Derived
 from interlock.autonomy.issuing.duty import derive_now
 from interlock.autonomy.issuing.issue import issue, note_try, refuse, stands_at
 from interlock.autonomy.issuing.issue import withdraw as withdraw_certificate
+from interlock.autonomy.issuing.offered import Offered, offered
 from interlock.autonomy.issuing.promise import amount, guarantee, percent_of
 from interlock.autonomy.issuing.show import PointStands, certificates_of, show_points
 from interlock.autonomy.issuing.store import KeptCertificate
@@ -95,7 +96,7 @@ def certify(
     """Derive a certificate from the recorded decisions of a point, and put it into force."""
     screen, name = Screen(as_json=as_json), who_acts(who)
 
-    async def run(node: Node) -> tuple[Derived, str]:
+    async def run(node: Node) -> tuple[Derived, str, tuple[Offered, ...]]:
         it = find_place(node.registry, node.tenant, point)
         on = certifying_resource(node.registry, node.tenant, point)
         verdict = node.authority.require(operator(node, name), "autonomy.certify", on)  # who tries as who issues
@@ -108,17 +109,18 @@ def certify(
         derived = await derive_now(node.database, it, stands, who=name, begins=begins)
         if only_try:
             await note_try(node.writer, it, derived, who=name, verdict=verdict)
-            return derived, ""
+            return derived, "", offered(it.terms, derived.offers)
         if derived.certificate is None:
             await refuse(node.writer, it, derived, stands, who=name, verdict=verdict)
-            return derived, ""
-        return derived, str(await issue(node.writer, it, derived, stands, verdict=verdict))
+            return derived, "", offered(it.terms, derived.offers)
+        return derived, str(await issue(node.writer, it, derived, stands, verdict=verdict)), ()
 
-    derived, issued = with_node(context, run, workflows=True)
+    derived, issued, instead = with_node(context, run, workflows=True)
     if as_json:
-        screen.document({"issued": issued or None, "derived": derived})
+        screen.document({"issued": issued or None, "derived": derived, "offered": instead})
     certificate = derived.certificate
     if certificate is None:
+        screen.lines(_written(instead))
         todo = "a person goes on deciding; record outcomes, or state other terms"
         if derived.begins is not None and not derived.begins.stated:
             todo = f"{todo}; if decisions of before are like those to come, say so: --since TIME --why TEXT"
@@ -210,6 +212,13 @@ def verify(
     screen.lines(_said(found))
     if not found.intact or found.same is False:
         raise typer.Exit(1)
+
+
+def _written(instead: tuple[Offered, ...]) -> Iterator[str]:
+    """The lines of the file that state what is offered."""
+    for one in instead:
+        yield f"For {one.what}, in the file under autonomy:"
+        yield from (f"      {line}" for line in one.lines)
 
 
 def _said(found: Verified) -> Iterator[str]:

@@ -23,6 +23,7 @@ from interlock.autonomy.issuing.begins import begins_said
 from interlock.autonomy.issuing.derive import Derived
 from interlock.autonomy.issuing.duty import derive_now
 from interlock.autonomy.issuing.issue import issue, refuse, stands_at, withdraw
+from interlock.autonomy.issuing.offered import offered
 from interlock.autonomy.issuing.place import Place
 from interlock.autonomy.issuing.promise import guarantee
 from interlock.autonomy.issuing.show import certificates_of, course_of, show_points, stand_of
@@ -109,7 +110,7 @@ async def try_anew(request: Visit, name: FromPath[str]) -> Response[bytes]:
     return render(
         request, "autonomy_anew.html", place=place, derived=derived, certificate=certificate,
         promise=guarantee(certificate) if certificate else "", turn=stands.turn if stands else 0,
-        begins=begins_said(derived.begins) if derived.begins else "",
+        begins=begins_said(derived.begins) if derived.begins else "", offered=offered(place.terms, derived.offers),
         page=page_of(
             place.terms, derived.calibrated, derived.grid, certificate, certificate.threshold if certificate else None,
         ),

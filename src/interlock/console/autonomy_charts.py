@@ -47,6 +47,12 @@ class MoneyBand(msgspec.Struct, frozen=True, kw_only=True):
     money_alone: Money | None
 
 
+SHARE = "%"
+"""The unit of what is bounded where a rate is certified."""
+WRONG = "wrong"
+"""The unit of what was counted then."""
+
+
 def reliability_chart(bins: Sequence[Bin], certified: Sequence[Certified]) -> Chart:
     """How sure answers were against how often they were right, with intervals; beside it what the certificate takes."""
     least = min((*(one.confidence for one in bins), *(one.right.low for one in bins), 1.0))
@@ -74,7 +80,8 @@ def reliability_chart(bins: Sequence[Bin], certified: Sequence[Certified]) -> Ch
 
 
 def risk_chart(grid: Sequence[Tested], budget: Fraction, currency: str, chosen: str | None) -> Chart:
-    """Loss of a decision against how much goes by itself, for every threshold that was tested."""
+    """Loss of a decision, or the share that is wrong, against how much goes by itself, for every tested threshold."""
+    what = "wrong and unseen" if currency == SHARE else "loss of a decision"
     tested = sorted(grid, key=lambda one: (one.automation, Fraction(one.threshold)))
     bound = whole(budget, currency)
     points = [(one.automation, whole(one.loss, currency)) for one in tested]
@@ -82,7 +89,7 @@ def risk_chart(grid: Sequence[Tested], budget: Fraction, currency: str, chosen: 
     near = [y for _, y in high if y <= bound * 4]
     draw = Drawing(
         Axis(name="goes by itself", least=0.0, most=1.0, percent=True),
-        Axis(name=f"loss of a decision, {currency}", least=0.0, most=round_up(max([bound * 1.4, *near]))),
+        Axis(name=f"{what}, {currency}", least=0.0, most=round_up(max([bound * 1.4, *near]))),
     )
     dots = [
         draw.dot(
@@ -95,9 +102,9 @@ def risk_chart(grid: Sequence[Tested], budget: Fraction, currency: str, chosen: 
     if dots:
         about += f" {dots[-1].label}."
     return draw.chart(
-        "Loss against automation", about,
+        "Loss against automation" if currency != SHARE else "Wrong decisions against automation", about,
         bands=(draw.band(points, high, "up to the end of its 95 % interval"),),
-        lines=(draw.line(points, "line", "estimated loss"),),
+        lines=(draw.line(points, "line", f"estimated {what}"),),
         limits=(draw.limit(bound, f"budget {bound:.6g}"),), dots=tuple(dots[-1:]),
     )  # fmt: skip
 
@@ -122,7 +129,7 @@ def evidence_chart(course: Sequence[CoursePoint], crossing: float) -> Chart:
 
 
 def loss_chart(course: Sequence[CoursePoint], budget: Fraction, currency: str) -> Chart:
-    """What was lost so far, against the budget of as many decisions."""
+    """What was lost so far, or how many were wrong, against the budget of as many decisions."""
     last = float(max((one.counted for one in course), default=1))
     allowed = whole(budget, currency)
     points = [(0.0, 0.0), *((float(one.counted), whole(one.lost_minor, currency)) for one in course)]
@@ -202,9 +209,11 @@ def _held(minor: int, currency: str) -> Money | None:
     return Money.of_minor(minor, currency) if minor < LARGEST_MINOR else None
 
 
-def whole(minor: Fraction | float, currency: str) -> float:
-    """Whole units of minor ones, to be drawn."""
-    return float(minor) / 10 ** exponent(currency)
+def whole(minor: Fraction | float, unit: str) -> float:
+    """Whole units of minor ones, to be drawn; where a rate is certified hundredths of a share, or wrong decisions."""
+    if unit == SHARE:
+        return float(minor) * 100
+    return float(minor) if unit == WRONG else float(minor) / 10 ** exponent(unit)
 
 
 def chosen_of(certificate: Certificate | None, grid: Sequence[Tested]) -> str | None:

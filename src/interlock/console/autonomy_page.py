@@ -13,7 +13,10 @@ from interlock.autonomy.figures.figures import Group, PointFigures
 from interlock.autonomy.issuing.promise import amount
 from interlock.autonomy.issuing.store import CoursePoint
 from interlock.autonomy.terms import AutonomyTerms
+from interlock.autonomy.words import budget_said
 from interlock.console.autonomy_charts import (
+    SHARE,
+    WRONG,
     MoneyBand,
     chosen_of,
     evidence_chart,
@@ -59,6 +62,8 @@ class PointPage(msgspec.Struct, frozen=True, kw_only=True):
         crossing: At which evidence it is narrowed.
         budget: For each decision.
         loss: What is expected to be lost by each; empty: nothing is known.
+        acceptable: What the point states as acceptable, in words.
+        is_rate: Whether a rate of wrong decisions is bounded, in the place of what they lose.
     """
 
     group: Group | None
@@ -73,6 +78,8 @@ class PointPage(msgspec.Struct, frozen=True, kw_only=True):
     crossing: float | None
     budget: str
     loss: str
+    acceptable: str
+    is_rate: bool
 
 
 def page_of(
@@ -107,29 +114,33 @@ def page_of(
     crossing = float(1 / Fraction(watching.alpha)) if watching else None
     edges = band_edges(terms.highest, terms.currency)
     kept = tuple(one for one in certified if one.steps)
+    is_rate = (certificate.goal if certificate else terms.budget.goal) == "rate"
+    unit, counted = (SHARE, WRONG) if is_rate else (currency, currency)
     group = _shown(figures, of) if figures else None
     counts = figures.bands if figures and figures.edges == edges else ()
     return PointPage(
         group=group,
         reliability=reliability_chart(group.bins, _certified(group, kept)) if group and group.bins else None,
-        grid=tuple(_row(one, currency, chosen) for one in grid),
-        risk=risk_chart(grid, budget, currency, chosen) if grid else None,
+        grid=tuple(_row(one, currency, unit, chosen) for one in grid),
+        risk=risk_chart(grid, budget, unit, chosen) if grid else None,
         bands=money_bands(edges, counts, terms, Fraction(threshold) if threshold else None, kept, point),
         certified=kept,
         evidence=evidence_chart(course, crossing) if course and crossing else None,
-        losses=loss_chart(course, budget, currency) if course else None,
+        losses=loss_chart(course, budget, counted) if course else None,
         course=tuple(
             (
                 one.counted,
                 one.evidence,
-                amount(Fraction(one.lost_minor), currency),
-                amount(budget * one.counted, currency),
+                _told(Fraction(one.lost_minor), counted),
+                _told(budget * one.counted, counted),
             )
             for one in course
         ),
         crossing=crossing,
-        budget=amount(budget, currency),
-        loss=_near(Fraction(certificate.loss), currency) if certificate else "",
+        budget=_told(budget, unit),
+        loss=_near(Fraction(certificate.loss), unit) if certificate else "",
+        acceptable=budget_said(terms.budget),
+        is_rate=is_rate,
     )
 
 
@@ -146,12 +157,17 @@ def _certified(group: Group, certified: Sequence[Certified]) -> tuple[Certified,
     )  # fmt: skip
 
 
-def _row(one: Tested, currency: str, chosen: str | None) -> TestedRow:
+def _told(value: Fraction, unit: str) -> str:
+    """What is bounded or was counted, in its unit."""
+    return f"{whole(value, unit):,.4g} {unit}" if unit in (SHARE, WRONG) else amount(value, unit)
+
+
+def _row(one: Tested, currency: str, unit: str, chosen: str | None) -> TestedRow:
     return TestedRow(
         threshold=_near(Fraction(one.threshold), currency),
         automation=one.automation,
-        loss=_near(Fraction(one.loss), currency),
-        high=_near(Fraction(one.high), currency),
+        loss=_near(Fraction(one.loss), unit),
+        high=_near(Fraction(one.high), unit),
         cost=_near(Fraction(one.cost), currency),
         p_value=one.p_value,
         passed=one.passed,

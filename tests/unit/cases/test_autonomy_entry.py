@@ -83,6 +83,19 @@ def test_what_must_be_stated_suffices_and_a_month_is_divided() -> None:
     assert read(LEAST).autonomy != terms
 
 
+@pytest.mark.parametrize("written", ['"0.5 %"', "0.5%", "0.005", "1/200"])
+def test_a_rate_of_wrong_decisions_may_be_stated_instead_of_a_loss(written: str) -> None:
+    terms = read(LEAST | {"budget": f"{{rate: {written}}}"}).autonomy
+    assert terms is not None
+    assert terms.budget == LossBudget(rate=Fraction(1, 200))
+    assert (terms.budget.goal, terms.budget.each, terms.budget.each_of(10**6)) == (
+        "rate",
+        Fraction(1, 200),
+        Fraction(1, 200),
+    )
+    assert terms.digest != read(LEAST).autonomy.digest  # type: ignore[union-attr]
+
+
 def test_beside_autonomy_the_file_demands_nothing_unless_it_says_so() -> None:
     exposure = Money("12", "MYR")
     point, sure = read(LEAST), read(LEAST, EXPOSURE + "    sure_from: 0.9\n")
@@ -106,6 +119,10 @@ def test_beside_autonomy_the_file_demands_nothing_unless_it_says_so() -> None:
         ({"cap": "0 MYR"}, "money", "is not above zero"),
         ({"cap": "-5 MYR"}, "money", "is not above zero"),
         ({"budget": "0 MYR"}, "money", "is not above zero"),
+        ({"budget": "{rate: 51 %}"}, "rate", "'51 %' is no rate"),
+        ({"budget": "{rate: 0}"}, "rate", "'0' is no rate"),
+        ({"budget": "{rate: few}"}, "rate", "'few' is no plain number"),
+        ({"budget": "{rate: 1 %, decisions: 7}"}, "autonomy-budget", "a rate is stated"),
         ({"budget": "105 MYR"}, "autonomy-budget", "not below 105.00 MYR, which is all that one can lose"),
         ({"wrong": "{share: 60}"}, "share", "60 times what is at stake is no loss"),
         ({"wrong": "{share: -0.1}"}, "share", "is no plain number of 0 or more"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
@@ -17,6 +17,7 @@ from interlock.autonomy.certificate import Begins, Certificate, Certified, Data,
 from interlock.autonomy.certify import (
     ROUNDED,
     Certifiable,
+    Goal,
     NotCertifiable,
     Terms,
     Threshold,
@@ -31,7 +32,7 @@ from interlock.autonomy.issuing.words import assumptions_of, why_not
 from interlock.autonomy.monitor import TYPICAL, watching_bets
 from interlock.autonomy.offer import Offers, offer
 from interlock.autonomy.records import Records
-from interlock.autonomy.terms import AutonomyTerms, Source
+from interlock.autonomy.terms import AutonomyTerms, HarmTerms, Source, with_cap
 
 METHOD = (
     "Confidences are calibrated on one part of the decisions (isotonic steps or Platt's curve, whichever predicts "
@@ -92,6 +93,8 @@ def derive(
     lacking = terms.harm.outcomes - _resting(evidence, certified, asked.cap) if terms.harm else 0
     if isinstance(found, NotCertifiable) or lacking > 0 or not certified:
         offers = offer(evidence.records, asked, found) if isinstance(found, NotCertifiable) else None
+        if offers is not None and terms.harm is not None:
+            offers = _resting_on(offers, terms.harm, lambda cap: _resting(evidence, certified, cap), asked.cap)
         return Derived(
             certificate=None,
             refused=why_not(
@@ -116,8 +119,8 @@ def derive(
         tenant=place.tenant,
         workflow=place.workflow,
         point=place.point,
-        goal="loss",
-        terms=stated(terms),
+        goal=terms.budget.goal,
+        terms=terms.stated,
         terms_digest=terms.digest.hex(),
         currency=terms.currency,
         threshold=str(found.chosen.threshold),
@@ -164,15 +167,18 @@ def asked_terms(terms: AutonomyTerms, records: Records) -> Terms:
     """
     heaviest = 1 / terms.audit.share if terms.audit and terms.outcome.source is Source.AUDIT else Fraction(1)
     least = float(np.min(records.propensity, initial=1.0))
+    heaviest = max(heaviest, Fraction(math.ceil(1 / least)))
+    is_rate = terms.budget.rate is not None
     return Terms(
         budget=terms.budget.each,
         risk=terms.risk,
         review_cost=terms.review_cost.minor,
         cap=terms.highest,
-        worst=max(Fraction(terms.worst), _greatest(records, terms.highest)),
+        worst=heaviest if is_rate else max(Fraction(terms.worst), _greatest(records, terms.highest)),
         grid=make_grid(Fraction(terms.review_cost.minor)),
-        heaviest=max(heaviest, Fraction(math.ceil(1 / least))),
-        smaller=tuple(_smaller(terms, records)),
+        goal=Goal(terms.budget.goal),
+        heaviest=heaviest,
+        smaller=() if is_rate else tuple(_smaller(terms, records)),
     )
 
 
@@ -186,18 +192,8 @@ def _smaller(terms: AutonomyTerms, records: Records) -> Iterator[tuple[int, Frac
     """Smaller caps, ascending, each with the most that one decision may count then."""
     for halved in range(_CAPS, 0, -1):
         cap = terms.highest >> halved
-        if cap <= 0:
-            continue
-        loss = Fraction(terms.wrong.of(cap))
-        if terms.outcome.source is Source.AUDIT and terms.audit is not None and loss < terms.surely_from:
-            loss = min(loss / terms.audit.share, Fraction(terms.surely_from))
-        if loss > 0:
-            yield cap, max(loss, _greatest(records, cap))
-
-
-def stated(terms: AutonomyTerms) -> dict[str, Any]:
-    """The terms as a certificate holds them."""
-    return msgspec.to_builtins(terms, enc_hook=str)
+        if cap > 0 and terms.budget.each < terms.wrong.of(cap):  # else the budget would bound nothing
+            yield cap, max(Fraction(with_cap(terms, cap).worst), _greatest(records, cap))
 
 
 def stated_terms(held: Mapping[str, Any]) -> AutonomyTerms:
@@ -264,7 +260,7 @@ def _beyond(evidence: Evidence, asked: Terms) -> tuple[UUID, ...]:
     """The decisions that lost more than the terms say one can."""
     records = evidence.records
     open_ = (records.exposure >= 0) & (records.exposure <= asked.cap) & records.wrong
-    over = open_ & (records.loss * records.weight > float(asked.worst) * ROUNDED)
+    over = open_ & (records.loss * records.weight > float(asked.worst) * ROUNDED) & (asked.goal is Goal.LOSS)
     return tuple(evidence.ids[at] for at in np.flatnonzero(over))
 
 
@@ -277,6 +273,13 @@ def _resting(evidence: Evidence, certified: tuple[Certified, ...], cap: int) -> 
         int(np.sum(tests & (records.component == component) & (records.segment == segment)))
         for component, segment in pairs
     )
+
+
+def _resting_on(offers: Offers, harm: HarmTerms, resting: Callable[[int], int], cap: int) -> Offers | None:
+    """Those that could be taken where so many outcomes are demanded."""
+    lower = offers.lower_cap if offers.lower_cap and resting(offers.lower_cap.cap) >= harm.outcomes else None
+    rate = offers.rate if resting(cap) >= harm.outcomes else None
+    return Offers(largest=offers.largest, lower_cap=lower, rate=rate) if lower or rate else None
 
 
 def _too_few(found: Certifiable | NotCertifiable, evidence: Evidence, certified: Certified) -> bool:

@@ -113,10 +113,10 @@ async def issue(
         entry = first_entry(
             stamp, place.tenant, "certificate.issued", subject=stamp.entry, workflow=place.workflow, point=place.point,
             who=certificate.issued_by, digest=certificate.digest.hex(), threshold=certificate.threshold,
-            cap=certificate.cap, currency=certificate.currency, budget=certificate.budget, risk=certificate.risk,
-            data=certificate.data.digest, decisions=certificate.data.decisions, terms=certificate.terms_digest,
-            valid_until=certificate.valid_until, replaces=certificate.replaces, turn=_next(stands),
-            begins=certificate.begins, **verdict_facts(verdict),
+            cap=certificate.cap, currency=certificate.currency, budget=certificate.budget, goal=certificate.goal,
+            risk=certificate.risk, data=certificate.data.digest, decisions=certificate.data.decisions,
+            terms=certificate.terms_digest, valid_until=certificate.valid_until, replaces=certificate.replaces,
+            turn=_next(stands), begins=certificate.begins, **verdict_facts(verdict),
         )  # fmt: skip
         row = NewAutonomy(
             id=autonomy_id(place.tenant, place.workflow, place.point),

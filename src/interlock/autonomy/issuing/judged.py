@@ -99,6 +99,8 @@ def weighted_loss(
 ) -> Fraction:
     """What a decision counts for the monitor, in minor units: what it lost if it went by itself, over its propensity.
 
+    Where a rate is bounded it counts as one, over its propensity.
+
     What is due and missing counts as wrong with its full loss; of an audited point, where it was drawn. INVARIANT: a
     loss above the worst of the terms counts as that, but no weight is ever cut.
 
@@ -120,12 +122,14 @@ def weighted_loss(
     if right and not stalled:
         return Fraction(0)
     had = Fraction(row.propensity) if sampled and row.propensity is not None else Fraction(1)
+    if terms.budget.rate is not None:
+        return 1 / had
     return min(_realised(terms, row), Fraction(terms.worst)) / had
 
 
 def is_cut(terms: AutonomyTerms, row: MaturedDecision) -> bool:
     """Whether more was lost than the worst of the terms, so that it counts as that."""
-    return row.route != "review" and _realised(terms, row) > terms.worst
+    return row.route != "review" and terms.budget.rate is None and _realised(terms, row) > terms.worst
 
 
 def _realised(terms: AutonomyTerms, row: MaturedDecision) -> Fraction:

@@ -14,7 +14,10 @@ def guarantee(certificate: Certificate) -> str:
     sure = percent(1 - Fraction(certificate.risk))
     if certificate.goal == "rate":
         of = f"at most {percent(Fraction(certificate.budget))} of the decisions at {_name(certificate)}"
-        return f"With {sure} certainty, {of} are wrong ones that nobody looked at, as long as things stay as they were."
+        return (
+            f"With {sure} certainty, {of} are wrong ones that nobody looked at, as long as decisions come as they came "
+            "before; what these lose is not promised."
+        ) + _tried(certificate.tries)
     budget = amount(Fraction(certificate.budget), certificate.currency)
     return (
         f"With {sure} certainty, wrong answers at {_name(certificate)} that nobody looked at cost at most {budget} for "
@@ -43,6 +46,16 @@ def doubted(threshold: str) -> str:
         f"What was certified is promised no more: its own decisions speak against it. Until it is certified anew only "
         f"answers with an expected loss of at most {threshold} go by themselves; what they lose is not promised."
     )
+
+
+def bounded(value: Fraction, certificate: Certificate) -> str:
+    """What is bounded, of one decision: an amount, or a share."""
+    return percent(value) if certificate.goal == "rate" else amount(value, certificate.currency)
+
+
+def counted_as(lost: int, certificate: Certificate) -> str:
+    """What a monitor counted, of all decisions together: an amount, or how many were wrong."""
+    return f"{lost:,} wrong" if certificate.goal == "rate" else amount(Fraction(lost), certificate.currency)
 
 
 def amount(minor: Fraction, currency: str) -> str:

@@ -13,7 +13,7 @@ from interlock.autonomy.certificate import Certificate
 from interlock.autonomy.issuing.begins import begins_after
 from interlock.autonomy.issuing.issue import stands_everywhere
 from interlock.autonomy.issuing.place import Place
-from interlock.autonomy.issuing.promise import amount, doubted, guarantee
+from interlock.autonomy.issuing.promise import amount, bounded, counted_as, doubted, guarantee
 from interlock.autonomy.issuing.store import (
     CERTIFICATES_OF,
     COURSE_OF,
@@ -49,11 +49,11 @@ class PointStands(msgspec.Struct, frozen=True, kw_only=True):
         cap: The greatest exposure that does.
         automation: The expected part of decisions that go by themselves; of a narrowed one at least this part; None:
             nothing is known of what is left.
-        expected_loss: The expected loss of a decision, with its currency; empty of a narrowed one, of which it is not
-            known.
+        expected_loss: The expected loss of a decision, with its currency, or where a rate is certified the expected
+            share of wrong ones; empty of a narrowed one, of which it is not known.
         valid_until: Until when it counts.
         counted: How many of its own decisions were counted by its monitor.
-        lost: What was lost by them, weighted.
+        lost: What was lost by them, weighted; where a rate is certified how many were wrong.
         evidence: How strongly they speak against it; it is narrowed at ``at_most``.
         at_most: 1 over the risk.
         tried_at: When one was last derived.
@@ -191,7 +191,8 @@ def _with(shown: PointStands, stands: Stands, certificate: Certificate) -> Point
     currency, narrowed = certificate.currency, stands.state is AutonomyState.NARROWED
     threshold = amount(Fraction(stands.threshold), currency) if shown.lets_go else ""
     promise = doubted(threshold) if narrowed else guarantee(certificate)
-    expected = "" if narrowed else amount(Fraction(certificate.loss).limit_denominator(1000), currency)
+    digits = 10**6 if certificate.goal == "rate" else 1000
+    expected = "" if narrowed else bounded(Fraction(certificate.loss).limit_denominator(digits), certificate)
     return msgspec.structs.replace(
         shown,
         promise=promise if shown.lets_go else "",
@@ -201,7 +202,7 @@ def _with(shown: PointStands, stands: Stands, certificate: Certificate) -> Point
         expected_loss=expected,
         valid_until=stands.valid_until,
         counted=stands.counted,
-        lost=amount(Fraction(stands.lost_minor), currency) if stands.lost_minor is not None else "",
+        lost=counted_as(stands.lost_minor, certificate) if stands.lost_minor is not None else "",
         evidence=stands.evidence,
         at_most=float(1 / Fraction(certificate.watching.alpha)) if certificate.watching else None,
     )

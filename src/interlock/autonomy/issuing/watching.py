@@ -26,7 +26,7 @@ from interlock.autonomy.issuing.derive import stated_terms
 from interlock.autonomy.issuing.evidence import due_before
 from interlock.autonomy.issuing.issue import MONITOR, halved, stands_at, takes_turn, withdrawn
 from interlock.autonomy.issuing.judged import STALLED, is_cut, weighted_loss
-from interlock.autonomy.issuing.promise import amount
+from interlock.autonomy.issuing.promise import bounded, counted_as
 from interlock.autonomy.issuing.store import (
     ADD_COURSE,
     ADVANCE_MONITORS,
@@ -278,9 +278,10 @@ def _is_of(stands: Stands, certificate: Certificate, terms: AutonomyTerms, now: 
 
 def _why(certificate: Certificate, each: Fraction, counted: Counted, last: int, *, anew: bool) -> str:
     """Why it is narrowed; that outcomes are missing is another thing to mend than that answers are wrong."""
-    left = each * Fraction(certificate.budget)
-    budget, lost = (amount(one, certificate.currency) for one in (left, Fraction(counted.lost)))
+    budget, lost = bounded(each * Fraction(certificate.budget), certificate), counted_as(counted.lost, certificate)
     told = [f"the monitor found more lost than {budget} a decision: {lost} by {counted.counted} decisions"]
+    if certificate.goal == "rate":
+        told = [f"the monitor found more than {budget} of decisions wrong and unseen: {lost} of {counted.counted}"]
     if each < 1:
         told.append("more decisions came in a month than when it was issued, so its budget was spread among those")
     if anew:
@@ -320,7 +321,7 @@ def _entry(
         "workflow": it.workflow,
         "point": it.point,
         "counted": counted.counted,
-        "lost": amount(Fraction(counted.lost), certificate.currency),
+        "lost": counted_as(counted.lost, certificate),
         "evidence": f"{_evidence(money(counted.watch, bets)):.6g}",
         "last": rows[-1].id if rows else it.counted_id,
         "cut": counted.cut,

@@ -17,7 +17,6 @@ from interlock.autonomy.offer import Offers
 from interlock.autonomy.terms import Source
 from interlock.money import Money
 
-_FINEST = 100_000
 _NAMED = 5
 _BEGINS = (
     "the audit sample has to begin first, which it does by itself where the file declares it, and what came before it "
@@ -29,6 +28,16 @@ def assumptions_of(place: Place, data: Data, begins: Begins | None = None) -> tu
     """What must be so for the promise to hold."""
     terms = place.terms
     most = amount(Fraction(terms.wrong.of(terms.highest)), terms.currency)
+    if terms.budget.rate is not None:
+        bounded = (
+            "Wrong decisions are counted, whatever they lose. What goes by itself is told by its expected loss all the "
+            "same, and none is above what a review costs: more at stake never goes more easily."
+        )
+    else:
+        bounded = (
+            f"One wrong answer is declared to cost at most {most}; what is lost beyond the most that one decision may "
+            "count is beyond the promise."
+        )
     alike = (
         f"The decisions that come are like those between {data.since:%Y-%m-%d} and {data.until:%Y-%m-%d}, in no "
         "particular order: what changes that (a new kind of customer, another price, a fraud that learns) is not "
@@ -37,10 +46,6 @@ def assumptions_of(place: Place, data: Data, begins: Begins | None = None) -> tu
     counted = (
         "Counted are decisions that the certified component versions answered, those that persons decided among them; "
         "the conditions and checks of the file demand a person as often as they did."
-    )
-    bounded = (
-        f"One wrong answer is declared to cost at most {most}; what is lost beyond the most that one decision may "
-        "count is beyond the promise."
     )
     return (alike, *_since(begins), counted, bounded, *_monthly(place, data), *_outcomes(place))
 
@@ -52,7 +57,7 @@ def _since(begins: Begins | None) -> Iterator[str]:
 
 def _monthly(place: Place, data: Data) -> Iterator[str]:
     budget = place.terms.budget
-    if not budget.decisions:
+    if not budget.decisions or budget.written is None:
         return
     spread = f"A month's budget of {budget.written} is spread among {max(budget.decisions, data.monthly)} decisions"
     if data.monthly > budget.decisions:
@@ -110,7 +115,9 @@ def _reason(
     has = f"there are {data.decisions} decisions whose outcome is due, {data.outcomes} with one"
     if data.other_files:
         has = f"{has} (and {data.other_files} under another file of the point, which say nothing of this one)"
-    budget = amount(terms.budget.each_of(data.monthly), terms.currency)
+    budget = f"{amount(terms.budget.each_of(data.monthly), terms.currency)} a decision"
+    if terms.budget.rate is not None:
+        budget = f"at most {percent(terms.budget.rate)} wrong and unseen"
     if not data.decisions and terms.outcome.source is Source.AUDIT:
         has = f"{has}: {_BEGINS}"
     if lacking and terms.harm is not None:
@@ -128,8 +135,8 @@ def _reason(
     match found.why:
         case Why.FEW:
             return (
-                f"Nothing can be certified yet: {needed} decisions with known outcomes are needed for {budget} a "
-                f"decision at a risk of {percent(terms.risk)}, even without one error, and {has}.{missing}"
+                f"Nothing can be certified yet: {needed} decisions with known outcomes are needed for {budget} "
+                f"at a risk of {percent(terms.risk)}, even without one error, and {has}.{missing}"
             )
         case Why.BEYOND:
             seen = amount(Fraction(math.ceil(found.greatest)), terms.currency)
@@ -145,9 +152,10 @@ def _reason(
                 f"than a review costs, or was left to a person by a condition or the cap.{missing}"
             )
         case Why.LOSS:
+            lost = "much was lost" if terms.budget.rate is None else "many were wrong"
             return (
-                f"Nothing can be certified: even of the surest answers too much was lost for {budget} a decision at a "
-                f"risk of {percent(terms.risk)}.{missing}"
+                f"Nothing can be certified: even of the surest answers too {lost} for {budget} at a risk of "
+                f"{percent(terms.risk)}.{missing}"
             )
 
 
@@ -163,9 +171,11 @@ def _instead(place: Place, offers: Offers | None) -> Iterator[str]:
         largest = Money.of_minor(offers.largest, currency)
         yield f"Up to a cap of {largest} there would be outcomes enough without one error."
     if offers.rate is not None:
-        rate = percent(Fraction(math.ceil(offers.rate.rate * _FINEST), _FINEST))
-        alone = percent(Fraction(offers.rate.automatic).limit_denominator(10_000))
-        yield f"What holds already: at most {rate} of all decisions would be wrong and unseen if {alone} went alone."
+        alone = percent(Fraction(offers.rate.chosen.automatic).limit_denominator(10_000))
+        yield (
+            f"Or the rate, whatever it loses: at most {percent(offers.rate.rate)} of all decisions wrong and unseen "
+            f"could be certified now, and {alone} would go by themselves."
+        )
 
 
 def _days(span: timedelta) -> str:

@@ -19,7 +19,6 @@ from tests.pg.api.fuzz.schemathesis_run import Findings, run
 from tests.pg.certifying import AUTONOMY, Office, certificate
 from tests.pg.stage import DOSSIER, declared
 
-from interlock.autonomy.issuing.derive import stated
 from interlock.cases.case import Case
 from interlock.cases.certified_places import find_place
 from interlock.cases.registry import Registry, register
@@ -179,7 +178,7 @@ async def furnish(node: Node, caller: httpx.AsyncClient) -> dict[str, list[str]]
     await post("/v1/contracts", {"content": CONTRACT.read_text("utf-8"), "why": "more"})
     place = find_place(node.registry, node.tenant, "careful.approve")
     made = certificate(node.tenant, place.terms, [], workflow="careful")
-    issued = await Office(node).issue(structs.replace(made, terms=stated(place.terms)))
+    issued = await Office(node).issue(structs.replace(made, terms=place.terms.stated))
     return {
         "certificate_id": [str(issued)],
         "case_id": [one["id"] for one in cases],
