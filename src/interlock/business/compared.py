@@ -21,13 +21,13 @@ from interlock.business.figures import declared_currency
 from interlock.business.sums import USD, fine, major
 from interlock.business.terms import BusinessTerms
 
-MOST_CASES = 20_000
+MOST_CASES = 10_000
 """The newest so many of a time are compared, of both groups."""
 MOST_OPEN = 0.05
 """Of a group: where more have not ended, those that have are not what was drawn."""
 ENDED = ("done", "cancelled", "answered")
 """A question without a case is answered: it ends, costs and may lose, and is worth nothing by itself."""
-_HOUR_S = 3600
+_UNITS = ((2 * 3600, 3600, "hours"), (2 * 60, 60, "minutes"), (0, 1, "seconds"))
 BY_LOT = "Cases are drawn by lot, so what differs beyond chance is caused by letting decisions go by themselves."
 NO_CAUSE = "No cause can be told yet"
 
@@ -247,14 +247,16 @@ def compare(
         return _told(name, title, found, lambda x: fine(Decimal(repr(x)), currency), open_too.union(*missing))
 
     done = [one for one in ended if one.state == "done"]
-    spans = contrast_of(_by_step(done, lambda one: one.seconds / _HOUR_S))
+    spans = contrast_of(_by_step(done, lambda one: one.seconds))
+    longest = max(spans.treated, spans.control) if spans is not None else 0.0
+    size, unit = next((size, unit) for least, size, unit in _UNITS if longest >= least)
     differences = (
         money("value", "Value", lambda one: one.value, books.no_value),
         money("margin", "Margin", lambda one: one.value - one.cost - one.losses, books.no_value, books.no_cost,
               books.no_loss),
         money("cost", "Cost, with its losses", lambda one: one.cost + one.losses, books.no_cost, books.no_loss),
         money("losses", "Losses by wrong decisions", lambda one: one.losses, books.no_loss),
-        _told("cycle_time", "Time until it is done", spans, lambda x: f"{x:.3g} hours", open_too),
+        _told("cycle_time", "Time until it is done", spans, lambda x: f"{x / size:.3g} {unit}", open_too),
     )  # fmt: skip
     return Compared(
         since=since, until=until, steps=len({one.step for one in cases}), treated=drawn[0], control=drawn[1],
