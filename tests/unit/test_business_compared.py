@@ -15,6 +15,8 @@ from tests.unit.test_business_figures import DATED, terms
 
 from interlock.business.compared import BY_LOT, NO_CAUSE, CaseLoss, CaseOf, Compared, Difference, compare
 from interlock.business.contrast import FEWEST, contrast_of, quantile
+from interlock.cli.screen import Screen
+from interlock.cli.value import tell_compared
 from interlock.rate_settings import RateSettings
 
 START = dt.datetime(2026, 10, 1, tzinfo=dt.UTC)
@@ -140,3 +142,20 @@ def test_losses_are_of_their_case_as_realised_or_declared_and_the_drawn_stand_fo
         "5 cases of steps with one group alone"
         in seen(compare([*given, *later], [], terms(), START, END))["margin"].note
     )
+
+
+def test_at_the_command_line_each_difference_stands_with_its_interval_and_the_word_on_cause(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tell_compared(Screen(as_json=False), compare(both(FEWEST), [], terms(), START, END))
+    told = " ".join(capsys.readouterr().out.split())
+    for part in (
+        "30 of 150 cases drawn",
+        "0 of them, 0 of the others",
+        "120 and 30",
+        "-0.988 hours",
+        "Caused so: margin",
+    ):
+        assert part in told
+    tell_compared(Screen(as_json=False), compare(both(3), [], terms(), START, END))
+    assert "No cause can be told yet" in capsys.readouterr().out

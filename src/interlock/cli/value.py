@@ -103,10 +103,11 @@ def _show(screen: Screen, report: Report) -> None:
         )
     screen.line(report.warning)
     if report.control is not None:
-        _show_compared(screen, report.control)
+        tell_compared(screen, report.control)
 
 
-def _show_compared(screen: Screen, found: Compared) -> None:
+def tell_compared(screen: Screen, found: Compared) -> None:
+    """The control group beside the other cases, for people."""
     steps = f", in {found.steps} steps" if found.steps > 1 else ""
     screen.facts(
         (
