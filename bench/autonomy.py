@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 from ground.chart import Series, chart
 from loans.lent import Lent, Loans, propose, read_loans
-from loans.paid import compare
+from loans.paid import compare, unseen
 from loans.ways import FIXED, WAYS, Split, Stated, split
 
 from interlock.console.charts import Axis
@@ -218,6 +218,7 @@ def main() -> None:
         return
     figures: dict[str, object] = {"python": platform.python_version(), "splits": SPLITS, "models": MODELS}
     with ProcessPoolExecutor(max_workers=2) as pool:
+        evidence = pool.submit(unseen, SHARED / "receipts" / "train.jsonl")
         goals = headline(list(pool.map(judge, asked(STATED, SPLITS), chunksize=5)), figures)
         beside(pool, figures)
         ran = list(pool.map(judge, asked(STATED, SPLITS, MORE_BAD), chunksize=5))
@@ -225,7 +226,7 @@ def main() -> None:
     print(f"loans{of}:")
     figures[f"headline{of}"] = table(STATED, [rows for rows, _, _ in ran])
     told_loads(ran, figures, of)
-    figures["receipts"] = compare(SHARED / "receipts" / "test.jsonl")
+    figures["receipts"] = compare(SHARED / "receipts" / "test.jsonl", evidence.result())
     print(json.dumps({"bench": "autonomy", "figures": figures, "goals": goals}))
 
 

@@ -1,4 +1,9 @@
-"""The receipts: thresholds that were set by hand, and what a certificate says."""
+"""The receipts: thresholds by hand before, and a certificate after, from the same evidence.
+
+The evidence is the receipts that the model was trained on, each read by a model that had not seen its vendor. The
+thresholds by hand were chosen on it, too. The receipts of the test file are judged: neither model nor thresholds nor
+certificate saw them.
+"""
 
 from __future__ import annotations
 
@@ -9,28 +14,42 @@ import numpy as np
 
 from interlock.autonomy.calibration import Calibration
 from interlock.autonomy.certify import Certifiable, Terms, certify, make_grid
+from interlock.autonomy.issuing.evidence import FIT_SHARE
 from interlock.autonomy.offer import offer
 from interlock.autonomy.records import Records, is_fit, turn_of
 from interlock.packs.receipts.corpus import load
 from interlock.packs.receipts.evaluate import Judged, judge, judged_now
 from interlock.packs.receipts.models import FOLDER, load_models, load_thresholds
+from interlock.packs.receipts.train import FOLDS, examples_of, folds, hold_out, judge_held, vendor_groups, weights_of
 
 SEN = 100
 REVIEW, CAP, RISK = 300, 10_000, Fraction(1, 10)
-BUDGETS = (50, 250)
+BUDGETS = (50, 100, 250)
 """In sen for each receipt."""
+_KEY = b"receipts"
 
 
-def compare(file: Path) -> dict[str, object]:
-    """Before and after, on receipts that the model never saw; printed and given."""
+def unseen(file: Path) -> list[Judged]:
+    """The receipts of the training file, each as a model reads it that has not seen its vendor."""
+    receipts = load(file)
+    groups = vendor_groups(receipts)
+    fold_of = folds(groups, FOLDS)
+    held = hold_out([examples_of(receipt) for receipt in receipts], weights_of(groups), fold_of)
+    return [one for one in judge_held(receipts, held, fold_of) if one.truth.total is not None]
+
+
+def compare(file: Path, evidence: list[Judged]) -> dict[str, object]:
+    """Before and after, on receipts that nothing saw; printed and given."""
     receipts = load(file)
     run, now = load_models(FOLDER), judged_now(receipts)
     judged = [one for one in (judge(each, run, now) for each in receipts) if one.truth.total is not None]
     bands = load_thresholds(FOLDER)
-    found: dict[str, object] = {"receipts": len(judged)}
-    print(f"receipts: {len(judged)}; a review costs {REVIEW / SEN:.2f} MYR, the cap is {CAP / SEN:.2f} MYR")
+    found: dict[str, object] = {"receipts": len(judged), "evidence": len(evidence)}
+    print(f"receipts: {len(judged)}, evidence from {len(evidence)} others; a review costs {REVIEW / SEN:.2f} MYR, "
+          f"the cap is {CAP / SEN:.2f} MYR")  # fmt: skip
     found["by hand"] = _tell("by hand", judged, [one.automatic(bands) for one in judged])
-    records = _records(judged)
+    found["by hand, evidence"] = _tell("the same on the evidence", evidence, [one.automatic(bands) for one in evidence])
+    records = _records(evidence)
     for budget in BUDGETS:
         terms = Terms(
             budget=Fraction(budget), risk=RISK, review_cost=REVIEW, cap=CAP, worst=Fraction(CAP),
@@ -79,8 +98,8 @@ def _records(judged: list[Judged]) -> Records:
         exposure=np.where([one.total is None or one.total < 0 or bool(one.findings) for one in judged], -1, amount),
         stake=amount, wrong=wrong, loss=np.where(wrong, amount, 0), needless=nothing, propensity=np.ones(count),
         observed=np.ones(count, bool), component=nothing, segment=nothing,
-        fit=np.array([is_fit(one.key.encode(), b"receipts", Fraction(1, 2)) for one in judged]),
-        turn=np.array([turn_of(one.key.encode(), b"receipts") for one in judged]),
+        fit=np.array([is_fit(one.key.encode(), _KEY, FIT_SHARE) for one in judged]),
+        turn=np.array([turn_of(one.key.encode(), _KEY) for one in judged]),
     )  # fmt: skip
 
 
