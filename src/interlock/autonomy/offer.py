@@ -30,6 +30,7 @@ from interlock.autonomy.certify import (
 from interlock.autonomy.records import Records
 
 HALF = Fraction(1, 2)
+_MARGIN = Fraction(3, 2)
 _STEPS = tuple(map(Fraction, ("1", "1.2", "1.5", "2", "2.5", "3", "4", "5", "6", "8")))
 RATES = (*(step / 10**power for power in range(5, 1, -1) for step in _STEPS), Fraction(1, 10))
 """The rates that may be offered, ascending, from 0.001 % to 10 %."""
@@ -143,7 +144,9 @@ def _likely(lost: Floats, fits: int, tests: int, terms: Terms, bets: Bets) -> bo
 def _rate(records: Records, terms: Terms, refused: NotCertifiable) -> WrongRate | None:
     """The least rate that is expected to let through what keeps to the budget in the part that calibrates; its test.
 
-    It is chosen as if that part held one wrong decision more, so that a little luck there does not choose too strictly.
+    It is chosen as if that part held one wrong decision more, so that a little luck there does not choose too strictly;
+    of so few that no rate is expected to do, the least of which half as many again are there as are needed without one
+    wrong: that their number alone says.
     """
     money = score(records, terms, refused.fitted)
     allowed = float(terms.budget) * refused.fits
@@ -158,7 +161,13 @@ def _rate(records: Records, terms: Terms, refused: NotCertifiable) -> WrongRate 
         loosest = _loosest(scored, asked, refused.tests, more=1)
         return loosest is not None and loosest >= within[-1]
 
+    def enough(rate: Fraction) -> bool:
+        bound = msgspec.structs.replace(counting, budget=rate).bound
+        return needed_outcomes(bound, float(terms.risk)) * _MARGIN <= refused.tests
+
     at = bisect_left(RATES, True, key=suffices)  # noqa: FBT003 - what is looked for: a greater rate suffices, too
+    if at == len(RATES):
+        at = bisect_left(RATES, True, key=enough)  # noqa: FBT003 - as before
     if at == len(RATES):
         return None
     found = certify(records, msgspec.structs.replace(counting, budget=RATES[at]))
