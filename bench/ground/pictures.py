@@ -1,7 +1,8 @@
 """Takes a picture of every page of the console, light and dark, and the queue and a review as a phone shows them.
 
 ``make pictures`` runs it: receipts are handed in, some are paid, some wait for a person; the pictures are of what that
-left. They go to docs/pictures.
+left. A point with a certificate, and what its work is worth, are those of the shop in ``claims.py``. They go to
+docs/pictures.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ground.claims import shop
 from ground.desk import FLAGS, Desk, open_desk
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from interlock.cli.demo.receipts import generated
 from interlock.guards.stops import stop
+from interlock.identity.first import FIRST_PERSON
 
 TO = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 EVERYTHING = ("admin", "lead", "owner", "engineer", "auditor", "reviewer")
@@ -48,6 +51,12 @@ FOUND = {
 }
 """Pages of one thing: the page, or the name of one found before, whose first link leads to one."""
 PHONE = ("queue", "review")
+OF_THE_SHOP = {"certificate": "/console/autonomy/claims.assess", "worth": "/console/value/claims"}
+IN_DOCS = {"certificate": 1225}
+"""Of these the upper part, so many pixels high, is a picture of its own, which the documentation shows."""
+CHOSEN = "an umbrella for the summer"
+THEMES = ("light", "dark")
+WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
 
 async def take(browser: Browser, desk: Desk) -> list[str]:
@@ -55,11 +64,9 @@ async def take(browser: Browser, desk: Desk) -> list[str]:
     _, cookie = await desk.sign_in("ana", EVERYTHING)
     taken: list[str] = []
     addresses = dict(PAGES)
-    for dark in (False, True):
+    for scheme in THEMES:
         for phone in (False, True):
-            size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 800}
-            scheme = "dark" if dark else "light"
-            window = await browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+            window = await open_window(browser, scheme, NARROW if phone else WIDE)
             page = await window.new_page()
             if not phone:
                 await page.goto(desk.url + "/console/sign-in")
@@ -70,13 +77,54 @@ async def take(browser: Browser, desk: Desk) -> list[str]:
             for name, path in addresses.items():
                 if phone and name not in PHONE:
                     continue
-                await page.goto(desk.url + path)
-                await page.wait_for_timeout(150)
                 known = "-".join([name, *(["phone"] if phone else []), scheme])
-                await page.screenshot(path=TO / f"{known}.png", full_page=not phone)
-                taken.append(known)
+                taken.append(await picture(page, desk.url + path, known, whole=not phone))
             await window.close()
     return taken
+
+
+async def take_the_shop(browser: Browser, url: str, password: str) -> list[str]:
+    """Take the pages of the shop, as its first account sees them; their names."""
+    taken: list[str] = []
+    for scheme in THEMES:
+        window = await open_window(browser, scheme, WIDE)
+        page = await window.new_page()
+        if not taken:
+            await fill_in(page, url + "/console/sign-in", name=FIRST_PERSON, password=password)
+            await fill_in(page, url + "/console/password", present=password, password=CHOSEN, again=CHOSEN)
+            await window.clear_cookies()
+        await fill_in(page, url + "/console/sign-in", name=FIRST_PERSON, password=CHOSEN)
+        for name, path in OF_THE_SHOP.items():
+            taken.append(await picture(page, url + path, f"{name}-{scheme}", whole=True))
+            if name in IN_DOCS and scheme == THEMES[0]:
+                upper = {"x": 0, "y": 0, "width": WIDE["width"], "height": IN_DOCS[name]}
+                await page.screenshot(path=TO / f"{name}.png", full_page=True, clip=upper)  # type: ignore[arg-type]
+        await window.close()
+    return taken
+
+
+async def fill_in(page: Page, address: str, **fields: str) -> None:
+    """Fill a form in and send it."""
+    await page.goto(address)
+    for name, value in fields.items():
+        await page.locator(f"#{name}").fill(value)
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
+
+
+async def open_window(browser: Browser, scheme: str, size: dict[str, int]) -> BrowserContext:
+    """A window of that size and theme."""
+    return await browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+
+
+async def picture(page: Page, address: str, name: str, *, whole: bool) -> str:
+    """Take one picture; its name."""
+    answer = await page.goto(address)
+    if answer is None or not answer.ok:
+        sys.exit(f"{address} cannot be shown")
+    await page.wait_for_timeout(150)
+    await page.screenshot(path=TO / f"{name}.png", full_page=whole)
+    return name
 
 
 async def find(page: Page, desk: Desk) -> dict[str, str]:
@@ -96,6 +144,11 @@ async def main() -> None:
     if chromium is None:
         sys.exit("Chromium is missing: apt-get install chromium")
     TO.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, shop(Path(folder)) as (url, password):
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+            taken = await take_the_shop(browser, url, password)
+            await browser.close()
     with tempfile.TemporaryDirectory() as folder:
         async with open_desk(Path(folder), 60) as desk, async_playwright() as playwright:
             await desk.fail_some(generated(24, 8, datetime.now(UTC).date()))
@@ -104,7 +157,7 @@ async def main() -> None:
                 why="the bank's file of the day is late", until=None, everywhere=False,
             )  # fmt: skip
             browser = await playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-            taken = await take(browser, desk)
+            taken += await take(browser, desk)
             await browser.close()
     print(f"{len(taken) + 2} pictures in {TO}: sign-in, {', '.join(taken)}")
 
