@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -27,19 +26,10 @@ from interlock.autonomy.issuing.store import Stands
 from interlock.autonomy.issuing.verify import verify
 from interlock.autonomy.store import AutonomyState
 from interlock.db.database import Database
-from interlock.db.signals import Notifier
 from interlock.db.writer import Writer
 from interlock.errors import Refused
-from interlock.node import gates
 
 Admin = psycopg.Connection[tuple[Any, ...]]
-
-
-@pytest.fixture
-async def writer(database_url: str, database: Database, notifier: Notifier) -> AsyncIterator[Writer]:
-    """A writer with every gate."""
-    async with Writer(database_url, database.clock, gates(), notifier) as writer:
-        yield writer
 
 
 async def counts(database: Database, it: Place) -> Stands:

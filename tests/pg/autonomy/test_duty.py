@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -26,10 +26,8 @@ from interlock.autonomy.issuing.verify import verify
 from interlock.autonomy.store import FIND_CERTIFICATE
 from interlock.autonomy.watch import opened
 from interlock.db.database import Database
-from interlock.db.signals import Notifier
 from interlock.db.writer import Writer
 from interlock.errors import DatabaseUnavailable, StateConflict
-from interlock.node import gates
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 SESSIONS = """
@@ -38,16 +36,9 @@ from pg_stat_activity a left join pg_locks l on l.pid = a.pid and l.locktype = '
 where a.datname = current_database() and a.pid <> pg_backend_pid()
 """
 LOSE_SESSIONS = """
-select pg_terminate_backend(l.pid) from pg_locks l join pg_stat_activity a on a.pid = l.pid
+select pg_terminate_backend(l.pid, 10000) from pg_locks l join pg_stat_activity a on a.pid = l.pid
 where l.locktype = 'advisory' and a.datname = current_database()
 """
-
-
-@pytest.fixture
-async def writer(database_url: str, database: Database, notifier: Notifier) -> AsyncIterator[Writer]:
-    """A writer with every gate."""
-    async with Writer(database_url, database.clock, gates(), notifier) as writer:
-        yield writer
 
 
 async def certified(url: str, database: Database, writer: Writer, it: Place) -> UUID:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-import pytest
 from msgspec import structs
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -28,21 +26,12 @@ from interlock.autonomy.store import AutonomyState
 from interlock.autonomy.terms import AutonomyTerms, Harm, HarmTerms, LossBudget
 from interlock.console.autonomy_page import page_of
 from interlock.db.database import Database
-from interlock.db.signals import Notifier
 from interlock.db.writer import Writer
 from interlock.money import Money
-from interlock.node import gates
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 WIDE = terms(cap=Money("1000.00", "EUR"), budget=LossBudget(written=Money("0.40", "EUR")))
 HALF = Fraction(1, 40)
-
-
-@pytest.fixture
-async def writer(database_url: str, database: Database, notifier: Notifier) -> AsyncIterator[Writer]:
-    """A writer with every gate."""
-    async with Writer(database_url, database.clock, gates(), notifier) as writer:
-        yield writer
 
 
 async def under(database: Database, tenant: UUID, stated: AutonomyTerms) -> Derived:
