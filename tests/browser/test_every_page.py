@@ -22,13 +22,14 @@ COLOURS = ("color-contrast", "link-in-text-block")
 NO_PAGES = (
     "/record", "/body", "/live", "/list", "/views", "/decided", "/strip", "/now", "/standing", "/session", "/checkpoint",
     "/console/assets/", "/console/present/", "/console/proofs/", "/console/breaks/closes/", "/sign-in/with/",
-    "/sign-in/back/", "/{name:str}",
+    "/sign-in/back/", "/{name:str}", "/{name:str}/control",
 )  # fmt: skip
 """Parts of pages, files, and what has a name: these are listed below."""
 NAMED = (
     "/console/workflows/refund_orders", "/console/contracts/refund-request", "/console/rules/approve-refund",
     "/console/stops/new?scope=workflow:refund_orders", "/console/decisions?where=exposure", "/console/queue?kind=review",
     "/console/cases/00000000-0000-0000-0000-000000000000", "/console/value/refund_orders?behind=cases",
+    "/console/value/refund_orders/control",
 )  # fmt: skip
 LOOKED = """() => {
   const told = [], all = what => [...document.querySelectorAll(what)];
