@@ -21,9 +21,16 @@ from interlock.oversight.index import Pace, Worth
 from interlock.oversight.listing import count_work, list_work
 from interlock.oversight.quality.store import ANSWERS_SINCE, CHECKED_OUTCOMES, FIRST_ANSWERS
 from interlock.oversight.ranking import Scale, WorkClass
-from interlock.oversight.work import WorkFilter
+from interlock.oversight.work import Bounded, WorkFilter
 from interlock.oversight.work_filter import read_filter
-from interlock.oversight.work_store import PLAN_AS_ASKED, WORK_AHEAD, WORK_KINDS_OF_QUEUE, WORK_TOTAL, WORK_WORDED
+from interlock.oversight.work_store import (
+    PLAN_AS_ASKED,
+    WORK_AHEAD,
+    WORK_AT_STAKE,
+    WORK_KINDS_OF_QUEUE,
+    WORK_TOTAL,
+    WORK_WORDED,
+)
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 STORED = 20_000
@@ -160,6 +167,42 @@ async def test_words_of_a_reason_are_found_by_their_letters(admin: Admin, databa
     assert (len(page.items), page.total.number) == (11, 11)
     pages, plan = await looked(database, much, WORK_WORDED, {"words": "VENDOR 4", "bound": 100})
     assert pages < 200, plan
+    admin.execute(b"update review set why = 'a common reason' where queue = 'queue'")
+    few_of_many = await list_work(database, much, WorkFilter(text="common", team="few"), me)
+    assert few_of_many.total == Bounded(20)  # counted, however many have the words elsewhere
+
+
+async def test_amounts_at_stake_are_found_by_an_index_of_them(admin: Admin, database: Database, much: UUID) -> None:
+    """Above zero and below it, in each currency, of one's own tenant alone, and without reading all that waits."""
+    elsewhere = await database.ensure_tenant("elsewhere")
+    amounts = [(1000, "EUR", 9), (-1000, "EUR", 3), (999, "EUR", 20), (1500, "JPY", 2), (-12, "JPY", 4), (0, "EUR", 1)]
+    for tenant in (much, elsewhere):
+        for minor, currency, number in amounts:
+            admin.execute(
+                b"insert into review (id, tenant, workflow, point, queue, state, question, urgency, created_at, "
+                b"exposure_minor, currency) select gen_random_uuid(), %(tenant)s, 'flow-0', 'point', 'queue', 'open', "
+                b"'', 1, now(), %(minor)s, %(currency)s from generate_series(1, %(number)s)",
+                {"tenant": tenant, "minor": minor, "currency": currency, "number": number},
+            )
+    admin.execute(b"analyze review")
+    me = Actor(kind=ActorKind.PERSON, name="ana", tenant=much, roles=(), teams=())
+    queries = (
+        "exposure_from=10 EUR",
+        "exposure_to=9.99 EUR",
+        "exposure_from=1000 JPY",
+        "exposure_from=0 EUR",
+        "exposure_to=-1 EUR",
+    )
+    filters = [read_filter(query) for query in queries]
+    counted = await count_work(database, much, filters, me)
+    assert [one.number for one in counted] == [18, 21, 2, 39, 0]
+    for asked, count in zip(filters, counted, strict=True):
+        page = await list_work(database, much, asked, me)
+        assert (len(page.items), page.total) == (count.number, count)
+    bounds = {"currencies": ["EUR", "JPY"], "least_minor": [1000, 1000], "most_minor": None, "bound": 100}
+    pages, plan = await looked(database, much, WORK_AT_STAKE, bounds)
+    assert re.search(r"review_at_stake.*\n *Index Cond: .*exposure_minor >= k\.", plan), plan
+    assert pages < 30, plan
 
 
 WAITS = f"""

@@ -28,6 +28,7 @@ from interlock.oversight.work_scale import NO_TERMS, WorkTerms, scale_of
 from interlock.oversight.work_store import (
     PLAN_AS_ASKED,
     WORK_AHEAD,
+    WORK_AT_STAKE,
     WORK_ITEMS,
     WORK_KINDS,
     WORK_KINDS_OF_QUEUE,
@@ -178,14 +179,15 @@ class _Look:
         """The first of the order, the oldest, and how many there are."""
         oldest = wanted if share > 0 else 0  # those that are among the first already get no second place
         broad = _is_broad(self._asked)
-        few = not broad and await _name_few(self._connection, self._asked, self._told)
-        found = await self._sorted(wanted, oldest, _SORTED) if few else None
+        few = await _name_few(self._connection, self._asked, self._told)
+        seen = few and (not broad or self._told["ids"] is not None)
+        found = await self._sorted(wanted, oldest, _SORTED) if seen else None
         if found is not None:
             return found
-        aged_told, total_told = {**self._told, "oldest": oldest}, {**self._told, "bound": COUNTED + 1 if broad else 0}
+        aged_told, total_told = {**self._told, "oldest": oldest}, {**self._told, "bound": 0 if seen else COUNTED + 1}
         aged, total = await all_at_once(self._connection, (WORK_OLDEST, aged_told), (WORK_TOTAL, total_told))
         firsts = await self._ahead(wanted)
-        return firsts, self._by_age(aged), _bounded(total, COUNTED) if broad else Bounded(COUNTED, more=True)
+        return firsts, self._by_age(aged), Bounded(COUNTED, more=True) if seen else _bounded(total, COUNTED)
 
     async def rows(self, ids: Sequence[UUID]) -> dict[UUID, WorkRow]:
         """What the list shows of each."""
@@ -242,13 +244,23 @@ def _shown(row: FoundWork | AheadWork) -> Shown:
 
 
 async def _name_few(connection: AsyncConnection[Any], asked: WorkFilter, told: dict[str, Any]) -> bool:
-    """Name the reviews that have the words in their reason, if they are few; False: they are too many to be sorted."""
-    if asked.text is None or len(asked.text) < _WORDED:
+    """Name the reviews that have the words in their reason, or the amount at stake, if these are few.
+
+    Returns:
+        False: they are too many to be sorted.
+    """
+    looks: list[tuple[Rows[Any], Parameters | None]] = []
+    bound = _SORTED + 1
+    if asked.text is not None and len(asked.text) >= _WORDED:
+        looks.append((WORK_WORDED, {"words": asked.text, "bound": bound}))
+    if asked.exposure_from is not None or asked.exposure_to is not None:
+        looks.append((WORK_AT_STAKE, told | {"bound": bound}))
+    if not looks:
         return True
-    found = await WORK_WORDED.all(connection, {"words": asked.text, "bound": _SORTED + 1})
-    if len(found) <= _SORTED:
-        told["ids"] = found
-    return len(found) <= _SORTED
+    told["ids"] = min(
+        (found for found in await all_at_once(connection, *looks) if len(found) < bound), key=len, default=None
+    )
+    return told["ids"] is not None
 
 
 def _bounded(counted: Sequence[int], bound: int) -> Bounded:

@@ -405,6 +405,24 @@ union all
 -- The reviews that wait and have these words in their reason, up to a bound.
 select reviews_worded(%(words)s, %(bound)s) as id
 
+-- name: work_at_stake
+-- The reviews that wait and have so much at stake, up to a bound: of each currency what is as far above zero, or below it. (Bounds are
+-- made beforehand: to look into an array is not leakproof, so that under row security it would be in no index condition.)
+with k as materialized (
+  select c.currency, greatest(0, coalesce((%(least_minor)s::bigint[])[c.place], 0)) as least,
+         coalesce((%(most_minor)s::bigint[])[c.place], 9223372036854775807) as most
+  from unnest(%(currencies)s::text[]) with ordinality c (currency, place))
+select f.id from k cross join lateral (
+  (select v.id from review v
+   where v.state in ('open', 'claimed') and v.currency = k.currency and v.exposure_minor >= k.least and v.exposure_minor <= k.most
+   limit %(bound)s)
+  union all
+  (select v.id from review v
+   where v.state in ('open', 'claimed') and v.currency = k.currency and v.exposure_minor >= -k.most and v.exposure_minor <= -k.least
+     and v.exposure_minor < 0
+   limit %(bound)s)) f
+limit %(bound)s
+
 -- name: work_total
 -- How many fit a filter, up to a bound: exceptions are counted only as far as reviews leave room.
 select count(*) from (
