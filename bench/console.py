@@ -8,9 +8,9 @@ The receipts workflow on an embedded PostgreSQL with durability on, its site on 
 2. The queue is filled with 100,000 waiting items, and decisions are stored beside them: 30,000, LONG=1 five million.
    Each page is asked for 20 times over HTTP, LONG=1 30 times, the queue's also by filters that find much, few and
    nothing, and the pages of an item that waits and of one with its evidence, case, decision and proof. Its time is that
-   of the whole answer, its weight that of the page with all that it loads. What pages share for a second or two where
-   many ask at once is switched off, so that each answer is made anew. Interactions are from the key to what it changes
-   on the screen, the driver's own time included.
+   of the whole answer, its weight what travels at a first visit: the page as it is, and all that it loads, compressed.
+   What pages share for a second or two where many ask at once is switched off, so that each answer is made anew.
+   Interactions are from the key to what it changes on the screen, the driver's own time included.
 
 The last line is JSON.
 """
@@ -132,8 +132,8 @@ async def clear(page: Page, desk: Desk) -> list[float]:
 
 
 def loaded_by(page: str) -> int:
-    """The bytes of what a page loads beside itself."""
-    return sum(len(one.content) for name, one in assets().items() if asset_path(name) in page)
+    """The bytes of what a page loads beside itself, as they travel."""
+    return sum(len(one.packed) for name, one in assets().items() if asset_path(name) in page)
 
 
 async def ask(desk: Desk, cookie: dict[str, str], paths: list[str]) -> dict[str, tuple[float, float, int]]:
