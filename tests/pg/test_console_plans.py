@@ -13,7 +13,7 @@ import pytest
 from interlock.actions.circuit_store import LOADS
 from interlock.authority.actor import Actor, ActorKind
 from interlock.cases.store import LIST_CASES, CaseState
-from interlock.console.store import COUNT_CASES_IN, EVER, POINTS_NOW, VERSIONS_OF, WHAT_NEEDS_ATTENTION
+from interlock.console.store import COUNT_CASES_IN, COUNT_OVERDUE, EVER, POINTS_NOW, VERSIONS_OF, WHAT_NEEDS_ATTENTION
 from interlock.db.database import Database
 from interlock.db.queries import Rows
 from interlock.oversight import listing
@@ -203,6 +203,19 @@ async def test_amounts_at_stake_are_found_by_an_index_of_them(admin: Admin, data
     pages, plan = await looked(database, much, WORK_AT_STAKE, bounds)
     assert re.search(r"review_at_stake.*\n *Index Cond: .*exposure_minor >= k\.", plan), plan
     assert pages < 30, plan
+
+
+async def test_what_is_overdue_is_counted_whatever_else_waits(admin: Admin, database: Database, much: UUID) -> None:
+    """The newest, too: not only of the first that wait."""
+    admin.execute(b"update review set due_at = now() + interval '1 day'")
+    admin.execute(b"update review set due_at = now() - interval '1 day' where urgency > %(most)s", {"most": STORED - 7})
+    admin.execute(b"vacuum analyze review")
+    told = {"now": datetime.now(UTC), "most": 100}
+    async with database.tenant(much) as connection:
+        assert await COUNT_OVERDUE.one(connection, told) == 7
+    pages, plan = await looked(database, much, COUNT_OVERDUE, told)
+    assert "review_due" in plan
+    assert pages < 40, plan
 
 
 WAITS = f"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Iterator
 from datetime import timedelta
@@ -39,10 +40,10 @@ from interlock.console.store import (
 )
 from interlock.console.visit import WATCHING, Visit, needs
 from interlock.db.news import TOPICS
-from interlock.db.queries import encode_rows
-from interlock.guards.dead_man import Term, TermState, list_terms
+from interlock.db.queries import Parameters, Rows, all_at_once, encode_rows
+from interlock.guards.dead_man import LIST_TERMS, Term, TermState
 from interlock.guards.stop_gate import Stop
-from interlock.guards.stops import list_stops
+from interlock.guards.stops import LIST_STOPS
 from interlock.ledger.lag import Lag, lag_of
 
 UNDER_WAY = (CaseState.READY, CaseState.RUNNING, CaseState.WAITING, CaseState.EXCEPTION, CaseState.QUARANTINED)
@@ -123,34 +124,50 @@ async def _read_now(visit: Visit) -> Now:
         (queue.name, queue.capacity) for entry in node.registry.all for queue in entry.declaration.queues.values()
     }
     rows = encode_rows(_QueueRow(name=name, capacity=capacity) for name, capacity in sorted(queues))
-    async with node.database.tenant(visit.tenant) as connection:
-        count = functools.partial(COUNT_CASES_IN.all, connection)
-        under_way = await count({"workflow": None, "states": list(UNDER_WAY), "since": EVER, "most": MOST})
-        ended = await count({"workflow": None, "states": list(ENDED), "since": since, "most": MOST})
-        money = await MONEY_NOW.all(connection, {"since": since, "since_at": moment - SINCE, "most": MOST_MONEY})
-        attention = await WHAT_NEEDS_ATTENTION.one(connection, {"most": MOST})
-        overdue = await COUNT_OVERDUE.one(connection, {"now": moment, "most": MOST})
-        found = await QUEUES_NOW.all(connection, {"queues": rows})
-        levels = await LEVELS_BROKEN.all(connection)
-        fired = await ESCALATIONS_FIRED.all(connection)
-        circuits = await LIST_CIRCUITS.all(connection)
-    async with node.database.installation() as connection:
-        lag = await lag_of(connection, node.settings)
-    terms = await list_terms(node.database, visit.tenant)
+    counted = {"workflow": None, "most": MOST}
+    (money,), found, lag = await asyncio.gather(  # the sums are half of the time: beside all else
+        _asked(visit, (MONEY_NOW, {"since": since, "since_at": moment - SINCE, "most": MOST_MONEY})),
+        _asked(
+            visit,
+            (COUNT_CASES_IN, {**counted, "states": list(UNDER_WAY), "since": EVER}),
+            (COUNT_CASES_IN, {**counted, "states": list(ENDED), "since": since}),
+            (WHAT_NEEDS_ATTENTION, {"most": MOST}),
+            (COUNT_OVERDUE, {"now": moment, "most": MOST}),
+            (QUEUES_NOW, {"queues": rows}),
+            (LEVELS_BROKEN, None),
+            (ESCALATIONS_FIRED, None),
+            (LIST_CIRCUITS, None),
+            (LIST_STOPS, None),
+            (LIST_TERMS, {"scope": None}),
+        ),
+        _lag(visit),
+    )
+    under_way, ended, attention, overdue, waiting, levels, fired, circuits, stops, terms = found
     return Now(
         under_way=under_way,
         ended=ended,
         money=money,
-        attention=attention or Attention(urgent=0, exceptions=0, held=0, in_doubt=0, gaps=0),
-        overdue=overdue or 0,
-        queues=found,
+        attention=attention[0],
+        overdue=overdue[0],
+        queues=waiting,
         levels=levels,
         fired=fired,
         circuits=[one for one in circuits if one.state is not CircuitState.CLOSED],
-        stops=await list_stops(node.database, visit.tenant),
+        stops=stops,
         terms=[(term, term.state(moment)) for term in terms],
         lag=lag,
     )
+
+
+async def _asked(visit: Visit, *asked: tuple[Rows[Any], Parameters | None]) -> list[list[Any]]:
+    """What several statements find, asked for by one message."""
+    async with visit.node.database.tenant(visit.tenant) as connection:
+        return await all_at_once(connection, *asked)
+
+
+async def _lag(visit: Visit) -> Lag:
+    async with visit.node.database.installation() as connection:
+        return await lag_of(connection, visit.node.settings)
 
 
 class _QueueRow(msgspec.Struct, frozen=True, kw_only=True):

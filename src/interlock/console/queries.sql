@@ -75,10 +75,8 @@ select
   (select count(*) from (select from ledger_gap where closed_at is null limit %(most)s) x)::int as gaps
 
 -- name: count_overdue
--- Of the first so many that wait: more than these nobody has read either.
 select count(*)::int from (
-  select due_at from review where state in ('open', 'claimed') limit %(most)s) r
-where due_at < %(now)s
+  select from review where state in ('open', 'claimed') and due_at < %(now)s limit %(most)s) r
 
 -- name: queues_now
 select q.name, q.capacity, (select count(*) from (

@@ -38,3 +38,6 @@ grant execute on function reviews_worded(text, bigint) to interlock_service;
 -- leakproof, so that under row security no index would have it.
 create index review_at_stake on review (tenant, currency, exposure_minor) include (id)
   where exposure_minor is not null and state in ('open', 'claimed');
+
+-- What waits by its deadline, of whatever kind: how much is overdue, however much is not.
+create index review_due on review (tenant, due_at) where due_at is not null and state in ('open', 'claimed');
