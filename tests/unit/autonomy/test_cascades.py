@@ -19,6 +19,7 @@ from tests.pg.deciding import DIGEST, place
 from tests.unit.autonomy.test_evidence import derived, row
 
 from interlock.autonomy.certificate import Certificate, share_allowed
+from interlock.autonomy.certify import Scored, Terms, walk_grid
 from interlock.autonomy.in_turn import InTurn, gone_in_turn, passed_on
 from interlock.autonomy.issuing.cascade import Attempt, Judged, Step, course_of
 from interlock.autonomy.issuing.place import Place
@@ -214,3 +215,21 @@ def test_what_is_spared_and_lost_is_estimated_of_all_from_the_few_that_were_comp
     assert lines["saved"].startswith("+0.0")
     assert "minor units of EUR" in lines["more lost"]
     assert spared_by(derived(IT, rows[:1])[1]) is None
+
+
+def test_no_threshold_counts_after_the_first_that_fails_however_good_it_is() -> None:
+    """The stricter one is answered by who is asked next and always wrong, the looser one by who is asked first."""
+    every, nothing = np.ones(2000, np.bool_), np.zeros(2000)
+    steps = InTurn(
+        scores=(nothing + 5, nothing + 1), lost=(nothing, nothing + LOST), wrong=(nothing, nothing + 1),
+        goes=(every, every), unasked=~every, always=~every, worst=LOST, passed_on=0,
+    )  # fmt: skip
+    scored = Scored(nothing + 5, nothing, nothing, nothing, np.arange(2000) < 600, steps)
+    stated = Terms(
+        budget=Fraction(BUDGET), risk=Fraction(1, 20), review_cost=320, cap=LOST, worst=Fraction(LOST),
+        grid=(Fraction(1), Fraction(5)),
+    )  # fmt: skip
+    strict, loose = walk_grid(scored, stated)
+    assert strict.p_value > stated.risk >= loose.p_value
+    assert not strict.passed
+    assert not loose.passed

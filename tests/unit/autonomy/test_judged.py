@@ -25,7 +25,7 @@ from interlock.autonomy.issuing.evidence import split_key
 from interlock.autonomy.issuing.judged import is_cut, is_known_right, is_no_right, loss_of, weighted_loss
 from interlock.autonomy.issuing.store import MaturedDecision, RecordedDecision
 from interlock.autonomy.issuing.watching import those_reached
-from interlock.autonomy.outcome import By, Known, verdict_says
+from interlock.autonomy.outcome import By, Known, Standing, verdict_says
 from interlock.autonomy.records import Records
 from interlock.autonomy.terms import AuditTerms, AutonomyTerms, OutcomeTerms, Source
 from interlock.money import Money
@@ -89,6 +89,16 @@ def test_where_it_cannot_be_told_what_the_sample_said_of_the_no_counts() -> None
     assert is_no_right(False, BOTH, (), None, audited=True)  # noqa: FBT003 - what is known
     assert not is_no_right(True, BOTH, (), None, audited=True)  # noqa: FBT003
     assert not is_no_right(False, BOTH, (), None, audited=False)  # noqa: FBT003
+
+
+@pytest.mark.parametrize("proposal", [YES, BOTH])
+def test_of_words_that_contradict_one_another_the_worse_counts_of_a_no_too(proposal: bytes) -> None:
+    known = Known(is_right=False, by=By.OUTCOME, contradictory=True)  # somebody says that the proposal was right
+    row = recorded(route="reject", output=proposal)
+    assert not is_known_right(AUDITED, msgspec.structs.replace(row, was_right=True), known, None, turned=True)
+    said = matured(route="reject", is_right=False, output=proposal, propensity=Decimal(1), was_right=True)
+    assert weighted_loss(AUDITED, msgspec.structs.replace(said, standing=Standing.CONTRADICTORY)) == 2000
+    assert weighted_loss(AUDITED, msgspec.structs.replace(said, standing=Standing.KNOWN)) == 0
 
 
 def test_an_answer_of_the_sample_says_of_a_refusal_whether_the_proposal_was_right() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from interlock.autonomy.issuing.store import MaturedDecision, RecordedDecision
-from interlock.autonomy.outcome import By, Known
+from interlock.autonomy.outcome import By, Known, Standing
 from interlock.autonomy.terms import AutonomyTerms, Source
 from interlock.autonomy.truth import says_no, says_yes
 from interlock.contracts import Field
@@ -31,11 +31,13 @@ def is_no_right(
     record: Field | None,
     *,
     audited: bool | None = None,
+    contradictory: bool = False,
 ) -> bool:
     """Whether a no that a condition demanded was right, by what is known of the component's proposal.
 
     A proposal that says no itself is right where the no is. If it says yes, and nothing else is compared, the no is
-    right exactly where the proposal is not. What cannot be told counts as wrong.
+    right exactly where the proposal is not. What cannot be told counts as wrong; of words that contradict one another
+    the worse, which of a no is the one that says the yes was right. (The function ``no_is_right`` of the database.)
 
     Args:
         is_right: Whether the proposal was right.
@@ -43,10 +45,13 @@ def is_no_right(
         fields: Which of its fields are compared; empty: all.
         record: The record of the output.
         audited: What a person of the audit sample said of the no itself; None: nothing.
+        contradictory: Whether words on the proposal contradict one another.
     """
     answer: Any = msgspec.json.decode(proposal) if proposal is not None else None
     if says_no(answer, fields, record):
         return is_right
+    if contradictory:
+        return False
     if says_yes(answer, fields, record):
         return not is_right
     return audited is True and not is_right
@@ -71,7 +76,10 @@ def is_known_right(
         return False
     if not turned:
         return known.is_right
-    return is_no_right(known.is_right, row.output, terms.outcome.fields, record, audited=row.was_right)
+    return is_no_right(
+        known.is_right, row.output, terms.outcome.fields, record, audited=row.was_right,
+        contradictory=known.contradictory,
+    )  # fmt: skip
 
 
 def loss_of(terms: AutonomyTerms, row: RecordedDecision, known: Known | None, stake: int, *, turned: bool) -> int:
@@ -118,7 +126,9 @@ def weighted_loss(
     turned = row.route == "reject"
     right = row.is_right
     if right is not None and turned:
-        right = is_no_right(right, row.output, terms.outcome.fields, record, audited=row.was_right)
+        against = row.standing is Standing.CONTRADICTORY
+        fields = terms.outcome.fields
+        right = is_no_right(right, row.output, fields, record, audited=row.was_right, contradictory=against)
     if right and not stalled:
         return Fraction(0)
     had = Fraction(row.propensity) if sampled and row.propensity is not None else Fraction(1)

@@ -98,7 +98,7 @@ where m.closed_at is null order by m.certificate
 -- Those whose outcome is due, in the order in which it was: of the same decisions as the evidence (the view), and
 -- whatever else went by itself, as by a version that a certificate before this one counted for.
 select d.id, d.decided_at, d.exposure_minor, d.currency, d.route::text as route, d.is_right, d.loss_minor, d.loss_currency,
-       d.propensity, case when d.route = 'reject' then d.output end as output, d.was_right
+       d.propensity, d.standing::text as standing, case when d.route = 'reject' then d.output end as output, d.was_right
 from answered_decision d
 where d.workflow = %(workflow)s and d.point = %(point)s and d.id >= %(from_id)s and d.id < %(to_id)s
   and (d.decided_at, d.id) > (%(counted_to)s, %(counted_id)s) and d.decided_at < %(before)s

@@ -209,6 +209,7 @@ class MaturedDecision(msgspec.Struct, frozen=True, kw_only=True):
     loss_minor: int | None
     loss_currency: str | None
     propensity: Decimal | None
+    standing: Standing | None = None
     output: bytes | None = None
     was_right: bool | None = None
 
