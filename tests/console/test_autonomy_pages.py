@@ -70,6 +70,7 @@ async def measured(node: Node, place: Place, ana: httpx.AsyncClient) -> None:
         admin.execute("delete from interlock.autonomy_figures")
     assert "Nothing is measured yet" in (await ana.get(PAGE)).text
     figures = await measure_and_keep(node.database, place)
+    assert "What the cascade saves" not in (await ana.get(PAGE)).text
     now, whole = figures.first, figures.groups[0]
     assert (now.known, whole.known, whole.key) == (3000, 3040, "")
     page = (await ana.get(PAGE)).text
@@ -97,9 +98,16 @@ async def narrowed_and_huge(url: str, node: Node, ana: httpx.AsyncClient) -> Non
     """What the page tells once its own decisions speak against a certificate."""
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute("update interlock.autonomy set state = 'narrowed', threshold = '1/100'")
+        admin.execute("update interlock.certificate_monitor set evidence = 1e131")
+        admin.execute("update interlock.certificate_course set evidence = 1e131 where counted = 2000")
     page = html.unescape((await ana.get(PAGE)).text)
     assert "What was certified is promised no more" in page
     assert "With 95 % certainty" not in page
+    assert page.count("over 1,000,000") >= 3  # the figure, the course, the certificate: not in 130 digits
+    assert re.search(r"\d{20}(?!\d*…)", page) is None
+    assert "was certified:" in page
+    listed = (await ana.get("/console/autonomy")).text
+    assert "over 1,000,000 of 20" in listed
     assert page.count("not known") >= 2  # what goes by itself, and its expected loss
     assert "not known, negative or in another currency" not in page
     now = datetime.now(UTC)
@@ -160,6 +168,7 @@ async def test_a_certificate_is_shown_issued_and_withdrawn_by_whoever_may(databa
         assert SCRIPT not in after
         assert html.escape(SCRIPT[1:-1]) in after
         assert "A person decides everything here" in after
+        assert "over 1,000,000" not in (await ana.http.get("/console/autonomy")).text
         stranger = await signed_in(stack, node, url, "olga", ("owner",), tenant="another")
         other = (await stranger.http.get(PAGE)).text
         assert "With 95 % certainty" not in other

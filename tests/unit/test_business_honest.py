@@ -20,7 +20,7 @@ from interlock.autonomy.terms import AuditTerms, AutonomyTerms, LossBudget, Loss
 from interlock.business.figures import NOTHING, Figure, span_of
 from interlock.business.report import Report, report_of
 from interlock.business.sampled import estimate
-from interlock.business.sums import fine
+from interlock.business.sums import fine, shown
 from interlock.business.tally import Beside, Counted, Drawn, DrawnOf, KnownOf, Sort, Tallies, quantile, step_of
 from interlock.cases.dossier import Baseline, Success
 from interlock.cases.worth import Measured, Worth
@@ -139,6 +139,8 @@ def test_what_one_decision_costs_has_all_its_parts_and_is_never_told_as_nothing(
     cost = of["cost_per_decision"]
     assert cost.value == "2.8505 MYR"  # (222.50 + 0.32, 0.08 and 13.50 USD at 4.5) over 100
     assert cost.note == "models 0.0032 USD; processors 0.0008 USD; people's time 0.1350 USD; losses 2.2250 MYR"
+    assert (shown(Decimal("-0.004"), "EUR"), fine(Decimal("-0.0"), "EUR")) == ("0.00 EUR", "0.0000 EUR")
+    assert shown(Decimal("-0.005001"), "EUR") == "-0.01 EUR"
     assert fine(Decimal("0.00003"), "USD") == "0.000030 USD"
 
 

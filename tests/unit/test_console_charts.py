@@ -98,12 +98,16 @@ def test_the_chosen_threshold_is_named_and_the_budget_is_a_limit() -> None:
     assert chart.limits[0].label == "budget 0.4"
     assert chart.about.startswith("10 thresholds were tested")
     assert risk_chart(grid, Fraction(40), "EUR", None).dots == ()
+    assert risk_chart(grid, Fraction(40), "EUR", "7", "was certified").dots[0].label.startswith("was certified: 70 %")
 
 
 @pytest.mark.parametrize("evidence", [0.0, 1.0, 19.0, 1e300, float("inf")])
 def test_the_monitor_is_drawn_whatever_it_says(evidence: float) -> None:
     course = [CoursePoint(counted=at * 100, at=NOW, evidence=evidence, lost_minor=at * 900) for at in range(1, 5)]
-    within(evidence_chart(course, 20.0))
+    drawn = evidence_chart(course, 20.0)
+    within(drawn)
+    assert max(len(tick.label) for tick in drawn.across) <= len("1,000,000")
+    assert len(drawn.about) < 80
     chart = loss_chart(course, Fraction(40), "EUR")
     within(chart)
     assert chart.about == "36.00 EUR of 160.00 EUR after 400 decisions."

@@ -49,17 +49,22 @@ class Sums:
 
 
 def shown(amount: Decimal, currency: str) -> str:
-    """An amount in whole units: USD with all its digits, others rounded to their minor unit."""
+    """An amount in whole units: USD with all its digits, others to their minor unit; nothing has no sign."""
     if currency == USD:
-        return shown_usd(amount.quantize(_PLACES) if amount else Decimal(0))
-    return f"{amount.quantize(Decimal(1).scaleb(-exponent(currency))):,f} {currency}"
+        return shown_usd(_unsigned_zero(amount.quantize(_PLACES)) if amount else Decimal(0))
+    return f"{_unsigned_zero(amount.quantize(Decimal(1).scaleb(-exponent(currency)))):,f} {currency}"
 
 
 def fine(amount: Decimal, currency: str) -> str:
     """An amount of one, with two digits more than the currency has; what would be told as nothing, with two digits."""
     if amount and abs(amount) < Decimal(1).scaleb(-exponent(currency) - 2):
         return f"{amount.quantize(Decimal(1).scaleb(amount.adjusted() - 1)):f} {currency}"
-    return f"{amount.quantize(Decimal(1).scaleb(-exponent(currency) - 2)):f} {currency}"
+    return f"{_unsigned_zero(amount.quantize(Decimal(1).scaleb(-exponent(currency) - 2))):f} {currency}"
+
+
+def _unsigned_zero(amount: Decimal) -> Decimal:
+    """What is rounded to nothing, without the sign that it had."""
+    return amount or amount.copy_abs()
 
 
 def major(minor: int | Decimal, currency: str) -> Decimal:

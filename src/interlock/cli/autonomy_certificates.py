@@ -17,7 +17,8 @@ from interlock.autonomy.issuing.duty import derive_now
 from interlock.autonomy.issuing.issue import issue, note_try, refuse, stands_at
 from interlock.autonomy.issuing.issue import withdraw as withdraw_certificate
 from interlock.autonomy.issuing.offered import Offered, offered
-from interlock.autonomy.issuing.promise import amount, guarantee, percent_of
+from interlock.autonomy.issuing.place import Place
+from interlock.autonomy.issuing.promise import amount, evidence_said, guarantee, percent_of
 from interlock.autonomy.issuing.show import PointStands, certificates_of, show_points
 from interlock.autonomy.issuing.store import KeptCertificate
 from interlock.autonomy.issuing.verify import Verified
@@ -30,7 +31,7 @@ from interlock.cases.certified_places import (
     split_name,
     withdrawing_resource,
 )
-from interlock.cli.autonomy_groups import show_groups
+from interlock.cli.autonomy_groups import show_groups, show_spared
 from interlock.cli.options import As, Json, Limit, Why, read_id, read_moment, who_acts
 from interlock.cli.screen import Screen, minute
 from interlock.cli.session import operator, with_node
@@ -40,7 +41,9 @@ from interlock.node import Node
 
 Point = Annotated[str, typer.Argument(metavar="POINT", help="The decision point: workflow.point.")]
 MaybePoint = Annotated[str | None, typer.Argument(metavar="POINT", help="Only this one: workflow.point.")]
-Try = Annotated[bool, typer.Option("--try", help="Say what would come out; nothing is issued or put on record.")]
+Try = Annotated[
+    bool, typer.Option("--try", help="Say what would come out; nothing is issued. That it was tried is on record.")
+]
 Since = Annotated[
     str, typer.Option("--since", metavar="TIME", help="Count decisions since 2026-01-31T18:00, or 30d; needs --why.")
 ]
@@ -51,20 +54,20 @@ def show(context: typer.Context, point: MaybePoint = None, *, who: As = "", as_j
     """Show how much may be decided without a person, at every point or at one."""
     screen, name = Screen(as_json=as_json), who_acts(who)
 
-    async def read(node: Node) -> tuple[list[PointStands], PointFigures | None]:
+    async def read(node: Node) -> tuple[list[PointStands], PointFigures | None, Place | None]:
         node.authority.require(operator(node, name), "autonomy.see", everything(node.tenant))
         known = places(node.registry, node.tenant)
         found = await show_points(node.database, node.tenant, known, node.database.clock.now())
         if point is None:
-            return found, None
+            return found, None, None
         wanted = split_name(point)
         mine = [one for one in found if (one.workflow, one.point) == wanted]
         if not mine:
             find_place(node.registry, node.tenant, point)  # says why it is not among them
         here = next((one for one in known if one.name == point), None)
-        return mine, await figures_now(node.database, here) if here else None
+        return mine, await figures_now(node.database, here) if here else None, here
 
-    found, figures = with_node(context, read, workflows=True)
+    found, figures, here = with_node(context, read, workflows=True)
     if as_json:
         screen.document({"points": found} | ({"figures": figures} if point is not None else {}))
     if point is not None:
@@ -72,6 +75,8 @@ def show(context: typer.Context, point: MaybePoint = None, *, who: As = "", as_j
             screen.facts(_facts(one))
         if figures is not None:
             show_groups(screen, figures)
+            if here is not None:
+                show_spared(screen, figures, here.terms.currency)
         return
     screen.table(
         ("point", "state", "goes by itself", "until", "why"),
@@ -256,7 +261,7 @@ def _facts(one: PointStands) -> Iterator[tuple[str, Any]]:
     yield "counted since", one.counted
     yield "lost by them", one.lost
     if one.lets_go and one.evidence is not None and one.at_most is not None:  # it begins anew where it was taken back
-        yield "evidence against it", f"{one.evidence:.3g} of {one.at_most:.3g}, at which it is narrowed"
+        yield "evidence against it", f"{evidence_said(one.evidence)} of {one.at_most:,g}, at which it is narrowed"
     yield "tried", minute(one.tried_at)
     yield "refused then", one.refused
     yield "a new one counts decisions since", minute(one.counts_since)

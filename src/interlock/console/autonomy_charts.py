@@ -11,6 +11,7 @@ import msgspec
 
 from interlock.autonomy.certificate import Certificate, Certified, Tested, share_allowed
 from interlock.autonomy.figures.figures import BandCount, Bin
+from interlock.autonomy.issuing.promise import OVERWHELMING, evidence_said
 from interlock.autonomy.issuing.store import CoursePoint
 from interlock.autonomy.terms import AutonomyTerms
 from interlock.console.charts import Axis, Chart, Drawing, round_up
@@ -19,7 +20,6 @@ from interlock.decisions.sureness import stricter
 from interlock.money import LARGEST_MINOR, Money, exponent
 from interlock.percentages import percent
 
-_MOST_POWER = 300.0
 _ROOM = 1.12
 
 
@@ -79,8 +79,18 @@ def reliability_chart(bins: Sequence[Bin], certified: Sequence[Certified]) -> Ch
     return draw.chart("Confidence against truth", about, lines=tuple(lines), dots=tuple(dots))
 
 
-def risk_chart(grid: Sequence[Tested], budget: Fraction, currency: str, chosen: str | None) -> Chart:
-    """Loss of a decision, or the share that is wrong, against how much goes by itself, for every tested threshold."""
+def risk_chart(
+    grid: Sequence[Tested], budget: Fraction, currency: str, chosen: str | None, word: str = "certified"
+) -> Chart:
+    """Loss of a decision, or the share that is wrong, against how much goes by itself, for every tested threshold.
+
+    Args:
+        grid: The thresholds.
+        budget: What is bounded, of each decision.
+        currency: In which it is told.
+        chosen: Which threshold is marked; None: none.
+        word: What stands at its mark.
+    """
     what = "wrong and unseen" if currency == SHARE else "loss of a decision"
     tested = sorted(grid, key=lambda one: (one.automation, Fraction(one.threshold)))
     bound = whole(budget, currency)
@@ -94,7 +104,7 @@ def risk_chart(grid: Sequence[Tested], budget: Fraction, currency: str, chosen: 
     dots = [
         draw.dot(
             (one.automation, whole(one.loss, currency)), weight=1.0, kind="chosen",
-            label=f"certified: {percent(one.automation, 0)} by itself",
+            label=f"{word}: {percent(one.automation, 0)} by itself",
         )
         for one in tested if one.threshold == chosen
     ]  # fmt: skip
@@ -111,17 +121,18 @@ def risk_chart(grid: Sequence[Tested], budget: Fraction, currency: str, chosen: 
 
 def evidence_chart(course: Sequence[CoursePoint], crossing: float) -> Chart:
     """The monitor's evidence against the certificate, on a scale of factors."""
-    values = [min(max(one.evidence, 1e-3), 10.0**_MOST_POWER) for one in course]
+    end = max(float(OVERWHELMING), crossing * 10)
+    values = [min(max(one.evidence, 1e-3), end) for one in course]
     last = float(max((one.counted for one in course), default=1))
     draw = Drawing(
         Axis(name="decisions whose outcome was due", least=0, most=last),
         Axis(
             name="evidence against it", log=True, least=10.0 ** math.floor(math.log10(min([*values, 0.1]))),
-            most=10.0 ** math.ceil(math.log10(max([*values, crossing]) * _ROOM)),
+            most=10.0 ** math.ceil(math.log10(min(max([*values, crossing]) * _ROOM, end))),
         ),
     )  # fmt: skip
     points = [(0.0, 1.0), *((float(one.counted), value) for one, value in zip(course, values, strict=True))]
-    about = f"It is narrowed at {crossing:g}; it stands at {values[-1] if values else 1:.3g}."
+    about = f"It is narrowed at {crossing:g}; it stands at {evidence_said(course[-1].evidence if course else 1.0)}."
     return draw.chart(
         "Evidence against the certificate", about, lines=(draw.line(points, "line", "evidence, from 1 on"),),
         limits=(draw.limit(crossing, f"narrowed at {crossing:g}"),),

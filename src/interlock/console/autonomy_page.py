@@ -11,6 +11,7 @@ from interlock.autonomy.certificate import Certificate, Certified, Tested
 from interlock.autonomy.figures.bands import band_edges
 from interlock.autonomy.figures.figures import Group, PointFigures
 from interlock.autonomy.issuing.promise import amount
+from interlock.autonomy.issuing.spared import told
 from interlock.autonomy.issuing.store import CoursePoint
 from interlock.autonomy.terms import AutonomyTerms
 from interlock.autonomy.words import budget_said
@@ -63,6 +64,7 @@ class PointPage(msgspec.Struct, frozen=True, kw_only=True):
         budget: For each decision.
         loss: What is expected to be lost by each; empty: nothing is known.
         acceptable: What the point states as acceptable, in words.
+        spared: What a cascade saves, and loses in quality, in words: what, how much; empty: nothing was compared.
         is_rate: Whether a rate of wrong decisions is bounded, in the place of what they lose.
     """
 
@@ -79,6 +81,7 @@ class PointPage(msgspec.Struct, frozen=True, kw_only=True):
     budget: str
     loss: str
     acceptable: str
+    spared: tuple[tuple[str, str], ...]
     is_rate: bool
 
 
@@ -122,7 +125,7 @@ def page_of(
         group=group,
         reliability=reliability_chart(group.bins, _certified(group, kept)) if group and group.bins else None,
         grid=tuple(_row(one, currency, unit, chosen) for one in grid),
-        risk=risk_chart(grid, budget, unit, chosen) if grid else None,
+        risk=risk_chart(grid, budget, unit, chosen, _marked(certificate, threshold)) if grid else None,
         bands=money_bands(edges, counts, terms, Fraction(threshold) if threshold else None, kept, point),
         certified=kept,
         evidence=evidence_chart(course, crossing) if course and crossing else None,
@@ -140,6 +143,7 @@ def page_of(
         budget=_told(budget, unit),
         loss=_near(Fraction(certificate.loss), unit) if certificate else "",
         acceptable=budget_said(terms.budget),
+        spared=told(figures.spared, terms.currency) if figures and figures.spared else (),
         is_rate=is_rate,
     )
 
@@ -155,6 +159,14 @@ def _certified(group: Group, certified: Sequence[Certified]) -> tuple[Certified,
         one for one in certified
         if group.digest in ("", one.digest) and group.segment in (None, one.segment)
     )  # fmt: skip
+
+
+def _marked(certificate: Certificate | None, threshold: str | None) -> str:
+    """What the chosen threshold is called: where it counts no more, or in part, it was certified."""
+    if certificate is None:
+        return "passed"
+    counts = threshold is not None and Fraction(threshold) == Fraction(certificate.threshold)
+    return "certified" if counts else "was certified"
 
 
 def _told(value: Fraction, unit: str) -> str:

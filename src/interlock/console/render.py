@@ -12,6 +12,7 @@ from litestar import Response
 from markupsafe import Markup, escape
 
 from interlock import percentages
+from interlock.autonomy.issuing.promise import evidence_said
 from interlock.console.assets import asset_path
 from interlock.console.visit import Visit
 from interlock.errors import MoneyInvalid
@@ -73,7 +74,7 @@ def templates() -> jinja2.Environment:
     filters = cast("dict[str, Any]", made.filters)
     filters |= {
         "money": money, "when": when, "ago": ago, "short": short, "percent": percent,
-        "lasting": lasting, "grouped": grouped,
+        "lasting": lasting, "grouped": grouped, "evidence": evidence,
     }  # fmt: skip
     cast("dict[str, Any]", made.globals)["asset"] = asset_path
     return made
@@ -98,11 +99,19 @@ def grouped(text: str) -> str:
     return f"{amount.amount:,} {amount.currency}"
 
 
-def when(moment: datetime | None, *, none: str = "–") -> Markup:
-    """A moment, in UTC; the page's script shows how long ago it is beside it."""
+@jinja2.pass_context
+def when(context: jinja2.runtime.Context, moment: datetime | None, *, none: str = "–") -> Markup:
+    """A moment, in UTC, with its year where that is not this one; the script shows how long ago it is beside it."""
     if moment is None:
         return Markup('<span class="none">{}</span>').format(none)
-    return _time(moment, f"{moment:%b %d %H:%M}")
+    now: object = context.get("now")
+    this_year = isinstance(now, datetime) and now.year == moment.year
+    return _time(moment, f"{moment:%b %d %H:%M}" if this_year else f"{moment:%b %d, %Y %H:%M}")
+
+
+def evidence(factor: float | None) -> str:
+    """How strongly decisions speak against a certificate."""
+    return "–" if factor is None else evidence_said(factor)
 
 
 def ago(moment: datetime | None, now: datetime, *, none: str = "–") -> Markup:

@@ -23,10 +23,12 @@ from interlock.autonomy.figures.measure import measure, measure_and_keep, measur
 from interlock.autonomy.figures.store import figures_of
 from interlock.autonomy.issuing.place import Place
 from interlock.autonomy.terms import AuditTerms, OutcomeTerms, Source
+from interlock.console.autonomy_page import page_of
 from interlock.db.database import Database
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 OLD = bytes(32)
+LARGE = bytes(31) + b"\1"
 
 
 def sampled(url: str, admin: Admin, it: Place, now: datetime, number: int) -> None:
@@ -123,6 +125,28 @@ async def test_each_version_and_segment_is_told_apart_and_few_are_flagged(
     assert found.group(few.key) == few
     kept = await measure_and_keep(database, it)
     assert await figures_of(database, tenant, it.workflow, it.point) == kept
+
+
+async def test_what_a_cascade_saves_is_measured_of_the_versions_that_answer_now(
+    database_url: str, database: Database, tenant: UUID
+) -> None:
+    it, now = place(tenant, components={DIGEST.hex(): "onnx:small@1", LARGE.hex(): "llm:large@1"}), datetime.now(UTC)
+    alone = {"digest": DIGEST.hex(), "became": "answered", "confidence": 0.99}
+    other = {"digest": LARGE.hex(), "became": "compared", "confidence": 0.99, "alike": True, "propensity": "1/4",
+             "cost": "0.02"}  # fmt: skip
+    took = [msgspec.json.encode([alone, *([other] if at % 4 == 0 else [])]) for at in range(401)]
+    put(database_url, it, [
+        msgspec.structs.replace(one, attempts=how) for one, how in zip(known_truth(now, 401), took, strict=True)
+    ])  # fmt: skip
+    kept = await measure_and_keep(database, it)
+    assert kept.spared is not None
+    assert (kept.spared.decisions, kept.spared.compared, kept.spared.spared) == (400, 100, 1.0)
+    assert kept.spared.saved.low < 0.02 < kept.spared.saved.high
+    assert await figures_of(database, tenant, it.workflow, it.point) == kept
+    page = page_of(it.terms, (), (), None, None, figures=kept)
+    assert dict(page.spared)["saved"].startswith("+0.020000 USD a decision")
+    one = msgspec.structs.replace(it, components={DIGEST.hex(): "onnx:small@1"})
+    assert (await measure(database, one)).spared is None
 
 
 async def test_one_measures_at_a_time_and_what_is_newer_stays(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from interlock.console.render import ago, money, when
+from interlock.console.render import ago, money, templates
 from interlock.money import Money
 
 NOON = datetime(2026, 3, 1, 12, 0, 1, 999_999, tzinfo=UTC)
@@ -17,6 +17,9 @@ def test_amounts_and_times_are_markup_of_our_own() -> None:
     )
     assert money(None, none="<b>") == '<span class="money none">&lt;b&gt;</span>'
     told = '<time datetime="2026-03-01T12:00:01+00:00" title="2026-03-01 12:00:01 UTC"'
-    assert when(NOON) == f"{told}>Mar 01 12:00</time>"
+    written = templates().from_string("{{ at | when }}")
+    assert written.render(at=NOON, now=NOON) == f"{told}>Mar 01 12:00</time>"
+    assert written.render(at=NOON, now=NOON - timedelta(days=365)) == f"{told}>Mar 01, 2026 12:00</time>"
+    assert templates().from_string("{{ none | when }}").render(now=NOON) == '<span class="none">–</span>'
     assert ago(NOON, NOON + timedelta(minutes=5)) == f"{told} data-ago>5m 0s</time>"
     assert ago(NOON, NOON - timedelta(hours=2)) == f"{told} data-ago>in 2h 0m</time>"

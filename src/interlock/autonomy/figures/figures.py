@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from interlock.autonomy.issuing.spared import Spared
 from interlock.autonomy.outcomes.store import Missing, Tally
 from interlock.oversight.binomial import Interval
 
@@ -153,6 +154,8 @@ class PointFigures(msgspec.Struct, frozen=True, kw_only=True):
         tally: How outcomes stand that are due.
         missing: The oldest that are missing.
         sample: How the audit sample stands; None: none is declared.
+        spared: What a cascade saves, and loses in quality, of decisions between ``since`` and ``until``; None: nothing
+            was compared.
     """
 
     measured_at: datetime
@@ -167,6 +170,7 @@ class PointFigures(msgspec.Struct, frozen=True, kw_only=True):
     tally: Tally
     missing: tuple[Missing, ...]
     sample: SampleCounts | None
+    spared: Spared | None = None
 
     def group(self, key: str) -> Group | None:
         """The group of a name; None: there is none of it."""

@@ -27,6 +27,7 @@ from interlock.autonomy.figures.store import (
 )
 from interlock.autonomy.issuing.evidence import due_before, gather
 from interlock.autonomy.issuing.place import Place
+from interlock.autonomy.issuing.spared import Spared, spared_by
 from interlock.autonomy.outcomes.read import due_without_outcome
 from interlock.clock import first_id, id_time
 from interlock.db.database import Database
@@ -59,7 +60,7 @@ async def measure(database: Database, place: Place) -> PointFigures:
     now, terms = database.clock.now(), place.terms
     until = due_before(terms, now)
     since = await _reach(database, place, now - terms.window, until)
-    groups = await _groups(database, place, now, since, until)
+    groups, spared = await _groups(database, place, now, since, until)
     edges, lately = band_edges(terms.highest, terms.currency), now - min(LATELY, terms.window)
     asked: dict[str, Any] = {"workflow": place.workflow, "point": place.point, "since": first_id(now - LATELY)}
     asked |= {"edges": list(edges), "currency": terms.currency, "most": MOST_READ}
@@ -77,7 +78,7 @@ async def measure(database: Database, place: Place) -> PointFigures:
     return PointFigures(
         measured_at=now, since=since, until=until, most=MOST_READ, groups=groups, edges=edges, bands=tuple(bands),
         lately_since=now - LATELY, outcomes_since=reach, tally=due.tally, missing=tuple(due.missing),
-        sample=counts_of(sample) if sample else None,
+        sample=counts_of(sample) if sample else None, spared=spared,
     )  # fmt: skip
 
 
@@ -139,8 +140,11 @@ async def _take(database: Database, place: Place) -> bool:
 
 async def _groups(
     database: Database, place: Place, now: datetime, since: datetime, until: datetime
-) -> tuple[Group, ...]:
-    """By every version that answered, whatever files said of the point then: that changes no confidence."""
+) -> tuple[tuple[Group, ...], Spared | None]:
+    """By every version that answered, whatever files said of the point then: that changes no confidence.
+
+    Where some were compared also what the cascade saves, of the versions and the files that count now alone.
+    """
     asked: dict[str, Any] = {"workflow": place.workflow, "point": place.point, "most": MOST_VERSIONS}
     asked |= {"since": first_id(since), "until": first_id(max(since, until))}
     async with database.tenant(place.tenant) as connection:
@@ -148,7 +152,11 @@ async def _groups(
     names = {one.digest.hex(): one.component for one in seen} | dict(place.components)
     all_of_them = msgspec.structs.replace(place, components=names, alike=None)
     evidence = await gather(database, all_of_them, now, since=since, until=until)
-    return await asyncio.to_thread(groups_of, evidence, names, place.components.keys())
+    groups = await asyncio.to_thread(groups_of, evidence, names, place.components.keys())
+    if all(one.compared is None for one in evidence.courses):
+        return groups, None
+    of_now = await gather(database, place, now, since=since, until=until)
+    return groups, await asyncio.to_thread(spared_by, of_now)
 
 
 async def _reach(database: Database, place: Place, since: datetime, until: datetime) -> datetime:

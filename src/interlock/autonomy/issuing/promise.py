@@ -8,6 +8,11 @@ from interlock import percentages
 from interlock.autonomy.certificate import Certificate
 from interlock.money import LARGEST_MINOR, Money
 
+OVERWHELMING = 1_000_000
+"""Evidence beyond that is told and drawn as this much."""
+_LARGE = 100
+_SMALL = 0.01
+
 
 def guarantee(certificate: Certificate) -> str:
     """What a certificate promises, in one sentence."""
@@ -64,6 +69,13 @@ def amount(minor: Fraction, currency: str) -> str:
         return str(Money.of_minor(int(minor), currency))
     one = Money.of_minor(1, currency)
     return f"{float(minor) * float(one.amount):.6g} {currency}"
+
+
+def evidence_said(factor: float) -> str:
+    """How strong evidence is, as people read it: once it is overwhelming, by how much says nothing more."""
+    if factor > OVERWHELMING:
+        return f"over {OVERWHELMING:,}"
+    return f"{factor:,.0f}" if factor >= _LARGE else f"{factor:.2f}" if factor >= _SMALL else "under 0.01"
 
 
 def percent(share: Fraction) -> str:

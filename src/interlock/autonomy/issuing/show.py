@@ -45,12 +45,12 @@ class PointStands(msgspec.Struct, frozen=True, kw_only=True):
         certificate: Which certificate counts, or counted last.
         promise: What it promises, in a sentence: of a narrowed one that nothing is promised; empty where it lets
             nothing go.
-        threshold: The greatest expected loss of an answer that goes by itself.
-        cap: The greatest exposure that does.
+        threshold: The greatest expected loss of an answer that goes by itself; empty where it lets nothing go.
+        cap: The greatest exposure that does; empty where it lets nothing go.
         automation: The expected part of decisions that go by themselves; of a narrowed one at least this part; None:
-            nothing is known of what is left.
+            nothing is known of what is left, or it lets nothing go.
         expected_loss: The expected loss of a decision, with its currency, or where a rate is certified the expected
-            share of wrong ones; empty of a narrowed one, of which it is not known.
+            share of wrong ones; empty of a narrowed one, of which it is not known, and where it lets nothing go.
         valid_until: Until when it counts.
         counted: How many of its own decisions were counted by its monitor.
         lost: What was lost by them, weighted; where a rate is certified how many were wrong.
@@ -192,13 +192,14 @@ def _with(shown: PointStands, stands: Stands, certificate: Certificate) -> Point
     threshold = amount(Fraction(stands.threshold), currency) if shown.lets_go else ""
     promise = doubted(threshold) if narrowed else guarantee(certificate)
     digits = 10**6 if certificate.goal == "rate" else 1000
-    expected = "" if narrowed else bounded(Fraction(certificate.loss).limit_denominator(digits), certificate)
+    loss = Fraction(certificate.loss).limit_denominator(digits)
+    expected = bounded(loss, certificate) if shown.lets_go and not narrowed else ""
     return msgspec.structs.replace(
         shown,
         promise=promise if shown.lets_go else "",
         threshold=threshold,
-        cap=amount(Fraction(certificate.cap), currency),
-        automation=_left(certificate, Fraction(stands.threshold)) if narrowed else certificate.automation,
+        cap=amount(Fraction(certificate.cap), currency) if shown.lets_go else "",
+        automation=_automation(certificate, stands) if shown.lets_go else None,
         expected_loss=expected,
         valid_until=stands.valid_until,
         counted=stands.counted,
@@ -206,6 +207,11 @@ def _with(shown: PointStands, stands: Stands, certificate: Certificate) -> Point
         evidence=stands.evidence,
         at_most=float(1 / Fraction(certificate.watching.alpha)) if certificate.watching else None,
     )
+
+
+def _automation(certificate: Certificate, stands: Stands) -> float | None:
+    narrowed = stands.state is AutonomyState.NARROWED
+    return _left(certificate, Fraction(stands.threshold)) if narrowed else certificate.automation
 
 
 def _left(certificate: Certificate, threshold: Fraction) -> float | None:
