@@ -182,6 +182,9 @@ def alarms_of(now: Now) -> Iterator[Alarm]:
 
 def _counts(now: Now) -> Iterator[Alarm]:
     seen = now.attention
+    if seen.exceptions > seen.urgent:
+        what = f"{_counted(seen.exceptions)} open exception{'' if seen.exceptions == 1 else 's'}"
+        yield Alarm(kind="warn", what=what, to="/console/exceptions", more=_stuck(now.money))
     counted = (
         (seen.urgent, "bad", "exception of the highest priority", "exceptions of the highest priority", "exceptions"),
         (seen.in_doubt, "bad", "action in doubt", "actions in doubt", "actions"),
@@ -194,6 +197,13 @@ def _counts(now: Now) -> Iterator[Alarm]:
             yield Alarm(kind=kind, what=f"{_counted(number)} {one if number == 1 else many}", to=f"/console/{room}")
     if now.lag.what:
         yield Alarm(kind="bad", what=now.lag.what, to="/console/ledger")
+
+
+def _stuck(money: list[MoneyNow]) -> str:
+    """What is at stake in exceptions, as far as it is known, in each currency."""
+    stuck = [(one.at_least, one.amount) for one in money if one.what == "stuck" and one.amount is not None]
+    told = " and ".join(f"{'at least ' if least else ''}{known.amount:,} {known.currency}" for least, known in stuck)
+    return f"{told} in them" if told else ""
 
 
 def _promises(now: Now) -> Iterator[Alarm]:

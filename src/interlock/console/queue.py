@@ -17,9 +17,11 @@ from markupsafe import Markup
 from msgspec import Meta
 
 from interlock.authority.actor import Actor, ActorKind
+from interlock.cases.finding import searchable_points
 from interlock.console.hub import Hub
 from interlock.console.item.read import desk_of
 from interlock.console.live import hub_of
+from interlock.console.queue_about import about
 from interlock.console.queue_asked import PATH, QueueAsked, read_asked, to_path
 from interlock.console.queue_decided import ROUTES as DECIDED_ROUTES
 from interlock.console.queue_decided import last_decided
@@ -112,11 +114,13 @@ async def _listed(visit: Visit, asked: QueueAsked) -> Markup:
         node, tenant = visit.node, visit.tenant
         nobody = Actor(kind=ActorKind.PERSON, name="", tenant=tenant, roles=(), teams=())
         page = await list_work(node.database, tenant, work, whose or nobody, after=asked.after, terms=node.work_terms)
+        fields = searchable_points(node.registry, tenant)
         text = (
             templates()
             .get_template("queue_list.html")
             .render(
                 page=page,
+                about={one.id: about(one.question, one.key, fields.get(one.title, ())) for one in page.items},
                 names={item.id: hub.names(tenant, item.id) for item in page.items},
                 now=node.database.clock.now(),
                 again=asked.address(f"{PATH}/list", after=asked.after),

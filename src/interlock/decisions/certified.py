@@ -117,7 +117,7 @@ def why_unsure(
     if held is not None and (held.needed is None or confidence < held.needed):
         return Reason(code=held.code, what=f"{who} is {confidence:.3f} sure: {held.what}")
     if needed is None:
-        what = f"{at_stake} is at stake, which the bands leave to a person, however sure {who} is ({confidence:.3f})"
+        what = f"{at_stake} is at stake, more than the bands let go by itself: a person decides"
         return Reason(code="above_bands", what=what)
     what = f"{who} is {confidence:.3f} sure; with {at_stake} at stake {needed:g} is needed"
     return Reason(code="unsure", what=what)

@@ -23,6 +23,7 @@ from interlock.db.gates import KeyDigests, TakesKey, key_digest, short_digest
 from interlock.db.work import Condition, Stamp, Write
 from interlock.decisions.ask import Asking
 from interlock.decisions.asked import Asked
+from interlock.decisions.condition_words import line_of_reason
 from interlock.decisions.decision import Route, Verdict
 from interlock.decisions.findable import finding_row
 from interlock.decisions.policy import Ruling
@@ -298,7 +299,7 @@ def _review(draft: Draft, row: NewDecision, stamp: Stamp, review_id: UUID) -> Ne
         due_at=stamp.now + point.queue.due,
         created_at=stamp.now,
         confidence=row.confidence,
-        why=line_of(next(iter(question.why), "")),
+        why=line_of(line_of_reason(draft.routed.reasons, best.answer.fired if best else ())),
         team=point.queue.team or None,
         codes=tuple(dict.fromkeys(finding["code"] for finding in question.findings)),
         needed=point.people_for(draft.exposure),

@@ -347,7 +347,7 @@ def work_item(row: WorkRow, pressed: Press, *, reserved: bool = False) -> WorkIt
 _ALIKE: tuple[str, ...] = (
     "id", "case_id", "decision_id", "workflow", "point", "queue", "team", "why", "codes", "confidence", "priority",
     "due_at", "created_at", "claimed_by", "claimed_until", "assigned_to", "snoozed_until", "asked_to", "needed",
-    "given", "given_by_me",
+    "given", "given_by_me", "key", "question",
 )  # fmt: skip
 
 

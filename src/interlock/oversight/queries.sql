@@ -516,17 +516,19 @@ select true as aged, o.*, 0 as total from (
 order by o.id limit %(oldest)s
 
 -- name: work_items
--- What a list shows of each.
+-- What a list shows of each. Of a question that is longer than so many bytes it tells nothing: a page of them must stay quick.
 select false as exceptional, v.id, v.case_id, v.decision_id, v.workflow, v.point, v.queue, v.team, v.why, v.codes, v.exposure_minor, v.currency,
        v.confidence, v.urgency, 1 as priority, v.due_at, v.created_at, review_stands(v, %(at)s) as stands, v.claimed_by, v.claimed_until,
        v.assigned_to, v.snoozed_until, v.asked_to, v.needed::int as needed, cardinality(v.decided_by) as given,
        %(actor)s::text = any(v.decided_by)
-         or exists (select from second_look s where s.id = v.id and lower(s.first_by) = lower(%(actor)s)) as given_by_me
+         or exists (select from second_look s where s.id = v.id and lower(s.first_by) = lower(%(actor)s)) as given_by_me,
+       (select c.key from cases c where c.id = v.case_id) as key,
+       case when octet_length(v.question) <= 16384 then v.question end as question
 from review v where v.id = any(%(ids)s::uuid[])
 union all
 select true, e.id, e.case_id, null, e.workflow, e.kind, '', coalesce(e.team, e.owner), left(e.what, 300), array[e.kind], e.exposure_minor, e.currency,
        null, e.urgency, e.priority, e.due_at, e.created_at, exception_stands(e, %(at)s), e.claimed_by, e.claimed_until,
-       e.assigned_to, e.snoozed_until, e.asked_to, 1, 0, false
+       e.assigned_to, e.snoozed_until, e.asked_to, 1, 0, false, (select c.key from cases c where c.id = e.case_id), null
 from exception e where e.id = any(%(ids)s::uuid[])
 
 -- name: work_dwells

@@ -74,6 +74,8 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
         needed: How many people must decide alike.
         given: How many have decided.
         given_by_me: Whether whoever lists it has decided on it already, so that they may not again.
+        key: Of the case, by whoever handed it in; None: there is no case.
+        question: What a review asks, as JSON; None of an exception, and of a question that is too long for a list.
     """
 
     kind: WorkKind
@@ -104,6 +106,8 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
     needed: int
     given: int
     given_by_me: bool
+    key: str | None = None
+    question: bytes | None = None
 
     @property
     def title(self) -> str:

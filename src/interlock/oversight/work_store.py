@@ -81,6 +81,8 @@ class WorkRow(msgspec.Struct, frozen=True, kw_only=True):
     needed: int
     given: int
     given_by_me: bool
+    key: str | None
+    question: bytes | None
 
 
 class DwellRow(msgspec.Struct, frozen=True, kw_only=True):
