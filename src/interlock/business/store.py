@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from interlock.business.compared import CaseLoss, CaseOf
+from interlock.business.drawn import CaseLoss, CaseOf
 from interlock.business.tally import Counted, DrawnOf, HourOf, KnownOf, LossOf
 from interlock.db.queries import load_queries
 from interlock.decisions.costs import shown_usd

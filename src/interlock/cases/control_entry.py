@@ -62,7 +62,9 @@ def read_control(place: Place) -> ControlTerms | None:
 
 def check_control(section: Section, control: ControlTerms | None, points: Mapping[str, DecisionPoint]) -> None:
     """Refuse a control group where a decision of its cases could not go to a person."""
-    alone = sorted(name for name, point in points.items() if not point.ends_in_person)
+    # a point of which it was not understood who answers has a refusal of its own
+    read = {name: point for name, point in points.items() if point.steps}
+    alone = sorted(name for name, point in read.items() if not point.ends_in_person)
     place = section.at("value")
     if control is not None and alone and place is not None:
         what = f"control: people take every decision of the control group, and {alone[0]} ends in no person"

@@ -13,6 +13,7 @@ import psycopg
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.deciding import DIGEST, Made, known_truth, place, put
 
+from interlock.autonomy.certificate import Begins
 from interlock.autonomy.issuing.duty import derive_now, keep_once
 from interlock.autonomy.issuing.issue import issue, stands_at
 from interlock.autonomy.issuing.place import Place
@@ -70,5 +71,7 @@ async def test_a_renewal_forgets_nothing_and_counts_what_was_yet_to_be_counted(
     assert stands is not None
     assert (stands.state, stands.certificate, stands.counted) == (AutonomyState.WITHDRAWN, second, 370)
     assert monitors()[0] == old
-    third = await certified(database, writer, it)  # an owner's, after a crossing: it begins anew
+    # an owner's, after a crossing, who knows what was decided before it to be like what comes: its monitor begins anew
+    begins = Begins(at=now - it.terms.window / 2, why="one shop sent odd claims; it is gone", who="olga")
+    third = await issue(writer, it, await derive_now(database, it, stands, who="olga", begins=begins), stands)
     assert monitors()[2][:3] == (third, 0, 1)
