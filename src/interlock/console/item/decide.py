@@ -6,18 +6,17 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from litestar import Response, post
 from litestar.params import FromPath
 
 from interlock.cases.changed import changed_exposure, changed_source, check_change
-from interlock.cases.personal import vault_of
 from interlock.cases.verdicts import decide_review
 from interlock.console.item.difference import changes
 from interlock.console.item.form import read_typed, refilled
 from interlock.console.item.page import Again, render_item
 from interlock.console.item.read import Basis, read_basis, read_item
-from interlock.console.item.typed import Said, digest_of, read_said, still_hidden, unhidden, wrong_reason
+from interlock.console.item.typed import Said, digest_of, read_said, wrong_reason
+from interlock.console.item.unveil import put_back
 from interlock.console.visit import Visit, needs
 from interlock.errors import ContractViolated, MoneyInvalid, Refused, Violation
 from interlock.oversight.dwell import READINGS
@@ -26,8 +25,6 @@ from interlock.oversight.resolving import Answer
 from interlock.oversight.review import Resolution
 from interlock.oversight.work import WorkKind
 from interlock.oversight.work_filter import WorkFilter
-from interlock.privacy.token import MARKER_BYTES
-from interlock.privacy.veil import Veil
 
 
 @post("/console/reviews/{review_id:uuid}/decide", opt=needs("queue.decide"))
@@ -62,18 +59,25 @@ async def decide(request: Visit, review_id: FromPath[UUID]) -> Response[bytes]:
         told = f"{cause.what[:1].upper()}{cause.what[1:]}. {cause.todo}".strip()
         return await _again(request, review_id, said, (), told=told, status=cause.status)
     back = f"/console/reviews/{review_id}?decided={review_id}"
-    there = await _next(request, review_id) if said.goes_on else back
+    there = await next_place(request, f"/console/reviews/{review_id}", review_id) if said.goes_on else back
     return Response(b"", status_code=HTTPStatus.SEE_OTHER, headers={"Location": there})
 
 
-async def _next(visit: Visit, decided: UUID) -> str:
-    """Where somebody goes on: to the best item that they may decide, to what is theirs already, or back."""
+async def next_place(visit: Visit, back: str, decided: UUID | None = None) -> str:
+    """Where somebody goes on: to the best item that they may decide, to what is theirs already, or back.
+
+    Args:
+        visit: Who goes on.
+        back: The page of what they have just done.
+        decided: The review that they have decided, to be taken back from wherever they come to.
+    """
+    undoing = f"decided={decided}" if decided else ""
     desk, actor = visit.node.desk, visit.actor
     item = await pull_next(desk, actor, WorkFilter()) or await find_own(desk, actor, WorkFilter())
     if item is None:
-        return f"/console/reviews/{decided}?word=last&decided={decided}"
+        return f"{back}?word=last{undoing and f'&{undoing}'}"
     kind = "reviews" if item.kind is WorkKind.REVIEW else "exceptions"
-    return f"/console/{kind}/{item.id}?decided={decided}"
+    return f"/console/{kind}/{item.id}{undoing and f'?{undoing}'}"
 
 
 async def _checked(visit: Visit, basis: Basis, output: dict[str, Any]) -> tuple[dict[str, Any], tuple[Violation, ...]]:
@@ -82,15 +86,9 @@ async def _checked(visit: Visit, basis: Basis, output: dict[str, Any]) -> tuple[
     proposal = basis.question.proposal
     if registered is None:
         return output, (Violation(where="", what="this process does not carry the workflow", rule="workflow"),)
-    stored: Any = msgspec.json.decode(review.proposal) if review.proposal is not None else {}
-    hides = MARKER_BYTES in (review.proposal or b"")
-    whole, has_tokens = unhidden(output, stored) if hides else (output, False)
-    if has_tokens:  # nobody sees them: they are kept as they were, and veiled again when the output is stored
-        whole = await vault_of(registered).open(visit.tenant, whole, None, Veil())
-    if still_hidden(whole):
-        what = "(personal) stands where none was, or in a list whose rows moved, so that it is not known whose it is"
-        todo = "leave rows with personal data in their places, or write the value itself"
-        return whole, (Violation(where="", what=what, rule="hidden", todo=todo),)
+    whole, hidden = await put_back(registered, visit.tenant, review.proposal, output)
+    if hidden:
+        return whole, hidden
     wrong = check_change(registered, review.point)(reference, whole) if reference else ()
     if not wrong and proposal is not None and not changes(proposal, output):
         wrong = (Violation(where="", what="nothing is changed", rule="same", todo="choose Approve"),)

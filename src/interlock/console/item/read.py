@@ -164,7 +164,7 @@ async def _basis(visit: Visit, review: Review, purpose: str | None) -> Basis:
     question, hides = await _question(visit, review, purpose)
     point = _point(registered, review)
     terms = point.queue if point else None
-    contract = _contract(registered, question.output_contract)
+    contract = contract_of(registered, question.output_contract)
     return Basis(review, question, hides, registered, contract, terms.reasons if terms else REASONS)
 
 
@@ -270,7 +270,8 @@ async def _question(visit: Visit, review: Review, purpose: str | None) -> tuple[
     return msgspec.json.decode(hide(body), type=Question), MARKER_BYTES in body
 
 
-def _contract(registered: Registered | None, reference: str) -> Contract | None:
+def contract_of(registered: Registered | None, reference: str) -> Contract | None:
+    """A contract that its workflow carries; None: there is none, or it cannot be read here."""
     if registered is None or not reference:
         return None
     try:
