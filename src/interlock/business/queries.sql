@@ -92,16 +92,22 @@ group by 1, 2, 3 order by 1, 2, 3
 -- name: losses_of
 -- What wrong decisions cost that nobody corrected: those that no person decided, and those that a person approved as they were; what
 -- is on record of one that a person corrected was averted. Where none was realised, the exposure says what is lost by what the owner
--- declared. Of the newest so many.
-select o.point, coalesce(o.currency, d.currency, '') as currency, o.loss_minor is not null as realised,
-  case when o.loss_minor is null then d.exposure_minor end as exposure_minor, count(*) as number,
-  coalesce(sum(o.loss_minor), 0)::numeric as lost_minor, d.route <> 'review' as alone
+-- declared; what a proposal lost says nothing of the no that a condition turned it into. Of the newest so many.
+select d.point, coalesce(l.currency, d.currency, '') as currency, l.minor is not null as realised, case when l.minor is null then d.exposure_minor end as exposure_minor,
+  count(*) as number, coalesce(sum(l.minor), 0)::numeric as lost_minor, d.route <> 'review' as alone
 from (
-  select o.* from decision_outcome o
-  where not o.is_right and o.workflow = %(workflow)s and o.decision >= %(since)s and o.decision < %(until)s
-  order by o.decision desc limit %(most)s) o
-join decision d on d.id = o.decision left join review v on v.id = d.review
-where d.route <> 'review' or v.resolution = 'approve'
+  (select o.decision from decision_outcome o
+   where not o.is_right and o.workflow = %(workflow)s and o.decision >= %(since)s and o.decision < %(until)s
+   order by o.decision desc limit %(most)s)
+  union all
+  (select d.id from decision d join decision_outcome o on o.decision = d.id and o.is_right
+   where d.route = 'reject' and d.workflow = %(workflow)s and d.id >= %(since)s and d.id < %(until)s
+   order by d.id desc limit %(most)s)) w
+join decision d on d.id = w.decision join decision_outcome o on o.decision = w.decision
+left join review v on v.id = d.review left join audit_draw a on a.decision = d.id
+left join lateral (select o.loss_minor as minor, o.currency where d.route <> 'reject') l on true
+where case d.route when 'review' then v.resolution = 'approve' when 'automatic' then true
+  else not no_is_right(o.is_right, o.standing, a.was_right, d.output, %(compared)s::json -> d.point) end
 group by 1, 2, 3, 4, 7 order by 1, 2, 3, 4, 7
 
 -- name: outcomes_known
@@ -130,14 +136,17 @@ left join audit_drawing w on w.workflow = %(workflow)s and w.point = p.point and
 
 -- name: drawn_of
 -- The audit samples of these points; of those that were right only their number.
-select a.point, s.standing, case when s.standing = 'right' then '' else coalesce(o.currency, d.currency, '') end as currency,
-  case when s.standing = 'wrong' then o.loss_minor end as loss_minor, case when s.standing <> 'right' then d.exposure_minor end as exposure_minor,
+select a.point, s.standing, case when s.standing = 'right' then '' else coalesce(l.currency, d.currency, '') end as currency,
+  case when s.standing = 'wrong' then l.minor end as loss_minor, case when s.standing <> 'right' then d.exposure_minor end as exposure_minor,
   case when s.standing = 'right' then 1 else a.propensity end::float8 as propensity, count(*)::int as number
 from unnest(%(points)s::text[], %(due)s::uuid[]) as p (point, due)
 join audit_draw a on a.workflow = %(workflow)s and a.point = p.point and a.decision >= %(since)s and a.decision < %(until)s
 join decision d on d.id = a.decision left join decision_outcome o on o.decision = a.decision
-cross join lateral (select case when o.is_right then 'right' when o.decision is not null then 'wrong' when a.decision < p.due then 'missing'
-  else 'waiting' end as standing) s
+left join lateral (select o.loss_minor as minor, o.currency where d.route <> 'reject') l on true
+cross join lateral (select case when o.decision is null then case when a.decision < p.due then 'missing' else 'waiting' end
+  when case when d.route <> 'reject' then o.is_right
+            else no_is_right(o.is_right, o.standing, a.was_right, d.output, %(compared)s::json -> d.point) end then 'right'
+  else 'wrong' end as standing) s
 group by 1, 2, 3, 4, 5, 6
 
 -- name: stuck_now
@@ -148,16 +157,24 @@ select count(*)::int from (select from cases where workflow = %(workflow)s and s
 -- The greatest losses of each currency by turns: as on record, else as the point declares them.
 select decision, case_id, point, loss_minor, currency, exposure_minor, at, what, null::numeric as cost
 from (
-  select d.id as decision, d.case_id, d.point, l.minor as loss_minor, coalesce(o.currency, d.currency) as currency, d.exposure_minor,
-    d.decided_at as at, d.route::text || case when o.loss_minor is null and l.minor is not null then ', the loss as declared' else '' end as what,
-    row_number() over (partition by coalesce(o.currency, d.currency) order by l.minor desc nulls last, d.id desc) as turn
-  from decision_outcome o join decision d on d.id = o.decision left join review v on v.id = d.review
+  select d.id as decision, d.case_id, d.point, l.minor as loss_minor, coalesce(k.currency, d.currency) as currency, d.exposure_minor,
+    d.decided_at as at, d.route::text || case when k.minor is null and l.minor is not null then ', the loss as declared' else '' end as what,
+    row_number() over (partition by coalesce(k.currency, d.currency) order by l.minor desc nulls last, d.id desc) as turn
+  from (
+    select o.decision from decision_outcome o
+    where not o.is_right and o.workflow = %(workflow)s and o.decision >= %(since)s and o.decision < %(until)s
+    union all
+    select d.id from decision d join decision_outcome o on o.decision = d.id and o.is_right
+    where d.route = 'reject' and d.workflow = %(workflow)s and d.id >= %(since)s and d.id < %(until)s) w
+  join decision d on d.id = w.decision join decision_outcome o on o.decision = w.decision
+  left join review v on v.id = d.review left join audit_draw a on a.decision = d.id
   left join unnest(%(points)s::text[], %(currencies)s::text[], %(parts)s::numeric[], %(wholes)s::numeric[], %(plus)s::numeric[],
     %(at_most)s::numeric[]) as p (point, currency, part, whole, plus, at_most) on p.point = d.point and p.currency = d.currency
-  cross join lateral (select coalesce(o.loss_minor, case when d.exposure_minor >= 0
+  left join lateral (select o.loss_minor as minor, o.currency where d.route <> 'reject') k on true
+  cross join lateral (select coalesce(k.minor, case when d.exposure_minor >= 0
     then least(div(d.exposure_minor * p.part + p.whole - 1, p.whole) + p.plus, p.at_most)::bigint end) as minor) l
-  where not o.is_right and o.workflow = %(workflow)s and o.decision >= %(since)s and o.decision < %(until)s
-    and (d.route <> 'review' or v.resolution = 'approve')) x
+  where case d.route when 'review' then v.resolution = 'approve' when 'automatic' then true
+    else not no_is_right(o.is_right, o.standing, a.was_right, d.output, %(compared)s::json -> d.point) end) x
 order by loss_minor is null, turn, currency limit %(take)s
 
 -- name: behind_costs
@@ -254,12 +271,14 @@ cross join lateral (
 
 -- name: drawn_losses
 -- Wrong decisions of these cases that nobody corrected; where only the audit sample tells, those that it drew.
-select g.id as case_id, d.point, coalesce(o.currency, d.currency, '') as currency, o.loss_minor, d.exposure_minor,
+select g.id as case_id, d.point, coalesce(l.currency, d.currency, '') as currency, l.minor as loss_minor, d.exposure_minor,
   case when d.point = any(%(sampled)s::text[]) and d.route <> 'review' then a.propensity else 1 end::float8 as propensity
 from (
   select id from control_draw where workflow = %(workflow)s and id >= %(since)s and id < %(until)s order by id desc limit %(most)s) g
 cross join lateral (select * from decision where case_id = g.id union all select * from decision where id = g.id) d
-join decision_outcome o on o.decision = d.id and not o.is_right
+join decision_outcome o on o.decision = d.id
 left join review v on v.id = d.review left join audit_draw a on a.decision = d.id
-where (d.route <> 'review' or v.resolution = 'approve')
+left join lateral (select o.loss_minor as minor, o.currency where d.route <> 'reject') l on true
+where case d.route when 'review' then not o.is_right and v.resolution = 'approve' when 'automatic' then not o.is_right
+    else not no_is_right(o.is_right, o.standing, a.was_right, d.output, %(compared)s::json -> d.point) end
   and (d.point <> all(%(sampled)s::text[]) or d.route = 'review' or a.decision is not null)

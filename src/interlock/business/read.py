@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from msgspec import structs
+import msgspec
 from psycopg import AsyncConnection
 
 from interlock.autonomy.terms import Source
@@ -81,7 +81,7 @@ async def read_business(database: Database, tenant: UUID, terms: BusinessTerms, 
         asked: dict[str, Any] = {"workflow": terms.workflow, "since": begin, "until": until}
         tallies = Tallies(await TALLIES_OF.all(connection, asked))
         bounds = {"workflow": terms.workflow, "since": first_id(begin), "until": first_id(until)}
-        losses = await LOSSES_OF.all(connection, bounds | {"most": MOST_KNOWN})
+        losses = await LOSSES_OF.all(connection, bounds | {"most": MOST_KNOWN, "compared": _compared(terms)})
         beside = await _beside(connection, terms, tallies, begin, until, database.clock.now())
     known = sum(one.known for one in beside.points)
     return report_of(tallies, losses, known, terms, begin, until, beside)
@@ -103,7 +103,9 @@ async def _beside(
         "due": [first_id(every[one]) if one in every else None for one in points],
         "sampled": [one in sampled for one in points],
     }  # fmt: skip
-    drawn = bounds | {"points": sampled, "due": [first_id(due[one]) for one in sampled]}
+    drawn = bounds | {
+        "points": sampled, "due": [first_id(due[one]) for one in sampled], "compared": _compared(terms),
+    }  # fmt: skip
     return Beside(
         points=tuple(await OUTCOMES_KNOWN.all(connection, asked)),
         drawn=tuple(await DRAWN_OF.all(connection, drawn)) if sampled else (),
@@ -130,14 +132,14 @@ async def read_compared(database: Database, tenant: UUID, terms: BusinessTerms, 
     }  # fmt: skip
     async with database.tenant(tenant) as connection:
         cases = await DRAWN_CASES.all(connection, asked)
-        losses = await DRAWN_LOSSES.all(connection, asked)
+        losses = await DRAWN_LOSSES.all(connection, asked | {"compared": _compared(terms)})
     return await asyncio.to_thread(compare, cases, losses, terms, begin, until)  # some tenths of a second
 
 
 async def read_whole(database: Database, tenant: UUID, terms: BusinessTerms, since: timedelta) -> Report:
     """The view of one workflow with its control group beside the other cases: see both."""
     report = await read_business(database, tenant, terms, since)
-    return structs.replace(report, control=await read_compared(database, tenant, terms, since))
+    return msgspec.structs.replace(report, control=await read_compared(database, tenant, terms, since))
 
 
 async def read_behind(
@@ -160,7 +162,7 @@ async def read_behind(
         "slowest": look is Look.SLOWEST, "straight": look is Look.STRAIGHT, "came": first_id(begin - LONGEST),
     }  # fmt: skip
     if look is Look.LOSSES:
-        given |= _declared(terms)
+        given |= _declared(terms) | {"compared": _compared(terms)}
     if look is Look.CONTROL:  # the newest, too, before they are compared
         given |= {"until": first_id(database.clock.now())}
     query = _BEHIND[look]
@@ -179,6 +181,11 @@ def _declared(terms: BusinessTerms) -> dict[str, list[Any]]:
         "plus": [one.plus for _, _, one in stated],
         "at_most": [LARGEST_MINOR if one.at_most is None else one.at_most for _, _, one in stated],
     }
+
+
+def _compared(terms: BusinessTerms) -> str:
+    """Which fields of an answer are compared at each point, as JSON: by these a no that was demanded is judged."""
+    return msgspec.json.encode({name: one.outcome.fields for name, one in terms.autonomy.items()}).decode()
 
 
 def _begin(database: Database, since: timedelta) -> datetime:

@@ -23,6 +23,7 @@ from interlock.autonomy.issuing.store import END_MONITORS, WORSE_WORDS, EndedMon
 from interlock.autonomy.issuing.verify import place_then
 from interlock.autonomy.monitor import Watch
 from interlock.autonomy.store import CHANNEL, SET_AUTONOMY
+from interlock.autonomy.terms import OutcomeTerms
 from interlock.clock import first_id
 from interlock.db.database import Database
 from interlock.db.work import Stamp, Unit, Write
@@ -56,14 +57,14 @@ class Stood(Watch, frozen=True, kw_only=True):
     near: int = 0
 
 
-async def look_back(database: Database, tenant: UUID, it: OpenMonitor, after: timedelta) -> tuple[Stood, bool]:
+async def look_back(database: Database, tenant: UUID, it: OpenMonitor, outcome: OutcomeTerms) -> tuple[Stood, bool]:
     """Where a monitor stands, and whether bad words came of what it has counted: then it counts anew.
 
     Args:
         database: Where they are.
         tenant: Whose.
         it: The monitor.
-        after: How long after a decision its outcome is due.
+        outcome: When a decision's outcome is due, and what of it is compared.
     """
     stood = msgspec.json.decode(it.wealth, type=Stood)
     if stood.since is None or stood.since_id is None:
@@ -77,14 +78,18 @@ async def look_back(database: Database, tenant: UUID, it: OpenMonitor, after: ti
     last = stood.newest or it.looked_at
     asked: dict[str, Any] = {
         "workflow": it.workflow, "point": it.point, "since": first_id(stood.since),
-        "until": first_id(it.counted_to + timedelta(seconds=1)), "changed": last - _LATE, "due": after,
-        "most": MOST_WORDS,
+        "until": first_id(it.counted_to + timedelta(seconds=1)), "changed": last - _LATE,
+        "due": outcome.after, "compared": _fields(outcome), "most": MOST_WORDS,
     }  # fmt: skip
     async with database.tenant(tenant) as connection:
         came = await WORSE_WORDS.all(connection, asked)
     newest = max((*came, last))
     seen = msgspec.structs.replace(stood, newest=newest, near=sum(one > newest - _LATE for one in came))
     return seen, (seen.newest, seen.near) != (stood.newest, stood.near) and bool(came)
+
+
+def _fields(outcome: OutcomeTerms) -> str:
+    return msgspec.json.encode(outcome.fields).decode()
 
 
 def from_the_beginning(it: OpenMonitor, stood: Stood) -> OpenMonitor:
@@ -124,16 +129,16 @@ async def hold_to_corrected(
     certificate = stands.read
     if certificate is None or stands.certificate is None or not stands.counts(now):
         return False
+    then = place_then(certificate, place.record if place else None)
     asked: dict[str, Any] = {
         "workflow": stands.workflow, "point": stands.point, "since": first_id(certificate.data.since),
         "until": first_id(certificate.data.until), "changed": certificate.issued_at, "due": timedelta(0),
-        "most": MOST_WORDS,
+        "compared": _fields(then.terms.outcome), "most": MOST_WORDS,
     }  # fmt: skip
     async with database.tenant(tenant) as connection:
         came = await WORSE_WORDS.all(connection, asked)
     if not came or _derived_again.get(stands.certificate) == came:
         return False
-    then = place_then(certificate, place.record if place else None)
     evidence = await gather(database, then, now, since=certificate.data.since, until=certificate.data.until)
     derived = await asyncio.to_thread(
         derive, then, evidence, certificate.issued_at, who=MONITOR, begins=certificate.begins

@@ -106,11 +106,22 @@ where d.workflow = %(workflow)s and d.point = %(point)s and d.id >= %(from_id)s 
 order by d.decided_at, d.id limit %(most)s
 
 -- name: worse_words
--- When it was last said of decisions that they were wrong, after that was due: the newest first.
-select o.changed_at from decision_outcome o
-where o.workflow = %(workflow)s and o.point = %(point)s and not o.is_right and o.changed_at > %(changed)s
-  and o.decision >= %(since)s and o.decision < %(until)s and o.changed_at > o.decided_at + %(due)s::interval
-order by o.changed_at desc limit %(most)s
+-- When it was last said of decisions that they were wrong, after that was due: the newest first. Of what a condition turned into a no
+-- the bad news is that the proposal was right, unless that said no itself.
+select x.changed_at
+from (
+  (select o.changed_at from decision_outcome o
+   where o.workflow = %(workflow)s and o.point = %(point)s and not o.is_right and o.changed_at > %(changed)s
+     and o.decision >= %(since)s and o.decision < %(until)s and o.changed_at > o.decided_at + %(due)s::interval
+   order by o.changed_at desc limit %(most)s)
+  union all
+  (select o.changed_at from decision d join decision_outcome o on o.decision = d.id
+   where d.workflow = %(workflow)s and d.point = %(point)s and d.id >= %(since)s and d.id < %(until)s
+     and (d.route = 'reject' or position('"route":"reject"'::bytea in d.verdicts) > 0)
+     and o.is_right and o.changed_at > %(changed)s and o.changed_at > o.decided_at + %(due)s::interval
+     and not no_is_right(o.is_right, o.standing, null, d.output, %(compared)s::json)
+   order by o.changed_at desc limit %(most)s)) x
+order by x.changed_at desc limit %(most)s
 
 -- name: came_since
 select count(*) from decision where workflow = %(workflow)s and point = %(point)s and id >= %(since)s and id < %(until)s

@@ -138,7 +138,7 @@ async def watch_one(
     if certificate.watching is None:
         return False
     terms = stated_terms(certificate.terms)
-    stood, anew = await look_back(database, tenant, it, terms.outcome.after)
+    stood, anew = await look_back(database, tenant, it, terms.outcome)
     was, mark = it.counted, it.mark
     it = from_the_beginning(it, stood) if anew else it
     due = await _due(database, tenant, it, certificate, terms, now, most=MOST_AT_ONCE + was - it.counted)
