@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
@@ -82,7 +83,8 @@ async def _counted(visit: Visit, views: Sequence[WorkView]) -> list[tuple[WorkVi
     """What each view holds: what is the same for all is counted once for all who heard the same news."""
     own = [view for view in views if view.asked.mine or view.asked.my_team]
     rest = [view for view in views if view not in own]
-    counted = dict([*await _count(visit, own, visit.actor), *await _count(visit, rest, None)])
+    mine, all_of_them = await asyncio.gather(_count(visit, own, visit.actor), _count(visit, rest, None))
+    counted = dict([*mine, *all_of_them])
     return [(view, counted[view]) for view in views]
 
 

@@ -129,7 +129,10 @@ async def count_work(
     """How many each filter finds, in their order; exact up to a bound, "1,000+" above it."""
     now = database.clock.now()
     async with database.tenant(tenant) as connection:
-        _, classes = await all_at_once(connection, (PLAN_AS_ASKED, None), (WORK_KINDS, None))
+        amounts = any(asked.exposure_from or asked.exposure_to for asked in filters)  # are of the currencies that wait
+        kinds = [(WORK_KINDS, None)] if amounts else []
+        _, *found = await all_at_once(connection, (PLAN_AS_ASKED, None), *kinds)
+        classes = found[0] if found else []
         told = [_parameters(asked, actor, classes, terms.worth, now) | {"bound": bound + 1} for asked in filters]
         for asked, one in zip(filters, told, strict=True):
             await _name_few(connection, asked, one)
@@ -185,8 +188,11 @@ class _Look:
         if found is not None:
             return found
         aged_told, total_told = {**self._told, "oldest": oldest}, {**self._told, "bound": 0 if seen else COUNTED + 1}
-        aged, total = await all_at_once(self._connection, (WORK_OLDEST, aged_told), (WORK_TOTAL, total_told))
-        firsts = await self._ahead(wanted)
+        some, *deeper = self._depths(wanted)
+        aged, total, first = await all_at_once(
+            self._connection, (WORK_OLDEST, aged_told), (WORK_TOTAL, total_told), (WORK_AHEAD, self._to(some, wanted))
+        )
+        firsts = await self._ahead(wanted, first, deeper)
         return firsts, self._by_age(aged), Bounded(COUNTED, more=True) if seen else _bounded(total, COUNTED)
 
     async def rows(self, ids: Sequence[UUID]) -> dict[UUID, WorkRow]:
@@ -209,17 +215,26 @@ class _Look:
         firsts = ranked(((row.of, _shown(row)) for row in rows if not row.aged), self._scale)
         return firsts, self._by_age([row for row in rows if row.aged]), Bounded(min(total, COUNTED), total > COUNTED)
 
-    async def _ahead(self, wanted: int) -> list[Placed]:
-        """The first of the order, of what each kind shows of itself."""
+    def _depths(self, wanted: int) -> list[int]:
+        """How many of each kind are read, and how many should these be too few."""
         some = max(_DEPTH, math.ceil(_BEYOND * wanted / max(1, len(self._classes))))
-        firsts: list[Placed] = []
-        for depth in sorted({min(some, wanted), wanted}):
-            told = {**self._ranking(wanted), "kinds": self._kinds(wanted, depth), "near": _DEPTH}
-            rows = await WORK_AHEAD.all(self._connection, told)
-            firsts = ranked(((self._classes[row.at], _shown(row)) for row in rows), self._scale)
+        return sorted({min(some, wanted), wanted})
+
+    async def _ahead(self, wanted: int, rows: Sequence[AheadWork], deeper: Sequence[int]) -> list[Placed]:
+        """The first of the order, of what each kind shows of itself, read deeper where that is too little."""
+        firsts = self._ranked(rows)
+        for depth in deeper:
             if len(firsts) >= wanted and firsts[-1].press.loss > 0:
                 break
+            firsts = self._ranked(await WORK_AHEAD.all(self._connection, self._to(depth, wanted)))
         return firsts
+
+    def _to(self, depth: int, wanted: int) -> dict[str, Any]:
+        """What is asked of each kind, to a depth."""
+        return {**self._ranking(wanted), "kinds": self._kinds(wanted, depth), "near": _DEPTH}
+
+    def _ranked(self, rows: Sequence[AheadWork]) -> list[Placed]:
+        return ranked(((self._classes[row.at], _shown(row)) for row in rows), self._scale)
 
     def _ranking(self, wanted: int) -> dict[str, Any]:
         """What the statements that rank take."""

@@ -57,7 +57,7 @@ async def the_first_are_the_first(database: Database, tenant: UUID, me: Actor) -
                 pace = Pace(mean_minutes=3.0, waiting=WAITING, people=people)
                 scale = Scale(now=at, pace=pace, worth=RATES.worth, minutes={}, default=3.0)
                 look = listing._Look(connection, asked, me, of, scale)  # pyright: ignore[reportPrivateUsage]
-                ahead = await look._ahead(wanted)  # pyright: ignore[reportPrivateUsage]
+                ahead, _, _ = await look.first(wanted, 0.0)
                 every = await look._sorted(wanted, 0, WAITING)  # pyright: ignore[reportPrivateUsage]
             assert every is not None
             assert [one.id for one in ahead] == [one.id for one in every[0]]
