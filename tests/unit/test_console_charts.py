@@ -106,7 +106,8 @@ def test_the_monitor_is_drawn_whatever_it_says(evidence: float) -> None:
     course = [CoursePoint(counted=at * 100, at=NOW, evidence=evidence, lost_minor=at * 900) for at in range(1, 5)]
     drawn = evidence_chart(course, 20.0)
     within(drawn)
-    assert max(len(tick.label) for tick in drawn.across) <= len("1,000,000")
+    assert max(len(tick.label) for tick in drawn.across) <= len("10,000")
+    assert ("drawn up to 10,000" in drawn.lines[0].name) == (evidence > 1e4)
     assert len(drawn.about) < 80
     chart = loss_chart(course, Fraction(40), "EUR")
     within(chart)

@@ -11,7 +11,7 @@ import msgspec
 
 from interlock.autonomy.certificate import Certificate, Certified, Tested, share_allowed
 from interlock.autonomy.figures.figures import BandCount, Bin
-from interlock.autonomy.issuing.promise import OVERWHELMING, evidence_said
+from interlock.autonomy.issuing.promise import evidence_said
 from interlock.autonomy.issuing.store import CoursePoint
 from interlock.autonomy.terms import AutonomyTerms
 from interlock.console.charts import Axis, Chart, Drawing, round_up
@@ -21,6 +21,8 @@ from interlock.money import LARGEST_MINOR, Money, exponent
 from interlock.percentages import percent
 
 _ROOM = 1.12
+_MOST_DRAWN = 10_000.0
+"""Evidence beyond that, and beyond ten times where it is narrowed, is drawn as this much."""
 
 
 class MoneyBand(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,8 +123,9 @@ def risk_chart(
 
 def evidence_chart(course: Sequence[CoursePoint], crossing: float) -> Chart:
     """The monitor's evidence against the certificate, on a scale of factors."""
-    end = max(float(OVERWHELMING), crossing * 10)
+    end = max(_MOST_DRAWN, crossing * 10)
     values = [min(max(one.evidence, 1e-3), end) for one in course]
+    cut = f", drawn up to {end:,.6g}" if any(one.evidence > end for one in course) else ""
     last = float(max((one.counted for one in course), default=1))
     draw = Drawing(
         Axis(name="decisions whose outcome was due", least=0, most=last),
@@ -134,7 +137,7 @@ def evidence_chart(course: Sequence[CoursePoint], crossing: float) -> Chart:
     points = [(0.0, 1.0), *((float(one.counted), value) for one, value in zip(course, values, strict=True))]
     about = f"It is narrowed at {crossing:g}; it stands at {evidence_said(course[-1].evidence if course else 1.0)}."
     return draw.chart(
-        "Evidence against the certificate", about, lines=(draw.line(points, "line", "evidence, from 1 on"),),
+        "Evidence against the certificate", about, lines=(draw.line(points, "line", f"evidence, from 1 on{cut}"),),
         limits=(draw.limit(crossing, f"narrowed at {crossing:g}"),),
     )  # fmt: skip
 

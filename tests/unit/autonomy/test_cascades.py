@@ -213,7 +213,8 @@ def test_what_is_spared_and_lost_is_estimated_of_all_from_the_few_that_were_comp
     assert found.loss.mean == pytest.approx(found.wrong.mean * LOST)
     lines = dict(told(found, "EUR"))
     assert lines["saved"].startswith("+0.0")
-    assert "minor units of EUR" in lines["more lost"]
+    assert lines["more lost"].startswith(f"{found.loss.mean / 100:+.4f} EUR a decision (95 %: ")
+    assert lines["more wrong"].startswith(f"{found.wrong.mean * 100:+.2f} % of all decisions (95 %: ")
     assert spared_by(derived(IT, rows[:1])[1]) is None
 
 

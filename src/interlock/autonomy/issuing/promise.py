@@ -9,7 +9,7 @@ from interlock.autonomy.certificate import Certificate
 from interlock.money import LARGEST_MINOR, Money
 
 OVERWHELMING = 1_000_000
-"""Evidence beyond that is told and drawn as this much."""
+"""Evidence beyond that is told as this much."""
 _LARGE = 100
 _SMALL = 0.01
 

@@ -12,10 +12,13 @@ import numpy as np
 
 from interlock.autonomy.estimate import Estimate, normal
 from interlock.autonomy.issuing.evidence import Evidence
+from interlock.money import exponent
 from interlock.percentages import percent
 
 FEWEST = 30
 """With fewer that were compared intervals say little."""
+_FINER = 2
+"""So many digits more than amounts, and shares in percent, have."""
 
 
 class Spared(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,15 +88,18 @@ def told(found: Spared, currency: str) -> tuple[tuple[str, str], ...]:
         found: What is saved and lost.
         currency: Of the losses.
     """
+    minor = exponent(currency)
     few = ", too few for intervals to say much" if found.too_few else ""
     return (
-        ("decisions", f"{found.decisions}, of which {percent(found.spared)} did not need the last component"),
-        ("compared", f"{found.compared}{few}"),
-        ("saved", _between(found.saved, "USD a decision")),
-        ("more lost", _between(found.loss, f"minor units of {currency} a decision")),
-        ("more wrong", _between(found.wrong, "of all decisions")),
+        ("decisions", f"{found.decisions:,}, of which {percent(found.spared)} did not need the last component"),
+        ("compared", f"{found.compared:,}{few}"),
+        ("saved", _between(found.saved, "USD a decision", digits=6)),
+        ("more lost", _between(found.loss, f"{currency} a decision", power=-minor, digits=minor + _FINER)),
+        ("more wrong", _between(found.wrong, "% of all decisions", power=2, digits=_FINER)),
     )
 
 
-def _between(one: Estimate, unit: str) -> str:
-    return f"{one.mean:+.6f} {unit} (95 %: {one.low:+.6f} to {one.high:+.6f})"
+def _between(one: Estimate, unit: str, *, power: int = 0, digits: int) -> str:
+    """An estimate with its interval, in a unit of so many powers of ten less."""
+    mean, low, high = (f"{value * 10.0**power:+.{digits}f}" for value in (one.mean, one.low, one.high))
+    return f"{mean} {unit} (95 %: {low} to {high})"
