@@ -14,7 +14,7 @@ from interlock.api.front import Front
 from interlock.api.problems import log_problem, problem_of
 from interlock.api.room import Room
 from interlock.api.sending import trace_of
-from interlock.console.assets import read_asset
+from interlock.console.assets import assets, read_asset
 from interlock.console.autonomy import ROUTES as AUTONOMY_ROUTES
 from interlock.console.capacity import ROUTES as CAPACITY_ROUTES
 from interlock.console.hub import Hub
@@ -49,6 +49,13 @@ async def begin() -> Response[None]:
     return Response(None, status_code=HTTPStatus.SEE_OTHER, headers={"Location": "/console"})
 
 
+@get("/favicon.ico", opt=OPEN)
+async def read_icon() -> Response[bytes]:
+    """The mark, for a browser that asks for it by itself: our pages name it by their own address."""
+    mark = assets()["mark.svg"]
+    return Response(mark.content, media_type=mark.media, headers={"Cache-Control": "public, max-age=86400"})
+
+
 def create_site(node: Node) -> Front:
     """The API and the console of a node.
 
@@ -57,7 +64,7 @@ def create_site(node: Node) -> Front:
     """
     console = Room(
         path="/",
-        route_handlers=[*ROUTES, begin],
+        route_handlers=[*ROUTES, begin, read_icon],
         request_class=Visit,
         request_max_body_size=MOST_BYTES,
         guards=[check_visitor],

@@ -22,7 +22,7 @@ from interlock.console.hub import Hub
 from interlock.console.item.read import desk_of
 from interlock.console.live import hub_of
 from interlock.console.queue_about import about
-from interlock.console.queue_asked import PATH, QueueAsked, read_asked, to_path
+from interlock.console.queue_asked import PATH, QueueAsked, read_asked, read_typed, to_path
 from interlock.console.queue_decided import ROUTES as DECIDED_ROUTES
 from interlock.console.queue_decided import last_decided
 from interlock.console.queue_views import ROUTES as VIEW_ROUTES
@@ -31,6 +31,7 @@ from interlock.console.render import render, templates
 from interlock.console.shared import KEEP_LIST_S, Shared
 from interlock.console.visit import WATCHING, Visit, needs
 from interlock.oversight.listing import list_work
+from interlock.errors import Refused
 from interlock.oversight.pulling import find_own, pull_next
 from interlock.oversight.work import WorkItem, WorkKind, WorkState
 from interlock.oversight.work_filter import KEYS, query_of, read_filter
@@ -45,7 +46,10 @@ STATES = (
     (WorkState.ASKED_BACK, "Asked back"),
     (WorkState.HELD, "Decided, can be undone"),
 )
-_TOLD = {"nothing": "There is nothing here now that you may decide."}
+_TOLD = {
+    "nothing": "There is nothing here now that you may decide.",
+    "again": "That place in the list is gone: here is its beginning.",
+}
 _lists: WeakKeyDictionary[Hub, Shared[Markup]] = WeakKeyDictionary()
 
 
@@ -58,22 +62,31 @@ class NextForm(msgspec.Struct, frozen=True, kw_only=True):
 @get(PATH, opt=needs("view"))
 async def show_queue(request: Visit) -> Response[bytes]:
     """The queue, or what a filter leaves of it."""
-    asked = read_asked(request)
-    listed, views, decided = await asyncio.gather(
-        _listed(request, asked), tabs_of(request, asked), last_decided(request)
-    )
+    asked = read_typed(request)
+    try:
+        listed, views, decided = await asyncio.gather(
+            _listed(request, asked) if asked.wrong is None else _nothing(),
+            tabs_of(request, asked),
+            last_decided(request),
+        )
+    except Refused as cause:
+        if cause.where != "after":
+            raise
+        return to_path(asked.address(PATH, told="again"))
     given = dict.fromkeys(KEYS, "") | dict(parse_qsl(asked.query))
     workflows = sorted({entry.declaration.workflow for entry in request.node.registry.all})
     return render(
         request,
         "queue.html",
         listed=listed,
+        status=asked.wrong.status if asked.wrong else 200,
+        wrong=asked.wrong,
         decided=decided,
         empty="data-list" not in listed,
         views=views,
-        asked_again=asked.query,
+        asked_again="" if asked.wrong else asked.query,
         given=given,
-        filtered=bool(asked.query),
+        filtered=bool(asked.query) and asked.wrong is None,
         said=[f"{name.replace('_', ' ')} {value}" for name, value in parse_qsl(asked.query)],
         query=asked.query,
         states=STATES,
@@ -106,6 +119,11 @@ def path_of(item: WorkItem) -> str:
 async def _listed(visit: Visit, asked: QueueAsked) -> Markup:
     """The list, rendered once for all who ask for the same now."""
     hub, work = hub_of(visit), asked.work
+async def _nothing() -> Markup:
+    """No list, of a filter that cannot be read: everything that waits would be taken for what it finds."""
+    return Markup("")
+
+
     whose = visit.actor if work.mine or work.my_team else None
     turn = hub.turn(visit.tenant, "reviews", "exceptions", "presence")
     question = (visit.tenant, asked.query, asked.after, whose, turn)

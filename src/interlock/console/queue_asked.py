@@ -9,8 +9,9 @@ import msgspec
 from litestar import Response
 
 from interlock.console.visit import Visit
+from interlock.errors import Refused
 from interlock.oversight.work import WorkFilter
-from interlock.oversight.work_filter import query_of, read_filter
+from interlock.oversight.work_filter import KEYS, LONGEST, query_of, read_filter
 
 PATH = "/console/queue"
 _BESIDE = ("after", "told")
@@ -24,12 +25,14 @@ class QueueAsked(msgspec.Struct, frozen=True, kw_only=True):
         query: The same as text, in its one form.
         after: From where on.
         told: What has just happened.
+        wrong: Why the filter cannot be read; None: it can. What was typed stands in ``query`` all the same.
     """
 
     work: WorkFilter
     query: str
     after: str | None
     told: str
+    wrong: Refused | None = None
 
     def address(self, path: str, **more: str | None) -> str:
         """An address that asks for the same."""
@@ -47,6 +50,21 @@ def read_asked(visit: Visit) -> QueueAsked:
     beside = dict(pair for pair in pairs if pair[0] in _BESIDE)
     work = read_filter([pair for pair in pairs if pair[0] not in _BESIDE])
     return QueueAsked(work=work, query=query_of(work), after=beside.get("after") or None, told=beside.get("told", ""))
+
+
+def read_typed(visit: Visit) -> QueueAsked:
+    """The same for a person who typed it: a value that cannot be read stays as it is, with what is wrong with it.
+
+    Raises:
+        Refused: no such filter.
+    """
+    try:
+        return read_asked(visit)
+    except Refused as cause:
+        if cause.where not in KEYS:
+            raise
+        typed = [(name, str(value)[:LONGEST]) for name, value in visit.query_params.multi_items() if name in KEYS]
+        return QueueAsked(work=WorkFilter(), query=urlencode(typed), after=None, told="", wrong=cause)
 
 
 def to_path(path: str) -> Response[bytes]:

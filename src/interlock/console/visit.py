@@ -158,6 +158,7 @@ async def check_visitor(connection: ASGIConnection[Any, Any, Any, Any], handler:
         raise Unauthenticated("nobody is signed in, or the session has ended", todo="sign in")
     if visitor.changes_it and visitor.how == BY_PASSWORD and not handler.opt.get("due"):
         raise PasswordDue("a password for once lets nobody further", todo="choose a password of your own")
+    connection.scope["user"] = visitor  # also the page that refuses them names them and leads on
     act = handler.opt.get("act")
     if isinstance(act, str):
         node.authority.require(visitor.actor, act, everything(visitor.tenant))
@@ -165,7 +166,6 @@ async def check_visitor(connection: ASGIConnection[Any, Any, Any, Any], handler:
         raise Forbidden("this page says nothing of who may see it", todo="this is a fault of ours: report it")
     if not handler.opt.get("watching") and LIVE_HEADER not in connection.headers:
         await keep_session(node.database, visitor)
-    connection.scope["user"] = visitor
 
 
 async def check_form(request: Request[Any, Any, Any]) -> None:

@@ -443,8 +443,9 @@ select count(*) from (
 -- name: work_ahead
 -- The first of the order, without reading all that waits. Of each kind those with the greatest expected loss, and some with the nearest
 -- deadline, are ranked: the last of as many as are wanted has the least rank that is needed. No deadline makes more of a loss than it
--- is, so whatever has that rank has a loss from which it could be had; these few are ranked, too. (Those that stand before all others
--- have a least rank of their own.) Where fewer are found than are wanted, ``depth`` was too little.
+-- is, so whatever has that rank has a loss from which it could be had; these few are ranked, too. (Those that stand before all others are
+-- read as deep as is wanted: the last of as many is one of them, or they are all found.) Where fewer are found than are wanted, ``depth``
+-- was too little.
 with k as materialized (
   select k.*, exceptional and priority <= 0 as leads from json_to_recordset(%(kinds)s::json) as k (at int, exceptional bool, workflow text,
     point text, currency text, priority int, weight float8, minutes float8, depth int)
@@ -476,7 +477,7 @@ with k as materialized (
      order by e.due_at, e.id limit %(near)s)) c where k.exceptional
 ), lowest as materialized (
   select leads, rank from (
-    select leads, rank, row_number() over (partition by leads order by rank desc) as place from first) f
+    select leads, rank, row_number() over (order by leads desc, rank desc) as place from first) f
   where place = %(most)s and rank > '-infinity'
 )
 select at, id, urgency, due_at from (
