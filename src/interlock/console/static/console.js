@@ -5,6 +5,7 @@
                           More than one: "1 y"; with a modifier: "ctrl+enter"; in sequence: "g>q". data-says names it.
    data-list, data-row    J, K and arrows go from row to row, to what bears data-open in it.
    data-confirm           asks before its form is sent.   data-guard    a form whose entries are not lost unasked.
+   data-refuses="1 2"     what stands here is said instead where such a key does nothing.
    data-sign              on a row: changes when the row has news, which is then marked.
    data-ago               on time: kept fresh.   data-do    one of DOES. */
 "use strict";
@@ -225,6 +226,8 @@
     // INVARIANT: what is typed into one form never sends another
     if (found && whole && event.target.form && event.target.form !== found.form) return tell("Nothing was sent: what you are in is another form. Its own button sends it.", { seconds: 5 });
     if (found) { done(); return act(found); }
+    const refuses = all("[data-refuses]").find(one => one.dataset.refuses.split(" ").includes(name) && seen(one));
+    if (refuses) { done(); return tell(`Nothing was done: ${refuses.textContent.trim()}`, { kind: "warn", seconds: 6 }); }
     // a key of the item's own page, for the row with the focus: it is opened, and the key pressed there
     const opens = rowHere()?.querySelector("a[data-open]");
     if (opens && rowKeys().some(([key]) => key === name)) {

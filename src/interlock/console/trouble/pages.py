@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -16,23 +16,37 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 from msgspec import Meta
 
+from interlock.api.reading import read_query
 from interlock.cases.resolve import LARGEST_GROUP, Member, resolve_exception, resolve_group
-from interlock.cases.ways import TAKES_VALUE, Way, check_way
+from interlock.cases.ways import TAKES_VALUE, Way
 from interlock.console.asking import asked_of
-from interlock.console.item.form import read_json_text
+from interlock.console.item.decide import next_place
+from interlock.console.item.form import PREFIX, read_json_text
 from interlock.console.item.read import desk_of
 from interlock.console.item.tree import tree_of
 from interlock.console.item.undo import Undoable, undoable
 from interlock.console.render import render
+from interlock.console.trouble.about import corrected, read_about, retyped
 from interlock.console.trouble.read import (
     MOST_TRIED,
     find_exception,
     read_groups,
     read_members,
     read_scene,
+    read_scenes,
     read_trends,
 )
-from interlock.console.trouble.scene import captured, does, done_so_far, possible, stopped_at, title_of, under_way
+from interlock.console.trouble.scene import (
+    captured,
+    does,
+    done_so_far,
+    possible,
+    refusal,
+    stopped_at,
+    tally,
+    title_of,
+    under_way,
+)
 from interlock.console.visit import Visit, needs
 from interlock.errors import ContractViolated, NotFound, Refused, StateConflict, Violation
 from interlock.money import Money
@@ -40,8 +54,6 @@ from interlock.oversight.desk import judge
 from interlock.oversight.exception import CaseException, ExceptionState
 from interlock.oversight.handing import notes_of
 from interlock.privacy.token import hide_in
-
-_OF_GROUPS = tuple(way for way in Way if way is not Way.CORRECT)
 
 
 class ResolveForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +64,8 @@ class ResolveForm(msgspec.Struct, frozen=True, kw_only=True):
     value: Annotated[str, Meta(max_length=200_000)] = ""
     confirmed: Annotated[str, Meta(max_length=40)] = ""
     newest: UUID | None = None
+    then: Annotated[str, Meta(max_length=10)] = ""
+    view: str = ""
 
 
 class Beside(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,9 +73,13 @@ class Beside(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         decided: A review that was decided just now: how to undo that is shown.
+        word: What was done, to be told once.
+        view: The view of the queue that they work in, as its query.
     """
 
     decided: UUID | None = None
+    word: Annotated[str, Meta(max_length=40)] = ""
+    view: str = ""
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,23 +151,40 @@ async def resolve_all(request: Visit, fingerprint: FromPath[UUID]) -> Response[b
 async def show_exception(request: Visit, exception_id: FromPath[UUID]) -> Response[bytes]:
     """One exception: what its case did so far, what is under way, and the ways that fit."""
     asked = asked_of(request, Beside)
-    return await _one(request, exception_id, undo=await undoable(request, asked.decided) if asked.decided else None)
+    undo = await undoable(request, asked.decided) if asked.decided else None
+    return await _one(request, exception_id, undo=undo, word=asked.word, view=asked.view)
 
 
 @post("/console/exceptions/{exception_id:uuid}", opt=needs("exception.resolve"))
 async def resolve_one(request: Visit, exception_id: FromPath[UUID]) -> Response[bytes]:
-    """Resolve one exception."""
-    form, node = await request.read_form(ResolveForm), request.node
+    """Resolve one exception; then to the next item, or back to this one."""
+    pairs, node = await request.fields(), request.node
+    typed = [(name, value) for name, value in pairs if name.startswith(PREFIX)]
+    form = read_query([one for one in pairs if one not in typed], ResolveForm)
     try:
+        value = await _corrected(request, exception_id, typed) if form.way is Way.CORRECT and typed else _value(form)
         await resolve_exception(
             node.database, node.writer, request.tenant, exception_id, form.way, who=request.actor.name, why=form.why,
-            value=_value(form), registry=node.registry, ask=_ask(request),
+            value=value, registry=node.registry, ask=_ask(request),
         )  # fmt: skip
     except NotFound:
         raise
     except Refused as cause:
-        return await _one(request, exception_id, form=form, refused=cause)
-    return Response(b"", status_code=HTTPStatus.SEE_OTHER, headers={"Location": f"/console/exceptions/{exception_id}"})
+        return await _one(request, exception_id, form=form, refused=cause, typed=dict(typed))
+    back = f"/console/exceptions/{exception_id}"
+    there = await next_place(request, back) if form.then == "next" else back
+    return Response(b"", status_code=HTTPStatus.SEE_OTHER, headers={"Location": there})
+
+
+async def _corrected(visit: Visit, exception_id: UUID, typed: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """The input that the fields of the form say."""
+    fields = dict(typed)
+    if len(fields) < len(typed):
+        raise Refused("a field was sent twice", where="/value", todo="load the page anew")
+    scene = await read_scene(visit, await find_exception(visit, exception_id))
+    if scene is None:
+        raise NotFound("its case is not there", todo="the page of exceptions lists the open ones")
+    return await corrected(visit, scene, fields)
 
 
 async def _one(
@@ -159,6 +194,9 @@ async def _one(
     form: ResolveForm | None = None,
     refused: Refused | None = None,
     undo: Undoable | None = None,
+    word: str = "",
+    view: str = "",
+    typed: Mapping[str, str] | None = None,
 ) -> Response[bytes]:
     found = await find_exception(visit, exception_id)
     scene = await read_scene(visit, found)
@@ -167,6 +205,10 @@ async def _one(
     verdict = await judge(desk_of(visit), visit.actor, "exception.resolve", found, way="retry")
     taken = found.claimed_by is not None and found.claimed_by != visit.actor.name
     live = found.claimed_until is not None and found.claimed_until > now
+    about = await read_about(visit, scene) if scene else None
+    entries, violations = about.form if about else (), violations_of(refused)
+    if scene and typed and form and form.way is Way.CORRECT:
+        entries, violations = retyped(visit, scene, typed, violations)
     return render(
         visit,
         "exception.html",
@@ -177,6 +219,10 @@ async def _one(
         done=done_so_far(scene) if scene else (),
         actions=under_way(scene) if scene else (),
         ways=possible(scene, now) if scene and found.state is ExceptionState.OPEN else (),
+        about=about,
+        entries=entries,
+        word=word,
+        view=form.view if form else view,
         captured=tree_of(facts),
         stack=stack,
         notes=await notes_of(desk_of(visit), visit.tenant, found.id),
@@ -186,7 +232,7 @@ async def _one(
         mine=live and not taken and found.claimed_by is not None,
         form=form,
         refused=refused,
-        violations=violations_of(refused),
+        violations=violations,
     )
 
 
@@ -203,6 +249,8 @@ async def _group(
     if not members or fingerprint not in groups:
         raise NotFound("no open exception has this cause any more", todo="look at those that are open")
     trend = (await read_trends(visit, [fingerprint]))[fingerprint]
+    offers = tried is None and not visit.wants_part and visit.may("exception.resolve")
+    scenes = await read_scenes(visit, members[:MOST_TRIED]) if offers else []
     return render(
         visit,
         "exception_group.html",
@@ -210,7 +258,8 @@ async def _group(
         group=groups[fingerprint],
         members=members,
         trend=trend,
-        ways=[(way, title_of(way), does(way), way in TAKES_VALUE) for way in _OF_GROUPS],
+        ways=tally(scenes, visit.node.database.clock.now()),
+        looked_at=len(scenes),
         form=form,
         tried=tried,
         refused=refused,
@@ -224,11 +273,11 @@ async def _try(visit: Visit, form: ResolveForm, members: Sequence[CaseException]
     if not members:
         raise NotFound("no open exception has this cause any more", todo="look at those that are open")
     refusals: Counter[str] = Counter()
-    way, oldest = form.way, members[:MOST_TRIED]
-    for one in oldest:
-        why = await _refusal(visit, one, way)
-        if why:
-            refusals[why] += 1
+    way, oldest, now = form.way, members[:MOST_TRIED], visit.node.database.clock.now()
+    scenes = await read_scenes(visit, oldest)
+    refusals.update(why for why in (refusal(way, scene, now) for scene in scenes) if why)
+    if len(scenes) < len(oldest):
+        refusals["its case is not there"] += len(oldest) - len(scenes)
     return Tried(
         way=way,
         title=title_of(way),
@@ -256,17 +305,6 @@ def _at_stake(members: Sequence[CaseException]) -> tuple[Money, ...]:
             sums[one.currency] += one.exposure_minor or 0
     amounts = (Money.of_columns(minor, currency) for currency, minor in sums.items())
     return tuple(amount for amount in amounts if amount)
-
-
-async def _refusal(visit: Visit, found: CaseException, way: Way) -> str:
-    scene = await read_scene(visit, found)
-    if scene is None:
-        return "its case is not there"
-    try:
-        check_way(way, scene, visit.node.database.clock.now())
-    except Refused as cause:
-        return cause.what.partition(" (")[0]
-    return ""
 
 
 def _ask(visit: Visit) -> Any:

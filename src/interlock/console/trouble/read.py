@@ -63,20 +63,28 @@ async def find_exception(visit: Visit, exception_id: UUID) -> CaseException:
 
 async def read_scene(visit: Visit, found: CaseException) -> Scene | None:
     """All that is known of an exception's case; None: it has none."""
-    if found.case_id is None:
-        return None
-    mine = {"case_id": found.case_id}
+    return next(iter(await read_scenes(visit, [found])), None)
+
+
+async def read_scenes(visit: Visit, found: Sequence[CaseException]) -> list[Scene]:
+    """The same of several; without those that have no case."""
     async with visit.node.database.tenant(visit.tenant) as connection:
-        case = await FIND_CASE.one(connection, {"id": found.case_id})
-        if case is None:
-            return None
-        return Scene(
-            exception=found,
-            case=case,
-            journal=await JOURNAL_OF_CASE.all(connection, {**mine, "run": case.run}),
-            actions=await ACTIONS_OF_CASE.all(connection, mine),
-            unended=await OPEN_ACTIONS.all(connection, mine),
-        )
+        scenes = [await _scene(connection, one, one.case_id) for one in found if one.case_id is not None]
+    return [one for one in scenes if one is not None]
+
+
+async def _scene(connection: AsyncConnection[Any], found: CaseException, case_id: UUID) -> Scene | None:
+    mine = {"case_id": case_id}
+    case = await FIND_CASE.one(connection, {"id": case_id})
+    if case is None:
+        return None
+    return Scene(
+        exception=found,
+        case=case,
+        journal=await JOURNAL_OF_CASE.all(connection, {**mine, "run": case.run}),
+        actions=await ACTIONS_OF_CASE.all(connection, mine),
+        unended=await OPEN_ACTIONS.all(connection, mine),
+    )
 
 
 async def _arrived(

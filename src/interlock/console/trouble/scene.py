@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -74,6 +76,65 @@ def _possible(way: Way, scene: Scene, now: datetime) -> Possible:
     )
 
 
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """One way, and how many of a group it fits.
+
+    Attributes:
+        way: Which.
+        title: Its name for people.
+        does: What will happen to each.
+        fits: How many of those that were looked at it fits.
+        first: The oldest that it fits; None: it fits none.
+        refused: Why it does not fit the most of the others; empty: it fits all.
+        at_once: Whether one word does it to all; else it is done one by one, since each has a value of its own.
+        takes_value: Whether it needs a value.
+    """
+
+    way: Way
+    title: str
+    does: str
+    fits: int
+    first: UUID | None
+    refused: str
+    at_once: bool
+    takes_value: bool
+
+
+def tally(scenes: Sequence[Scene], now: datetime) -> tuple[Tally, ...]:
+    """Every way with how many of these it fits, those that fit the most first."""
+    found = [_tally(way, scenes, now) for way in Way]
+    return tuple(sorted(found, key=lambda one: -one.fits))
+
+
+def _tally(way: Way, scenes: Sequence[Scene], now: datetime) -> Tally:
+    refusals: Counter[str] = Counter()
+    fitting: list[UUID] = []
+    for scene in scenes:
+        if why := refusal(way, scene, now):
+            refusals[why] += 1
+        else:
+            fitting.append(scene.exception.id)
+    return Tally(
+        way=way,
+        title=title_of(way),
+        does=_DOES[way],
+        fits=len(fitting),
+        first=fitting[0] if fitting else None,
+        refused=refusals.most_common(1)[0][0] if refusals else "",
+        at_once=way is not Way.CORRECT,
+        takes_value=way in TAKES_VALUE,
+    )
+
+
+def refusal(way: Way, scene: Scene, now: datetime) -> str:
+    """Why a way does not fit, the same words for those of one cause; empty: it fits."""
+    try:
+        check_way(way, scene, now)
+    except Refused as cause:
+        return cause.what.removeprefix(f"{way} does not fit: ").partition(" (")[0]
+    return ""
+
+
 def title_of(way: Way) -> str:
     """A way's name for people."""
     return _TITLES[way]
@@ -118,8 +179,8 @@ def _stopped(scene: Scene) -> Iterator[str]:
 def done_so_far(scene: Scene) -> tuple[str, ...]:
     """What the case has done: its steps, the newest last."""
     return tuple(
-        f"{step.place} {step.kind} {step.name}: {'failed' if step.state is StepState.FAILED else step.state}"
-        for step in scene.journal
+        f"{step.kind} {step.name} (step {step.place}): {'failed' if step.state is StepState.FAILED else step.state}"
+        for step in sorted(scene.journal, key=lambda one: (one.started_at, one.ordinal))
     )
 
 
@@ -132,8 +193,15 @@ def under_way(scene: Scene) -> tuple[str, ...]:
 def _told(action: Action, *, doubtful: bool) -> str:
     amount = f" {action.exposure.amount:,} {action.exposure.currency}" if action.exposure is not None else ""
     doubt = ", and may have taken effect" if doubtful else ""
-    error = f": {hide_in(action.error)}" if action.error else ""
-    return f"{action.name}{amount} through {action.connector} is {action.state}{doubt}{error}"
+    error = f": {hide_in(action.error).rstrip('.')}" if action.error else ""
+    tried = (
+        f"sent {'once' if action.attempt == 1 else f'{action.attempt} times'}, last {when(action.sent_at)}"
+        if action.attempt and action.sent_at is not None
+        else "never sent"
+    )
+    state = action.state.replace("_", " ")
+    told = f"{action.name}{amount} through {action.connector} is {state}{doubt}{error}."
+    return f"{told} It was {tried}, under the key {hide_in(action.outside_key)}."
 
 
 def captured(detail: bytes) -> tuple[dict[str, Any], str]:
