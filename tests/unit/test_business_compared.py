@@ -122,6 +122,19 @@ def test_a_cause_is_named_only_where_all_that_it_rests_on_is_known() -> None:
     assert not any(one.is_cause or one.change for one in none.differences)
 
 
+def test_time_is_compared_of_all_that_were_drawn_however_they_ended() -> None:
+    drawn = both(FEWEST)
+    slow = [msgspec.structs.replace(one, seconds=36_000.0) if one.id.int % 3 == 0 else one for one in drawn]
+    # people cancel the slow ones: of those that are done the control group would seem quicker by that alone
+    picked = [
+        msgspec.structs.replace(one, state="cancelled") if one.is_control and one.seconds > 30_000 else one
+        for one in slow
+    ]
+    plain, times = (seen(compare(given, [], terms(), START, END))["cycle_time"] for given in (slow, picked))
+    assert times == plain
+    assert (times.cases, times.is_cause, times.title) == ((120, 30), True, "Time until it ends")
+
+
 def test_losses_are_of_their_case_as_realised_or_declared_and_the_drawn_stand_for_the_others() -> None:
     given = both(FEWEST)
     lost = CaseLoss(

@@ -193,8 +193,8 @@ def compare(
         found = contrast_of(_by_step(ended, lambda one: float(of(reckoned[one.id]))))
         return _told(name, title, found, lambda x: fine(Decimal(repr(x)), currency), open_too.union(*missing))
 
-    done = [one for one in ended if one.state == "done"]
-    spans = contrast_of(_by_step(done, lambda one: one.seconds))
+    # INVARIANT: of all that were drawn: which of them are done, not cancelled, is decided after the lot
+    spans = contrast_of(_by_step(ended, lambda one: one.seconds))
     longest = max(spans.treated, spans.control) if spans is not None else 0.0
     size, unit = next((size, unit) for least, size, unit in _UNITS if longest >= least)
     differences = (
@@ -203,7 +203,7 @@ def compare(
               books.no_loss),
         money("cost", "Cost, with its losses", lambda one: one.cost + one.losses, books.no_cost, books.no_loss),
         money("losses", "Losses by wrong decisions", lambda one: one.losses, books.no_loss),
-        _told("cycle_time", "Time until it is done", spans, lambda x: f"{x / size:.3g} {unit}", open_too),
+        _told("cycle_time", "Time until it ends", spans, lambda x: f"{x / size:.3g} {unit}", open_too),
     )  # fmt: skip
     return Compared(
         since=since, until=until, steps=len({one.step for one in cases}), treated=drawn[0], control=drawn[1],

@@ -234,18 +234,18 @@ order by g.id desc
 
 -- name: drawn_cases
 -- The newest cases of a time that were drawn, and questions without one, with what each cost. People's time for the audit sample belongs to the cases that it
--- looks at. At a point where only that sample tells, what was not drawn is known as far as it can be.
+-- looks at. At a point where only that sample tells, what was not drawn is known as far as it can be. A question ends when it is answered.
 select g.id, g.is_control, g.step, case when c.id is not null then c.state::text when d.open = 0 then 'answered' else 'asked' end as state,
   coalesce(c.conclusion, '') as conclusion, coalesce(c.currency, d.currency) as currency,
   coalesce(c.exposure_minor, d.exposure_minor) as exposure_minor,
-  coalesce(extract(epoch from c.changed_at - c.created_at), 0)::float8 as seconds, d.cost, d.cpu_us, d.unknown, coalesce(v.ms, 0)::numeric as people_ms,
+  coalesce(extract(epoch from coalesce(c.changed_at - least(c.created_at, g.drawn_at), greatest(d.answered_at - g.drawn_at, '0'))), 0)::float8 as seconds, d.cost, d.cpu_us, d.unknown, coalesce(v.ms, 0)::numeric as people_ms,
   v.untimed
 from (
-  select id, is_control, step from control_draw where workflow = %(workflow)s and id >= %(since)s and id < %(until)s
+  select id, is_control, step, drawn_at from control_draw where workflow = %(workflow)s and id >= %(since)s and id < %(until)s
   order by id desc limit %(most)s) g
 left join cases c on c.id = g.id
 cross join lateral (
-  select max(d.currency) as currency, max(d.exposure_minor) as exposure_minor,
+  select max(d.currency) as currency, max(d.exposure_minor) as exposure_minor, max(v.resolved_at) as answered_at,
     count(*) filter (where v.state not in ('resolved', 'withdrawn')) as open, coalesce(sum(d.cost), 0) as cost, coalesce(sum(p.cpu_us), 0)::numeric as cpu_us,
     (count(*) filter (where d.route <> 'review' and o.decision is null and (d.point <> all(%(sampled)s::text[]) or a.decision is not null)))::int
       as unknown

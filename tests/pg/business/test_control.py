@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from msgspec import structs
@@ -16,6 +17,7 @@ from interlock.api.keys import Scope, make_key
 from interlock.api.serve import serving
 from interlock.api.value import terms_of
 from interlock.business.read import read_compared
+from interlock.business.store import DRAWN_CASES
 from interlock.cases.store import CaseState
 from interlock.console.app import create_site
 from interlock.sim import SimulatedProvider
@@ -52,6 +54,17 @@ async def test_the_groups_are_compared_and_only_auditors_know_of_which_a_case_is
         assert all(one.few and not one.is_cause for one in found.differences)
         assert "how long some reviews took is not known" in of["cost"].note
         assert "outcomes of some decisions that went by themselves" in of["margin"].note
+        # a question without a case takes as long as its answer does
+        (taken,) = admin.execute(
+            b"insert into control_draw (id, tenant, workflow, is_control, share, step, drawn_at) select v.decision_id, "
+            b"v.tenant, v.workflow, true, '1/2', g.step, v.resolved_at - interval '1 hour' from review v "
+            b"join control_draw g on g.id = v.case_id where v.id = %s returning id",
+            (reviews[1].id,),
+        ).fetchall()
+        ids: dict[str, object] = {"since": UUID(int=0), "until": UUID(int=2**128 - 1), "most": 99, "sampled": []}
+        async with node.database.tenant(node.tenant) as connection:
+            rows = await DRAWN_CASES.all(connection, ids | {"workflow": "refund_orders"})
+        assert [(one.state, one.seconds) for one in rows if one.id == taken[0]] == [("answered", 3600)]
         other = await node.database.ensure_tenant("another")
         empty = await read_compared(node.database, other, now, MONTH)
         assert empty is not None
