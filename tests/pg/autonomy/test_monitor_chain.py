@@ -9,11 +9,13 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from tests.pg.deciding import DIGEST, Made, known_truth, place, put
 
 from interlock.autonomy.certificate import Begins
+from interlock.autonomy.issuing import corrected, watching
 from interlock.autonomy.issuing.duty import derive_now, keep_once
 from interlock.autonomy.issuing.issue import issue, stands_at
 from interlock.autonomy.issuing.place import Place
@@ -75,3 +77,33 @@ async def test_a_renewal_forgets_nothing_and_counts_what_was_yet_to_be_counted(
     begins = Begins(at=now - it.terms.window / 2, why="one shop sent odd claims; it is gone", who="olga")
     third = await issue(writer, it, await derive_now(database, it, stands, who="olga", begins=begins), stands)
     assert monitors()[2][:3] == (third, 0, 1)
+
+
+async def test_however_much_is_counted_a_late_bad_word_makes_the_newest_of_it_count_anew(
+    database_url: str, database: Database, writer: Writer, admin: Admin, tenant: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "MARKED_EACH", 100)
+    monkeypatch.setattr(corrected, "MOST_RECOUNTED", 200)
+    it, now = place(tenant), datetime.now(UTC)
+    put(database_url, it, known_truth(now - timedelta(minutes=4), 2000, wrong=0.0))
+    await certified(database, writer, it)
+    admin.execute("update certificate_monitor set counted_to = now() - interval '5 minutes'")
+    begun, own = now - timedelta(minutes=4.9), list[list[UUID]]()
+    for lot in range(4):
+        made = [Made(at=begun + (lot * 100 + at) * SECOND / 10) for at in range(100)]
+        own.append(put(database_url, it, made))
+        await keep_once(database, writer, lambda _: [it])
+    bad = "update decision_outcome set is_right = false, changed_at = clock_timestamp() where decision = any(%s)"
+    admin.execute(bad, (own[0][:1],))  # before the last mark but one: no more
+    assert not await keep_once(database, writer, lambda _: [it])
+    admin.execute(bad, (own[3][:1],))
+    await keep_once(database, writer, lambda _: [it])
+    stands = await stands_at(database, tenant, it.workflow, it.point)
+    assert stands is not None
+    assert (stands.state, stands.counted, stands.lost_minor) == (AutonomyState.CERTIFIED, 400, 2000)
+    admin.execute(bad, (own[3],))
+    await keep_once(database, writer, lambda _: [it])
+    stands = await stands_at(database, tenant, it.workflow, it.point)
+    assert stands is not None
+    assert (stands.state, stands.counted, stands.lost_minor) == (AutonomyState.WITHDRAWN, 400, 200_000)
+    assert "they were counted anew" in stands.why

@@ -31,22 +31,44 @@ from interlock.db.writer import Writer
 from interlock.guards.stops import wait_for_dispatches
 from interlock.ledger.ledger import first_entry
 
-MOST_RECOUNTED = 200_000
+MARKED_EACH = 100_000
+"""So often a monitor notes where it stands: it counts so many anew at least, and twice as many at most."""
+MOST_RECOUNTED = 2 * MARKED_EACH
 MOST_WORDS = 1000
 _LATE = timedelta(seconds=15)
 """So much later than it says may a commit become visible."""
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a monitor stood after a decision.
+
+    Attributes:
+        at: When the decision was taken.
+        id: It.
+        counted: How many decisions were counted until then.
+        lost: What was lost by them, in minor units.
+        watch: Where the bets stood.
+    """
+
+    at: datetime
+    id: UUID
+    counted: int
+    lost: int
+    watch: Watch
 
 
 class Stood(Watch, frozen=True, kw_only=True):
     """Where a monitor stands, and from where it counts anew.
 
     Attributes:
-        since: When the last decision was taken that its bets know nothing of; None: it has counted nothing.
+        since: When the last decision was taken that is not counted anew; None: it has counted nothing.
         since_id: That decision.
         before: How many decisions were counted until then.
         lost: What was lost by them, in minor units.
         newest: When the newest bad word came of those that were looked at.
         near: How many came shortly before.
+        start: Where the bets stood after that decision; None: they knew nothing.
+        later: From where it counts anew when enough are counted after that.
     """
 
     since: datetime | None = None
@@ -55,6 +77,13 @@ class Stood(Watch, frozen=True, kw_only=True):
     lost: int = 0
     newest: datetime | None = None
     near: int = 0
+    start: Watch | None = None
+    later: Mark | None = None
+
+    @property
+    def marked(self) -> int:
+        """After how many decisions it last noted where it stands."""
+        return self.later.counted if self.later else self.before
 
 
 async def look_back(database: Database, tenant: UUID, it: OpenMonitor, outcome: OutcomeTerms) -> tuple[Stood, bool]:
@@ -85,25 +114,39 @@ async def look_back(database: Database, tenant: UUID, it: OpenMonitor, outcome: 
         came = await WORSE_WORDS.all(connection, asked)
     newest = max((*came, last))
     seen = msgspec.structs.replace(stood, newest=newest, near=sum(one > newest - _LATE for one in came))
-    return seen, (seen.newest, seen.near) != (stood.newest, stood.near) and bool(came)
+    anew = (seen.newest, seen.near) != (stood.newest, stood.near) and bool(came)
+    return (msgspec.structs.replace(seen, later=None) if anew else seen), anew
 
 
 def _fields(outcome: OutcomeTerms) -> str:
     return msgspec.json.encode(outcome.fields).decode()
 
 
-def from_the_beginning(it: OpenMonitor, stood: Stood) -> OpenMonitor:
-    """A monitor as it stood when its bets began."""
-    fresh = msgspec.structs.replace(stood, logs=(0.0,) * len(stood.logs), count=0, peak=0.0)
+def from_the_mark(it: OpenMonitor, stood: Stood) -> OpenMonitor:
+    """A monitor as it stood where it counts anew from."""
+    start = stood.start or Watch((0.0,) * len(stood.logs))
+    fresh = msgspec.structs.replace(stood, logs=start.logs, count=start.count, peak=start.peak)
     return msgspec.structs.replace(
         it, wealth=msgspec.json.encode(fresh), counted=stood.before, lost_minor=stood.lost,
         counted_to=stood.since or it.counted_to, counted_id=stood.since_id or it.counted_id,
     )  # fmt: skip
 
 
-def stands_then(watch: Watch, stood: Stood) -> Stood:
-    """Where a monitor stands after it has counted, with from where it counts anew."""
+def stands_then(watch: Watch, stood: Stood, marks: Sequence[Mark]) -> Stood:
+    """Where a monitor stands after it has counted, with from where it counts anew: the last mark but one."""
+    for mark in marks:
+        if stood.later is None:
+            stood = msgspec.structs.replace(stood, later=mark)
+        else:
+            stood = begins_at(stood, stood.later, mark)
     return msgspec.structs.replace(stood, **{name: getattr(watch, name) for name in Watch.__struct_fields__})
+
+
+def begins_at(stood: Stood, mark: Mark, later: Mark | None = None) -> Stood:
+    """The same with another place to count anew from."""
+    return msgspec.structs.replace(
+        stood, since=mark.at, since_id=mark.id, before=mark.counted, lost=mark.lost, start=mark.watch, later=later
+    )
 
 
 _derived_again: dict[UUID, Sequence[datetime]] = {}

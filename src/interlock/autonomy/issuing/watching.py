@@ -21,7 +21,15 @@ import msgspec
 
 from interlock.autonomy.betting import Bets
 from interlock.autonomy.certificate import Certificate, Watching, read_certificate
-from interlock.autonomy.issuing.corrected import from_the_beginning, look_back, stands_then
+from interlock.autonomy.issuing.corrected import (
+    MARKED_EACH,
+    Mark,
+    Stood,
+    begins_at,
+    from_the_mark,
+    look_back,
+    stands_then,
+)
 from interlock.autonomy.issuing.derive import stated_terms
 from interlock.autonomy.issuing.evidence import due_before
 from interlock.autonomy.issuing.issue import MONITOR, halved, stands_at, takes_turn, withdrawn
@@ -79,6 +87,7 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
         cut: How many of the last lost more than the worst of the terms, and count as that.
         stalled: How many of the last count as wrong since they were not drawn long after they should have been.
         missing: How many of the last were due without an outcome.
+        marks: Where it stood on its way, each so many decisions.
     """
 
     watch: Watch
@@ -88,6 +97,7 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     cut: int = 0
     stalled: int = 0
     missing: int = 0
+    marks: tuple[Mark, ...] = ()
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,7 +150,7 @@ async def watch_one(
     terms = stated_terms(certificate.terms)
     stood, anew = await look_back(database, tenant, it, terms.outcome)
     was, mark = it.counted, it.mark
-    it = from_the_beginning(it, stood) if anew else it
+    it = from_the_mark(it, stood) if anew else it
     due = await _due(database, tenant, it, certificate, terms, now, most=MOST_AT_ONCE + was - it.counted)
     rows, over = due.rows, due.over
     if not rows and not over:
@@ -154,12 +164,10 @@ async def watch_one(
     applies = stands is not None and _is_of(stands, certificate, terms, now)
 
     def build(stamp: Stamp) -> Sequence[Write]:
-        after = stands_then(begin(bets) if is_crossed else counted.watch, stood)
+        after = stands_then(counted.watch, stood, counted.marks)
         if is_crossed:
-            last = rows[-1]
-            after = msgspec.structs.replace(
-                after, since=last.decided_at, since_id=last.id, before=counted.counted, lost=counted.lost
-            )
+            fresh = begin(bets)
+            after = begins_at(stands_then(fresh, stood, ()), _mark(rows[-1], counted.counted, counted.lost, fresh))
         row = AdvancedMonitor(
             certificate=it.certificate,
             wealth=msgspec.json.encode(after),
@@ -199,7 +207,8 @@ def count(it: OpenMonitor, watching: Watching, terms: AutonomyTerms, due: Due, r
         due: Decisions whose outcome is due.
         record: The record of the point's output.
     """
-    watch = msgspec.json.decode(it.wealth, type=Watch)
+    stood = msgspec.json.decode(it.wealth, type=Stood)
+    watch, marked, marks = Watch(stood.logs, stood.count, stood.peak, stood.sizes), stood.marked, list[Mark]()
     bets = bets_of(watching, watch)
     stride = stride_of(it.counted + len(due.rows))
     counted, lost = it.counted, it.lost_minor
@@ -217,9 +226,17 @@ def count(it: OpenMonitor, watching: Watching, terms: AutonomyTerms, due: Due, r
         cut += weighted > 0 and is_cut(terms, row)
         if counted % stride == 0:
             course.append((counted, money(watch, bets), lost))
+        if counted - marked >= MARKED_EACH:
+            marks.append(_mark(row, counted, lost, watch))
+            marked = counted
     return Counted(
-        watch=watch, counted=counted, lost=lost, course=tuple(course), cut=cut, stalled=stalled, missing=missing
-    )
+        watch=watch, counted=counted, lost=lost, course=tuple(course), cut=cut, stalled=stalled, missing=missing,
+        marks=tuple(marks),
+    )  # fmt: skip
+
+
+def _mark(row: MaturedDecision, counted: int, lost: int, watch: Watch) -> Mark:
+    return Mark(at=row.decided_at, id=row.id, counted=counted, lost=lost, watch=watch)
 
 
 def bets_of(watching: Watching, watch: Watch) -> Bets:
