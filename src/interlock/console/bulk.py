@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,15 +10,17 @@ import msgspec
 from litestar import Response, get, post
 
 from interlock.cases.bulk import decide_many, output_told
+from interlock.cases.finding import searchable_points
 from interlock.cases.verdicts import shown_now
 from interlock.console.item.evidence import shown_value
 from interlock.console.item.form import label_of
+from interlock.console.queue_about import about
 from interlock.console.render import render
 from interlock.console.visit import Visit, needs
 from interlock.decisions.point import REASONS, BulkTerms, DecisionPoint
 from interlock.errors import NotFound, Refused
 from interlock.money import Money
-from interlock.oversight.alike import see_alike
+from interlock.oversight.alike import odd_ones, see_alike
 from interlock.oversight.listing import list_work
 from interlock.oversight.queue import find_review
 from interlock.oversight.resolving import Answer
@@ -35,6 +37,15 @@ CHOICES = (Resolution.APPROVE, Resolution.REJECT)
 _FORM = frozenset({"resolution", "reason_approve", "reason_reject", "note", "item"})
 
 
+class OddOne(msgspec.Struct, frozen=True, kw_only=True):
+    """One that does not fit the others: of whom it is, what differs, and its proposal."""
+
+    review: Review
+    named: str
+    why: str
+    proposal: str
+
+
 class Lot(msgspec.Struct, frozen=True, kw_only=True):
     """What was chosen to be decided together.
 
@@ -42,7 +53,11 @@ class Lot(msgspec.Struct, frozen=True, kw_only=True):
         reviews: Each, with what it is shown as now.
         gone: How many of those that were chosen do not wait any more.
         alike: Why they cannot be decided in one act; empty: they are alike.
-        at_stake: What is at stake in all of them together; None: it is not known.
+        at_stake: What is at stake in all of them together; None: they are not alike.
+        sums: What is at stake in them by currency, as far as it is known; of how many it is not, says ``unknown``.
+        unknown: See ``sums``.
+        odd: Those that do not fit the rest: each with of whom it is, what differs, and its proposal.
+        rest: Those that are left without them.
         terms: What the workflow's file allows of one act; None: it allows none.
         reasons: The codes that may be given, by choice.
         sample: Some of them, spread over all: each with its proposal.
@@ -52,6 +67,10 @@ class Lot(msgspec.Struct, frozen=True, kw_only=True):
     gone: int
     alike: str
     at_stake: Money | None
+    sums: tuple[Money, ...]
+    unknown: int
+    odd: tuple[OddOne, ...]
+    rest: tuple[UUID, ...]
     terms: BulkTerms | None
     reasons: dict[str, tuple[str, ...]]
     sample: tuple[tuple[Review, str], ...]
@@ -100,11 +119,13 @@ async def _lot(visit: Visit, ids: Sequence[UUID]) -> Lot:
     waiting = [one for one in await _found(visit, ids[:MOST]) if one.state in (ReviewState.OPEN, ReviewState.CLAIMED)]
     shown = [(one, (await shown_now(node.desk, node.registry, visit.actor, one)).stated) for one in waiting]
     alike, at_stake = "", None
+    told = output_told(node.registry, visit.tenant, waiting[0]) if waiting else None
     try:
-        told = output_told(node.registry, visit.tenant, waiting[0]) if waiting else None
         at_stake = see_alike(waiting, Resolution.APPROVE, told) if waiting else None
     except Refused as cause:
         alike = cause.what
+    odd: Mapping[UUID, str] = odd_ones(waiting, told) if alike else {}
+    fields = searchable_points(node.registry, visit.tenant)
     point = _point(visit, waiting[0]) if waiting else None
     step = max(1, len(waiting) // SAMPLE)
     return Lot(
@@ -112,10 +133,31 @@ async def _lot(visit: Visit, ids: Sequence[UUID]) -> Lot:
         gone=len(ids) - len(waiting),
         alike=alike,
         at_stake=at_stake,
+        sums=_sums(waiting),
+        unknown=sum(one.exposure is None for one in waiting),
+        odd=tuple(
+            OddOne(
+                review=one,
+                named=about(one.question, None, fields.get(f"{one.workflow}.{one.point}", ())).named,
+                why=odd[one.id],
+                proposal=_proposal(one),
+            )
+            for one in waiting
+            if one.id in odd
+        ),
+        rest=tuple(one.id for one in waiting if one.id not in odd),
         terms=point.queue.bulk if point else None,
         reasons={one.value: (point.queue.reasons if point else REASONS)[one.value] for one in CHOICES},
         sample=tuple((one, _proposal(one)) for one in waiting[::step][:SAMPLE]),
     )
+
+
+def _sums(reviews: Sequence[Review]) -> tuple[Money, ...]:
+    sums: dict[str, int] = {}
+    for at_stake in [one.exposure for one in reviews]:
+        if at_stake is not None:
+            sums[at_stake.currency] = sums.get(at_stake.currency, 0) + at_stake.minor
+    return tuple(Money.of_minor(minor, currency) for currency, minor in sums.items())
 
 
 async def _found(visit: Visit, ids: Sequence[UUID]) -> list[Review]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, cast
+from uuid import UUID
 
 import msgspec
 
@@ -42,11 +44,9 @@ def see_alike(reviews: Sequence[Review], resolution: Resolution, output: Field |
     pair = next((one for one in reviews if one.needed > 1), None)
     if pair is not None:
         raise Refused(f"two people must decide {pair.id}", where="/reviews", todo="decide it by itself")
-    _same(reviews, "workflow", [one.workflow for one in reviews])
-    _same(reviews, "decision point", [one.point for one in reviews])
-    _same(reviews, "contract", [one.asked.output_contract for one in reviews])
-    _same(reviews, "proposal", [_shape(one.asked.proposal, output) for one in reviews])
-    _same(reviews, "findings", [_findings(one) for one in reviews])
+    marks = [_marks(one, output) for one in reviews]
+    for at, name in enumerate(_MARKS):
+        _same(reviews, name, [mark[at] for mark in marks])
     exposures = [one.exposure for one in reviews]
     unknown = next((one.id for one, at_stake in zip(reviews, exposures, strict=True) if at_stake is None), None)
     if unknown is not None:
@@ -57,6 +57,52 @@ def see_alike(reviews: Sequence[Review], resolution: Resolution, output: Field |
     if below is not None:
         raise Refused(f"{below} is at stake, which is below zero", where="/reviews", todo="decide it by itself")
     return Money.of_minor(sum(at_stake.minor for at_stake in known), known[0].currency)
+
+
+def odd_ones(reviews: Sequence[Review], output: Field | None = None) -> Mapping[UUID, str]:
+    """Which to leave out so that one word can be said of the rest, each with what is different about it, in words.
+
+    The rest are the most that are alike; of equally many, those of whom one comes first.
+
+    Args:
+        reviews: What was chosen.
+        output: As ``see_alike`` takes it.
+    """
+    odd = {one.id: why for one in reviews if (why := _alone(one))}
+    marks = {
+        one.id: (*_marks(one, output), one.exposure.currency if one.exposure else "")
+        for one in reviews
+        if one.id not in odd
+    }
+    most, _ = next(iter(Counter(marks.values()).most_common(1)), ((), 0))
+    for identity, mark in marks.items():
+        names = [name for name, mine, theirs in zip((*_MARKS, "currency"), mark, most, strict=True) if mine != theirs]
+        if names:
+            odd[identity] = f"{'other' if names[0] == 'findings' else 'another'} {names[0]} than most of them"
+    return odd
+
+
+def _alone(review: Review) -> str:
+    if review.needed > 1:
+        return "two people must decide it"
+    if review.exposure is None:
+        return "it is not known what is at stake"
+    return "less than nothing is at stake" if review.exposure.minor < 0 else ""
+
+
+_MARKS = ("workflow", "decision point", "contract", "proposal", "findings")
+
+
+def _marks(review: Review, output: Field | None) -> tuple[Hashable, ...]:
+    """What those that are alike have the same, in the order of ``_MARKS``."""
+    asked = review.asked
+    return (
+        review.workflow,
+        review.point,
+        asked.output_contract,
+        _shape(asked.proposal, output),
+        _findings(review),
+    )
 
 
 def _same(reviews: Sequence[Review], what: str, values: Sequence[object]) -> None:
@@ -71,7 +117,7 @@ def _findings(review: Review) -> tuple[str, ...]:
     return tuple(sorted(str(finding.get("code")) for finding in review.asked.findings))
 
 
-def _shape(value: Any, field: Field | None) -> object:
+def _shape(value: Any, field: Field | None) -> Hashable:
     """The fields of a proposal, its numbers and amounts left out: what they are worth is what the exposure says."""
     if isinstance(value, dict):
         known = {one.name: one for one in field.fields} if field else {}

@@ -10,7 +10,7 @@ import pytest
 
 from interlock.contracts.contract import Field, Shape
 from interlock.errors import Refused
-from interlock.oversight.alike import see_alike
+from interlock.oversight.alike import odd_ones, see_alike
 from interlock.oversight.review import Resolution, Review, ReviewState
 from interlock.oversight.shown import changed_since, shown_of
 from interlock.oversight.verdict import Outcome, StoredVerdict, digest_of, outcome_of
@@ -111,3 +111,20 @@ def test_a_contract_tells_choices_from_free_text() -> None:
     assert str(see_alike([pays, fraud], Resolution.APPROVE, known)) == "2.00 EUR"
     with pytest.raises(Refused, match="in its proposal"):
         see_alike([pays, fraud], Resolution.APPROVE, msgspec.structs.replace(known, fields=(chosen,)))
+
+
+def test_those_that_do_not_fit_are_named_and_the_rest_fits() -> None:
+    same = [msgspec.structs.replace(proposing({"ok": True}), id=UUID(int=n)) for n in (1, 2)]
+    other = msgspec.structs.replace(proposing({"ok": False}), id=UUID(int=3))
+    pair = msgspec.structs.replace(proposing({"ok": True}), id=UUID(int=4), needed=2)
+    dollars = msgspec.structs.replace(proposing({"ok": True}), id=UUID(int=5), currency="USD")
+    unknown = msgspec.structs.replace(proposing({"ok": True}), id=UUID(int=6), exposure_minor=None, currency=None)
+    assert odd_ones([other, *same, pair, dollars, unknown]) == {
+        UUID(int=3): "another proposal than most of them",
+        UUID(int=4): "two people must decide it",
+        UUID(int=5): "another currency than most of them",
+        UUID(int=6): "it is not known what is at stake",
+    }
+    assert odd_ones(same) == {}
+    assert list(odd_ones([pair])) == [pair.id]
+    see_alike(same, Resolution.APPROVE)
