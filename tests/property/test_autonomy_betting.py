@@ -117,3 +117,13 @@ def test_what_has_crossed_stays_crossed(m: float, typical: float) -> None:
     watch = step(begin(bets), [1.0] * 60, m, bets)
     assert crossed(watch, 0.05)
     assert crossed(step(watch, [0.0] * 50, m, bets), 0.05)
+
+
+def test_a_few_whole_losses_do_not_take_all_that_was_won() -> None:
+    """Of 1,000 at a bound of 2 %, four whole losses are far below it, whatever was seen of them before."""
+    order = np.random.default_rng(5)
+    for seen in range(4):
+        bets = choose_bets(np.ones(seen), 1000, zeros=500 - seen)
+        for _ in range(20):
+            x = order.permutation(np.repeat([1.0, 0.0], [4, 996]))
+            assert p_value(x, 0.02, bets) <= 0.05

@@ -29,7 +29,9 @@ WEIGHTS = (0.8, 0.1, 0.1)
 _FIT_TO = math.log(20)
 """The logarithm of the K that bets are made for. One number for all risks: a bet never depends on the risk either."""
 _ONE_MORE = 0.25
-"""The square of a loss that is supposed to come beside those that were seen: none yet is not none ever."""
+"""So much of another loss, as great as the greatest, is supposed to come beside those that were seen."""
+_TRIED = np.geomspace(1.0, 1e-4, 161)
+"""The bets among which the one that fits is looked for."""
 _SLACK = 1e-9
 """So much more than 1/risk the logarithm of K must be: far more than what is rounded."""
 _ROUNDS, _AT_ONCE = 8, 32
@@ -49,8 +51,8 @@ class Bets(msgspec.Struct, frozen=True):
     weights: tuple[float, ...]
 
 
-BOLDEST = Bets((1.0, 1 / 3), (WEIGHTS[0] + WEIGHTS[2], WEIGHTS[1]))
-"""The bets where no loss was ever seen."""
+BOLDEST = Bets((1.0, 0.6), (WEIGHTS[0] + WEIGHTS[2], WEIGHTS[1]))
+"""The bets where no loss was ever seen: one loses all by a first loss of 1, the other stands some of them."""
 ALL_ROUND = Bets((1.0, 1 / 3, 1 / 9, 1 / 27, 1 / 81, 1 / 243), (1 / 6,) * 6)
 """Bets for data of which nothing is known before."""
 
@@ -58,9 +60,10 @@ ALL_ROUND = Bets((1.0, 1 / 3, 1 / 9, 1 / 27, 1 / 81, 1 / 243), (1 / 6,) * 6)
 def choose_bets(fit: Floats, tests: int, *, zeros: int = 0) -> Bets:
     """The bets for a test on other data like these.
 
-    A bound that is just about to be shown is about ``sqrt(2 ln(1/risk) s / n)`` above the mean, with s the mean square
-    of x, and ``g = sqrt(2 ln(1/risk) / (s n))`` is the bet that shows it soonest (Waudby-Smith and Ramdas, section 3).
-    A third of it stands by for a mean square that was seen too small, and 1 for data without any loss.
+    Of n like these the bet g shows a bound of about ``(ln(1/risk) + sum -ln(1 - g x)) / (g n)``; the one that shows the
+    lowest fits. Where every g x is small that is ``sqrt(2 ln(1/risk) / (s n))``, with s the mean square of x
+    (Waudby-Smith and Ramdas, section 3); near 1 it is smaller, or a few whole losses took all that it won.
+    A third of it stands by for losses that were seen too small or too seldom, and 1 for data without any loss.
 
     Args:
         fit: x in [0, 1], of shape (n,), from data that are not tested.
@@ -68,8 +71,12 @@ def choose_bets(fit: Floats, tests: int, *, zeros: int = 0) -> Bets:
         zeros: How many further x are 0.
     """
     seen = np.sort(fit)
-    square = (float(np.sum(seen * seen)) + _ONE_MORE) / (seen.size + zeros + 1)
-    best = min(1.0, math.sqrt(2 * _FIT_TO / (square * max(tests, 1))))
+    if not seen.size:
+        return BOLDEST
+    times = max(tests, 1) / (seen.size + zeros + 1)
+    with np.errstate(divide="ignore"):
+        taken = -np.sum(np.log1p(-_TRIED[:, None] * seen[None, :]), axis=-1) - _ONE_MORE * np.log1p(-_TRIED * seen[-1])
+    best = float(_TRIED[np.argmin((_FIT_TO + times * taken) / _TRIED)])
     return BOLDEST if best >= 1 else Bets((best, best / 3, 1.0), WEIGHTS)
 
 

@@ -229,16 +229,17 @@ def _written(instead: tuple[Offered, ...]) -> Iterator[str]:
 def _said(found: Verified) -> Iterator[str]:
     if not found.intact:
         yield "Its content is NOT what its digest says: it was changed after it was issued."
-    if found.same_data:
+    if found.same_data and found.same_method:
         same = "comes out the same, byte for byte" if found.same else "does NOT come out the same"
         yield f"Its decisions and outcomes are those of then; derived once more it {same}."
         return
-    yield f"Of {len(found.changed)} of its decisions something came to be known since, so it rests on other data now."
-    yield from (f"  {one}" for one in found.changed[:20])
-    if found.now:
-        yield f"With today's knowledge of the same decisions the threshold would be {found.now}."
+    if found.same_data:
+        yield "Its decisions and outcomes are those of then; another version derived it, by another method."
     else:
-        yield f"With today's knowledge of the same decisions there would be none. {found.why}"
+        yield f"Of {len(found.changed)} of its decisions something came to be known since: it rests on other data now."
+    yield from (f"  {one}" for one in found.changed[:20])
+    today = "As this version derives it from what is known of the same decisions today,"
+    yield f"{today} the threshold would be {found.now}." if found.now else f"{today} there would be none. {found.why}"
 
 
 def _automation(one: PointStands) -> str:

@@ -85,6 +85,12 @@ async def test_one_that_an_older_version_issued_comes_out_the_same_and_one_of_a_
     admin.execute(rewrite, (older.content, older.content))
     verified = await verify(database, tenant, identity, database.clock.now())
     assert (verified.intact, verified.same_data, verified.same) == (True, True, True)
+    otherwise = msgspec.structs.replace(older, method="By another method.")
+    admin.execute(rewrite, (otherwise.content, otherwise.content))
+    verified = await verify(database, tenant, identity, database.clock.now())
+    assert (verified.intact, verified.same_data, verified.same_method, verified.same) == (True, True, False, None)
+    assert verified.now
+    admin.execute(rewrite, (older.content, older.content))
     async with database.tenant(tenant) as connection:
         stored = await FIND_CERTIFICATE.one(connection, {"id": identity})
     assert opened(stored, tenant, it.workflow, it.point) == older

@@ -72,7 +72,7 @@ async def test_a_rate_is_issued_verified_shown_and_narrowed_when_more_are_wrong(
     put(database_url, it, known_truth(datetime.now(UTC) - timedelta(minutes=4), 1500))
     derived = await derive_now(database, it, None, who="olga")
     certificate = derived.certificate
-    assert certificate is not None
+    assert certificate is not None, derived.refused
     assert (certificate.goal, certificate.budget, certificate.cap) == ("rate", "1/50", 100_000)
     assert certificate.loss < 0.02
     assert certificate.automation > 0.7

@@ -37,7 +37,8 @@ from interlock.autonomy.terms import AutonomyTerms, HarmTerms, Source, with_cap
 METHOD = (
     "Confidences are calibrated on one part of the decisions (isotonic steps or Platt's curve, whichever predicts "
     "better); on the other, thresholds of the expected loss are tested from strict to loose, each by a betting p-value "
-    "for bounded losses at the full risk, and the first that fails ends it (Learn then Test)."
+    "for bounded losses at the full risk, with bets that stand the losses of the first part, and the first that fails "
+    "ends it (Learn then Test)."
 )
 _CAPS = 8
 """So many smaller caps are looked at where there are too few outcomes for the declared one, each half of the last."""

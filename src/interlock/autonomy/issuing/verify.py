@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.autonomy.certificate import Certificate, read_certificate
-from interlock.autonomy.issuing.derive import derive, stated_terms
+from interlock.autonomy.issuing.derive import METHOD, derive, stated_terms
 from interlock.autonomy.issuing.evidence import gather
 from interlock.autonomy.issuing.place import Place
 from interlock.autonomy.issuing.promise import amount, guarantee
@@ -33,9 +33,11 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
         promise: What it promises, in a sentence.
         intact: Whether its content is what its digest says, and its terms what theirs says.
         same_data: Whether the decisions and outcomes of its window are those that it rests on.
-        same: Whether the same threshold, calibration and figures come out of them; None: the data are others now.
+        same: Whether the same threshold, calibration and figures come out of them; None: the data are others now,
+            or this version derives by another method.
         changed: Decisions of its window of which something came to be known since; at most 1,000.
-        now: The threshold that today's knowledge of the same window gives, with its currency; empty: none.
+        same_method: Whether it was derived as this version does.
+        now: The threshold that today's knowledge and method give for the same window, with its currency; empty: none.
         why: Where none is, why.
     """
 
@@ -44,6 +46,7 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     intact: bool
     same_data: bool
     same: bool | None
+    same_method: bool
     changed: tuple[UUID, ...]
     now: str
     why: str
@@ -75,7 +78,7 @@ async def verify(
         derive, place, evidence, certificate.issued_at, who=certificate.issued_by, replaces=certificate.replaces,
         tries=certificate.tries, begins=certificate.begins,
     )  # fmt: skip
-    same_data = evidence.data.digest == data.digest
+    same_data, same_method = evidence.data.digest == data.digest, certificate.method == METHOD
     async with database.tenant(tenant) as connection:
         asked = {
             "workflow": place.workflow, "point": place.point, "digests": place.digests, "since": first_id(data.since),
@@ -91,7 +94,8 @@ async def verify(
         intact=hashlib.sha256(stored.content).digest() == stored.digest
         and place.terms.digest.hex() == certificate.terms_digest,
         same_data=same_data,
-        same=(made is not None and made.content == certificate.content) if same_data else None,
+        same=(made is not None and made.content == certificate.content) if same_data and same_method else None,
+        same_method=same_method,
         changed=tuple(one.id for one in changed),
         now=amount(Fraction(made.threshold), made.currency) if made is not None else "",
         why=derived.refused,
