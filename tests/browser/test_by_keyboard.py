@@ -91,9 +91,13 @@ async def _decide_three(page: Page) -> None:
     await expect(page.locator(".undo")).to_contain_text("Approve")
     await page.get_by_text("Live", exact=True).wait_for()
     await _open_first(page)
+    await press("1")
+    await page.get_by_text("You have it").wait_for()
     await press("Control+Enter")
     await page.locator(".undo").get_by_text("Approve").wait_for()
     await _open_first(page)
+    await press("1")
+    await page.get_by_text("You have it").wait_for()
     await tab_to(page, "Note")
     await page.keyboard.type("jk123u?")  # keys are text in text
     await press("Control+Enter")

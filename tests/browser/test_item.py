@@ -98,8 +98,10 @@ async def test_of_two_people_on_one_item_the_other_sees_it_taken_and_one_alone_d
     for one in (ana, ben):
         await one.go(f"/console/reviews/{review.id}")
     await ana.page.locator("#note").fill("mine")
+    await ana.page.locator("#decide input[value=approve]").check()
     await expect(ana.page.locator("#lease")).to_contain_text("You have it")
     await expect(ben.page.locator("#standing")).to_contain_text("ana works on it")
+    await ben.page.locator("#decide input[value=approve]").check()
     await ben.page.get_by_role("button", name="Decide and stay").click()
     await expect(ben.page.locator(".refused")).to_contain_text("ana")
     ben.errors.clear()  # the browser's own word on what was refused

@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 from tests.browser.conftest import AtScreen
 from tests.pg.stage import Stage
 
 from interlock.oversight.queue import find_review
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+HOLD = """() => {
+  const plain = window.fetch;
+  window.fetch = (_, { signal }) => new Promise((answer, lost) => {
+    signal.addEventListener("abort", lost);
+    window.fetch = plain;
+    window.refuse = () => answer(new Response("<p class=refused>somebody else was quicker</p>", { status: 409 }));
+  });
+}"""
 STRIKE_AGAIN = """document.addEventListener("console:arrived", () => document.querySelector("h1").dispatchEvent(
   new KeyboardEvent("keydown", { key: "Enter", ctrlKey: true, bubbles: true, cancelable: true })))"""
+
+
+async def a_step_waits_for_the_answer(page: Page) -> None:
+    """While a verdict is under way nothing else is opened, so that its refusal is seen."""
+    here = page.url
+    await page.evaluate(HOLD)
+    await page.keyboard.press("Control+Enter")
+    await page.evaluate("history.back()")
+    await expect(page.locator("#told")).to_contain_text("not answered yet")
+    await page.evaluate(
+        "document.body.append(Object.assign(document.createElement('a'), { id: 'off', href: '/console/queue' }))"
+    )
+    await page.locator("#off").evaluate("one => { one.dataset.open = ''; one.click(); one.remove(); }")
+    await page.evaluate("window.refuse()")
+    await expect(page.locator("#told")).to_contain_text("somebody else was quicker")
+    assert page.url == here
+    await expect(page.locator("#note")).to_have_value("kept")
 
 
 async def test_steps_keep_the_page_and_are_like_whole_loads_and_a_held_key_decides_one(
@@ -50,12 +75,14 @@ async def test_steps_keep_the_page_and_are_like_whole_loads_and_a_held_key_decid
     await page.wait_for_url("**/console/reviews/*")
     first = page.url
     await page.locator("#note").fill("kept")
+    await page.locator("#decide input[value=approve]").check()
     await page.route("**/decide", lambda route: route.abort())
     await press("Control+Enter")
     await page.get_by_text("No answer came.").wait_for()
     await expect(page.locator("#note")).to_have_value("kept")
     ana.errors.clear()  # the browser's own word on what did not go through
     await page.unroute("**/decide")
+    await a_step_waits_for_the_answer(page)
     await page.evaluate(STRIKE_AGAIN)
     await page.keyboard.down("Control")
     await page.keyboard.down("Enter")

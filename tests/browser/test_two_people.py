@@ -68,6 +68,7 @@ async def test_what_was_typed_survives_a_lapsed_lease_a_lost_connection_and_a_ch
     page, note = ana.page, ana.page.locator("#note")
     await ana.go(f"/console/reviews/{review.id}")
     await note.fill("typed with care")
+    await page.locator("#decide input[value=approve]").check()
     await expect(page.locator("#lease")).to_contain_text("You have it")
     await claim(node.desk, ana.who.visitor.actor, review.id, lease=timedelta(seconds=1))
     await expect(page.locator("#standing")).to_contain_text("Your lease ran out")  # nobody reloads, nothing happens
@@ -90,10 +91,17 @@ async def test_what_was_typed_survives_a_lapsed_lease_a_lost_connection_and_a_ch
     await note.press("Control+Enter")
     told = page.locator(".refused")
     await expect(told).to_contain_text("is not as it was shown: notes")
+    await expect(told).to_contain_text("ben said: the customer called again")
+    await expect(told).to_be_in_viewport()
     await expect(page.locator("#notes")).to_contain_text("the customer called again")
     await expect(note).to_have_value("typed with care")
     ana.errors.clear()  # the browser's own word on what was refused
     await note.press("End")  # who strikes the same key again before they can have looked sends nothing
+    await note.press("Control+Enter")
+    await expect(page.get_by_role("alert").filter(has_text="choose first: 1 to 3")).to_be_in_viewport()
+    assert (await find_review(node.database, node.tenant, review.id)).held_verdict is None
+    ana.errors.clear()
+    await page.locator("#decide input[value=approve]").check()
     await note.press("Control+Enter")
     await expect(page.locator(".undo")).to_contain_text("Approve")
 
@@ -104,6 +112,7 @@ async def test_a_session_that_ends_while_a_form_is_typed_leads_back_to_it(stage:
     page = ana.page
     await ana.go(f"/console/reviews/{review.id}")
     await page.locator("#note").fill("typed with care")
+    await page.locator("#decide input[value=approve]").check()
     await expect(page.locator("#lease")).to_contain_text("You have it")
     stored = await hash_password(PASSWORD)
     await set_password(node.database, node.tenant, ana.who.person.id, stored, who="an admin", changes_it=False)
@@ -167,7 +176,8 @@ async def test_of_four_eyes_the_second_sees_nothing_of_the_first_and_a_lead_sees
     assert not [word for word in ("FIRSTSECRET", "reject", "doubtful") for one in (*heard, *seen[:-1]) if word in one]
     assert "FIRSTSECRET" not in seen[-1]  # whose form names every choice and every reason
     await ben.page.get_by_text("you are the second").wait_for()
-    assert await ben.page.locator("#decide input[value=approve]").is_checked(), "it is proposed to each alike"
+    assert not await ben.page.locator("#decide input:checked").count(), "nothing is chosen for anybody"
+    await ben.page.locator("#decide input[value=approve]").check()
     await ben.page.locator("#note").press("Control+Enter")
     await ben.page.get_by_text("Two people disagree").first.wait_for()
     assert "FIRSTSECRET" not in await ben.page.content()
@@ -176,6 +186,7 @@ async def test_of_four_eyes_the_second_sees_nothing_of_the_first_and_a_lead_sees
     for word in ("ana: reject", "FIRSTSECRET", "ben: approve"):
         await expect(both).to_contain_text(word)
     await lea.page.get_by_text("Live", exact=True).wait_for()
+    await lea.page.locator("#decide input[value=approve]").check()
     await lea.page.locator("#note").press("Control+Enter")
     await lea.page.wait_for_url(f"**decided={review.id}")  # the next, if something waits already
 

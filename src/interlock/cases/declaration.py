@@ -51,6 +51,7 @@ from interlock.cases.limits_entry import (
 from interlock.cases.point_entry import POINT_KEYS, QUEUE_KEYS, read_point, resting_on
 from interlock.cases.practice_entry import PRACTICE_KEYS
 from interlock.cases.sections import Findings, Form, Place, Section
+from interlock.cases.then_entry import check_follows
 from interlock.cases.verdict_entry import BULK_KEYS
 from interlock.cases.worth import WORTH_KEYS
 from interlock.decisions.features.feature import Feature, FeatureRef
@@ -302,6 +303,7 @@ def _actions(
             actions[name] = terms
     check_undo(places, actions)
     check_rests_on(places, actions, points)
+    check_follows(section.may("decisions", _NAMED, {}), points, actions)
     return actions
 
 

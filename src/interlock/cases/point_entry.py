@@ -26,7 +26,7 @@ from interlock.cases.forms import (
 from interlock.cases.full_entry import read_when_full
 from interlock.cases.practice_entry import PRACTICE
 from interlock.cases.sections import Form, Place, Section, list_of
-from interlock.cases.then_entry import read_then
+from interlock.cases.then_entry import read_follows, read_then
 from interlock.cases.verdict_entry import BULK, HOLD, read_four_eyes
 from interlock.components.component import OUTSIDE, ComponentRef, Kind
 from interlock.decisions.budget import Budget
@@ -55,6 +55,7 @@ POINT_KEYS = (
     "purpose",
     "on_broken_data",
     "then",
+    "follows",
     "four_eyes",
     "autonomy",
 )
@@ -124,6 +125,7 @@ def read_point(
         purpose=section.may("purpose", NAME, ""),
         data=_data(section, no_person=bool(no_person)),
         then=read_then(section),
+        follows=read_follows(section),
         four_eyes=read_four_eyes(section, exposure),
         autonomy=read_autonomy(section, exposure, no_person=bool(no_person), rejects=waits.full.reject),
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
-from interlock.cases.forms import NAME
+from interlock.cases.forms import CONDITION, NAME
 from interlock.cases.sections import Form, Place, Section
+from interlock.decisions.condition import Condition
 from interlock.decisions.point import DecisionPoint, Then
 from interlock.errors import Refused
+from interlock.spelling import meant
 
 KEYS = ("action", "with")
 _REFERENCE = re.compile(r"(exposure|(input|output)(\.[A-Za-z_]\w{0,99}){1,8})\Z", re.ASCII)
@@ -17,6 +19,30 @@ _REFERENCE = re.compile(r"(exposure|(input|output)(\.[A-Za-z_]\w{0,99}){1,8})\Z"
 def read_then(section: Section) -> Then | None:
     """What follows, if the section says so."""
     return section.may("then", Form[Then | None]("then", _then, None), None)
+
+
+def read_follows(section: Section) -> tuple[tuple[str, Condition], ...]:
+    """Of which answers which action follows, if the section says so."""
+    return section.may("follows", Form[tuple[tuple[str, Condition], ...]]("follows", _follows, ()), ())
+
+
+def _follows(place: Place) -> tuple[tuple[str, Condition], ...]:
+    read = [(name, at.take(CONDITION)) for name, at in place.entries()]
+    return tuple((name, condition) for name, condition in read if condition is not None)
+
+
+def check_follows(places: Mapping[str, Place], points: Mapping[str, DecisionPoint], actions: Collection[str]) -> None:
+    """See that each action that is said to follow a point is declared.
+
+    Args:
+        places: Where each point stands, by name.
+        points: What was read there.
+        actions: The names of the actions.
+    """
+    for name, point in points.items():
+        for action, _ in point.follows:
+            if action not in actions:
+                places[name].refuse(f"follows: there is no action {action!r}", "follows", meant(action, actions))
 
 
 def _then(place: Place) -> Then:

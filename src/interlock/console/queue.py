@@ -25,6 +25,7 @@ from interlock.console.queue_about import about
 from interlock.console.queue_asked import PATH, QueueAsked, read_asked, read_typed, to_path
 from interlock.console.queue_decided import ROUTES as DECIDED_ROUTES
 from interlock.console.queue_decided import last_decided
+from interlock.console.queue_from import within
 from interlock.console.queue_views import ROUTES as VIEW_ROUTES
 from interlock.console.queue_views import tabs_of
 from interlock.console.render import render, templates
@@ -108,7 +109,9 @@ async def take_next(request: Visit) -> Response[bytes]:
     desk, terms = desk_of(request), request.node.work_terms
     item = await pull_next(desk, request.actor, work, terms=terms)
     item = item or await find_own(desk, request.actor, work, terms=terms)
-    return to_path(path_of(item) if item else f"{PATH}?{urlencode([*parse_qsl(query_of(work)), ('told', 'nothing')])}")
+    if item is None:
+        return to_path(f"{PATH}?{urlencode([*parse_qsl(query_of(work)), ('told', 'nothing')])}")
+    return to_path(within(path_of(item), query_of(work)))
 
 
 def path_of(item: WorkItem) -> str:
@@ -138,6 +141,7 @@ async def _nothing() -> Markup:
             .get_template("queue_list.html")
             .render(
                 page=page,
+                view=within("", asked.query),
                 about={one.id: about(one.question, one.key, fields.get(one.title, ())) for one in page.items},
                 names={item.id: hub.names(tenant, item.id) for item in page.items},
                 now=node.database.clock.now(),

@@ -171,6 +171,8 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
         no_person: Why no person stands at the end; empty if one does.
         purpose: For what it reads personal data; empty: its contracts may mark none.
         then: What follows a decision that was asked in line; None: whoever asked sees to that.
+        follows: Of which answers an action of the workflow's code begins, by the action's name: what people are told of
+            each choice. It demands nothing of the code.
         data: Which data it rests on, and what becomes of it while they are not as their contract promises.
         four_eyes: From which amount at stake on two people must say the same; None: one decides, whatever is at stake.
         autonomy: What its owner states of its autonomy: then nothing goes through by itself but what a certificate in
@@ -200,6 +202,7 @@ class DecisionPoint(msgspec.Struct, frozen=True, kw_only=True):
     no_person: str = ""
     purpose: str = ""
     then: Then | None = None
+    follows: tuple[tuple[str, Condition], ...] = ()
     data: DataTerms = DataTerms()
     four_eyes: Money | None = None
     autonomy: AutonomyTerms | None = None

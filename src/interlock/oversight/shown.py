@@ -58,6 +58,14 @@ def shown_of(review: Review, facts: Mapping[str, str]) -> Shown:
     return Shown(whole.hexdigest(), parts)
 
 
+def read_stated(stated: str) -> Shown:
+    """What was handed out, as far as it says: its parts by the beginnings of their digests."""
+    match = _STATED.match(stated)
+    listed = (match.group(2) or "") if match else ""
+    parts = dict(part.split(":", 1) for part in listed.split(",") if part)
+    return Shown(match.group(1) if match else "", parts)
+
+
 def changed_since(stated: str, now: Shown) -> tuple[str, ...] | None:
     """What changed since something was shown.
 

@@ -13,18 +13,19 @@ from interlock.cases.changed import changed_exposure, changed_source, check_chan
 from interlock.cases.verdicts import decide_review
 from interlock.console.item.difference import changes
 from interlock.console.item.form import read_typed, refilled
+from interlock.console.item.news import Before, news
 from interlock.console.item.page import Again, render_item
 from interlock.console.item.read import Basis, read_basis, read_item
 from interlock.console.item.typed import Said, digest_of, read_said, wrong_reason
 from interlock.console.item.unveil import put_back
+from interlock.console.queue_from import view_of, within
 from interlock.console.visit import Visit, needs
-from interlock.errors import ContractViolated, MoneyInvalid, Refused, Violation
+from interlock.errors import ContractViolated, MoneyInvalid, Refused, ShownChanged, Violation
 from interlock.oversight.dwell import READINGS
 from interlock.oversight.pulling import find_own, pull_next
 from interlock.oversight.resolving import Answer
 from interlock.oversight.review import Resolution
 from interlock.oversight.work import WorkKind
-from interlock.oversight.work_filter import WorkFilter
 
 
 @post("/console/reviews/{review_id:uuid}/decide", opt=needs("queue.decide"))
@@ -32,6 +33,8 @@ async def decide(request: Visit, review_id: FromPath[UUID]) -> Response[bytes]:
     """Give one's verdict; then to the next item, or back to this one."""
     said = read_said(await request.fields())
     basis = await read_basis(request, review_id)
+    if said.resolution is None:
+        return await _again(request, review_id, said, _unchosen(basis), status=HTTPStatus.UNPROCESSABLE_ENTITY)
     proposal, record = basis.question.proposal, basis.contract.record if basis.contract else None
     output: dict[str, Any] | None = None
     wrong = wrong_reason(said, _reasons(basis, said.resolution))
@@ -57,27 +60,28 @@ async def decide(request: Visit, review_id: FromPath[UUID]) -> Response[bytes]:
         return await _again(request, review_id, said, cause.violations, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     except Refused as cause:  # somebody was faster, it is not as it was shown, or they may not
         told = f"{cause.what[:1].upper()}{cause.what[1:]}. {cause.todo}".strip()
-        return await _again(request, review_id, said, (), told=told, status=cause.status)
-    back = f"/console/reviews/{review_id}?decided={review_id}"
-    there = await next_place(request, f"/console/reviews/{review_id}", review_id) if said.goes_on else back
+        return await _again(request, review_id, said, (), told=told, status=cause.status, anew=_is_anew(cause))
+    here = f"/console/reviews/{review_id}"
+    back = within(here, view_of(said.view)[1], decided=review_id)
+    there = await next_place(request, here, review_id, view=said.view) if said.goes_on else back
     return Response(b"", status_code=HTTPStatus.SEE_OTHER, headers={"Location": there})
 
 
-async def next_place(visit: Visit, back: str, decided: UUID | None = None) -> str:
+async def next_place(visit: Visit, back: str, decided: UUID | None = None, *, view: str = "") -> str:
     """Where somebody goes on: to the best item that they may decide, to what is theirs already, or back.
 
     Args:
         visit: Who goes on.
         back: The page of what they have just done.
         decided: The review that they have decided, to be taken back from wherever they come to.
+        view: The view of the queue that they work in, as its query: they stay in it.
     """
-    undoing = f"decided={decided}" if decided else ""
-    desk, actor = visit.node.desk, visit.actor
-    item = await pull_next(desk, actor, WorkFilter()) or await find_own(desk, actor, WorkFilter())
+    desk, actor, (work, query) = visit.node.desk, visit.actor, view_of(view)
+    item = await pull_next(desk, actor, work) or await find_own(desk, actor, work)
     if item is None:
-        return f"{back}?word=last{undoing and f'&{undoing}'}"
+        return within(back, query, word="last", decided=decided)
     kind = "reviews" if item.kind is WorkKind.REVIEW else "exceptions"
-    return f"/console/{kind}/{item.id}{undoing and f'?{undoing}'}"
+    return within(f"/console/{kind}/{item.id}", query, decided=decided)
 
 
 async def _checked(visit: Visit, basis: Basis, output: dict[str, Any]) -> tuple[dict[str, Any], tuple[Violation, ...]]:
@@ -123,14 +127,34 @@ def _amount(basis: Basis, output: dict[str, Any]) -> Any:
 
 
 async def _again(
-    visit: Visit, review_id: UUID, said: Said, wrong: tuple[Violation, ...], *, told: str = "", status: int
+    visit: Visit,
+    review_id: UUID,
+    said: Said,
+    wrong: tuple[Violation, ...],
+    *,
+    told: str = "",
+    status: int,
+    anew: bool = False,
 ) -> Response[bytes]:
-    """The page as it is now, with what was typed, and what is wrong with it."""
+    """The page as it is now, with what was typed, and what is wrong with it, or what changed since it was shown."""
     item = await read_item(visit, review_id)
+    before = Before(shown=said.shown, at=said.read_at, exposure=said.at_stake, who=visit.actor.name)
+    found = news(before, item.shown, item.review, item.notes, item.timeline) if anew else ()
     form, rest = refilled(item.contract.record if item.contract else None, said.fields, wrong)
     if not said.fields:
         form, rest = item.form, wrong
-    return render_item(visit, item, again=Again(said=said, form=form, violations=rest, told=told), status=status)
+    return render_item(
+        visit, item, again=Again(said=said, form=form, violations=rest, told=told, news=found), status=status
+    )
+
+
+def _unchosen(basis: Basis) -> tuple[Violation, ...]:
+    count = len([one for one in Resolution if one.value in basis.question.choices])
+    return (Violation(where="resolution", what="nothing is chosen", rule="choice", todo=f"choose first: 1 to {count}"),)
+
+
+def _is_anew(cause: Refused) -> bool:
+    return isinstance(cause, ShownChanged)
 
 
 def _reasons(basis: Basis, resolution: Resolution) -> tuple[str, ...]:

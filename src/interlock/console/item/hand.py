@@ -13,6 +13,7 @@ from litestar.params import FromPath
 from msgspec import Meta
 
 from interlock.console.item.read import desk_of
+from interlock.console.queue_from import view_of, within
 from interlock.console.render import render
 from interlock.console.visit import Visit, needs
 from interlock.errors import Refused
@@ -141,7 +142,7 @@ async def note(request: Visit, task_id: FromPath[UUID]) -> Response[bytes]:
 async def take_back(request: Visit, review_id: FromPath[UUID]) -> Response[bytes]:
     """Take one's verdict back while it is held."""
     await undo(desk_of(request), request.actor, review_id)
-    return _to(f"/console/reviews/{review_id}?word=undone")
+    return _to(within(f"/console/reviews/{review_id}", view_of(request.query_params.get("view", ""))[1], word="undone"))
 
 
 def path_of(task: Task) -> str:

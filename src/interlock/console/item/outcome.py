@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
 from interlock.actions.terms import ActionTerms
 from interlock.cases.declaration import Declaration
+from interlock.console.item.evidence import shown_value
+from interlock.console.item.form import label_of
 from interlock.console.render import lasting
+from interlock.decisions.condition import Facts
+from interlock.errors import ComponentFailed
 from interlock.guards.scope import EVERYTHING, holds
 from interlock.money import Money
 from interlock.oversight.review import Resolution
@@ -29,6 +35,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
         then: What happens next, a sentence each.
         reasons: The codes that may be given.
         refused: Why it cannot be chosen; empty: it can.
+        effect: What follows of it, beside its name; empty: that is not declared.
+        unpaid: What stands for an amount where there is none.
     """
 
     resolution: Resolution
@@ -38,6 +46,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     then: tuple[str, ...]
     reasons: tuple[str, ...]
     refused: str = ""
+    effect: str = ""
+    unpaid: str = "no amount"
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +62,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         seats_left: How many people must still agree, this one included.
         reasons: The codes that may be given, by choice.
         stops: The scopes that are stopped now.
+        proposal: What is proposed; None: nothing is.
+        input: What it was decided on.
         bears: By which other scopes than its own a stop holds what rests on the decision: its point, its component, who
             handed it in.
     """
@@ -65,6 +77,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     reasons: Mapping[str, Sequence[str]]
     stops: Sequence[str] = ()
     bears: Sequence[str] = ()
+    proposal: Mapping[str, Any] | None = None
+    input: Mapping[str, Any] = MappingProxyType({})
 
 
 def choices_of(standing: Standing, declaration: Declaration | None) -> tuple[Choice, ...]:
@@ -78,15 +92,68 @@ def _choice(resolution: Resolution, standing: Standing, declaration: Declaration
         refused = "There is no proposal to approve: give an output, or reject."
     no = resolution is Resolution.REJECT
     what = standing.choices[resolution.value]
+    known = None if declaration is None else effects(declaration, standing, standing.proposal)
+    nothing = no or (known is not None and not any(known.values()) and resolution is Resolution.APPROVE)
     return Choice(
         resolution=resolution,
         title=_TITLES[resolution],
         what=what[:1].upper() + what[1:] + ("" if what.endswith(".") else "."),
-        amount=None if no else standing.exposure,
-        then=(*_second(standing), *_held(standing), *(() if no else _actions(standing, declaration))),
+        amount=None if nothing else standing.exposure,
+        then=(*_second(standing), *_held(standing), *(() if no else _then(resolution, standing, declaration, known))),
         reasons=tuple(standing.reasons.get(resolution.value, ())),
         refused=refused,
+        effect=_effect(standing, known) if resolution is Resolution.APPROVE and not refused else "",
+        unpaid="nothing is paid" if no else "nothing follows" if nothing else "no amount",
     )
+
+
+def words_of(output: Mapping[str, Any], most: int = 80) -> str:
+    """An output in one line, as pages name its fields."""
+    return ", ".join(f"{label_of(name)}: {shown_value(value, most)}" for name, value in output.items())
+
+
+def effects(declaration: Declaration, standing: Standing, output: Mapping[str, Any] | None) -> dict[str, bool] | None:
+    """Which actions follow an output and which do not, as the workflow's file declares; None: that cannot be said."""
+    point = declaration.decisions.get(standing.point)
+    if point is None or not point.follows or output is None:
+        return None
+    facts = Facts(
+        input=dict(standing.input), output=dict(output), confidence=1.0, exposure=standing.exposure, findings=()
+    )
+    try:
+        return {action: when.holds(facts) for action, when in point.follows}
+    except ComponentFailed:  # a field is missing: then nothing is promised
+        return None
+
+
+def _effect(standing: Standing, known: Mapping[str, bool] | None) -> str:
+    says = f" (the proposal says: {words_of(standing.proposal)})" if standing.proposal else ""
+    if known is None:
+        return says
+    done = [name for name, follows in known.items() if follows]
+    if not done:
+        return f": no {' and no '.join(known)}{says}"
+    amount = f" {standing.exposure.amount:,} {standing.exposure.currency}" if standing.exposure else ""
+    return f": {' and '.join(done)}{amount} follows{says}"
+
+
+def _then(
+    resolution: Resolution, standing: Standing, declaration: Declaration | None, known: Mapping[str, bool] | None
+) -> tuple[str, ...]:
+    """What follows, as declared of the proposal; of a change, on what that depends."""
+    point = declaration.decisions.get(standing.point) if declaration else None
+    if declaration is None or point is None or not point.follows:
+        return _actions(standing, declaration)
+    if resolution is Resolution.CHANGE:
+        return tuple(f"{name} follows if, as you change it, {when.text}." for name, when in point.follows)
+    if known is None:
+        return _actions(standing, declaration)
+    terms = {name: declaration.actions[name] for name in known}
+    return tuple(
+        _action(terms[name], standing, declaration.workflow, "Then the workflow is to") if follows
+        else f"By the workflow's file {name} does not follow of this."
+        for name, follows in known.items()
+    )  # fmt: skip
 
 
 def _second(standing: Standing) -> tuple[str, ...]:
@@ -108,6 +175,9 @@ def _actions(standing: Standing, declaration: Declaration | None) -> tuple[str, 
     if point is not None and point.then is not None:
         terms = declaration.actions.get(point.then.action)
         return (_action(terms, standing, declaration.workflow, "Then"),) if terms else ()
+    elsewhere = {name: one.name for one in declaration.decisions.values() for name, _ in one.follows}
+    if elsewhere and point is not None:
+        return tuple(f"{name} follows what is decided at {at}, not this." for name, at in elsewhere.items())
     resting = [one for one in declaration.actions.values() if one.rests_on == standing.point]
     undoing = {one.undo for one in declaration.actions.values()}
     free = [one for one in declaration.actions.values() if not one.rests_on and one.name not in undoing]

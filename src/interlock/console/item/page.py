@@ -14,10 +14,12 @@ from interlock.api.personal import Purpose
 from interlock.console.asking import asked_of
 from interlock.console.item.difference import Change
 from interlock.console.item.form import Entry
+from interlock.console.item.news import News
 from interlock.console.item.read import Item, read_item, read_seen
 from interlock.console.item.standing import Seen
 from interlock.console.item.typed import Said
 from interlock.console.item.undo import Undoable, undoable
+from interlock.console.queue_from import view_of
 from interlock.console.render import render
 from interlock.console.visit import Visit, needs
 from interlock.errors import Violation
@@ -31,10 +33,12 @@ class ItemAsked(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         decided: A review that was decided just now: how to undo that is shown.
         word: What was done, to be told once.
+        view: The view of the queue that they work in, as its query.
     """
 
     decided: UUID | None = None
     word: Annotated[str, Meta(max_length=40)] | None = None
+    view: str = ""
 
 
 class PurposeForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +65,7 @@ class Again(msgspec.Struct, frozen=True, kw_only=True):
         confirms: The digest of the output whose difference is shown.
         told: What happened, in a sentence, and what to do.
         amount: What would be at stake with what was typed.
+        news: What changed since it was shown; if anything did, they choose anew.
     """
 
     said: Said
@@ -70,6 +75,7 @@ class Again(msgspec.Struct, frozen=True, kw_only=True):
     confirms: str = ""
     told: str = ""
     amount: Any = None
+    news: tuple[News, ...] = ()
 
 
 @get("/console/reviews/{review_id:uuid}", opt=needs("view"))
@@ -79,7 +85,7 @@ async def show_review(request: Visit, review_id: FromPath[UUID]) -> Response[byt
     item = await read_item(request, review_id)
     READINGS.note(review_id, request.actor.name, request.node.database.clock.now())
     undo = await undoable(request, asked.decided) if asked.decided else None
-    return render_item(request, item, undo=undo, word=asked.word or "")
+    return render_item(request, item, undo=undo, word=asked.word or "", view=asked.view)
 
 
 @post("/console/reviews/{review_id:uuid}/personal", opt=needs("personal.read"), status_code=200)
@@ -104,10 +110,11 @@ def render_item(
     status: int = 200,
     undo: Undoable | None = None,
     word: str = "",
+    view: str = "",
 ) -> Response[bytes]:
     """The page, at first or with what was typed."""
-    form = again.form if again else item.form
-    return render(visit, "item.html", status=status, item=item, again=again, form=form, undo=undo, word=word)
+    form, view = again.form if again else item.form, view_of(again.said.view if again else view)[1]
+    return render(visit, "item.html", status=status, item=item, again=again, form=form, undo=undo, word=word, view=view)
 
 
 ROUTES = (show_review, show_personal, show_standing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -75,6 +76,7 @@ class Item:
         notes: What people told each other.
         settle: The two verdicts that differ, for whoever settles them.
         shown: What a verdict is bound to, as it comes back with the form.
+        read_at: When it was read.
     """
 
     review: Review
@@ -104,6 +106,7 @@ class Item:
     notes: tuple[Note, ...]
     settle: tuple[tuple[StoredVerdict, Tree | None], ...]
     shown: str
+    read_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,7 @@ async def read_item(visit: Visit, review_id: UUID, *, purpose: str | None = None
         NotFound: their tenant has none of that id.
         PurposeRefused: the data may not be read for that.
     """
-    node, tenant = visit.node, visit.tenant
+    node, tenant, read_at = visit.node, visit.tenant, visit.node.database.clock.now()
     review, seen = await read_seen(visit, review_id)
     # before all else that is shown: what changes from here on lets a verdict be refused, whether the page has it or not
     shown = await shown_now(node.desk, node.registry, visit.actor, review)
@@ -212,6 +215,8 @@ async def read_item(visit: Visit, review_id: UUID, *, purpose: str | None = None
         seats_left=seen.seats,
         reasons=basis.reasons,
         stops=tuple(one.scope for one in node.tools.decider.watch.in_force(tenant)),
+        proposal=question.proposal,
+        input=question.input,
         bears=_bears(review, decision, origin.caller if origin else ""),
     )
     return Item(
@@ -242,6 +247,7 @@ async def read_item(visit: Visit, review_id: UUID, *, purpose: str | None = None
         notes=tuple(notes),
         settle=await _to_settle(visit, review) if review.disagreed else (),
         shown=shown.stated,
+        read_at=read_at,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, cast
 
 import msgspec
@@ -14,7 +15,19 @@ from interlock.oversight.review import Resolution
 from interlock.privacy.token import HIDDEN, MARKER, TOKEN, hide_in
 
 _FIXED = frozenset(
-    {"resolution", "note", "shown", "confirmed", "then", "reason_approve", "reason_change", "reason_reject"}
+    {
+        "resolution",
+        "note",
+        "shown",
+        "confirmed",
+        "then",
+        "reason_approve",
+        "reason_change",
+        "reason_reject",
+        "view",
+        "read_at",
+        "at_stake",
+    }
 )
 
 
@@ -22,7 +35,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     """What was sent.
 
     Attributes:
-        resolution: The choice.
+        resolution: The choice; None: nothing is chosen.
         reason_code: Why.
         reasons: What was chosen as a reason for each choice, to be shown again.
         note: Why, in words.
@@ -30,9 +43,12 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
         confirmed: The digest of the output whose difference to the proposal was on the page.
         goes_on: Whether the next item is wanted.
         fields: The fields of the output.
+        view: The view of the queue that they work in, as its query.
+        read_at: When the page was read, as it says.
+        at_stake: What was at stake then, as it says.
     """
 
-    resolution: Resolution
+    resolution: Resolution | None
     reason_code: str
     reasons: Mapping[str, str]
     note: str
@@ -40,13 +56,16 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     confirmed: str
     goes_on: bool
     fields: Mapping[str, str]
+    view: str = ""
+    read_at: datetime | None = None
+    at_stake: str = ""
 
 
 def read_said(pairs: Iterable[tuple[str, str]]) -> Said:
     """The form of a page.
 
     Raises:
-        Refused: a field stands twice or is none of the page's, or nothing was chosen.
+        Refused: a field stands twice or is none of the page's, or the choice is none.
     """
     fields: dict[str, str] = {}
     for name, value in pairs:
@@ -56,10 +75,10 @@ def read_said(pairs: Iterable[tuple[str, str]]) -> Said:
             raise Refused(f"there is no field {name[:80]!r}", where=name[:80], todo="load the page anew")
         fields[name] = value
     chosen = fields.get("resolution", "")
-    if chosen not in set(Resolution):
-        raise Refused("nothing was chosen", where="resolution", todo="choose approve, change or reject")
+    if chosen and chosen not in set(Resolution):
+        raise Refused(f"there is no choice {chosen[:80]!r}", where="resolution", todo="choose one of the page's")
     return Said(
-        resolution=Resolution(chosen),
+        resolution=Resolution(chosen) if chosen else None,
         reason_code=fields.get(f"reason_{chosen}", ""),
         reasons={one.value: fields.get(f"reason_{one}", "") for one in Resolution},
         note=fields.get("note", "").replace("\r\n", "\n"),
@@ -67,7 +86,18 @@ def read_said(pairs: Iterable[tuple[str, str]]) -> Said:
         confirmed=fields.get("confirmed", ""),
         goes_on=fields.get("then") == "next",
         fields={name: value for name, value in fields.items() if name.startswith("output:")},
+        view=fields.get("view", ""),
+        read_at=_time(fields.get("read_at", "")),
+        at_stake=fields.get("at_stake", "")[:60],
     )
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        read = datetime.fromisoformat(text[:40])
+    except ValueError:
+        return None
+    return read if read.tzinfo else None
 
 
 def digest_of(output: Mapping[str, Any]) -> str:

@@ -32,11 +32,11 @@
   // Where a person goes on: at what is wrong, at the row they left, or at the page's heading, which is then read out.
   const land = (main, place) => {
     const row = place?.row && document.getElementById(place.row);
-    const to = main.querySelector("[aria-invalid=true]") || row && (row.querySelector("[data-open]") || row) || main.querySelector("h1") || main;
+    const to = main.querySelector("[data-land], [aria-invalid=true]") || row && (row.querySelector("[data-open]") || row) || main.querySelector("h1") || main;
     if (to.matches("h1")) to.tabIndex = -1;
     to.focus({ preventScroll: true });
     scrollTo(0, place?.top ?? 0);
-    if (to.matches("[aria-invalid=true]")) to.scrollIntoView({ block: "nearest" });
+    if (to.matches("[data-land], [aria-invalid=true]")) to.scrollIntoView({ block: "nearest" });
   };
   const show = async (page, place, enter) => {
     const { loaded, undress } = dress(page);

@@ -25,6 +25,7 @@ from interlock.console.item.form import PREFIX, read_json_text
 from interlock.console.item.read import desk_of
 from interlock.console.item.tree import tree_of
 from interlock.console.item.undo import Undoable, undoable
+from interlock.console.queue_from import view_of
 from interlock.console.render import render
 from interlock.console.trouble.about import corrected, read_about, retyped
 from interlock.console.trouble.read import (
@@ -172,7 +173,7 @@ async def resolve_one(request: Visit, exception_id: FromPath[UUID]) -> Response[
     except Refused as cause:
         return await _one(request, exception_id, form=form, refused=cause, typed=dict(typed))
     back = f"/console/exceptions/{exception_id}"
-    there = await next_place(request, back) if form.then == "next" else back
+    there = await next_place(request, back, view=form.view) if form.then == "next" else back
     return Response(b"", status_code=HTTPStatus.SEE_OTHER, headers={"Location": there})
 
 
@@ -222,7 +223,7 @@ async def _one(
         about=about,
         entries=entries,
         word=word,
-        view=form.view if form else view,
+        view=view_of(form.view if form else view)[1],
         captured=tree_of(facts),
         stack=stack,
         notes=await notes_of(desk_of(visit), visit.tenant, found.id),
