@@ -12,8 +12,7 @@ from litestar import Response, get, post
 from interlock.cases.bulk import decide_many, output_told
 from interlock.cases.finding import searchable_points
 from interlock.cases.verdicts import shown_now
-from interlock.console.item.evidence import shown_value
-from interlock.console.item.form import label_of
+from interlock.console.item.outcome import together, words_of
 from interlock.console.queue_about import about
 from interlock.console.render import render
 from interlock.console.visit import Visit, needs
@@ -61,6 +60,7 @@ class Lot(msgspec.Struct, frozen=True, kw_only=True):
         terms: What the workflow's file allows of one act; None: it allows none.
         reasons: The codes that may be given, by choice.
         sample: Some of them, spread over all: each with its proposal.
+        follows: What follows of approving them all.
     """
 
     reviews: tuple[tuple[Review, str], ...]
@@ -74,6 +74,7 @@ class Lot(msgspec.Struct, frozen=True, kw_only=True):
     terms: BulkTerms | None
     reasons: dict[str, tuple[str, ...]]
     sample: tuple[tuple[Review, str], ...]
+    follows: str = ""
 
 
 @get("/console/bulk", opt=needs("queue.bulk"))
@@ -149,6 +150,7 @@ async def _lot(visit: Visit, ids: Sequence[UUID]) -> Lot:
         terms=point.queue.bulk if point else None,
         reasons={one.value: (point.queue.reasons if point else REASONS)[one.value] for one in CHOICES},
         sample=tuple((one, _proposal(one)) for one in waiting[::step][:SAMPLE]),
+        follows=together(point, [(_said(one), one.exposure) for one in waiting]),
     )
 
 
@@ -178,8 +180,11 @@ def _point(visit: Visit, review: Review) -> DecisionPoint | None:
 def _proposal(review: Review) -> str:
     if review.proposal is None:
         return "none"
-    said = msgspec.json.decode(hide(review.proposal), type=dict[str, Any])
-    return ", ".join(f"{label_of(name)}: {shown_value(value, _LONGEST)}" for name, value in said.items())
+    return words_of(_said(review) or {}, _LONGEST)
+
+
+def _said(review: Review) -> dict[str, Any] | None:
+    return msgspec.json.decode(hide(review.proposal), type=dict[str, Any]) if review.proposal is not None else None
 
 
 def _item(text: str) -> tuple[UUID, str]:

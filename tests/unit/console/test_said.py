@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from interlock.cases.declaration import load_declaration, read_declaration
-from interlock.console.item.outcome import Standing, choices_of
+from interlock.console.item.outcome import Standing, choices_of, together
 from interlock.console.render import grouped
 from interlock.console.workflow_words import in_words
 from interlock.decisions.point_digest import point_digest
@@ -57,6 +57,13 @@ def test_approving_says_what_follows_of_this_proposal(
     assert (approve.effect, approve.amount) == (effect, amount)
     assert ("pay does not follow" in approve.then[-1]) is (amount is None)
     assert change.then[-1] == "pay follows if, as you change it, output.approved == true."
+
+
+def test_approving_many_says_of_how_many_an_action_follows_and_how_much() -> None:
+    point, ten = load_declaration(REFUNDS).decisions["approve"], Money("10.00", "EUR")
+    lot = [({"approved": True}, ten), ({"approved": True}, ten), ({"approved": False}, ten)]
+    assert together(point, lot) == "pay follows of 2 of 3: 20.00 EUR."
+    assert together(point, lot[2:]) == "pay follows of 0 of 1."
 
 
 def test_an_action_that_is_said_to_follow_is_declared_and_a_certificate_stays_as_it_was() -> None:

@@ -14,7 +14,8 @@ from interlock.cases.declaration import Declaration
 from interlock.console.item.evidence import shown_value
 from interlock.console.item.form import label_of
 from interlock.console.render import lasting
-from interlock.decisions.condition import Facts
+from interlock.decisions.condition import Condition, Facts
+from interlock.decisions.point import DecisionPoint
 from interlock.errors import ComponentFailed
 from interlock.guards.scope import EVERYTHING, holds
 from interlock.money import Money
@@ -123,6 +124,38 @@ def effects(declaration: Declaration, standing: Standing, output: Mapping[str, A
     try:
         return {action: when.holds(facts) for action, when in point.follows}
     except ComponentFailed:  # a field is missing: then nothing is promised
+        return None
+
+
+def together(point: DecisionPoint | None, lot: Sequence[tuple[Mapping[str, Any] | None, Money | None]]) -> str:
+    """What follows of approving many: how many lead to which action, and how much, as far as the file declares it.
+
+    Args:
+        point: Their decision point.
+        lot: The proposal of each, and what is at stake in it.
+    """
+    if point is None or not point.follows:
+        return "What follows is not declared: the workflow may then act on each."
+    told: list[str] = []
+    for action, when in point.follows:
+        found = [amount for output, amount in lot if output is not None and _holds(when, output, amount) is not False]
+        total = sum_of(found)
+        told.append(f"{action} follows of {len(found)} of {len(lot)}{f': {total}' if total and found else ''}.")
+    return " ".join(told)
+
+
+def sum_of(amounts: Sequence[Money | None]) -> str:
+    """Amounts together; empty where one is unknown or they are of many currencies."""
+    known = [one for one in amounts if one is not None]
+    if len(known) < len(amounts) or len({one.currency for one in known}) != 1:
+        return ""
+    return f"{sum(one.amount for one in known):,} {known[0].currency}"
+
+
+def _holds(when: Condition, output: Mapping[str, Any], exposure: Money | None) -> bool | None:
+    try:
+        return when.holds(Facts(input={}, output=dict(output), confidence=1.0, exposure=exposure, findings=()))
+    except ComponentFailed:
         return None
 
 
