@@ -10,19 +10,23 @@ create index decision_turned on decision (tenant, workflow, id)
 -- neither. It says the same as `is_no_right` in interlock.autonomy.issuing.judged, of an answer that leaves out nothing; a blank is
 -- put in the place of an escaped NUL, which json cannot turn into text.
 create function no_is_right(is_right boolean, standing outcome_standing, was_right boolean, output bytea, fields json)
-  returns boolean language sql immutable parallel safe as $$
-  select case when s.said = false then is_right
+  returns boolean language plpgsql immutable parallel safe as $$
+declare
+  answer json := replace(convert_from(output, 'UTF8'), '\u0000', '\u0020')::json;
+  alone boolean := json_array_length(fields) = 1;
+  field text := case when alone then fields ->> 0 end;
+  said boolean;
+begin
+  if coalesce(json_array_length(fields), 0) = 0 and json_typeof(answer) = 'object' then
+    select count(*) = 1, case when count(*) filter (where json_typeof(a.value) = 'boolean') = 1
+                         then max(a.key) filter (where json_typeof(a.value) = 'boolean') end
+    into alone, field from json_each(answer) a;
+  end if;
+  if json_typeof(answer -> field) = 'boolean' then
+    said := (answer ->> field)::boolean;
+  end if;
+  return case when said = false then is_right
               when is_right or standing = 'contradictory' then false
-              when s.said and s.alone then true
-              else coalesce(was_right, false) end
-  from (select replace(convert_from(output, 'UTF8'), '\u0000', '\u0020')::json as answer) a
-  cross join lateral (
-    select array(select json_array_elements_text(fields)) as declared,
-      array(select key from json_each(case when json_typeof(a.answer) = 'object' then a.answer end)) as names,
-      array(select key from json_each(case when json_typeof(a.answer) = 'object' then a.answer end)
-            where json_typeof(value) = 'boolean') as answers) n
-  cross join lateral (select coalesce(nullif(n.declared, '{}'), n.answers) as compared) c
-  cross join lateral (
-    select case when cardinality(c.compared) = 1 and c.compared[1] = any(n.answers) then (a.answer ->> c.compared[1])::boolean end as said,
-      cardinality(coalesce(nullif(n.declared, '{}'), n.names)) = 1 as alone) s
-$$;
+              when said and alone then true
+              else coalesce(was_right, false) end;
+end $$;
