@@ -68,7 +68,8 @@
     const by = event.submitter;
     const stop = () => { event.preventDefault(); event.stopImmediatePropagation(); };
     if (form.method === "dialog") return;
-    if (form.getAttribute("aria-busy") === "true") return stop();
+    const sending = form.matches("[data-onward]") && document.querySelector("form[data-onward][aria-busy=true]");
+    if (sending || form.getAttribute("aria-busy") === "true") return stop();
     const changes = form.method === "post" || form.hasAttribute("hx-post");
     if (changes && isLost()) {
       stop();

@@ -11,6 +11,12 @@
   const alike = page => page.getElementById("main")
     && String(all("script", page).map(one => one.src)) === String(all("script").map(one => one.src))
     && ["data-who", "hx-headers:inherited"].every(name => page.body.getAttribute(name) === body.getAttribute(name));
+  // INVARIANT: no step takes the place of a verdict's answer: a refusal would never be seen. It waits as long as its form does.
+  const waits = () => {
+    const sending = document.querySelector("form[data-onward][aria-busy=true]");
+    if (sending) tell("What you sent is not answered yet: wait for it, then go on.", { seconds: 5 });
+    return !!sending;
+  };
   const addressOf = url => url.pathname + url.search;
   let here = addressOf(location);
   let at = history.state?.at ?? 0;
@@ -117,7 +123,7 @@
     const link = event.target.closest?.("a[data-open]");
     if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || unsaved()) return;
     event.preventDefault();
-    open(link.href);
+    if (!waits()) open(link.href);
   });
   document.addEventListener("submit", event => {
     if (event.defaultPrevented || !event.target.matches("form[data-onward]")) return;
@@ -128,6 +134,7 @@
     if (addressOf(location) === here) return; // a place on this page
     const to = event.state?.at ?? 0;
     const steps = to - at;
+    if (steps && waits()) return history.go(-steps);
     if (steps && unsaved()) {
       // INVARIANT: what was typed is not lost unasked: the step is taken back until it is answered
       history.go(-steps);
