@@ -33,6 +33,9 @@ PAGES = {
     "actions": "/console/actions", "quarantine": "/console/quarantine", "contracts": "/console/contracts",
     "rules": "/console/rules", "stops": "/console/stops", "ledger": "/console/ledger", "people": "/console/people",
     "policies": "/console/policies", "me": "/console/me", "bulk": "/console/bulk?kind=review&point=approve",
+    "practice": "/console/practice", "asked": "/console/asked", "connectors": "/console/connectors",
+    "password": "/console/password", "costs": "/console/workflows/receipts/costs",
+    "control": "/console/value/receipts/control",
     "new-stop": "/console/stops/new?scope=workflow:receipts&why=A+look+at+last+night%27s+payments",
 }  # fmt: skip
 """The pages that have an address of their own."""
@@ -48,8 +51,20 @@ FOUND = {
     "entry": ("/console/ledger", r"/console/ledger/[0-9a-f-]{36}"),
     "contract": ("/console/contracts", r"/console/contracts/[a-z][a-z0-9-]+"),
     "rule": ("/console/rules", r"/console/rules/[a-z][a-z0-9-]+"),
+    "person": ("/console/people", r"/console/people/[0-9a-f-]{36}"),
+    "explanation": ("decision", r"/console/decisions/[0-9a-f-]{36}/explanation"),
+    "lineage": ("decision", r"/console/lineage/[0-9a-f-]{36}"),
 }
 """Pages of one thing: the page, or the name of one found before, whose first link leads to one."""
+NOT_TAKEN = {
+    "/console/autonomy/{name:str}/anew": "it counts outcomes for a while; its certificate is taken as it is issued",
+    "/console/breaks": "only on a node that reconciles statements, as the example's",
+    "/console/contracts/{name:str}/{version:str}": "of a published version; the receipts' are files of the package",
+    "/console/rules/{name:str}/{version:str}": "of a published version; the receipts' are files of the package",
+    "/console/rules/{name:str}/{version:str}/against/{old:str}": "the same",
+    "/console/practice/{attempt_id:uuid}": "a review again, without its answer",
+}
+"""Pages without a picture, and why."""
 PHONE = ("queue", "review")
 OF_THE_SHOP = {"certificate": "/console/autonomy/claims.assess", "worth": "/console/value/claims"}
 IN_DOCS = {"certificate": 1225}
@@ -135,6 +150,8 @@ async def find(page: Page, desk: Desk) -> dict[str, str]:
         hit = re.search(link, await page.content())
         if hit:
             found[name] = hit[0]
+        else:
+            print(f"no picture of a {name}: {found.get(path, path)} leads to none")
     return found
 
 
