@@ -61,6 +61,9 @@ async def test_a_field_marks_where_it_was_read_and_a_change_is_seen_before_it_co
     ana = await at_screen("ana")
     review = await open_receipt(stage, ana)
     page = ana.page
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    await expect(page.locator("#decide .send .primary")).to_be_in_viewport(ratio=1)
+    assert await page.locator(".paper").evaluate("one => one.scrollHeight <= one.clientHeight + 1"), "whole is whole"
     source = page.locator(".paper .source-3")
     pale = await source.evaluate("one => getComputedStyle(one).fill")
     await page.keyboard.press("2")
