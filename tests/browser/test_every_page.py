@@ -22,14 +22,20 @@ COLOURS = ("color-contrast", "link-in-text-block")
 NO_PAGES = (
     "/record", "/body", "/live", "/list", "/views", "/decided", "/strip", "/now", "/standing", "/session", "/checkpoint",
     "/console/assets/", "/console/present/", "/console/proofs/", "/console/breaks/closes/", "/sign-in/with/",
-    "/sign-in/back/", "/{name:str}", "/{name:str}/control",
+    "/sign-in/back/", "/console/autonomy/{name:str}", "/console/autonomy/{name:str}/anew", "/console/breaks",
 )  # fmt: skip
-"""Parts of pages, files, and what has a name: these are listed below."""
-NAMED = (
-    "/console/workflows/refund_orders", "/console/contracts/refund-request", "/console/rules/approve-refund",
+"""Parts of pages and files; pages that are on another site, and are looked at there: test_autonomy_page, test_pages."""
+NAMES = {
+    "/console/workflows/": {"name": "refund_orders"},
+    "/console/value/": {"name": "refund_orders"},
+    "/console/contracts/": {"name": "refund-request", "version": "1.0.0"},
+    "/console/rules/": {"name": "approve-refund", "version": "1", "old": "1"},
+}
+"""What pages of one thing are called by, by where they begin."""
+REFUSED = ("/console/cases/00000000-0000-0000-0000-000000000000", "/console/queue?confidence_from=abc")
+ASKED = (
     "/console/stops/new?scope=workflow:refund_orders", "/console/decisions?where=exposure", "/console/queue?kind=review",
-    "/console/cases/00000000-0000-0000-0000-000000000000", "/console/value/refund_orders?behind=cases",
-    "/console/value/refund_orders/control",
+    "/console/value/refund_orders?behind=cases",
 )  # fmt: skip
 LOOKED = """() => {
   const told = [], all = what => [...document.querySelectorAll(what)];
@@ -73,7 +79,8 @@ async def busy(database_url: str, tmp_path: Path, provider: SimulatedProvider) -
 
 async def test_every_page_is_sound_in_both_themes_and_at_twice_the_size(busy: Busy, browser: Browser) -> None:
     ways = [way for way in ways_of(busy.work.on.node) if not way.changes and not way.path.endswith(NO_PAGES)]
-    filled = [way.fill(busy.ids) for way in ways if not any(one in way.path for one in NO_PAGES if one.endswith("/"))]
+    ways = [way for way in ways if not any(one in way.path for one in NO_PAGES if one.endswith("/"))]
+    filled = [way.fill({**busy.ids, **_names(way.path)}) for way in ways]
     window = await browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     errors: list[str] = []
     wrong: dict[str, list[str]] = {}
@@ -83,9 +90,9 @@ async def test_every_page_is_sound_in_both_themes_and_at_twice_the_size(busy: Bu
         page.on("dialog", lambda dialog: errors.append(dialog.message))
         await _look(page, f"{busy.work.url}/console/sign-in", wrong)
         await window.add_cookies([{"name": COOKIE, "value": busy.ana.secret, "url": busy.work.url}])
-        for path in dict.fromkeys((*filled, *NAMED)):
+        for path in dict.fromkeys((*filled, *ASKED, *REFUSED)):
             if path != "/console/sign-in":
-                await _look(page, busy.work.url + path, wrong)
+                await _look(page, busy.work.url + path, wrong, refused=path in REFUSED)
         await page.goto(f"{busy.work.url}/console/reviews/{busy.ids['review_id']}")
         await _tab_through(page, wrong)
     finally:
@@ -95,10 +102,15 @@ async def test_every_page_is_sound_in_both_themes_and_at_twice_the_size(busy: Bu
     assert errors == []
 
 
-async def _look(page: Page, url: str, wrong: dict[str, list[str]]) -> None:
+def _names(path: str) -> dict[str, str]:
+    return {name: one for begin, names in NAMES.items() if path.startswith(begin) for name, one in names.items()}
+
+
+async def _look(page: Page, url: str, wrong: dict[str, list[str]], *, refused: bool = False) -> None:
     """One page in light and in dark, and at 200 %: the width of half the screen."""
-    await page.goto(url, wait_until="domcontentloaded")
-    found = [*await violations(page), *await page.evaluate(LOOKED)]
+    answer = await page.goto(url, wait_until="domcontentloaded")
+    found = [] if answer and answer.ok is not refused else [f"is answered by {answer and answer.status}"]
+    found += [*await violations(page), *await page.evaluate(LOOKED)]
     await page.emulate_media(color_scheme="dark")
     found += [f"dark: {one}" for one in await violations(page, only=COLOURS)]
     await page.emulate_media(color_scheme="light")

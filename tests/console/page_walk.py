@@ -15,7 +15,7 @@ from tests.console.visiting import refund_orders
 from tests.pg.stage import REFUNDS, Stage, declared, payments, stage
 
 from interlock.api.serve import serving
-from interlock.cases.publishing import publish_rules
+from interlock.cases.publishing import publish_contract, publish_rules
 from interlock.cases.registry import Registered
 from interlock.cases.store import CaseState
 from interlock.console.app import create_site
@@ -76,6 +76,10 @@ async def working_site(
         rules = (REFUNDS / "components" / "approve-refund@1.rules.json").read_bytes()
         await publish_rules(
             node.database, node.writer, node.registry, node.tenant, rules, "content", who=SCRIPT, why=f"first {SCRIPT}"
+        )
+        promised = (REFUNDS / "contracts" / "refund-request@1.odcs.yaml").read_bytes()
+        await publish_contract(
+            node.database, node.writer, node.registry, node.tenant, promised, "contract", who="ana", why=SCRIPT
         )
         made = await stop(
             node.database, node.writer, node.tenant, scope="connector:payments", who=SCRIPT, why=f"a look {SCRIPT}"
