@@ -31,8 +31,8 @@ from interlock.console.queue_views import tabs_of
 from interlock.console.render import render, templates
 from interlock.console.shared import KEEP_LIST_S, Shared
 from interlock.console.visit import WATCHING, Visit, needs
-from interlock.oversight.listing import list_work
 from interlock.errors import Refused
+from interlock.oversight.listing import list_work
 from interlock.oversight.pulling import find_own, pull_next
 from interlock.oversight.work import WorkItem, WorkKind, WorkState
 from interlock.oversight.work_filter import KEYS, query_of, read_filter
@@ -79,9 +79,9 @@ async def show_queue(request: Visit) -> Response[bytes]:
     return render(
         request,
         "queue.html",
-        listed=listed,
         status=asked.wrong.status if asked.wrong else 200,
         wrong=asked.wrong,
+        listed=listed,
         decided=decided,
         empty="data-list" not in listed,
         views=views,
@@ -119,14 +119,14 @@ def path_of(item: WorkItem) -> str:
     return f"/console/{'reviews' if item.kind is WorkKind.REVIEW else 'exceptions'}/{item.id}"
 
 
-async def _listed(visit: Visit, asked: QueueAsked) -> Markup:
-    """The list, rendered once for all who ask for the same now."""
-    hub, work = hub_of(visit), asked.work
 async def _nothing() -> Markup:
     """No list, of a filter that cannot be read: everything that waits would be taken for what it finds."""
     return Markup("")
 
 
+async def _listed(visit: Visit, asked: QueueAsked) -> Markup:
+    """The list, rendered once for all who ask for the same now."""
+    hub, work = hub_of(visit), asked.work
     whose = visit.actor if work.mine or work.my_team else None
     turn = hub.turn(visit.tenant, "reviews", "exceptions", "presence")
     question = (visit.tenant, asked.query, asked.after, whose, turn)

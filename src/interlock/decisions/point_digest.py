@@ -24,11 +24,11 @@ def point_digest(point: DecisionPoint) -> str:
     several answers, since the loss is bounded on average over all of them.
 
     Not in it: versions of components, since each version is certified by itself, and who is asked after another one
-    goes by a certificate of that one's version alone; ``sure_from`` and its
-    bands, since a certificate is derived as if there were none and they only make it stricter; ``autonomy`` itself,
-    which has a digest of its own; and what decides nothing: queue, reasons, four eyes, ``valid_for``, ``then``,
-    ``follows``, ``purpose``, why nobody stands at the end, and the budget, beyond which a person decides. Neither is what stands in
-    other files: the code of checks and features, and the content of contracts and of the policy's table.
+    goes by a certificate of that one's version alone; ``sure_from`` and its bands, since a certificate is derived as if
+    there were none and they only make it stricter; ``autonomy`` itself, which has a digest of its own; and what decides
+    nothing: queue, reasons, four eyes, ``valid_for``, ``then``, ``follows``, ``purpose``, why nobody stands at the end,
+    and the budget, beyond which a person decides. Neither is what stands in other files: the code
+    of checks and features, and the content of contracts and of the policy's table.
     """
     exposure, data = point.exposure, point.data
     said: dict[str, Any] = {
