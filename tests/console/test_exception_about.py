@@ -42,6 +42,8 @@ async def test_an_exception_shows_what_it_is_about_is_corrected_in_its_form_and_
             ]  # fmt: skip
             for case in cases:
                 await on.until(case, CaseState.EXCEPTION)
+            raised_of = {(await on.record(case)).exceptions[0].id: case for case in cases}
+            cases = [raised_of[one] for one in sorted(raised_of)]  # the oldest first
             first, second = [(await on.record(case)).exceptions[0] for case in cases]
             ana, at = await signed_in(stack, node, url, "ana"), f"/console/exceptions/{first.id}"
 

@@ -31,7 +31,7 @@ from interlock.errors import DatabaseUnavailable, StateConflict
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 SESSIONS = """
-select count(*) filter (where a.xact_start is not null), count(l.pid)
+select count(l.pid) filter (where a.xact_start is not null), count(l.pid)
 from pg_stat_activity a left join pg_locks l on l.pid = a.pid and l.locktype = 'advisory'
 where a.datname = current_database() and a.pid <> pg_backend_pid()
 """
