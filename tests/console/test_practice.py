@@ -179,6 +179,8 @@ async def _practice_qualifies(scene: Scene) -> None:
     assert (await scene.ben.http.get(path)).status_code == 404
     made_up = await ana.http.post(path, data={"resolution": "approve", "reason_approve": "made_up"})
     assert (made_up.status_code, "a reason is needed" in made_up.text) == (422, True)
+    none = await ana.http.post(path, data={"note": ""})
+    assert (none.status_code, "choose first: 1 to " in none.text) == (422, True)
     wrong = await practise(ana, "reject")
     assert "Not right" in wrong
     assert WHY in wrong

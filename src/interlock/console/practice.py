@@ -19,7 +19,7 @@ from interlock.console.item.history import History
 from interlock.console.item.page import Again
 from interlock.console.item.read import Item, read_item
 from interlock.console.item.tree import Tree, tree_of
-from interlock.console.item.typed import Said, read_said, wrong_reason
+from interlock.console.item.typed import Said, read_said, unchosen, wrong_reason
 from interlock.console.render import render
 from interlock.console.visit import Visit, needs
 from interlock.decisions.store import canonical
@@ -110,6 +110,8 @@ async def answer_item(request: Visit, attempt_id: FromPath[UUID]) -> Response[by
     said, node = read_said(await request.fields()), request.node
     attempt, truth = await find_attempt(node.desk, request.actor, attempt_id)
     item = await _item(request, attempt)
+    if said.resolution is None:
+        return _again(request, item, attempt, said, unchosen(len(item.choices)))
     reasons = next((one.reasons for one in item.choices if one.resolution is said.resolution), ())
     typed = read_typed(item.contract.record if item.contract else None, said.fields, item.question.proposal)
     wrong = wrong_reason(said, reasons)

@@ -16,7 +16,7 @@ from interlock.console.item.form import read_typed, refilled
 from interlock.console.item.news import Before, news
 from interlock.console.item.page import Again, render_item
 from interlock.console.item.read import Basis, read_basis, read_item
-from interlock.console.item.typed import Said, digest_of, read_said, wrong_reason
+from interlock.console.item.typed import Said, digest_of, read_said, unchosen, wrong_reason
 from interlock.console.item.unveil import put_back
 from interlock.console.queue_from import view_of, within
 from interlock.console.visit import Visit, needs
@@ -34,7 +34,8 @@ async def decide(request: Visit, review_id: FromPath[UUID]) -> Response[bytes]:
     said = read_said(await request.fields())
     basis = await read_basis(request, review_id)
     if said.resolution is None:
-        return await _again(request, review_id, said, _unchosen(basis), status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        wrong = unchosen(len([one for one in Resolution if one.value in basis.question.choices]))
+        return await _again(request, review_id, said, wrong, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     proposal, record = basis.question.proposal, basis.contract.record if basis.contract else None
     output: dict[str, Any] | None = None
     wrong = wrong_reason(said, _reasons(basis, said.resolution))
@@ -146,11 +147,6 @@ async def _again(
     return render_item(
         visit, item, again=Again(said=said, form=form, violations=rest, told=told, news=found), status=status
     )
-
-
-def _unchosen(basis: Basis) -> tuple[Violation, ...]:
-    count = len([one for one in Resolution if one.value in basis.question.choices])
-    return (Violation(where="resolution", what="nothing is chosen", rule="choice", todo=f"choose first: 1 to {count}"),)
 
 
 def _is_anew(cause: Refused) -> bool:

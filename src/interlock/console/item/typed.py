@@ -92,6 +92,11 @@ def read_said(pairs: Iterable[tuple[str, str]]) -> Said:
     )
 
 
+def unchosen(count: int) -> tuple[Violation, ...]:
+    """What is wrong where none of so many choices is chosen."""
+    return (Violation(where="resolution", what="nothing is chosen", rule="choice", todo=f"choose first: 1 to {count}"),)
+
+
 def _time(text: str) -> datetime | None:
     try:
         read = datetime.fromisoformat(text[:40])
