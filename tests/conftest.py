@@ -49,7 +49,7 @@ gc.set_threshold(20_000, 20, 20)
 
 # Others run beside: how long an example or its making takes says something about them.
 hypothesis.settings.register_profile("long", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.register_profile("short", hypothesis.settings.get_profile("long"), max_examples=40)
+hypothesis.settings.register_profile("short", hypothesis.settings.get_profile("long"), max_examples=30)
 
 
 def pytest_configure(config: pytest.Config) -> None:
