@@ -71,8 +71,8 @@ async def serving(app: ASGIApp, host: str, port: int, *, shared: bool = False) -
             running.result()
             raise ConfigInvalid(f"the server on {host}:{port} ended before it listened", where="api_port")
         name = f"[{host}]" if family == socket.AF_INET6 else host
-        # What was made until now stays as long as the process serves. A full search for garbage goes through all that is
-        # not set aside: 140 ms, every second or two under load, in which every request waits.
+        # What was made until now stays as long as the process serves. A full search for garbage goes through all that
+        # is not set aside: 140 ms, every second or two under load, in which every request waits.
         gc.freeze()
         yield f"http://{name}:{listening.getsockname()[1]}"
     finally:
