@@ -37,6 +37,11 @@ log = logging.getLogger("interlock.api")
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 _ANY_FORMAT = "application/cloudevents"
+MODES = (
+    Mode(media="application/json"),
+    Mode(media=BATCH, many=True, answers="application/json", gives=EventResults),
+)
+"""How events come beside the structured form: binary, and as a batch."""
 _PREFIX = "ce-"
 _AT_ONCE = 64
 _ROOM_S = 0.02
@@ -55,10 +60,7 @@ _BATCH_PATIENCE_S = 30.0
             gives={200: ResultEvent, 202: ResultEvent},
             refuses=(404, 409, 422, 503),
             media=STRUCTURED,
-            modes=(
-                Mode(media="application/json"),
-                Mode(media=BATCH, many=True, answers="application/json", gives=EventResults),
-            ),
+            modes=MODES,
             seconds=120.0,
             extensible=True,
         )

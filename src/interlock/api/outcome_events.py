@@ -9,8 +9,8 @@ from litestar import Response, post
 from interlock.api.batch import MOST_BATCH_BYTES
 from interlock.api.call import Call, encode
 from interlock.api.cloudevent_documents import CloudEventBody, EventResult, EventResults, ResultEvent
-from interlock.api.cloudevents import BATCH, STRUCTURED, sent_events
-from interlock.api.endpoint import Endpoint, Mode, says
+from interlock.api.cloudevents import MODES, STRUCTURED, sent_events
+from interlock.api.endpoint import Endpoint, says
 from interlock.api.keys import Scope
 from interlock.api.outcomes import told_outcome
 from interlock.api.problems import answer_problem, problem_of
@@ -38,10 +38,7 @@ SOURCE = "urn:interlock:outcomes"
             gives={200: ResultEvent},
             refuses=(404, 409),
             media=STRUCTURED,
-            modes=(
-                Mode(media="application/json"),
-                Mode(media=BATCH, many=True, answers="application/json", gives=EventResults),
-            ),
+            modes=MODES,
             seconds=120.0,
             extensible=True,
         )

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from interlock.actions.action import ActionState
-from interlock.actions.store import ACTIONS_OF_CASE, CLEAR_ATTEMPTS, ClearedAttempts
+from interlock.actions.store import CLEAR_ATTEMPTS, ClearedAttempts
 from interlock.authority.judge import Ask, Verdict, verdict_facts
 from interlock.cases.answer import PersonsAnswer, check_answer, kept_answer
 from interlock.cases.cancel import cancel_writes, check_why
@@ -20,11 +20,9 @@ from interlock.cases.ending_store import CHANGE_ORIGINALS, REOPEN_UNDOS, Origina
 from interlock.cases.journal import encode
 from interlock.cases.judged import judged_as
 from interlock.cases.registry import Registry
+from interlock.cases.scene import scene_of
 from interlock.cases.store import (
     DECIDE_ACTIONS,
-    FIND_CASE,
-    JOURNAL_OF_CASE,
-    OPEN_ACTIONS,
     QUARANTINES_OF_CASE,
     REOPEN_ACTIONS,
     REOPEN_STEPS,
@@ -213,17 +211,10 @@ async def _read(database: Database, tenant: UUID, exception_id: UUID) -> Scene:
         found = await FIND_EXCEPTION.one(connection, {"id": exception_id})
         if found is None or found.case_id is None:
             raise NotFound(f"there is no exception {exception_id}", todo="`interlock exceptions` lists the open ones")
-        mine = {"case_id": found.case_id}
-        case = await FIND_CASE.one(connection, {"id": found.case_id})
-        if case is None:
-            raise NotFound(f"there is no case {found.case_id}")
-        return Scene(
-            exception=found,
-            case=case,
-            journal=await JOURNAL_OF_CASE.all(connection, {**mine, "run": case.run}),
-            actions=await ACTIONS_OF_CASE.all(connection, mine),
-            unended=await OPEN_ACTIONS.all(connection, mine),
-        )
+        scene = await scene_of(connection, found, found.case_id)
+    if scene is None:
+        raise NotFound(f"there is no case {found.case_id}")
+    return scene
 
 
 async def _unit(database: Database, tenant: UUID, scene: Scene, word: Word, registry: Registry | None) -> Unit:

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import msgspec
 
+from interlock.console.stored import in_words
 from interlock.privacy.token import HIDDEN, hide_in
 from interlock.search.entry import SearchField
 from interlock.search.term import Kind
@@ -44,12 +45,12 @@ def about(question: bytes | None, key: str | None, fields: Sequence[SearchField]
         key: Of its case.
         fields: By what decisions of its point are found. A personal one is never shown here.
     """
-    shown = _cut(hide_in(key or ""))
+    shown = in_words(hide_in(key or ""), _LONGEST)
     if question is None:
         return About(named="", key=shown, by_rule=False)
     asked = msgspec.json.decode(question, type=_Asked)
     texts = [_text(asked, one) for one in fields if one.kind is not Kind.PERSONAL]
-    named = [_cut(text) for text in dict.fromkeys(texts) if text and HIDDEN not in text]
+    named = [in_words(text, _LONGEST) for text in dict.fromkeys(texts) if text and HIDDEN not in text]
     return About(named=" · ".join(named[:_MOST]), key=shown, by_rule=asked.proposed_by.startswith(_RULES))
 
 
@@ -58,7 +59,3 @@ def _text(asked: _Asked, field: SearchField) -> str:
     for name in field.path:
         value = cast("Mapping[str, object]", value).get(name) if isinstance(value, Mapping) else None
     return hide_in(value).strip() if isinstance(value, str) else ""
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -9,8 +9,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from interlock.actions.store import ACTIONS_OF_CASE
-from interlock.cases.store import FIND_CASE, JOURNAL_OF_CASE, OPEN_ACTIONS
+from interlock.cases.scene import scene_of
 from interlock.cases.ways import Scene
 from interlock.clock import first_id
 from interlock.console.trouble.store import ARRIVALS
@@ -69,22 +68,8 @@ async def read_scene(visit: Visit, found: CaseException) -> Scene | None:
 async def read_scenes(visit: Visit, found: Sequence[CaseException]) -> list[Scene]:
     """The same of several; without those that have no case."""
     async with visit.node.database.tenant(visit.tenant) as connection:
-        scenes = [await _scene(connection, one, one.case_id) for one in found if one.case_id is not None]
+        scenes = [await scene_of(connection, one, one.case_id) for one in found if one.case_id is not None]
     return [one for one in scenes if one is not None]
-
-
-async def _scene(connection: AsyncConnection[Any], found: CaseException, case_id: UUID) -> Scene | None:
-    mine = {"case_id": case_id}
-    case = await FIND_CASE.one(connection, {"id": case_id})
-    if case is None:
-        return None
-    return Scene(
-        exception=found,
-        case=case,
-        journal=await JOURNAL_OF_CASE.all(connection, {**mine, "run": case.run}),
-        actions=await ACTIONS_OF_CASE.all(connection, mine),
-        unended=await OPEN_ACTIONS.all(connection, mine),
-    )
 
 
 async def _arrived(
